@@ -1,0 +1,248 @@
+//! The gate: every effect is a place to die, and every message can be touched. Both worlds ask it before each effect is
+//! performed and each message is taken; no protocol code knows of it.
+//!
+//! A scenario's faults compile into [`Rule`]s. A rule that needs counting, or that acts on nodes, is an `Ask`: the node
+//! halts there until the lab (the virtual world) has counted over the whole run, acted, and says how to go on. Rules that
+//! touch every message, or a share of them, are carried out on the spot.
+
+use crate::{
+    conditions::Conditions,
+    ids::{NodeId, TxnId},
+    message::Message,
+    observation::Observation,
+    random::Stream,
+    time::Micros,
+};
+use rand::RngExt;
+use serde::{Deserialize, Serialize};
+
+/// The number of a rule; a fault knows its rules by it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct RuleId(pub u32);
+
+/// What a node is about to do, or has just done.
+#[derive(Clone, Copy, Debug)]
+pub enum Moment<'a> {
+    /// Append this record. *After*: it is in the tail, not forced.
+    Append {
+        /// The record's word.
+        record: &'static str,
+        /// Its transaction.
+        txn: Option<TxnId>,
+    },
+    /// Send this message. *After*: the receiver took it as input.
+    Send {
+        /// To whom.
+        to: NodeId,
+        /// What.
+        message: &'a Message,
+    },
+    /// Take this message as input. *After*: the whole step is done.
+    Deliver {
+        /// From whom.
+        from: NodeId,
+        /// What.
+        message: &'a Message,
+    },
+    /// Observe. Before and after are the same.
+    Observe(&'a Observation),
+}
+
+/// The verbs of effect selectors: `append:committed`, `send:decision:commit`, `deliver:vote:yes`, `observe:in-doubt`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[allow(missing_docs, reason = "each stands for the moment of its name")]
+pub enum Verb {
+    Append,
+    Send,
+    Deliver,
+    Observe,
+}
+
+/// On which side of a moment a rule acts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Edge {
+    /// Before it is performed.
+    #[default]
+    Before,
+    /// After it was performed; what that means, [`Moment`] says for each.
+    After,
+}
+
+/// Which moments of a node a rule concerns.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Selector {
+    /// What kind of moment.
+    pub verb: Verb,
+    /// The record's word, the message's kind, or the observation's kind; `None` for any.
+    pub word: Option<String>,
+    /// `yes`, `commit`, `work-done`, …; `None` for any.
+    pub qualifier: Option<String>,
+    /// The step of a saga, 1-based; `None` for any.
+    pub step: Option<u32>,
+    /// The other end of a message; `None` for any.
+    pub peer: Option<NodeId>,
+    /// The transaction's home; `None` for any.
+    pub home: Option<NodeId>,
+    /// Before or after.
+    pub edge: Edge,
+}
+
+impl Selector {
+    /// Any moment of this verb, before it is performed.
+    pub fn any(verb: Verb) -> Self {
+        Selector { verb, word: None, qualifier: None, step: None, peer: None, home: None, edge: Edge::Before }
+    }
+
+    fn matches(&self, moment: &Moment<'_>) -> bool {
+        let (verb, word, qualifier, step, peer, txn) = match moment {
+            Moment::Append { record, txn } => (Verb::Append, *record, None, None, None, *txn),
+            Moment::Send { to, message } => {
+                (Verb::Send, message.kind().word(), message.qualifier(), message.step(), Some(*to), message.txn())
+            }
+            Moment::Deliver { from, message } => {
+                (Verb::Deliver, message.kind().word(), message.qualifier(), message.step(), Some(*from), message.txn())
+            }
+            Moment::Observe(seen) => (Verb::Observe, seen.kind(), seen.qualifier(), seen.step(), None, seen.txn()),
+        };
+        self.verb == verb
+            && self.word.as_deref().is_none_or(|w| w == word)
+            && (self.qualifier.is_none() || self.qualifier.as_deref() == qualifier)
+            && (self.step.is_none() || self.step == step)
+            && (self.peer.is_none() || self.peer == peer)
+            && (self.home.is_none() || self.home == txn.map(|t| t.home))
+    }
+}
+
+/// What a rule does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Action {
+    /// Halt, tell the lab, and do as it says.
+    Ask,
+    /// Tell the lab, and go on: how it learns that a message which it waits for was taken.
+    Report,
+    /// Lose the message.
+    Drop,
+    /// Let the message arrive later by this much.
+    Delay(Micros),
+    /// Let it arrive twice.
+    Duplicate,
+    /// Answer with a failure in the receiver's name (a rule of the receiver, on `deliver`).
+    Refuse,
+}
+
+/// A rule of one node.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Rule {
+    /// Its number.
+    pub id: RuleId,
+    /// Where it applies.
+    pub selector: Selector,
+    /// The share of moments to which it applies, 0 to 1; `None` for all.
+    pub share: Option<f64>,
+    /// What it does.
+    pub action: Action,
+}
+
+/// What is to happen to a message beyond its ordinary journey.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fate {
+    /// It is lost.
+    pub drop: bool,
+    /// It arrives later by this much.
+    pub delay: Micros,
+    /// It arrives once more.
+    pub duplicate: bool,
+    /// It is answered with a failure and not handed over.
+    pub refuse: bool,
+}
+
+impl Fate {
+    /// Adds what a rule's action does to a message.
+    pub fn add(&mut self, action: Action) {
+        match action {
+            Action::Drop => self.drop = true,
+            Action::Delay(by) => self.delay += by,
+            Action::Duplicate => self.duplicate = true,
+            Action::Refuse => self.refuse = true,
+            Action::Ask | Action::Report => {}
+        }
+    }
+
+    /// Both fates together.
+    pub fn and(mut self, other: Fate) -> Fate {
+        self.drop |= other.drop;
+        self.delay += other.delay;
+        self.duplicate |= other.duplicate;
+        self.refuse |= other.refuse;
+        self
+    }
+}
+
+/// What the gate says of one moment.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Verdict {
+    /// Rules for which the node must halt and ask.
+    pub ask: Vec<RuleId>,
+    /// Rules of which the lab is told.
+    pub report: Vec<RuleId>,
+    /// What the other rules do to the message.
+    pub fate: Fate,
+}
+
+/// Everything that the lab orders of a node. It is replaced as a whole.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Orders {
+    /// The rules of this node.
+    pub rules: Vec<Rule>,
+    /// The least time that a force takes.
+    pub min_force: Micros,
+    /// The conditions of its outgoing links; a link that is not listed is perfect.
+    pub links: Vec<(NodeId, Conditions)>,
+}
+
+/// The gate of one node.
+#[derive(Clone, Debug)]
+pub struct Gate {
+    orders: Orders,
+    random: Stream,
+}
+
+impl Gate {
+    /// A gate without rules. `random` decides where rules apply to a share.
+    pub fn new(random: Stream) -> Self {
+        Gate { orders: Orders::default(), random }
+    }
+
+    /// Replaces the orders.
+    pub fn set(&mut self, orders: Orders) {
+        self.orders = orders;
+    }
+
+    /// The present orders.
+    pub fn orders(&self) -> &Orders {
+        &self.orders
+    }
+
+    /// What is to happen at this edge of this moment; `None`, fast, if no rule concerns it.
+    pub fn ask(&mut self, edge: Edge, moment: &Moment<'_>) -> Option<Verdict> {
+        let mut verdict: Option<Verdict> = None;
+        for rule in &self.orders.rules {
+            if rule.selector.edge != edge || !rule.selector.matches(moment) {
+                continue;
+            }
+            if rule.share.is_some_and(|share| !self.random.random_bool(share.clamp(0.0, 1.0))) {
+                continue;
+            }
+            let verdict = verdict.get_or_insert_default();
+            match rule.action {
+                Action::Ask => verdict.ask.push(rule.id),
+                Action::Report => verdict.report.push(rule.id),
+                action => verdict.fate.add(action),
+            }
+        }
+        verdict
+    }
+}

@@ -1,0 +1,261 @@
+//! Names: of nodes, transactions, journals, records.
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
+use std::{fmt, str::FromStr};
+
+/// What a node is for. The letter is the first of its name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Role {
+    /// `c1`, `c2`, …: a coordinating node (a 2PC coordinator, a saga orchestrator, a baseline).
+    Coordinating,
+    /// `p1`, `p2`, …: a participant (resource manager).
+    Participant,
+    /// `k1`, `k2`, …: a client. `k0` stands for callers of the unary `Submit` who name no id of their own.
+    Client,
+    /// `lab`: the lab itself, and the operator's hand.
+    Lab,
+}
+
+/// The name of a node: a role and a 1-based number, written `c1`, `p2`, `k3`, or `lab`.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct NodeId {
+    /// What the node is for.
+    pub role: Role,
+    /// Its number within the role; 0 for `lab` and for the unnamed client `k0`.
+    pub number: u16,
+}
+
+impl NodeId {
+    /// The lab itself.
+    pub const LAB: NodeId = NodeId { role: Role::Lab, number: 0 };
+
+    /// The coordinating node `c<number>`.
+    pub const fn coordinating(number: u16) -> Self {
+        NodeId { role: Role::Coordinating, number }
+    }
+
+    /// The participant `p<number>`.
+    pub const fn participant(number: u16) -> Self {
+        NodeId { role: Role::Participant, number }
+    }
+
+    /// The client `k<number>`.
+    pub const fn client(number: u16) -> Self {
+        NodeId { role: Role::Client, number }
+    }
+
+    /// Whether this is a client.
+    pub fn is_client(self) -> bool {
+        self.role == Role::Client
+    }
+}
+
+impl fmt::Display for NodeId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let letter = match self.role {
+            Role::Coordinating => 'c',
+            Role::Participant => 'p',
+            Role::Client => 'k',
+            Role::Lab => return f.write_str("lab"),
+        };
+        write!(f, "{letter}{}", self.number)
+    }
+}
+
+impl fmt::Debug for NodeId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// A name that does not parse, with what was expected.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{text}` is not {expected}")]
+pub struct BadName {
+    /// The offending text.
+    pub text: String,
+    /// What would have been right, with an example.
+    pub expected: &'static str,
+}
+
+impl FromStr for NodeId {
+    type Err = BadName;
+
+    fn from_str(text: &str) -> Result<Self, BadName> {
+        let bad = || BadName { text: text.into(), expected: "a node name such as c1, p2 or k3" };
+        if text == "lab" {
+            return Ok(NodeId::LAB);
+        }
+        let role = match text.chars().next() {
+            Some('c') => Role::Coordinating,
+            Some('p') => Role::Participant,
+            Some('k') => Role::Client,
+            _ => return Err(bad()),
+        };
+        let digits = &text[1..];
+        let number: u16 = digits.parse().map_err(|_| bad())?;
+        let canonical = digits == number.to_string();
+        if !canonical || (number == 0 && role != Role::Client) {
+            return Err(bad());
+        }
+        Ok(NodeId { role, number })
+    }
+}
+
+/// The name of a transaction, unique over a run: the coordinating node it is given to (its *home*), the client that made
+/// it, and that client's count. Written `c1-k2-17`. The client chooses it, so that it can ask again after a broken link.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct TxnId {
+    /// The coordinating node that runs it.
+    pub home: NodeId,
+    /// The client that submitted it.
+    pub client: NodeId,
+    /// The client's own count.
+    pub number: u64,
+}
+
+impl fmt::Display for TxnId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{}-{}", self.home, self.client, self.number)
+    }
+}
+
+impl fmt::Debug for TxnId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl FromStr for TxnId {
+    type Err = BadName;
+
+    fn from_str(text: &str) -> Result<Self, BadName> {
+        let bad = || BadName { text: text.into(), expected: "a transaction name such as c1-k2-17" };
+        let mut parts = text.split('-');
+        let (Some(home), Some(client), Some(number), None) = (parts.next(), parts.next(), parts.next(), parts.next()) else {
+            return Err(bad());
+        };
+        let home: NodeId = home.parse().map_err(|_| bad())?;
+        let client: NodeId = client.parse().map_err(|_| bad())?;
+        if home.role != Role::Coordinating || client.role != Role::Client {
+            return Err(bad());
+        }
+        Ok(TxnId { home, client, number: number.parse().map_err(|_| bad())? })
+    }
+}
+
+/// Names are text for people (JSON, TOML) and numbers for machines (journals, binary traces).
+macro_rules! serde_as_text_or_numbers {
+    ($name:ident { $($field:ident),* }) => {
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+                if to.is_human_readable() { to.collect_str(self) } else { ($(self.$field,)*).serialize(to) }
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+                if from.is_human_readable() {
+                    String::deserialize(from)?.parse().map_err(D::Error::custom)
+                } else {
+                    let ($($field,)*) = Deserialize::deserialize(from)?;
+                    Ok($name { $($field),* })
+                }
+            }
+        }
+    };
+}
+
+serde_as_text_or_numbers!(NodeId { role, number });
+serde_as_text_or_numbers!(TxnId { home, client, number });
+
+/// The identity of a journal. A journal that was lost comes back with another one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct LogId(pub u64);
+
+impl fmt::Display for LogId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:016x}", self.0)
+    }
+}
+
+/// The number of a record in one journal: 1, 2, 3, … without gaps; 0 is "nothing yet".
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Lsn(pub u64);
+
+impl Lsn {
+    /// The number after this one.
+    pub fn next(self) -> Lsn {
+        Lsn(self.0 + 1)
+    }
+}
+
+/// A coordinating node's own running number of a transaction. It grows over restarts, because its upper bits are the
+/// incarnation, so a restart needs no forced write to keep numbers unique.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Serial(pub u64);
+
+impl Serial {
+    /// The first number that `incarnation` hands out.
+    pub fn first_of(incarnation: u32) -> Serial {
+        Serial(u64::from(incarnation) << 40)
+    }
+
+    /// The number after this one.
+    pub fn next(self) -> Serial {
+        Serial(self.0 + 1)
+    }
+}
+
+/// What a coordinating node says of a transaction on every request: its own journal, its running number, and the mark
+/// below which everything is finished (protocols.md 17b).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Ticket {
+    /// The journal in which the coordinating node remembers this transaction.
+    pub log: LogId,
+    /// Its running number there.
+    pub serial: Serial,
+    /// Every transaction of this journal with a smaller serial is finished: nothing will ever be sent for it again.
+    pub finished_below: Serial,
+}
+
+/// The id of one message, unique over a run: sender, its incarnation, its count. Both ends of a message write it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct MessageId {
+    /// Who sent it.
+    pub from: NodeId,
+    /// In which incarnation.
+    pub incarnation: u32,
+    /// Its count there.
+    pub count: u64,
+}
+
+impl fmt::Display for MessageId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}.{}", self.from, self.incarnation, self.count)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_survive_the_round_trip() {
+        for text in ["c1", "p12", "k0", "lab"] {
+            assert_eq!(text.parse::<NodeId>().unwrap().to_string(), text);
+        }
+        assert_eq!("c1-k2-17".parse::<TxnId>().unwrap().to_string(), "c1-k2-17");
+    }
+
+    #[test]
+    fn what_is_no_name_is_refused_with_an_example() {
+        for text in ["", "c", "c0", "p01", "x1", "c1-k2", "ü1"] {
+            assert!(text.parse::<NodeId>().is_err(), "{text}");
+        }
+        for text in ["c1-k2", "k1-c2-3", "c1-k2-x", "c1-k2-3-4"] {
+            assert!(text.parse::<TxnId>().is_err(), "{text}");
+        }
+        assert_eq!("x1".parse::<NodeId>().unwrap_err().to_string(), "`x1` is not a node name such as c1, p2 or k3");
+    }
+}

@@ -1,0 +1,21 @@
+//! The vocabulary of the lab: what nodes are called, what they say to each other, and the contract between a protocol
+//! (a pure state machine) and the world that runs it (virtual or real).
+//!
+//! Read in this order: [`ids`], [`operation`], [`plan`], [`message`], [`machine`], [`observation`], [`gate`].
+//! Without the `wire` feature this crate is pure: no clock, no I/O, no async.
+
+pub mod conditions;
+pub mod gate;
+pub mod ids;
+pub mod inspect;
+pub mod machine;
+pub mod message;
+pub mod observation;
+pub mod operation;
+pub mod plan;
+pub mod random;
+pub mod settings;
+pub mod stepper;
+pub mod time;
+#[cfg(feature = "wire")]
+pub mod wire;

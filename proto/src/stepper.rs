@@ -1,0 +1,60 @@
+//! One step of a machine, and when its log is compacted: the part of a driver that both worlds share.
+
+use crate::{
+    ids::{LogId, Lsn},
+    machine::{Effect, Input, Logged, Machine, Out},
+};
+
+/// A machine with its effect sink, and the count of records since its last compaction.
+#[derive(Clone, Debug)]
+pub struct Stepper<M: Machine> {
+    machine: M,
+    out: Out<M>,
+    /// The last record that the present compaction replaced.
+    compacted: Lsn,
+    /// Records after it before the next one.
+    threshold: u64,
+    compact_every: u64,
+}
+
+impl<M: Machine> Stepper<M> {
+    /// Boots `machine` from what its journal holds. `last` is the number of the last record that survived.
+    /// `compact_every` is the least number of records between two compactions. The effects of recovery wait in
+    /// [`Stepper::drain`].
+    pub fn boot(machine: M, log: LogId, incarnation: u32, last: Lsn, records: Vec<Logged<M::Record>>, compact_every: u64) -> Self {
+        let compacted = records.iter().rfind(|r| r.compacted).map_or(Lsn(0), |r| r.lsn);
+        let snapshot = records.iter().filter(|r| r.compacted).count() as u64;
+        let threshold = compact_every.max(2 * snapshot);
+        let mut stepper = Stepper { machine, out: Out::new(last), compacted, threshold, compact_every };
+        stepper.machine.handle(Input::Recover { log, incarnation, records }, &mut stepper.out);
+        stepper
+    }
+
+    /// Feeds one input. Its effects wait in [`Stepper::drain`].
+    pub fn step(&mut self, input: Input<M>) {
+        self.machine.handle(input, &mut self.out);
+        if self.out.last().0 - self.compacted.0 >= self.threshold {
+            self.compact();
+        }
+    }
+
+    /// The effects of the last step, in order, to be performed in order.
+    pub fn drain(&mut self) -> std::vec::Drain<'_, Effect<M>> {
+        self.out.drain()
+    }
+
+    /// The machine, to look at.
+    pub fn machine(&self) -> &M {
+        &self.machine
+    }
+
+    /// Replaces the log by the records that recreate the present state. A log is replaced only once it is twice as long
+    /// as what would replace it, so the work stays proportional to the records written.
+    fn compact(&mut self) {
+        let mut records = Vec::new();
+        self.machine.compact(&mut records);
+        self.compacted = self.out.last();
+        self.threshold = self.compact_every.max(2 * records.len() as u64);
+        self.out.push(Effect::Compacted { upto: self.compacted, records });
+    }
+}

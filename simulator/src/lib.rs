@@ -1,0 +1,9 @@
+//! Scenarios, faults, workloads, the virtual world, measures and checks: everything of the lab that needs no clock.
+//!
+//! A [`scenario::Scenario`] is run by a world (the virtual one here, real processes in `lab`), which leaves a
+//! [`recording::Recording`]; [`judge::judge`] turns that into a [`summary::Run`]: numbers and verdicts, from the trace only.
+
+pub mod protocol;
+pub mod recording;
+pub mod scenario;
+pub mod summary;

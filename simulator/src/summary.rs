@@ -1,0 +1,231 @@
+//! The shape of summary.json (design.md section 8): what other programs rely on.
+
+use crate::protocol::Protocol;
+use serde::{Deserialize, Serialize};
+
+/// summary.json: one scenario.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Summary {
+    /// The version of this shape.
+    pub version: u32,
+    /// The version of the lab.
+    pub indoubt: String,
+    /// `real` or `virtual`.
+    pub world: String,
+    /// The scenario as resolved.
+    pub scenario: serde_json::Value,
+    /// One entry per protocol and seed.
+    pub runs: Vec<Run>,
+}
+
+/// One run of one protocol with one seed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Run {
+    /// What was run.
+    pub protocol: Protocol,
+    /// With which seed.
+    pub seed: u64,
+    /// The verdict.
+    pub verdict: Verdict,
+    /// What became of each transaction at the end.
+    pub transactions: Transactions,
+    /// What each client was told.
+    pub clients: Clients,
+    /// The numbers.
+    pub measures: Measures,
+    /// Numbers over time.
+    pub series: Series,
+    /// The checks, promised or not.
+    pub checks: Vec<Check>,
+    /// The faults.
+    pub faults: Vec<FaultFired>,
+    /// The claims about this protocol.
+    pub expectations: Vec<Expectation>,
+}
+
+/// Whether the run shows what it should.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Verdict {
+    /// Every promised check holds.
+    Ok,
+    /// A promised check does not hold.
+    Violated,
+    /// Something promised could not be decided: transactions are unresolved where termination is waived or the trace ends early.
+    Unknown,
+}
+
+/// What became of each transaction at the end. The states add up to `submitted`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Transactions {
+    /// All, audits included.
+    pub submitted: u64,
+    /// Committed or completed.
+    pub succeeded: u64,
+    /// Accepted, nothing applied, nothing can be.
+    pub aborted: u64,
+    /// At least one effect undone, none left.
+    pub compensated: u64,
+    /// Some effects applied, others not, and nothing will change that.
+    pub partial: u64,
+    /// Never accepted; lost submissions included.
+    pub refused: u64,
+    /// Not over.
+    pub unresolved: u64,
+    /// A saga that waits for an operator.
+    pub stuck: u64,
+}
+
+/// What clients were told. Adds up to `submitted`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Clients {
+    /// Committed or completed.
+    pub succeeded: u64,
+    /// Aborted.
+    pub aborted: u64,
+    /// Compensated.
+    pub compensated: u64,
+    /// Never begun.
+    pub refused: u64,
+    /// Not known, or never told.
+    pub unknown: u64,
+}
+
+/// The spread of a quantity. With `count` 0 the quantiles are 0 and say nothing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Spread {
+    /// How many.
+    pub count: u64,
+    /// Their sum.
+    pub sum: f64,
+    /// The median.
+    pub p50: f64,
+    /// The 90th percentile.
+    pub p90: f64,
+    /// The 99th percentile.
+    pub p99: f64,
+    /// The largest.
+    pub max: f64,
+    /// How many of them were still open at the end and are longer than counted.
+    pub censored: u64,
+}
+
+/// Latency by what the client was told; audits apart.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[allow(missing_docs, reason = "each stands for the outcome of its name")]
+pub struct Latency {
+    pub succeeded: Spread,
+    pub aborted: Spread,
+    pub compensated: Spread,
+    pub refused: Spread,
+    pub unknown: Spread,
+    pub audit: Spread,
+}
+
+/// Transactions that waited on a lock held by a branch in doubt.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Bystanders {
+    /// How many.
+    pub count: u64,
+    /// How long.
+    pub wait_ms: Spread,
+}
+
+/// The measures of design.md section 7, by their names there. Times in milliseconds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[allow(missing_docs, reason = "defined one by one in docs and in measure.rs")]
+pub struct Measures {
+    pub in_doubt_ms: Spread,
+    pub in_doubt_up_ms: Spread,
+    pub blocked_ms: Spread,
+    pub lock_hold_ms: Spread,
+    pub pending_ms: Spread,
+    pub exposed_ms: Spread,
+    pub latency_ms: Latency,
+    pub bystanders: Bystanders,
+    pub throughput_tps: f64,
+    pub unavailable_ms: f64,
+    pub messages_per_txn: f64,
+    pub work_messages_per_txn: f64,
+    pub forced_writes_per_txn: f64,
+    pub lazy_writes_per_txn: f64,
+    pub atomicity_violations: u64,
+    pub duplicate_effects: u64,
+    pub lost_effects: u64,
+    pub dirty_reads: u64,
+    pub lost_updates: u64,
+    pub fuzzy_reads: u64,
+    pub wrong_audits: u64,
+}
+
+/// Numbers over time.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Series {
+    /// A point wherever something changed, thinned to at most a few hundred.
+    pub locks_held: Vec<LocksHeld>,
+    /// A point for each interval of `interval_ms`.
+    pub throughput_tps: Vec<Throughput>,
+}
+
+/// Locks at one time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct LocksHeld {
+    /// Since the start of load.
+    pub t_ms: f64,
+    /// Locks held.
+    pub held: u64,
+    /// Of them by branches in doubt.
+    pub in_doubt: u64,
+    /// Requests that wait.
+    pub waiters: u64,
+    /// Records flagged pending by sagas that are not over.
+    pub pending: u64,
+}
+
+/// Successes in one interval.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Throughput {
+    /// The interval's begin, since the start of load.
+    pub t_ms: f64,
+    /// Its length.
+    pub interval_ms: f64,
+    /// Successes a second.
+    pub tps: f64,
+}
+
+/// One check.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Check {
+    /// Its name.
+    pub name: String,
+    /// Whether this protocol promises it (and no fault waives it).
+    pub promised: bool,
+    /// Whether it held.
+    pub held: bool,
+    /// If not, where; empty otherwise.
+    pub detail: String,
+}
+
+/// What became of one fault.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FaultFired {
+    /// The fault's line.
+    pub text: String,
+    /// How often it acted.
+    pub fired: u64,
+    /// When, since the start of load.
+    pub at_ms: Vec<f64>,
+    /// When it was undone; `null` if never.
+    pub until_ms: Vec<Option<f64>>,
+}
+
+/// What became of one claim.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Expectation {
+    /// The claim's line.
+    pub text: String,
+    /// What was found: a number, or whether the check held; `null` for a quantile of an empty measure.
+    pub actual: serde_json::Value,
+    /// Whether the claim held.
+    pub held: bool,
+}
