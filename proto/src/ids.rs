@@ -132,7 +132,8 @@ impl FromStr for TxnId {
     fn from_str(text: &str) -> Result<Self, BadName> {
         let bad = || BadName { text: text.into(), expected: "a transaction name such as c1-k2-17" };
         let mut parts = text.split('-');
-        let (Some(home), Some(client), Some(number), None) = (parts.next(), parts.next(), parts.next(), parts.next()) else {
+        let (Some(home), Some(client), Some(number), None) = (parts.next(), parts.next(), parts.next(), parts.next())
+        else {
             return Err(bad());
         };
         let home: NodeId = home.parse().map_err(|_| bad())?;

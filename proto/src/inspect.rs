@@ -1,10 +1,7 @@
 //! What a person may see of a live node: for `indoubt state`, and for checking final states. Never for measures, which
 //! come from observations alone.
 
-use crate::{
-    ids::TxnId,
-    operation::Key,
-};
+use crate::{ids::TxnId, operation::Key};
 use serde::{Deserialize, Serialize};
 
 /// A node's state, for people and final checks.

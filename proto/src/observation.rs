@@ -34,8 +34,15 @@ pub enum Phase {
 
 impl Phase {
     /// All phases, in order.
-    pub const ALL: [Phase; 7] =
-        [Phase::Begun, Phase::WorkSent, Phase::HalfDone, Phase::WorkDone, Phase::Decided, Phase::HalfTold, Phase::Ended];
+    pub const ALL: [Phase; 7] = [
+        Phase::Begun,
+        Phase::WorkSent,
+        Phase::HalfDone,
+        Phase::WorkDone,
+        Phase::Decided,
+        Phase::HalfTold,
+        Phase::Ended,
+    ];
 
     /// Its word.
     pub fn word(self) -> &'static str {
@@ -83,57 +90,180 @@ pub struct PlanEntry {
 #[allow(missing_docs, reason = "fields are the columns of design.md section 8")]
 pub enum Observation {
     /// A client's transaction is due. `what` is transfer, order, trip or audit; `total` is an audit's right answer.
-    ClientBegan { txn: TxnId, due_us: Micros, what: Cow<'static, str>, plan: Vec<PlanEntry>, total: Option<i64> },
+    ClientBegan {
+        txn: TxnId,
+        due_us: Micros,
+        what: Cow<'static, str>,
+        plan: Vec<PlanEntry>,
+        total: Option<i64>,
+    },
     /// A client was told.
-    ClientEnded { txn: TxnId, outcome: OutcomeWord, detail: String },
+    ClientEnded {
+        txn: TxnId,
+        outcome: OutcomeWord,
+        detail: String,
+    },
     /// A message left. `copy`: a duplicate that a fault made.
-    Sent { id: MessageId, from: NodeId, to: NodeId, message: MessageKind, txn: Option<TxnId>, copy: bool },
+    Sent {
+        id: MessageId,
+        from: NodeId,
+        to: NodeId,
+        message: MessageKind,
+        txn: Option<TxnId>,
+        copy: bool,
+    },
     /// A message was taken as input.
-    Received { id: MessageId, from: NodeId, to: NodeId, message: MessageKind, txn: Option<TxnId>, copy: bool },
+    Received {
+        id: MessageId,
+        from: NodeId,
+        to: NodeId,
+        message: MessageKind,
+        txn: Option<TxnId>,
+        copy: bool,
+    },
     /// A message was lost: a fault, the network, a link that is down.
-    Dropped { id: MessageId, from: NodeId, to: NodeId, message: MessageKind, txn: Option<TxnId>, copy: bool },
+    Dropped {
+        id: MessageId,
+        from: NodeId,
+        to: NodeId,
+        message: MessageKind,
+        txn: Option<TxnId>,
+        copy: bool,
+    },
     /// A record was appended.
-    Appended { txn: Option<TxnId>, lsn: Lsn, record: Cow<'static, str>, write: Write },
+    Appended {
+        txn: Option<TxnId>,
+        lsn: Lsn,
+        record: Cow<'static, str>,
+        write: Write,
+    },
     /// Records up to `upto` are durable.
-    Durable { upto: Lsn },
-    LockRequested { txn: TxnId, key: Key, mode: LockMode },
-    LockGranted { txn: TxnId, key: Key, mode: LockMode },
-    LockReleased { txn: TxnId, key: Key },
+    Durable {
+        upto: Lsn,
+    },
+    LockRequested {
+        txn: TxnId,
+        key: Key,
+        mode: LockMode,
+    },
+    LockGranted {
+        txn: TxnId,
+        key: Key,
+        mode: LockMode,
+    },
+    LockReleased {
+        txn: TxnId,
+        key: Key,
+    },
     /// A wait ended without the lock.
-    LockAbandoned { txn: TxnId, key: Key, why: Abandoned },
-    Read { txn: TxnId, key: Key, value: i64, step: u32 },
+    LockAbandoned {
+        txn: TxnId,
+        key: Key,
+        why: Abandoned,
+    },
+    Read {
+        txn: TxnId,
+        key: Key,
+        value: i64,
+        step: u32,
+    },
     /// A participant voted (its vote leaves in the same step).
-    Voted { txn: TxnId, vote: Vote },
+    Voted {
+        txn: TxnId,
+        vote: Vote,
+    },
     /// Its prepared record is durable.
-    InDoubt { txn: TxnId },
+    InDoubt {
+        txn: TxnId,
+    },
     /// At a coordinator: durable, or, where the presumption logs nothing, taken. At a participant: learned.
-    Decided { txn: TxnId, outcome: Decision },
+    Decided {
+        txn: TxnId,
+        outcome: Decision,
+    },
     /// A committed branch's effects; written when the record is durable.
-    Applied { txn: TxnId, effects: Vec<Update>, log: LogId, lsn: Lsn },
+    Applied {
+        txn: TxnId,
+        effects: Vec<Update>,
+        log: LogId,
+        lsn: Lsn,
+    },
     /// A step's effects; written when the record is durable.
-    StepApplied { txn: TxnId, step: u32, effects: Vec<Update>, log: LogId, lsn: Lsn },
+    StepApplied {
+        txn: TxnId,
+        step: u32,
+        effects: Vec<Update>,
+        log: LogId,
+        lsn: Lsn,
+    },
     /// A step's constraint does not hold.
-    StepRefused { txn: TxnId, step: u32, effects: Vec<Update>, log: LogId, lsn: Lsn },
+    StepRefused {
+        txn: TxnId,
+        step: u32,
+        effects: Vec<Update>,
+        log: LogId,
+        lsn: Lsn,
+    },
     /// A compensation's effects (none if the step had never run); written when the record is durable.
-    Compensated { txn: TxnId, step: u32, effects: Vec<Update>, log: LogId, lsn: Lsn },
+    Compensated {
+        txn: TxnId,
+        step: u32,
+        effects: Vec<Update>,
+        log: LogId,
+        lsn: Lsn,
+    },
     /// A record is flagged: a saga that is not over has written it.
-    Pending { txn: TxnId, key: Key },
+    Pending {
+        txn: TxnId,
+        key: Key,
+    },
     /// The flag is gone; written by whoever ends it.
-    Settled { txn: TxnId, key: Key },
+    Settled {
+        txn: TxnId,
+        key: Key,
+    },
     /// A transaction reached a phase at its coordinating node.
-    Reached { txn: TxnId, phase: Phase },
+    Reached {
+        txn: TxnId,
+        phase: Phase,
+    },
     /// A saga cannot go on without an operator (`resumed`: it was told to try again).
-    Stuck { txn: TxnId, step: u32, resumed: bool },
+    Stuck {
+        txn: TxnId,
+        step: u32,
+        resumed: bool,
+    },
     /// A participant that once voted no longer knows the branch, under another log: its effect is lost (rule 17).
-    LostLog { txn: TxnId, participant: NodeId },
-    Crashed { incarnation: u32 },
-    Restarted { incarnation: u32, log: LogId, upto: Lsn },
-    Paused { incarnation: u32 },
-    Resumed { incarnation: u32 },
-    LinkCut { from: NodeId, to: NodeId },
-    LinkHealed { from: NodeId, to: NodeId },
+    LostLog {
+        txn: TxnId,
+        participant: NodeId,
+    },
+    Crashed {
+        incarnation: u32,
+    },
+    Restarted {
+        incarnation: u32,
+        log: LogId,
+        upto: Lsn,
+    },
+    Paused {
+        incarnation: u32,
+    },
+    Resumed {
+        incarnation: u32,
+    },
+    LinkCut {
+        from: NodeId,
+        to: NodeId,
+    },
+    LinkHealed {
+        from: NodeId,
+        to: NodeId,
+    },
     /// A scripted fault fired.
-    Fault { text: String },
+    Fault {
+        text: String,
+    },
     /// The end of the run.
     End,
 }

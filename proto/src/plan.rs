@@ -97,7 +97,10 @@ impl Submission {
             StepKind::Retriable => 2,
         };
         let ranks: Vec<u8> = self.steps.iter().map(|s| rank(s.kind)).collect();
-        if !ranks.is_sorted() || ranks.iter().filter(|r| **r == 1).count() > 1 || (ranks.contains(&2) && !ranks.contains(&1)) {
+        if !ranks.is_sorted()
+            || ranks.iter().filter(|r| **r == 1).count() > 1
+            || (ranks.contains(&2) && !ranks.contains(&1))
+        {
             return Some("steps must be compensatable, then at most one pivot, then retriable");
         }
         let can_undo = |s: &PlanStep| !s.undo.is_empty() || s.ops.iter().all(Operation::is_read);

@@ -21,7 +21,14 @@ impl<M: Machine> Stepper<M> {
     /// Boots `machine` from what its journal holds. `last` is the number of the last record that survived.
     /// `compact_every` is the least number of records between two compactions. The effects of recovery wait in
     /// [`Stepper::drain`].
-    pub fn boot(machine: M, log: LogId, incarnation: u32, last: Lsn, records: Vec<Logged<M::Record>>, compact_every: u64) -> Self {
+    pub fn boot(
+        machine: M,
+        log: LogId,
+        incarnation: u32,
+        last: Lsn,
+        records: Vec<Logged<M::Record>>,
+        compact_every: u64,
+    ) -> Self {
         let compacted = records.iter().rfind(|r| r.compacted).map_or(Lsn(0), |r| r.lsn);
         let snapshot = records.iter().filter(|r| r.compacted).count() as u64;
         let threshold = compact_every.max(2 * snapshot);
