@@ -16,6 +16,7 @@ pub mod plan;
 pub mod random;
 pub mod settings;
 pub mod stepper;
+pub mod submissions;
 pub mod time;
 #[cfg(feature = "wire")]
 pub mod wire;

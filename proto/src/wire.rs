@@ -1,1 +1,55 @@
-//! The mapping between the domain and the wire: the one file where the generated types appear.
+//! The mapping between the domain and the wire: the one place where the generated types appear.
+//!
+//! Every type of the domain that travels has an infallible `From` into its generated type, and a `TryFrom` back, which
+//! refuses what does not parse and says which field and why. Nothing past this module sees bad input. The types of this
+//! module have the names of the messages of the .proto files and hold domain types; the generated ones are in [`v1`].
+
+mod error;
+mod lab;
+mod link;
+mod message;
+mod operator;
+mod transactions;
+mod vocabulary;
+
+pub use error::WireError;
+pub use lab::{Asked, LabCommand, NodeReport, Reported, SentMessage};
+pub use link::{Envelope, Frame, Hello};
+pub use operator::{OperatorReply, ResolveRequest, ResumeRequest, StateReply, Stats};
+pub use transactions::{StatusReply, StatusRequest, SubmitReply, SubmitRequest};
+
+/// The generated types of package `indoubt.v1`: messages, clients and servers.
+#[allow(missing_docs, unreachable_pub, clippy::all, reason = "generated")]
+pub mod v1 {
+    tonic::include_proto!("indoubt.v1");
+}
+
+/// The encoded descriptors of all .proto files, for the reflection service.
+pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/indoubt.v1.descriptors"));
+
+/// What is beyond these is refused before anything is made of it. They bound what one hostile message can cost; what a
+/// coordinating node accepts ([`crate::settings::Limits`]) lies far below and is refused politely.
+pub mod limits {
+    /// Envelopes in one batch, and messages in one report.
+    pub const ENVELOPES: usize = 65_536;
+    /// Steps of one plan, or of one branch.
+    pub const STEPS: usize = 4_096;
+    /// Operations of one step, or of one compensation.
+    pub const OPERATIONS: usize = 16_384;
+    /// Reads in one answer.
+    pub const READS: usize = 65_536;
+    /// Participants named in one PREPARE.
+    pub const PEERS: usize = 4_096;
+    /// Rules named in one report.
+    pub const RULES: usize = 4_096;
+    /// Locks, open matters, holders and waiters in the state of a node; its accounts are bounded by the message alone.
+    pub const VIEWS: usize = 1_000_000;
+    /// Bytes of a key's name, which has at least one.
+    pub const KEY_BYTES: usize = 1_024;
+    /// Bytes of a text for people.
+    pub const TEXT_BYTES: usize = 16_384;
+    /// Microseconds that a message may be held or delayed, and that a force may be made to take: a day.
+    pub const HOLD_US: u64 = 86_400_000_000;
+    /// Bytes of the lab's orders.
+    pub const ORDERS_BYTES: usize = 1 << 20;
+}

@@ -1,1 +1,18 @@
-//! Soon.
+//! Sagas, and the baselines without protection beside them.
+//!
+//! [`Orchestrator`] runs sagas: it asks one participant after another for its step, and when a step is refused it has
+//! the others undone in reverse (protocols.md rules 24 to 32). [`Unprotected`] makes the same calls with no protocol at
+//! all (`none`) or with retries and a status row (`none-retry`): what goes wrong there is what protocols are for.
+//!
+//! Read in this order: [`plan`], [`record`], `execution` (one saga's states), [`orchestrator`], [`unprotected`].
+
+mod execution;
+pub mod orchestrator;
+pub mod plan;
+pub mod record;
+pub mod unprotected;
+
+pub use orchestrator::{Orchestrator, OrchestratorTimer};
+pub use plan::Plan;
+pub use record::OrchestratorRecord;
+pub use unprotected::{Unprotected, UnprotectedRecord, UnprotectedTimer};

@@ -3,7 +3,21 @@
 //! A [`scenario::Scenario`] is run by a world (the virtual one here, real processes in `lab`), which leaves a
 //! [`recording::Recording`]; [`judge::judge`] turns that into a [`summary::Run`]: numbers and verdicts, from the trace only.
 
+pub mod check;
+mod history;
+pub mod judge;
+pub mod measure;
+pub mod clients;
+pub mod conversation;
+pub mod faults;
+pub mod parse;
+pub mod points;
+pub mod promises;
 pub mod protocol;
 pub mod recording;
 pub mod scenario;
+pub mod script;
 pub mod summary;
+pub mod workload;
+pub mod world;
+pub mod trace;

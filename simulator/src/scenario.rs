@@ -8,7 +8,7 @@ use indoubt_proto::{
     ids::NodeId,
     message::Decision,
     observation::Phase,
-    settings::{Options, Timeouts},
+    settings::{Limits, Options, Settings, Timeouts},
     time::Micros,
 };
 use serde::{Deserialize, Serialize};
@@ -46,6 +46,28 @@ pub struct Scenario {
     pub expects: Vec<Expect>,
     /// `[sweep]`: parameter path to values, in the order of the file.
     pub sweep: Vec<(String, Vec<String>)>,
+}
+
+impl Scenario {
+    /// The same under another master seed.
+    pub fn with_seed(mut self, seed: u64) -> Self {
+        self.seed = seed;
+        self
+    }
+
+    /// k1, k2, …: in an open loop one for each coordinating node.
+    pub fn clients(&self) -> impl Iterator<Item = NodeId> + Clone + use<> {
+        let count = match self.workload.arrivals {
+            Arrivals::Rate(_) => self.cluster.coordinators,
+            Arrivals::Clients(clients) => clients,
+        };
+        (1..=count).map(NodeId::client)
+    }
+
+    /// What every machine of the cluster is told.
+    pub fn settings(&self) -> Settings {
+        Settings { timeouts: self.timeouts, limits: Limits::default(), options: self.options }
+    }
 }
 
 /// How many nodes.
@@ -161,6 +183,23 @@ pub struct Fault {
     pub protocols: Option<Vec<Protocol>>,
 }
 
+impl Fault {
+    /// Whether it happens under this protocol.
+    pub fn applies(&self, protocol: Protocol) -> bool {
+        self.protocols.as_ref().is_none_or(|only| only.contains(&protocol))
+    }
+}
+
+/// What counts at a [`Trigger::Moment`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Counted {
+    /// A point: a transaction that reaches it again (after a restart, by a copy) is not counted again.
+    Transactions,
+    /// An exact effect: each time it happens.
+    Effects,
+}
+
 /// Which of the moments that match.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -192,13 +231,17 @@ pub enum Trigger {
     },
     /// At a point that a protocol names, or at an exact effect: at this node, where this selects.
     Moment {
-        /// At which node the gate decides.
+        /// The node that the scenario names.
+        subject: NodeId,
+        /// At which nodes the gate decides: points such as `voted` happen where the participant's message is taken.
         nodes: Vec<NodeId>,
         /// Which moments.
         selector: Selector,
-        /// The n-th of them.
+        /// What is counted.
+        counted: Counted,
+        /// The n-th of them, 1-based, over the whole run.
         nth: u64,
-        /// Its name, for people.
+        /// Its name: `voted`, `compensating:2`, `append:committed`.
         name: String,
     },
     /// From a time on (the start of load unless given): at messages.

@@ -165,6 +165,26 @@ pub struct Series {
     pub locks_held: Vec<LocksHeld>,
     /// A point for each interval of `interval_ms`.
     pub throughput_tps: Vec<Throughput>,
+    /// The intervals behind `in_doubt_ms`, in the order of their begin; of more than 400 every n-th and the longest.
+    pub in_doubt: Vec<DoubtInterval>,
+    /// The distribution behind `latency_ms`, by outcome word (`audit` for audits): pairs of milliseconds and the share of
+    /// that outcome's transactions that took at most so long; at most 100 pairs, the last share is 1.
+    pub latency_ms: std::collections::BTreeMap<String, Vec<(f64, f64)>>,
+}
+
+/// One branch's time in doubt.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct DoubtInterval {
+    /// The participant.
+    pub node: String,
+    /// The transaction.
+    pub txn: String,
+    /// Its prepared record was durable, since the start of load.
+    pub from_ms: f64,
+    /// It learned the decision, or the run ended.
+    pub to_ms: f64,
+    /// Still in doubt at the end.
+    pub censored: bool,
 }
 
 /// Locks at one time.

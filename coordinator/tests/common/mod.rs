@@ -1,0 +1,328 @@
+//! A coordinator on a bench: a test is its driver, its participants and its clients. Nothing happens by itself, so every
+//! order of events can be written down.
+#![allow(dead_code, reason = "each test file uses its own part of the bench")]
+
+use indoubt_coordinator::{Coordinator, CoordinatorRecord, CoordinatorTimer, Presumption};
+use indoubt_proto::{
+    ids::{LogId, Lsn, NodeId, Serial, Ticket, TxnId},
+    machine::{Effect, Input, Logged, Machine, Out, Record, Write},
+    message::{Decision, Message, Outcome, Reason, ReasonKind, Status, Vote, WorkResult},
+    observation::{Observation, Phase},
+    operation::{Key, Operation, ReadValue},
+    plan::{PlanStep, StepKind, Submission},
+    settings::{Settings, WorkRound},
+    time::Micros,
+};
+use std::collections::BTreeMap;
+
+pub(crate) const HOME: NodeId = NodeId::coordinating(1);
+pub(crate) const CLIENT: NodeId = NodeId::client(1);
+/// The coordinator's journal.
+pub(crate) const LOG: LogId = LogId(0xc1);
+
+pub(crate) fn p(number: u16) -> NodeId {
+    NodeId::participant(number)
+}
+
+/// The journal of a participant.
+pub(crate) fn log_of(node: NodeId) -> LogId {
+    LogId(u64::from(node.number))
+}
+
+pub(crate) fn txn(number: u64) -> TxnId {
+    TxnId { home: HOME, client: CLIENT, number }
+}
+
+/// A transfer that touches p1 to p`n`, first sent to the first incarnation.
+pub(crate) fn plan(number: u64, n: u16) -> Submission {
+    let step = |node: u16| {
+        let key = Key::new(format!("p{node}/a"));
+        let ops = vec![Operation::Add { key: key.clone(), delta: 1, min: None }];
+        let undo = vec![Operation::Add { key, delta: -1, min: None }];
+        PlanStep { node: p(node), ops, undo, kind: StepKind::Compensatable }
+    };
+    Submission { txn: txn(number), epoch: 1, audit: false, steps: (1..=n).map(step).collect() }
+}
+
+pub(crate) fn with_prepare() -> Settings {
+    let mut settings = Settings::default();
+    settings.options.work = WorkRound::WithPrepare;
+    settings
+}
+
+/// A test's coordinator, its journal, and what it has done since the test last looked.
+#[derive(Clone)]
+pub(crate) struct Bench {
+    fresh: Coordinator,
+    pub(crate) machine: Coordinator,
+    out: Out<Coordinator>,
+    incarnation: u32,
+    pub(crate) journal: Vec<Logged<CoordinatorRecord>>,
+    pub(crate) writes: Vec<(&'static str, Write)>,
+    pub(crate) sent: Vec<(NodeId, Message)>,
+    pub(crate) observed: Vec<Observation>,
+    pub(crate) timers: BTreeMap<CoordinatorTimer, Micros>,
+    /// Messages between the coordinator and its participants, both ways, without the work round.
+    pub(crate) commit_messages: usize,
+}
+
+impl Bench {
+    pub(crate) fn new(presumption: Presumption) -> Self {
+        Bench::with(presumption, Settings::default(), false)
+    }
+
+    pub(crate) fn with(presumption: Presumption, settings: Settings, cooperative: bool) -> Self {
+        let fresh = Coordinator::new(HOME, settings, presumption, cooperative);
+        let mut bench = Bench {
+            machine: fresh.clone(),
+            fresh,
+            out: Out::new(Lsn(0)),
+            incarnation: 0,
+            journal: Vec::new(),
+            writes: Vec::new(),
+            sent: Vec::new(),
+            observed: Vec::new(),
+            timers: BTreeMap::new(),
+            commit_messages: 0,
+        };
+        bench.boot(LOG, Vec::new());
+        bench
+    }
+
+    /// The machine before its first input.
+    pub(crate) fn unbooted(&self) -> Coordinator {
+        self.fresh.clone()
+    }
+
+    fn boot(&mut self, log: LogId, records: Vec<Logged<CoordinatorRecord>>) {
+        self.incarnation += 1;
+        self.machine = self.fresh.clone();
+        self.out = Out::new(records.last().map_or(Lsn(0), |r| r.lsn));
+        self.journal = records.clone();
+        self.timers.clear();
+        self.sent.clear();
+        self.observed.clear();
+        self.input(Input::Recover { log, incarnation: self.incarnation, records });
+    }
+
+    /// Crashes, and restarts from what survived: all records up to `last`.
+    pub(crate) fn crash(&mut self, last: Lsn) {
+        let survived = self.journal.iter().filter(|r| r.lsn <= last).cloned().collect();
+        self.boot(LOG, survived);
+    }
+
+    /// Crashes, and restarts from the whole journal.
+    pub(crate) fn restart(&mut self) {
+        self.crash(self.last());
+    }
+
+    /// Crashes, and comes back with another, empty journal.
+    pub(crate) fn lose_log(&mut self) {
+        self.boot(LogId(0xc1c1), Vec::new());
+    }
+
+    /// Replaces the journal by a compaction, and restarts from that.
+    pub(crate) fn compact_and_restart(&mut self) {
+        let records = self.compacted();
+        self.boot(LOG, records);
+    }
+
+    pub(crate) fn compacted(&self) -> Vec<Logged<CoordinatorRecord>> {
+        let mut records = Vec::new();
+        self.machine.compact(&mut records);
+        let upto = self.last();
+        records.into_iter().map(|record| Logged { lsn: upto, compacted: true, record }).collect()
+    }
+
+    /// The last record appended.
+    pub(crate) fn last(&self) -> Lsn {
+        self.out.last()
+    }
+
+    pub(crate) fn input(&mut self, input: Input<Coordinator>) {
+        if let Input::Message { from, message } = &input
+            && !from.is_client()
+            && !message.kind().is_work()
+        {
+            self.commit_messages += 1;
+        }
+        self.machine.handle(input, &mut self.out);
+        for effect in self.out.drain() {
+            match effect {
+                Effect::Append { lsn, record, write } => {
+                    self.writes.push((record.word(), write));
+                    self.journal.push(Logged { lsn, compacted: false, record });
+                }
+                Effect::Send { to, message } => {
+                    if !to.is_client() && !message.kind().is_work() {
+                        self.commit_messages += 1;
+                    }
+                    self.sent.push((to, message));
+                }
+                Effect::Arm { timer, after } => {
+                    self.timers.insert(timer, after);
+                }
+                Effect::Disarm(timer) => {
+                    self.timers.remove(&timer);
+                }
+                Effect::Observe(observation) => self.observed.push(observation),
+                Effect::Compacted { .. } => unreachable!("the driver compacts, not the machine"),
+            }
+        }
+    }
+
+    pub(crate) fn message(&mut self, from: NodeId, message: Message) {
+        self.input(Input::Message { from, message });
+    }
+
+    /// Everything appended so far is durable.
+    pub(crate) fn force(&mut self) {
+        self.input(Input::Durable { upto: self.last() });
+    }
+
+    pub(crate) fn fire(&mut self, timer: CoordinatorTimer) {
+        assert!(self.timers.remove(&timer).is_some(), "{timer:?} is not armed: {:?}", self.timers);
+        self.input(Input::Fired(timer));
+    }
+
+    pub(crate) fn submit(&mut self, submission: Submission) {
+        self.message(submission.txn.client, Message::Submit(submission));
+    }
+
+    pub(crate) fn work_done(&mut self, node: NodeId, number: u64) {
+        let result = WorkResult::Done { reads: vec![] };
+        self.message(node, Message::WorkDone { txn: txn(number), result });
+    }
+
+    pub(crate) fn work_failed(&mut self, node: NodeId, number: u64) {
+        let result = WorkResult::Failed(ReasonKind::LockTimeout.into());
+        self.message(node, Message::WorkDone { txn: txn(number), result });
+    }
+
+    pub(crate) fn vote(&mut self, node: NodeId, number: u64, vote: Vote) {
+        let reason = (vote == Vote::No).then(|| Reason::from(ReasonKind::Constraint));
+        let (log, reads) = (log_of(node), vec![]);
+        self.message(node, Message::Vote { txn: txn(number), vote, log, reads, reason });
+    }
+
+    pub(crate) fn ack(&mut self, node: NodeId, number: u64, log: LogId, known: bool) {
+        self.message(node, Message::Ack { txn: txn(number), log, known });
+    }
+
+    /// What a participant in doubt is answered; `log` is that of the ticket it was given with PREPARE.
+    pub(crate) fn inquire(&mut self, node: NodeId, number: u64, log: LogId) -> Message {
+        let ticket = Ticket { log, serial: Serial(1), finished_below: Serial(0) };
+        self.sent.clear();
+        self.message(node, Message::Inquire { txn: txn(number), ticket });
+        let (to, answer) = self.sent.pop().expect("an inquiry is always answered");
+        assert_eq!((to, self.sent.len()), (node, 0));
+        answer
+    }
+
+    /// The decision that an inquiry is answered with, if it is one.
+    pub(crate) fn told(&mut self, node: NodeId, number: u64) -> Option<Decision> {
+        match self.inquire(node, number, LOG) {
+            Message::Decision { decision, .. } => Some(decision),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn status(&mut self, number: u64) -> Status {
+        self.sent.clear();
+        self.message(CLIENT, Message::StatusQuery { txn: txn(number) });
+        match self.sent.pop() {
+            Some((CLIENT, Message::StatusReply { status, .. })) => status,
+            other => panic!("no status reply but {other:?}"),
+        }
+    }
+
+    /// Up to the votes of a transaction over p1 to p`n`.
+    pub(crate) fn prepare(&mut self, number: u64, n: u16) {
+        self.submit(plan(number, n));
+        for node in 1..=n {
+            self.work_done(p(node), number);
+        }
+        self.force();
+    }
+
+    /// The whole of a transaction over p1 to p`n` with these votes, and all ACKs that are due.
+    pub(crate) fn run(&mut self, number: u64, votes: &[Vote]) {
+        self.prepare(number, votes.len() as u16);
+        for (vote, node) in votes.iter().zip(1..) {
+            self.vote(p(node), number, *vote);
+        }
+        self.force();
+        self.ack_all();
+    }
+
+    /// Every participant acknowledges what it was told and must acknowledge.
+    pub(crate) fn ack_all(&mut self) {
+        for (node, number) in self.acks_due() {
+            self.ack(node, number, log_of(node), true);
+        }
+    }
+
+    fn acks_due(&self) -> Vec<(NodeId, u64)> {
+        let due = |(to, message): &(NodeId, Message)| match message {
+            Message::Decision { txn, ack: true, .. } => Some((*to, txn.number)),
+            _ => None,
+        };
+        self.sent.iter().filter_map(due).collect()
+    }
+
+    /// The decisions sent since the test last looked: to whom, which, and whether an ACK is due.
+    pub(crate) fn decisions(&mut self) -> Vec<(NodeId, Decision, bool)> {
+        let decision = |(to, message): (NodeId, Message)| match message {
+            Message::Decision { decision, ack, .. } => Some((to, decision, ack)),
+            _ => None,
+        };
+        self.sent.drain(..).filter_map(decision).collect()
+    }
+
+    /// Whom PREPARE was sent to since the test last looked.
+    pub(crate) fn prepared(&self) -> Vec<NodeId> {
+        self.sent.iter().filter(|(_, m)| matches!(m, Message::Prepare { .. })).map(|(to, _)| *to).collect()
+    }
+
+    /// The outcomes that clients were told since the test last looked.
+    pub(crate) fn outcomes(&self) -> Vec<(NodeId, Outcome)> {
+        let outcome = |(to, message): &(NodeId, Message)| match message {
+            Message::Outcome { outcome, .. } => Some((*to, outcome.clone())),
+            _ => None,
+        };
+        self.sent.iter().filter_map(outcome).collect()
+    }
+
+    pub(crate) fn phases(&self) -> Vec<Phase> {
+        let phase = |o: &Observation| match o {
+            Observation::Reached { phase, .. } => Some(*phase),
+            _ => None,
+        };
+        self.observed.iter().filter_map(phase).collect()
+    }
+
+    pub(crate) fn decided(&self, number: u64) -> Vec<Decision> {
+        let decided = |o: &Observation| match o {
+            Observation::Decided { txn: t, outcome } if *t == txn(number) => Some(*outcome),
+            _ => None,
+        };
+        self.observed.iter().filter_map(decided).collect()
+    }
+
+    /// How many transactions are not finished.
+    pub(crate) fn open(&self) -> usize {
+        self.machine.inspect(false).open.len()
+    }
+}
+
+pub(crate) fn committed() -> Outcome {
+    Outcome::Committed { reads: vec![] }
+}
+
+pub(crate) fn aborted(kind: ReasonKind) -> Outcome {
+    Outcome::Aborted(kind.into())
+}
+
+pub(crate) fn read(step: u32, value: i64) -> ReadValue {
+    ReadValue { step, key: Key::new("p1/a"), value }
+}

@@ -1,0 +1,330 @@
+//! Random histories with crashes at random records: a compaction recreates the state that it replaces, decisions are never
+//! reversed, the mark never passes what is still sent.
+
+mod common;
+
+use common::{Bench, LOG, log_of, p, plan, txn, with_prepare};
+use indoubt_coordinator::{Coordinator, CoordinatorRecord, CoordinatorTimer, Presumption};
+use indoubt_proto::{
+    ids::{LogId, Lsn, NodeId, Serial, Ticket, TxnId},
+    machine::{Effect, Input, Logged, Machine, Out},
+    message::{Decision, Message, Outcome, ReasonKind, Status, Vote},
+    observation::Observation,
+    plan::Submission,
+    settings::Settings,
+};
+use proptest::prelude::*;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Transactions 1 to this many, over p1 and p2.
+const TXNS: u64 = 10;
+const NODES: u16 = 2;
+
+#[derive(Clone, Debug)]
+enum Event {
+    Submit(u64),
+    WorkDone(u64, u16),
+    WorkFailed(u64, u16),
+    Vote(u64, u16, Vote),
+    Ack(u64, u16, bool),
+    Force,
+    /// The armed timer at this place, counted around.
+    Fire(usize),
+    /// This share of the unforced tail survives, in quarters.
+    Crash(u64),
+    CompactAndRestart,
+}
+
+fn event() -> impl Strategy<Value = Event> {
+    let (t, n) = (1..=TXNS, 1..=NODES);
+    let vote = prop_oneof![
+        12 => Just(Vote::Yes),
+        2 => Just(Vote::No),
+        3 => Just(Vote::ReadOnly),
+        1 => Just(Vote::Failed),
+    ];
+    prop_oneof![
+        6 => t.clone().prop_map(Event::Submit),
+        16 => (t.clone(), n.clone()).prop_map(|(t, n)| Event::WorkDone(t, n)),
+        1 => (t.clone(), n.clone()).prop_map(|(t, n)| Event::WorkFailed(t, n)),
+        16 => (t.clone(), n.clone(), vote).prop_map(|(t, n, v)| Event::Vote(t, n, v)),
+        8 => (t, n, any::<bool>()).prop_map(|(t, n, known)| Event::Ack(t, n, known)),
+        8 => Just(Event::Force),
+        2 => any::<prop::sample::Index>().prop_map(|i| Event::Fire(i.index(64))),
+        1 => (0..=4u64).prop_map(Event::Crash),
+        1 => Just(Event::CompactAndRestart),
+    ]
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Setup {
+    presumption: Presumption,
+    with_prepare: bool,
+    remembered: usize,
+}
+
+fn setup() -> impl Strategy<Value = Setup> {
+    let presumption = prop::sample::select(Presumption::ALL.to_vec());
+    let setup = |(presumption, with_prepare, remembered)| Setup { presumption, with_prepare, remembered };
+    (presumption, any::<bool>(), 0..=4usize).prop_map(setup)
+}
+
+/// A bench with what must hold over all its incarnations.
+struct History {
+    bench: Bench,
+    durable: Lsn,
+    incarnation: u32,
+    /// The incarnation to which each transaction was first sent: repeated submissions carry it.
+    epochs: BTreeMap<u64, u32>,
+    /// What was decided first, by transactions that did not only read without a record.
+    decided: BTreeMap<u64, Decision>,
+    /// The mark that was sent last by this incarnation.
+    mark: Serial,
+}
+
+impl History {
+    fn new(setup: Setup) -> Self {
+        let mut settings = if setup.with_prepare { with_prepare() } else { Settings::default() };
+        settings.limits.remembered = setup.remembered;
+        History {
+            bench: Bench::with(setup.presumption, settings, false),
+            durable: Lsn(0),
+            incarnation: 1,
+            epochs: BTreeMap::new(),
+            decided: BTreeMap::new(),
+            mark: Serial(0),
+        }
+    }
+
+    fn apply(&mut self, event: &Event) {
+        let bench = &mut self.bench;
+        match *event {
+            Event::Submit(t) => {
+                let epoch = *self.epochs.entry(t).or_insert(self.incarnation);
+                bench.submit(Submission { epoch, ..plan(t, NODES) });
+            }
+            Event::WorkDone(t, n) => bench.work_done(p(n), t),
+            Event::WorkFailed(t, n) => bench.work_failed(p(n), t),
+            Event::Vote(t, n, vote) => bench.vote(p(n), t, vote),
+            Event::Ack(t, n, known) => bench.ack(p(n), t, if known { log_of(p(n)) } else { LogId(99) }, known),
+            Event::Force => {
+                bench.force();
+                self.durable = bench.last();
+            }
+            Event::Fire(place) => {
+                let timers: Vec<CoordinatorTimer> = bench.timers.keys().copied().collect();
+                if !timers.is_empty() {
+                    bench.fire(timers[place % timers.len()]);
+                }
+            }
+            Event::Crash(quarters) => {
+                let tail = bench.last().0 - self.durable.0;
+                bench.crash(Lsn(self.durable.0 + tail * quarters / 4));
+                self.restarted();
+            }
+            Event::CompactAndRestart => {
+                bench.compact_and_restart();
+                self.restarted();
+            }
+        }
+        self.look();
+    }
+
+    /// A restart may send below an earlier mark, because an end is lazy: such a decision is only ever acknowledged.
+    fn restarted(&mut self) {
+        self.durable = self.bench.last();
+        self.incarnation += 1;
+        self.mark = Serial(0);
+    }
+
+    fn look(&mut self) {
+        let History { bench, decided, mark, .. } = self;
+        for observation in bench.observed.drain(..) {
+            let Observation::Decided { txn, outcome } = observation else { continue };
+            let committed =
+                |r: &Logged<_>| matches!(&r.record, CoordinatorRecord::Committed { txn: t, .. } if *t == txn);
+            if outcome == Decision::Abort || bench.journal.iter().any(committed) {
+                let first = *decided.entry(txn.number).or_insert(outcome);
+                assert_eq!(first, outcome, "{txn} was decided otherwise before");
+            }
+        }
+        for (_, message) in bench.sent.drain(..) {
+            let (Message::Work { ticket, .. } | Message::Prepare { ticket, .. } | Message::Decision { ticket, .. }) =
+                message
+            else {
+                continue;
+            };
+            assert!(ticket.finished_below <= ticket.serial, "nothing is sent below the mark: {ticket:?}");
+            assert!(ticket.finished_below >= *mark, "the mark never falls: {ticket:?}");
+            *mark = ticket.finished_below;
+        }
+    }
+}
+
+/// A coordinator recovered from these records, and what it sends at once.
+fn recovered(fresh: &Coordinator, records: Vec<Logged<CoordinatorRecord>>) -> (Coordinator, Vec<(NodeId, Message)>) {
+    let (mut machine, mut out) = (fresh.clone(), Out::new(Lsn(1000)));
+    machine.handle(Input::Recover { log: LOG, incarnation: 1000, records }, &mut out);
+    let send = |effect| match effect {
+        Effect::Send { to, message } => Some((to, message)),
+        _ => None,
+    };
+    let sent = out.drain().filter_map(send).collect();
+    (machine, sent)
+}
+
+fn compacted(machine: &Coordinator) -> Vec<Logged<CoordinatorRecord>> {
+    let mut records = Vec::new();
+    machine.compact(&mut records);
+    records.into_iter().map(|record| Logged { lsn: Lsn(1000), compacted: true, record }).collect()
+}
+
+/// What can be asked of a coordinator, of every transaction.
+fn answers(machine: &Coordinator) -> Vec<(Status, Option<Decision>)> {
+    let (mut machine, mut out) = (machine.clone(), Out::new(Lsn(2000)));
+    let mut ask = |from, message| {
+        machine.handle(Input::Message { from, message }, &mut out);
+        match out.drain().next_back() {
+            Some(Effect::Send { message, .. }) => message,
+            other => panic!("not answered but {other:?}"),
+        }
+    };
+    let ticket = Ticket { log: LOG, serial: Default::default(), finished_below: Default::default() };
+    (1..=TXNS)
+        .map(|t| {
+            let Message::StatusReply { status, .. } = ask(common::CLIENT, Message::StatusQuery { txn: txn(t) }) else {
+                panic!("no status")
+            };
+            let decision = match ask(p(1), Message::Inquire { txn: txn(t), ticket }) {
+                Message::Decision { decision, .. } => Some(decision),
+                _ => None,
+            };
+            (status, decision)
+        })
+        .collect()
+}
+
+/// Nothing is known, or no more than that ACKs are due.
+fn is_forgotten(status: &Status) -> bool {
+    match status {
+        Status::Ended(Outcome::Unknown(_)) => true,
+        Status::Running(state) => state.starts_with("telling"),
+        _ => false,
+    }
+}
+
+/// The same, or one of them has forgotten, or the reason was known to memory alone.
+fn differs_only_by_memory(memory: &Status, log: &Status) -> bool {
+    let recovery =
+        |status: &Status| matches!(status, Status::Ended(Outcome::Aborted(r)) if r.kind == ReasonKind::Recovery);
+    let abort = |status: &Status| matches!(status, Status::Ended(Outcome::Aborted(_)));
+    memory == log || is_forgotten(log) || is_forgotten(memory) || (abort(memory) && recovery(log))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn rule_2_and_17b_hold_over_any_history_of_messages_timeouts_and_crashes(
+        setup in setup(),
+        events in prop::collection::vec(event(), 0..240),
+    ) {
+        let mut history = History::new(setup);
+        for event in &events {
+            history.apply(event);
+        }
+        // Heal: every vote times out, every ACK arrives; then nothing is open (termination).
+        history.apply(&Event::Force);
+        while let Some(timer) = history.bench.timers.keys().copied().find(|t| !matches!(t, CoordinatorTimer::Resend(_))) {
+            history.bench.fire(timer);
+            history.apply(&Event::Force);
+        }
+        for t in 1..=TXNS {
+            for n in 1..=NODES {
+                history.apply(&Event::Ack(t, n, true));
+            }
+        }
+        prop_assert_eq!(history.bench.open(), 0);
+        prop_assert!(history.bench.timers.is_empty());
+    }
+
+    #[test]
+    fn a_compaction_recreates_the_state_that_it_replaces(
+        setup in setup(),
+        events in prop::collection::vec(event(), 0..240),
+    ) {
+        let mut history = History::new(setup);
+        for event in &events {
+            history.apply(event);
+        }
+        let unforced = history.bench.clone();
+        history.apply(&Event::Force);
+        let bench = &unforced;
+        let fresh = bench.unbooted();
+        let (one, sent) = recovered(&fresh, compacted(&bench.machine));
+
+        // Compacted and recovered once more it is the same machine, to the last field.
+        let (two, sent_again) = recovered(&fresh, compacted(&one));
+        prop_assert_eq!(&one, &two);
+        prop_assert_eq!(&sent, &sent_again);
+
+        // What the machine has decided, once its records are durable, its successor has decided: it tells the same
+        // participants again, and only aborts besides; it gives the same answers, and forgets only for lack of room.
+        let (mut now, decided) = (history.bench.clone(), &history.decided);
+                // Once every ACK is in, nobody is in doubt any more, and what is forgotten need not be answered right.
+        let unfinished = open(&now.machine);
+        let may_ask = |t: u64| match decided.get(&t) {
+            Some(decision) => !setup.presumption.row().acks(*decision) || unfinished.contains(&txn(t)),
+            None => false,
+        };
+        let owed: BTreeSet<_> = owed(&mut now);
+        let told: BTreeSet<_> = sent.iter().filter_map(decision).collect();
+        prop_assert!(owed.is_subset(&told), "{:?} are told again, not {:?}", told, owed);
+        prop_assert!(told.difference(&owed).all(|(.., decision)| *decision == Decision::Abort));
+        for (t, (before, after)) in (1..).zip(answers(&now.machine).into_iter().zip(answers(&one))) {
+            if matches!(before.0, Status::Ended(_)) {
+                let aborted_now = told.difference(&owed).next().is_some();
+                prop_assert!(before.0 == after.0 || (is_forgotten(&after.0) && aborted_now), "{t}: {before:?} {after:?}");
+            }
+            if before.1.is_some() && may_ask(t) {
+                prop_assert_eq!(before.1, after.1, "{}", t);
+            }
+        }
+
+        // The journal says the same where it says anything: a restart from it and one from its compaction tell each client
+        // and each participant the same, but for what only memory knew.
+        let (full, sent_full) = recovered(&fresh, bench.journal.clone());
+        prop_assert_eq!(open(&one), open(&full));
+        let told_full: BTreeSet<_> = sent_full.iter().filter_map(decision).collect();
+        prop_assert!(told.is_subset(&told_full), "what is acknowledged need not be told again, nothing more is told");
+        for (t, (of_memory, of_log)) in (1..).zip(answers(&one).into_iter().zip(answers(&full))) {
+            prop_assert!(differs_only_by_memory(&of_memory.0, &of_log.0), "{t}: {of_memory:?} {of_log:?}");
+            if may_ask(t) {
+                prop_assert_eq!(of_memory.1, of_log.1, "{}", t);
+            }
+        }
+    }
+}
+
+/// The decision in a message: to whom, of which transaction, which.
+fn decision((to, message): &(NodeId, Message)) -> Option<(NodeId, u64, Decision)> {
+    match message {
+        Message::Decision { txn, decision, .. } => Some((*to, txn.number, *decision)),
+        _ => None,
+    }
+}
+
+/// The transactions that are not finished.
+fn open(machine: &Coordinator) -> Vec<TxnId> {
+    machine.inspect(false).open.iter().map(|view| view.txn).collect()
+}
+
+/// Who would be told again now.
+fn owed(bench: &mut Bench) -> BTreeSet<(NodeId, u64, Decision)> {
+    bench.sent.clear();
+    let resends: Vec<_> = bench.timers.keys().copied().filter(|t| matches!(t, CoordinatorTimer::Resend(_))).collect();
+    for timer in resends {
+        bench.fire(timer);
+    }
+    bench.sent.iter().filter_map(decision).collect()
+}

@@ -1,0 +1,181 @@
+//! The floor: machines that exchange the messages of a protocol with no logic and no disk. What remains is processes,
+//! links and the runtime, and no implementation of the protocol on this shell can be faster.
+
+use indoubt_proto::{
+    ids::{LogId, NodeId, Serial, Ticket, TxnId},
+    inspect::Inspection,
+    machine::{Input, Machine, Out, Record},
+    message::{Decision, Message, Outcome, ReadVote, StepOutcome, Vote, WorkResult},
+    plan::{StepOps, Submission},
+};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// A floor machine logs nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum NoRecord {}
+
+impl Record for NoRecord {
+    fn word(&self) -> &'static str {
+        match *self {}
+    }
+
+    fn txn(&self) -> Option<TxnId> {
+        match *self {}
+    }
+}
+
+/// Which message pattern a floor coordinator follows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Pattern {
+    /// Work, prepare, decision, each with its answer: 2PC, presumed abort, all commit.
+    TwoPhase,
+    /// One step after another, each with its answer.
+    Saga,
+}
+
+/// Passes a transaction through its messages.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct FloorCoordinator {
+    pattern: Pattern,
+    open: BTreeMap<TxnId, Open>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Open {
+    client: NodeId,
+    submission: Submission,
+    nodes: Vec<NodeId>,
+    missing: usize,
+}
+
+const TICKET: Ticket = Ticket { log: LogId(0), serial: Serial(0), finished_below: Serial(0) };
+
+impl FloorCoordinator {
+    /// A coordinator of this pattern.
+    pub fn new(pattern: Pattern) -> Self {
+        FloorCoordinator { pattern, open: BTreeMap::new() }
+    }
+
+    fn begin(&mut self, client: NodeId, submission: Submission, out: &mut Out<Self>) {
+        let txn = submission.txn;
+        let nodes = submission.participants();
+        match self.pattern {
+            Pattern::TwoPhase => {
+                for node in &nodes {
+                    out.send(*node, Message::Work { txn, ticket: TICKET, steps: submission.work_of(*node) });
+                }
+            }
+            Pattern::Saga => step(&submission, 0, out),
+        }
+        let missing = nodes.len();
+        self.open.insert(txn, Open { client, submission, nodes, missing });
+    }
+
+    /// One more answer of a round. When it is the last, the next round begins.
+    fn answered(&mut self, txn: TxnId, next: impl FnOnce(&mut Open, &mut Out<Self>), out: &mut Out<Self>) {
+        if let Some(open) = self.open.get_mut(&txn) {
+            open.missing -= 1;
+            if open.missing == 0 {
+                open.missing = open.nodes.len();
+                next(open, out);
+            }
+        }
+    }
+}
+
+fn step(submission: &Submission, index: usize, out: &mut Out<FloorCoordinator>) {
+    let it = &submission.steps[index];
+    let step = StepOps { step: index as u32 + 1, ops: it.ops.clone() };
+    let style = indoubt_proto::message::StepStyle::Saga;
+    out.send(it.node, Message::Step { txn: submission.txn, ticket: TICKET, step, style });
+}
+
+impl Machine for FloorCoordinator {
+    type Record = NoRecord;
+    type Timer = ();
+
+    fn handle(&mut self, input: Input<Self>, out: &mut Out<Self>) {
+        let Input::Message { from, message } = input else { return };
+        match message {
+            Message::Submit(submission) => self.begin(from, submission, out),
+            Message::WorkDone { txn, .. } => self.answered(
+                txn,
+                |open, out| {
+                    for node in &open.nodes {
+                        let (steps, peers) = (Vec::new(), Vec::new());
+                        let prepare = Message::Prepare { txn, ticket: TICKET, steps, peers, read_vote: ReadVote::Never };
+                        out.send(*node, prepare);
+                    }
+                },
+                out,
+            ),
+            Message::Vote { txn, .. } => self.answered(
+                txn,
+                |open, out| {
+                    for node in &open.nodes {
+                        let decision = Decision::Commit;
+                        out.send(*node, Message::Decision { txn, ticket: TICKET, decision, ack: true });
+                    }
+                    out.send(open.client, Message::Outcome { txn, outcome: Outcome::Committed { reads: Vec::new() } });
+                },
+                out,
+            ),
+            Message::Ack { txn, .. } => {
+                if let Some(open) = self.open.get_mut(&txn) {
+                    open.missing -= 1;
+                    if open.missing == 0 {
+                        self.open.remove(&txn);
+                    }
+                }
+            }
+            Message::StepResult { txn, step: done, .. } => {
+                let Some(open) = self.open.get(&txn) else { return };
+                if (done as usize) < open.submission.steps.len() {
+                    step(&open.submission, done as usize, out);
+                } else {
+                    out.send(open.client, Message::Outcome { txn, outcome: Outcome::Completed { reads: Vec::new() } });
+                    self.open.remove(&txn);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn compact(&self, _: &mut Vec<NoRecord>) {}
+
+    fn inspect(&self, _: bool) -> Inspection {
+        Inspection::default()
+    }
+}
+
+/// Answers whatever it is asked.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct FloorParticipant;
+
+impl Machine for FloorParticipant {
+    type Record = NoRecord;
+    type Timer = ();
+
+    fn handle(&mut self, input: Input<Self>, out: &mut Out<Self>) {
+        let Input::Message { from, message } = input else { return };
+        let answer = match message {
+            Message::Work { txn, .. } => Message::WorkDone { txn, result: WorkResult::Done { reads: Vec::new() } },
+            Message::Prepare { txn, .. } => {
+                Message::Vote { txn, vote: Vote::Yes, log: LogId(0), reads: Vec::new(), reason: None }
+            }
+            Message::Decision { txn, .. } => Message::Ack { txn, log: LogId(0), known: true },
+            Message::Step { txn, step, .. } => {
+                Message::StepResult { txn, step: step.step, outcome: StepOutcome::Applied { reads: Vec::new() } }
+            }
+            _ => return,
+        };
+        out.send(from, answer);
+    }
+
+    fn compact(&self, _: &mut Vec<NoRecord>) {}
+
+    fn inspect(&self, _: bool) -> Inspection {
+        Inspection::default()
+    }
+}

@@ -1,0 +1,50 @@
+//! A participant with a million accounts: the memory that it occupies, and its restart from a log of a million records.
+
+use super::load::{self, Load, Maker};
+use crate::real::{Cluster, Launch};
+use anyhow::{Context, Result};
+use indoubt_node::NodeClient;
+use indoubt_proto::{ids::NodeId, settings::Settings};
+use indoubt_simulator::protocol::Protocol;
+use serde_json::{Value, json};
+use std::time::{Duration, Instant};
+
+const ACCOUNTS: u32 = 1_000_000;
+const P1: NodeId = NodeId::participant(1);
+
+/// Measures both.
+pub(super) async fn measure(say: &impl Fn(String)) -> Result<Value> {
+    let launch = Launch {
+        protocol: Protocol::TwoPhase,
+        coordinating: 1,
+        participants: 1,
+        settings: Settings::default(),
+        opening: Maker::opening(1, ACCOUNTS),
+        seed: 1,
+        trace: false,
+        lab: false,
+        floor: false,
+    };
+    let mut cluster = Cluster::prepare(launch)?;
+    cluster.start_all().await?;
+    cluster.wait_for_links().await?;
+    // Enough records that the log is compacted: then it holds every account.
+    let mut load = Load::open(&cluster, Maker::new(1, ACCOUNTS)).await?;
+    let client = NodeClient::connect(&cluster.address(P1)).await?;
+    while client.state(false).await?.stats.compactions == 0 {
+        load.stream(512, Duration::ZERO, Duration::from_secs(1)).await?;
+    }
+    load::verify(&cluster, 1, load.succeeded).await?;
+    // What the data itself costs is seen after a restart, when nothing of the opening file is left in memory.
+    cluster.kill(P1)?;
+    let begin = Instant::now();
+    let started = cluster.start(P1).await.context("a start was cut off")??;
+    let restart = begin.elapsed();
+    cluster.started(P1, started)?;
+    let bytes = cluster.process(P1).and_then(|p| p.memory()).context("the participant's memory is not known")?;
+    load::verify(&cluster, 1, load.succeeded).await?;
+    cluster.end()?;
+    let (megabytes, seconds) = (bytes as f64 / 1e6, restart.as_secs_f64());
+    say(format!("\na participant with {ACCOUNTS} accounts: {megabytes:.0} MB; ready {seconds:.2} s after its start from a log of as many records"));
+    Ok(json!({ "accounts": ACCOUNTS, "resident_mb": megabytes, "restart_s": seconds }))
+}

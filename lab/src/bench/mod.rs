@@ -1,0 +1,178 @@
+//! `indoubt bench`: throughput and latency of real processes, beside the floor measured in the same run.
+
+pub mod floor;
+mod load;
+mod memory;
+
+use crate::{
+    cli::{BenchArgs, Common, Format},
+    commands::Verdict,
+    real::{Cluster, Launch},
+};
+use anyhow::{Context, Result};
+use indoubt_proto::settings::Settings;
+use indoubt_simulator::protocol::Protocol;
+use load::{Load, Maker, Measured};
+use serde_json::{Value, json};
+use std::{
+    os::unix::fs::FileExt,
+    time::{Duration, Instant},
+};
+
+const PARTICIPANTS: u16 = 3;
+const KEYS: u32 = 20_000;
+const WARM_UP: Duration = Duration::from_millis(700);
+
+/// Runs the benchmark.
+pub fn bench(args: &BenchArgs, common: &Common) -> Result<Verdict> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("no runtime")?;
+    let report = runtime.block_on(measure(args, common))?;
+    if common.format == Format::Json {
+        println!("{}", serde_json::to_string_pretty(&report)?);
+    }
+    Ok(Verdict::Holds)
+}
+
+async fn measure(args: &BenchArgs, common: &Common) -> Result<Value> {
+    let say = |line: String| {
+        if common.format == Format::Text {
+            println!("{line}");
+        }
+    };
+    let force_ms = force_p50_ms()?;
+    say(format!("one force (fdatasync of a preallocated file): p50 {force_ms:.3} ms"));
+    let mut report = json!({ "version": 1, "indoubt": env!("CARGO_PKG_VERSION"), "force_p50_ms": force_ms });
+    for (protocol, name) in [(Protocol::TwoPhase, "2pc"), (Protocol::Saga, "saga")] {
+        say(format!("\n{name}: {PARTICIPANTS} participants, 1 coordinating node, {} s each", args.seconds));
+        say(format!("{:>10} {:>13} {:>10} {:>10}   {:>13} {:>10} {:>10} {:>7}", "in flight", "floor tps", "p50 ms", "p99 ms", "durable tps", "p50 ms", "p99 ms", "ratio"));
+        // The two take turns, so that a machine that slows down slows both.
+        let mut floor = Rig::start(protocol, true, false).await?;
+        let mut durable = if args.floor { None } else { Some(Rig::start(protocol, false, false).await?) };
+        let mut rows = Vec::new();
+        for in_flight in &args.in_flight {
+            let below = floor.stream(*in_flight, args.seconds).await?;
+            let above = match &mut durable {
+                Some(rig) => Some(rig.stream(*in_flight, args.seconds).await?),
+                None => None,
+            };
+            say(row(&in_flight.to_string(), below, above));
+            if let Some(above) = above {
+                if *in_flight == 512 {
+                    report[if protocol == Protocol::TwoPhase { "ratio_512" } else { "saga_ratio_512" }] = json!(above.tps / below.tps);
+                }
+                if *in_flight == 1 && protocol == Protocol::TwoPhase {
+                    let bound = below.p50_ms + 2.0 * force_ms;
+                    report["p50_1_over_floor_and_2_forces"] = json!(above.p50_ms / bound);
+                    say(format!("           p50 at 1 in flight is {:.2} x (floor p50 + 2 forces = {bound:.3} ms)", above.p50_ms / bound));
+                }
+            }
+            rows.push(json!({ "in_flight": in_flight, "floor": as_json(below), "durable": above.map(as_json) }));
+        }
+        if protocol == Protocol::TwoPhase {
+            let below = floor.unary(16, args.seconds).await?;
+            let above = match &mut durable {
+                Some(rig) => Some(rig.unary(16, args.seconds).await?),
+                None => None,
+            };
+            say(row("unary 16", below, above));
+            report["unary_16"] = json!({ "floor": as_json(below), "durable": above.map(as_json) });
+            if let Some(above) = above {
+                report["unary_ratio_16"] = json!(above.tps / below.tps);
+            }
+        }
+        report[name] = json!(rows);
+        if let Some(rig) = durable {
+            let verified = rig.verify().await?;
+            say(format!("verified: {verified} transactions succeeded, and every one of their effects is there"));
+            report[format!("{name}_verified")] = json!(verified);
+        }
+        if args.trace && !args.floor {
+            let mut with = Rig::start(protocol, false, true).await?;
+            let mut without = Rig::start(protocol, false, false).await?;
+            let off = without.stream(512, args.seconds).await?;
+            let on = with.stream(512, args.seconds).await?;
+            say(format!("trace on at 512: {:.0} tps, off {:.0} tps: {:.2}", on.tps, off.tps, on.tps / off.tps));
+            report[format!("{name}_trace_ratio_512")] = json!(on.tps / off.tps);
+        }
+    }
+    if args.memory {
+        report["memory"] = memory::measure(&say).await?;
+    }
+    Ok(report)
+}
+
+fn row(name: &str, below: Measured, above: Option<Measured>) -> String {
+    let floor = format!("{name:>10} {:>13.0} {:>10.3} {:>10.3}", below.tps, below.p50_ms, below.p99_ms);
+    match above {
+        None => floor,
+        Some(m) => format!("{floor}   {:>13.0} {:>10.3} {:>10.3} {:>7.2}", m.tps, m.p50_ms, m.p99_ms, m.tps / below.tps),
+    }
+}
+
+fn as_json(m: Measured) -> Value {
+    json!({ "in_flight": m.in_flight, "tps": m.tps, "p50_ms": m.p50_ms, "p99_ms": m.p99_ms })
+}
+
+/// A cluster under load.
+struct Rig {
+    cluster: Cluster,
+    load: Load,
+    by_hand: u64,
+}
+
+impl Rig {
+    async fn start(protocol: Protocol, floor: bool, trace: bool) -> Result<Rig> {
+        let opening = if floor { Default::default() } else { Maker::opening(PARTICIPANTS, KEYS) };
+        let launch = Launch {
+            protocol,
+            coordinating: 1,
+            participants: PARTICIPANTS,
+            settings: Settings::default(),
+            opening,
+            seed: 1,
+            trace,
+            lab: false,
+            floor,
+        };
+        let mut cluster = Cluster::prepare(launch)?;
+        cluster.start_all().await?;
+        cluster.wait_for_links().await?;
+        let load = Load::open(&cluster, Maker::new(PARTICIPANTS, KEYS)).await?;
+        Ok(Rig { cluster, load, by_hand: 0 })
+    }
+
+    async fn stream(&mut self, in_flight: u32, seconds: u64) -> Result<Measured> {
+        self.load.stream(in_flight, WARM_UP, Duration::from_secs(seconds)).await
+    }
+
+    async fn unary(&mut self, callers: u32, seconds: u64) -> Result<Measured> {
+        let (measured, succeeded) =
+            load::unary(&self.cluster, PARTICIPANTS, KEYS, callers, WARM_UP, Duration::from_secs(seconds)).await?;
+        self.by_hand += succeeded;
+        Ok(measured)
+    }
+
+    /// Checks the final states; answers how many transactions succeeded.
+    async fn verify(mut self) -> Result<u64> {
+        let succeeded = self.load.succeeded + self.by_hand;
+        load::verify(&self.cluster, PARTICIPANTS, succeeded).await?;
+        self.cluster.end()?;
+        Ok(succeeded)
+    }
+}
+
+/// The median time of an fdatasync after a small write into a preallocated file, where clusters keep their journals.
+fn force_p50_ms() -> Result<f64> {
+    let file = tempfile::tempfile().context("no temporary file")?;
+    file.write_all_at(&vec![0u8; 1 << 20], 0)?;
+    file.sync_all()?;
+    let mut times: Vec<f64> = Vec::new();
+    for i in 0..400u64 {
+        let begin = Instant::now();
+        file.write_all_at(&[1u8; 200], i * 200)?;
+        file.sync_data()?;
+        times.push(begin.elapsed().as_secs_f64() * 1000.0);
+    }
+    times.sort_by(f64::total_cmp);
+    Ok(times[times.len() / 2])
+}

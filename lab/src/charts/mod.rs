@@ -1,0 +1,106 @@
+//! Charts, drawn from summary.json alone: each once as SVG and once as PNG, with a bundled font.
+
+mod costs;
+mod doubt;
+mod latency;
+mod locks;
+mod outcomes;
+mod panel;
+mod throughput;
+
+pub use costs::Costs;
+pub use doubt::Doubt;
+pub use latency::LatencyDistribution;
+pub use locks::Locks;
+pub use outcomes::Outcomes;
+pub use throughput::ThroughputOverTime;
+
+use anyhow::{Context, Result, anyhow};
+use indoubt_simulator::summary::Summary;
+use plotters::{
+    coord::Shift,
+    prelude::*,
+    style::{FontStyle, register_font},
+};
+use std::{path::Path, sync::Once};
+
+/// Something that can be drawn on any backend.
+pub trait Chart {
+    /// What it shows, in one sentence: its caption in the report.
+    fn caption(&self) -> String;
+    /// Width and height in pixels.
+    fn size(&self) -> (u32, u32);
+    /// Draws it.
+    fn draw<DB: DrawingBackend>(&self, root: &DrawingArea<DB, Shift>) -> Result<()>
+    where
+        DB::ErrorType: 'static;
+}
+
+/// A chart that was written: its file stem, its caption and its SVG text (for the report).
+pub struct Drawn {
+    /// The file name without its ending.
+    pub name: &'static str,
+    /// The caption.
+    pub caption: String,
+    /// The SVG document.
+    pub svg: String,
+}
+
+/// Draws all charts of one scenario into `folder` (created if need be).
+pub fn draw_all(summary: &Summary, folder: &Path) -> Result<Vec<Drawn>> {
+    std::fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
+    let runs = first_seed(summary);
+    Ok(vec![
+        save(&Locks::new(&runs), folder, "locks-held")?,
+        save(&Doubt::new(&runs), folder, "in-doubt")?,
+        save(&LatencyDistribution::new(&runs), folder, "latency")?,
+        save(&ThroughputOverTime::new(&runs), folder, "throughput")?,
+        save(&Outcomes::new(&[summary]), folder, "outcomes")?,
+        save(&Costs::new(summary), folder, "costs")?,
+    ])
+}
+
+/// The runs of the first seed: what charts over time show.
+fn first_seed(summary: &Summary) -> Vec<&indoubt_simulator::summary::Run> {
+    let seed = summary.runs.first().map(|r| r.seed);
+    summary.runs.iter().filter(|r| Some(r.seed) == seed).collect()
+}
+
+/// Writes `<name>.svg` and `<name>.png`.
+pub fn save(chart: &impl Chart, folder: &Path, name: &'static str) -> Result<Drawn> {
+    bundled_fonts()?;
+    let mut svg = String::new();
+    {
+        let root = SVGBackend::with_string(&mut svg, chart.size()).into_drawing_area();
+        paint(chart, &root)?;
+    }
+    let path = folder.join(format!("{name}.svg"));
+    std::fs::write(&path, &svg).with_context(|| format!("cannot write {}", path.display()))?;
+    let path = folder.join(format!("{name}.png"));
+    let root = BitMapBackend::new(&path, chart.size()).into_drawing_area();
+    paint(chart, &root).with_context(|| format!("cannot draw {}", path.display()))?;
+    Ok(Drawn { name, caption: chart.caption(), svg })
+}
+
+fn paint<DB: DrawingBackend>(chart: &impl Chart, root: &DrawingArea<DB, Shift>) -> Result<()>
+where
+    DB::ErrorType: 'static,
+{
+    root.fill(&WHITE)?;
+    chart.draw(root)?;
+    root.present()?;
+    Ok(())
+}
+
+/// Registers the bundled font under the names that the charts use.
+fn bundled_fonts() -> Result<()> {
+    static ONCE: Once = Once::new();
+    static REGULAR: &[u8] = include_bytes!("../../assets/OpenSans-Regular.ttf");
+    static BOLD: &[u8] = include_bytes!("../../assets/OpenSans-Bold.ttf");
+    let mut sound = true;
+    ONCE.call_once(|| {
+        sound = register_font("sans-serif", FontStyle::Normal, REGULAR).is_ok()
+            && register_font("sans-serif", FontStyle::Bold, BOLD).is_ok();
+    });
+    if sound { Ok(()) } else { Err(anyhow!("the bundled font does not load")) }
+}

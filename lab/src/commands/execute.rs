@@ -1,0 +1,135 @@
+//! Runs scenarios, several at a time: every protocol with every seed is a job of its own. Both worlds.
+
+use crate::{cli::WorldName, real};
+use anyhow::Result;
+use indicatif::ProgressBar;
+use indoubt_simulator::{
+    judge::judge,
+    protocol::Protocol,
+    recording::Recording,
+    scenario::Scenario,
+    summary::{Run, Summary, Verdict},
+    world,
+};
+use std::{
+    sync::{
+        Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+    thread,
+};
+
+/// One scenario to run.
+pub(super) struct Task {
+    /// The scenario, its seed that of the first run.
+    pub(super) scenario: Scenario,
+    /// The seeds.
+    pub(super) seeds: Vec<u64>,
+}
+
+/// One scenario that was run.
+pub(super) struct Finished {
+    /// Its numbers.
+    pub(super) summary: Summary,
+    /// The recordings that are worth writing: all if asked for, else those in which a check failed.
+    pub(super) recordings: Vec<Recording>,
+}
+
+/// What is common to all tasks.
+#[derive(Clone, Copy)]
+pub(super) struct How {
+    /// In which world.
+    pub(super) world: WorldName,
+    /// How many jobs at a time.
+    pub(super) jobs: usize,
+    /// Keep every recording.
+    pub(super) keep: bool,
+}
+
+struct Job<'a> {
+    task: usize,
+    scenario: &'a Scenario,
+    protocol: Protocol,
+    seed: u64,
+}
+
+/// Runs all tasks; results come in the order of the tasks, their runs in the order of protocols and seeds.
+pub(super) fn execute(tasks: &[Task], how: How, bar: &ProgressBar) -> Result<Vec<Finished>> {
+    let mut jobs = Vec::new();
+    for (task, it) in tasks.iter().enumerate() {
+        for protocol in &it.scenario.protocols {
+            jobs.extend(it.seeds.iter().map(|seed| Job { task, scenario: &it.scenario, protocol: *protocol, seed: *seed }));
+        }
+    }
+    bar.set_length(jobs.len() as u64);
+    let results = in_parallel(&jobs, how.jobs, |job| {
+        bar.set_message(format!("{} {}", job.scenario.name, job.protocol));
+        let done = one(job, how);
+        bar.inc(1);
+        done
+    })?;
+    bar.finish_and_clear();
+    let mut finished: Vec<Finished> = tasks.iter().map(|t| empty(&t.scenario, how.world)).collect();
+    for (job, (run, recording)) in jobs.iter().zip(results) {
+        finished[job.task].summary.runs.push(run);
+        finished[job.task].recordings.extend(recording);
+    }
+    Ok(finished)
+}
+
+fn one(job: &Job<'_>, how: How) -> Result<(Run, Option<Recording>)> {
+    let recording = match how.world {
+        WorldName::Virtual => world::run(job.scenario, job.protocol, job.seed),
+        WorldName::Real => real::run(job.scenario, job.protocol, job.seed)?,
+    };
+    let run = judge(job.scenario, &recording);
+    let worth = how.keep || run.verdict != Verdict::Ok;
+    Ok((run, worth.then_some(recording)))
+}
+
+fn empty(scenario: &Scenario, world: WorldName) -> Finished {
+    let world = match world {
+        WorldName::Virtual => "virtual",
+        WorldName::Real => "real",
+    };
+    let summary = Summary {
+        version: 1,
+        indoubt: env!("CARGO_PKG_VERSION").into(),
+        world: world.into(),
+        scenario: serde_json::to_value(scenario).expect("a scenario is plain data"),
+        runs: Vec::new(),
+    };
+    Finished { summary, recordings: Vec::new() }
+}
+
+/// Applies `work` to all items on `threads` threads; results in the order of the items. The first error ends it.
+fn in_parallel<T: Sync, R: Send>(items: &[T], threads: usize, work: impl Fn(&T) -> Result<R> + Sync) -> Result<Vec<R>> {
+    let next = AtomicUsize::new(0);
+    let results: Vec<Mutex<Option<Result<R>>>> = items.iter().map(|_| Mutex::new(None)).collect();
+    thread::scope(|scope| {
+        for _ in 0..threads.clamp(1, items.len().max(1)) {
+            scope.spawn(|| {
+                while let Some((item, slot)) = {
+                    let i = next.fetch_add(1, Ordering::Relaxed);
+                    items.get(i).zip(results.get(i))
+                } {
+                    let result = work(item);
+                    if result.is_err() {
+                        next.store(items.len(), Ordering::Relaxed);
+                    }
+                    *slot.lock().expect("no holder of this lock panics") = Some(result);
+                }
+            });
+        }
+    });
+    let mut values = Vec::with_capacity(items.len());
+    let mut missing = false;
+    for slot in results {
+        match slot.into_inner().expect("no holder of this lock panics") {
+            Some(result) => values.push(result?),
+            None => missing = true,
+        }
+    }
+    assert!(!missing, "an item is left out only after an error, which was returned above");
+    Ok(values)
+}

@@ -1,0 +1,92 @@
+//! `indoubt explain`: what happens in a scenario, as a conversation. From the virtual world, or from a trace on disk.
+
+use super::Verdict;
+use crate::{bundled, cli::ExplainArgs};
+use anyhow::{Context, Result, bail};
+use indoubt_proto::{
+    ids::TxnId,
+    observation::{Observation, Stamped},
+};
+use indoubt_simulator::{
+    conversation::{self, Filter},
+    parse::duration,
+    protocol::Protocol,
+    recording::Recording,
+    trace, world,
+};
+use std::{io::Write, path::Path};
+
+/// Tells it.
+pub(super) fn explain(args: &ExplainArgs) -> Result<Verdict> {
+    let until = args.until.as_deref().map(|text| duration(text).map_err(|e| anyhow::anyhow!("--until {text}: {e}"))).transpose()?;
+    let (about, recording) = record(args)?;
+    let transaction = match args.transaction {
+        Some(txn) => Some(known(&recording, txn)?),
+        None if args.all => None,
+        None => Some(concerned(&recording).context("no transaction ever began")?),
+    };
+    let mut out = std::io::stdout().lock();
+    let said = (|| {
+        writeln!(out, "{about}\n")?;
+        if let Some(txn) = transaction {
+            writeln!(out, "{} with seed {}, transaction {txn} (--all shows everything):\n", recording.protocol, recording.seed)?;
+        }
+        write!(out, "{}", conversation::tell(&recording, Filter { transaction, until }))
+    })();
+    match said {
+        // A pager that was closed has seen enough.
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(Verdict::Holds),
+        other => other.map(|()| Verdict::Holds).context("cannot print"),
+    }
+}
+
+fn record(args: &ExplainArgs) -> Result<(String, Recording)> {
+    if args.scenario.ends_with(".jsonl") {
+        let protocol = args.protocol.unwrap_or(Protocol::TwoPhase);
+        let trace = read_trace(Path::new(&args.scenario))?;
+        return Ok((format!("From {}.", args.scenario), Recording { protocol, seed: args.seed.unwrap_or(0), trace, faults: Vec::new() }));
+    }
+    let scenario = bundled::load(&args.scenario)?;
+    let protocol = args.protocol.unwrap_or(scenario.protocols[0]);
+    if !scenario.protocols.contains(&protocol) {
+        let names: Vec<_> = scenario.protocols.iter().map(|p| p.name()).collect();
+        bail!("{} does not run {protocol}; it runs {}", scenario.name, names.join(", "));
+    }
+    let recording = world::run(&scenario, protocol, args.seed.unwrap_or(scenario.seed));
+    Ok((format!("{}: {}", scenario.name, scenario.about), recording))
+}
+
+fn read_trace(path: &Path) -> Result<Vec<Stamped>> {
+    let text = std::fs::read_to_string(path).with_context(|| format!("cannot read the trace {}", path.display()))?;
+    text.lines()
+        .zip(1..)
+        .map(|(line, number)| {
+            trace::from_json_line(line).map_err(|e| anyhow::anyhow!("{}:{number}: no line of a trace: {e}", path.display()))
+        })
+        .collect()
+}
+
+fn known(recording: &Recording, txn: TxnId) -> Result<TxnId> {
+    if recording.trace.iter().any(|line| line.what.txn() == Some(txn)) {
+        return Ok(txn);
+    }
+    let began = recording.trace.iter().filter_map(|line| match line.what {
+        Observation::ClientBegan { txn, .. } => Some(txn.to_string()),
+        _ => None,
+    });
+    let some: Vec<String> = began.take(5).collect();
+    bail!("there is no transaction {txn} in this run; the first are {}", some.join(", "))
+}
+
+/// The transaction at which the first fault struck: the last one of which something was observed before. Without a fault
+/// the first transaction that is no audit.
+fn concerned(recording: &Recording) -> Option<TxnId> {
+    let struck = recording.trace.iter().position(|line| matches!(line.what, Observation::Fault { .. }));
+    let at_the_fault = struck.and_then(|at| recording.trace[..at].iter().rev().find_map(|line| line.what.txn()));
+    at_the_fault.or_else(|| {
+        recording.trace.iter().find_map(|line| match line.what {
+            Observation::ClientBegan { txn, total: None, .. } => Some(txn),
+            _ => None,
+        })
+    })
+}

@@ -1,0 +1,125 @@
+//! `indoubt list`: the bundled scenarios, and everything that a fault or an expectation can name.
+
+use super::Verdict;
+use crate::{
+    bundled,
+    cli::{Common, Format, ListArgs, Listing},
+};
+use anyhow::Result;
+use indoubt_proto::{ids::Role, observation::Phase, settings::WorkRound};
+use indoubt_simulator::{
+    check, judge,
+    points::{self, Point},
+    protocol::{Family, Protocol},
+};
+use serde_json::{Value, json};
+
+/// Lists it.
+pub(super) fn list(args: &ListArgs, common: &Common) -> Result<Verdict> {
+    let (json, text) = match args.what {
+        Listing::Scenarios => scenarios()?,
+        Listing::Points => all_points(),
+        Listing::Protocols => protocols(),
+        Listing::Metrics => metrics(),
+    };
+    match common.format {
+        Format::Json => println!("{}", serde_json::to_string_pretty(&json)?),
+        Format::Text => anstream::print!("{text}"),
+    }
+    Ok(Verdict::Holds)
+}
+
+fn scenarios() -> Result<(Value, String)> {
+    let mut entries = Vec::new();
+    let mut text = String::new();
+    for (name, _) in bundled::SCENARIOS {
+        let scenario = bundled::load(name)?;
+        let protocols: Vec<_> = scenario.protocols.iter().map(|p| p.name()).collect();
+        text += &format!("{}{name}{} ({})\n    {}\n", BOLD, BOLD.render_reset(), protocols.join(", "), scenario.about);
+        entries.push(json!({ "name": name, "about": scenario.about, "protocols": protocols }));
+    }
+    text += "\nRun one with `indoubt run NAME`, read it with `indoubt explain NAME`.\n";
+    Ok((json!(entries), text))
+}
+
+const BOLD: anstyle::Style = anstyle::Style::new().bold();
+
+fn role(role: Role) -> &'static str {
+    match role {
+        Role::Coordinating => "c1, c2, … (`coordinator` is c1)",
+        Role::Participant => "p1, p2, …",
+        Role::Client => "k1, k2, …",
+        Role::Lab => "lab",
+    }
+}
+
+fn point_name(point: &Point) -> String {
+    if point.steps { format!("{}[:step]", point.name) } else { point.name.to_owned() }
+}
+
+fn all_points() -> (Value, String) {
+    let mut text = String::from("Nodes: c1, c2, … coordinating (`coordinator` is c1); p1, p2, … participants; k1, k2, … clients.\n");
+    let mut entries = serde_json::Map::new();
+    for protocol in Protocol::ALL {
+        let family = protocol.family();
+        text += &format!("\n{BOLD}{protocol}{}\n  phases, `on = {{ phase = \"…\", nth = 1 }}`:\n", BOLD.render_reset());
+        let phases: Vec<_> = Phase::ALL.into_iter().filter_map(|p| Some((p.word(), points::phase_meaning(family, p)?))).collect();
+        for (word, meaning) in &phases {
+            text += &format!("    {word:<22} {meaning}\n");
+        }
+        text += "  points, `on = { node = \"…\", point = \"…\", nth = 1 }`:\n";
+        let its: Vec<&Point> = points::points(protocol).collect();
+        for point in &its {
+            text += &format!("    {:<22} {:<12} {}\n", point_name(point), role(point.role).split(' ').next().unwrap_or(""), point.about);
+        }
+        let messages: Vec<_> = points::messages(protocol, WorkRound::Separate).map(|m| m.kind.word()).collect();
+        text += &format!("  messages, `message = \"…\"`:\n    {}\n", messages.join(", "));
+        text += "  records, `effect = \"append:…\"`:\n";
+        let records: Vec<_> =
+            [Role::Coordinating, Role::Participant].map(|r| (role(r), points::records(family, r))).to_vec();
+        for (nodes, words) in &records {
+            text += &format!("    {nodes}: {}\n", words.join(", "));
+        }
+        entries.insert(
+            protocol.name().into(),
+            json!({
+                "phases": phases.iter().map(|(w, m)| json!({ "phase": w, "about": m })).collect::<Vec<_>>(),
+                "points": its.iter().map(|p| json!({ "point": p.name, "node": letter(p.role), "steps": p.steps, "about": p.about })).collect::<Vec<_>>(),
+                "messages": messages,
+                "records": { "coordinating": records[0].1, "participant": records[1].1 },
+            }),
+        );
+    }
+    (Value::Object(entries), text)
+}
+
+fn letter(role: Role) -> &'static str {
+    if role == Role::Participant { "participant" } else { "coordinating" }
+}
+
+fn protocols() -> (Value, String) {
+    let about = |protocol| match protocol {
+        Protocol::TwoPhase => "two-phase commit, presumed abort",
+        Protocol::PresumedNothing => "two-phase commit, presumed nothing",
+        Protocol::PresumedCommit => "two-phase commit, presumed commit",
+        Protocol::Cooperative => "two-phase commit, presumed abort; participants in doubt ask each other",
+        Protocol::Saga => "an orchestrated saga with compensations",
+        Protocol::None => "no protocol: one attempt per call, no retry, no undo, no recovery",
+        Protocol::NoneRetry => "no protocol, but retries and a status row",
+    };
+    let family = |protocol: Protocol| match protocol.family() {
+        Family::TwoPhase => "atomic commit",
+        Family::Saga => "saga",
+        Family::Unprotected => "unprotected",
+    };
+    let entries: Vec<_> =
+        Protocol::ALL.iter().map(|p| json!({ "name": p.name(), "family": family(*p), "about": about(*p) })).collect();
+    let text = Protocol::ALL.iter().map(|p| format!("{:<16} {}\n", p.name(), about(*p))).collect();
+    (json!(entries), text)
+}
+
+fn metrics() -> (Value, String) {
+    let (metrics, checks) = (judge::metric_paths(), check::check_names());
+    let text = format!("metrics:\n  {}\nchecks:\n  {}\n", metrics.join("\n  "), checks.join("\n  "));
+    (json!({ "metrics": metrics, "checks": checks }), text)
+}

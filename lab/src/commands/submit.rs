@@ -1,0 +1,96 @@
+//! `indoubt submit`: one transaction by hand.
+
+use super::{Verdict, operator::call};
+use crate::cli::{Common, Format, SubmitArgs};
+use anyhow::{Context, Result, bail};
+use indoubt_proto::{
+    ids::NodeId,
+    message::{Outcome, OutcomeWord},
+    operation::{Key, Operation},
+    plan::{PlanStep, StepKind},
+    wire::SubmitRequest,
+};
+
+/// Submits it and prints what became of it; anything but success is status 1.
+pub(super) fn submit(args: &SubmitArgs, common: &Common) -> Result<Verdict> {
+    let steps = kinds(args.steps.iter().map(|text| step(text)).collect::<Result<_>>()?);
+    let audit = steps.iter().flat_map(|s| &s.ops).all(Operation::is_read);
+    let request = SubmitRequest { txn: None, audit, steps };
+    let (txn, outcome) = call(&args.node, |node| async move { node.submit(request).await })?;
+    let (reads, reason) = match &outcome {
+        Outcome::Committed { reads } | Outcome::Completed { reads } => (reads.as_slice(), None),
+        Outcome::Aborted(reason) | Outcome::Compensated(reason) | Outcome::Refused(reason) | Outcome::Unknown(reason) => {
+            (&[][..], Some(reason.to_string()))
+        }
+    };
+    match common.format {
+        Format::Json => println!(
+            "{}",
+            serde_json::json!({ "txn": txn, "outcome": outcome.word(), "reason": reason, "reads": reads })
+        ),
+        Format::Text => {
+            println!("{txn} {}{}", outcome.word().word(), reason.map_or(String::new(), |r| format!(": {r}")));
+            for read in reads {
+                println!("  {} = {}", read.key, read.value);
+            }
+        }
+    }
+    Ok((outcome.word() == OutcomeWord::Succeeded).into())
+}
+
+/// `p1:add(p1/acct-1,-5,0)`; several operations of one step stand behind each other, separated by `;`.
+fn step(text: &str) -> Result<PlanStep> {
+    let (node, ops) = text.split_once(':').with_context(|| format!("`{text}`: a step is PARTICIPANT:OPERATION"))?;
+    let node: NodeId = node.parse().with_context(|| format!("`{text}`"))?;
+    let ops = ops.split(';').map(|op| operation(op.trim())).collect::<Result<Vec<_>>>().with_context(|| format!("`{text}`"))?;
+    let undo = ops.iter().rev().filter_map(undo).collect();
+    Ok(PlanStep { node, ops, undo, kind: StepKind::Compensatable })
+}
+
+/// The first step that cannot be undone by its opposite is a saga's pivot; what follows is retried until it succeeds.
+fn kinds(mut steps: Vec<PlanStep>) -> Vec<PlanStep> {
+    let puts = |step: &PlanStep| step.ops.iter().any(|op| matches!(op, Operation::Put { .. }));
+    if let Some(pivot) = steps.iter().position(puts) {
+        steps[pivot].kind = StepKind::Pivot;
+        steps[pivot + 1..].iter_mut().for_each(|step| step.kind = StepKind::Retriable);
+    }
+    steps
+}
+
+/// The opposite of an addition.
+fn undo(op: &Operation) -> Option<Operation> {
+    match op {
+        Operation::Add { key, delta, .. } => Some(Operation::Add { key: key.clone(), delta: delta.checked_neg()?, min: None }),
+        Operation::Put { .. } | Operation::Get { .. } => None,
+    }
+}
+
+fn operation(text: &str) -> Result<Operation> {
+    let form = "an operation is add(KEY,DELTA), add(KEY,DELTA,MIN), put(KEY,VALUE) or get(KEY)";
+    let (verb, rest) = text.split_once('(').context(form)?;
+    let words: Vec<&str> = rest.strip_suffix(')').context(form)?.split(',').map(str::trim).collect();
+    let number = |word: &str| word.parse::<i64>().with_context(|| format!("`{word}` is not a whole number"));
+    Ok(match (verb, words.as_slice()) {
+        ("add", [key, delta]) => Operation::Add { key: Key::new(key), delta: number(delta)?, min: None },
+        ("add", [key, delta, min]) => Operation::Add { key: Key::new(key), delta: number(delta)?, min: Some(number(min)?) },
+        ("put", [key, value]) => Operation::Put { key: Key::new(key), value: number(value)? },
+        ("get", [key]) => Operation::Get { key: Key::new(key) },
+        _ => bail!("{form}"),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn steps_are_read_with_their_opposites() {
+        let it = step("p1:add(p1/acct-1,-5,0)").unwrap();
+        let key = Key::new("p1/acct-1");
+        assert_eq!(it.ops, [Operation::Add { key: key.clone(), delta: -5, min: Some(0) }]);
+        assert_eq!(it.undo, [Operation::Add { key, delta: 5, min: None }]);
+        for wrong in ["p1", "x:get(a)", "p1:add(a)", "p1:add(a,b)", "p1:del(a)", "p1:get(a"] {
+            assert!(step(wrong).is_err(), "{wrong}");
+        }
+    }
+}

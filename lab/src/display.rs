@@ -1,0 +1,130 @@
+//! What people see on the terminal: tables, colours that respect NO_COLOR and pipes, progress on long work.
+
+use crate::export;
+use anstyle::{AnsiColor, Style};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indoubt_simulator::{
+    protocol::Protocol,
+    summary::{Run, Summary, Verdict},
+};
+use std::time::Duration;
+
+const GOOD: Style = AnsiColor::Green.on_default();
+const BAD: Style = AnsiColor::Red.on_default().bold();
+const FAINT: Style = Style::new().dimmed();
+const STRONG: Style = Style::new().bold();
+
+/// A progress bar on standard error; hidden where there is no terminal, or when asked to be quiet.
+pub fn progress(total: u64, quiet: bool) -> ProgressBar {
+    let bar = ProgressBar::new(total);
+    if quiet {
+        bar.set_draw_target(ProgressDrawTarget::hidden());
+    }
+    let style = ProgressStyle::with_template("{spinner} {bar:30} {pos}/{len} {elapsed} (left {eta}) {msg}")
+        .expect("the template is sound");
+    bar.set_style(style);
+    bar.enable_steady_tick(Duration::from_millis(120));
+    bar
+}
+
+/// The verdict table: one row per scenario and protocol (the seeds of one protocol together).
+pub fn verdicts(summaries: &[&Summary]) {
+    let widest = summaries.iter().map(|s| export::scenario_name(s).len()).max().unwrap_or(8).max(8);
+    anstream::println!(
+        "{STRONG}{:widest$}  {:15} {:>6} {:>9} {:>9} {:>10} {:>10} {:>9} {:>8}  verdict{STRONG:#}",
+        "scenario", "protocol", "done", "in doubt", "blocked", "bystanders", "pending", "unavail.", "partial"
+    );
+    for summary in summaries {
+        for (i, (protocol, runs)) in by_protocol(summary).into_iter().enumerate() {
+            let name = if i == 0 { export::scenario_name(summary) } else { "" };
+            let most = |f: fn(&Run) -> f64| runs.iter().map(|r| f(r)).fold(0.0, f64::max);
+            let sum = |f: fn(&Run) -> u64| runs.iter().map(|r| f(r)).sum::<u64>();
+            let done = 100.0 * sum(|r| r.transactions.succeeded) as f64 / sum(|r| r.transactions.submitted).max(1) as f64;
+            anstream::println!(
+                "{name:widest$}  {:15} {:>5.0}% {:>9} {:>9} {:>10} {:>10} {:>9} {:>8}  {}",
+                protocol.name(),
+                done,
+                time(most(|r| r.measures.in_doubt_ms.max)),
+                time(most(|r| r.measures.blocked_ms.max)),
+                sum(|r| r.measures.bystanders.count),
+                time(most(|r| r.measures.pending_ms.max)),
+                time(most(|r| r.measures.unavailable_ms)),
+                sum(|r| r.transactions.partial),
+                verdict(&runs),
+            );
+        }
+    }
+    anstream::println!(
+        "{FAINT}in doubt, blocked, pending, unavail.: the longest; partial: transactions left with some effects and not others{FAINT:#}"
+    );
+}
+
+/// The runs of a summary, by protocol, in their order.
+pub fn by_protocol(summary: &Summary) -> Vec<(Protocol, Vec<&Run>)> {
+    let mut groups: Vec<(Protocol, Vec<&Run>)> = Vec::new();
+    for run in &summary.runs {
+        match groups.iter_mut().find(|(p, _)| *p == run.protocol) {
+            Some((_, runs)) => runs.push(run),
+            None => groups.push((run.protocol, vec![run])),
+        }
+    }
+    groups
+}
+
+fn verdict(runs: &[&Run]) -> String {
+    let violated = runs.iter().filter(|r| r.verdict == Verdict::Violated).count();
+    let unknown = runs.iter().filter(|r| r.verdict == Verdict::Unknown).count();
+    let surprised = runs.iter().any(|r| r.expectations.iter().any(|e| !e.held));
+    let broken: Vec<&str> = {
+        let mut names: Vec<&str> = Vec::new();
+        for check in runs.iter().flat_map(|r| &r.checks).filter(|c| !c.promised && !c.held) {
+            if !names.contains(&check.name.as_str()) {
+                names.push(&check.name);
+            }
+        }
+        names
+    };
+    let mut text = match (violated, unknown) {
+        (0, 0) => format!("{GOOD}ok{GOOD:#}"),
+        (0, _) => "unknown".to_owned(),
+        _ => format!("{BAD}violated{BAD:#}"),
+    };
+    if surprised {
+        text += &format!(", {BAD}an expectation does not hold{BAD:#}");
+    }
+    if !broken.is_empty() {
+        text += &format!(" {FAINT}(not promised, not kept: {}){FAINT:#}", broken.join(", "));
+    }
+    text
+}
+
+/// Milliseconds for people.
+pub fn time(ms: f64) -> String {
+    match ms {
+        0.0 => "-".into(),
+        ms if ms < 10.0 => format!("{ms:.1} ms"),
+        ms if ms < 1_000.0 => format!("{ms:.0} ms"),
+        ms => format!("{:.1} s", ms / 1_000.0),
+    }
+}
+
+/// Prints everything that does not hold, on standard error.
+pub fn failures(summary: &Summary) {
+    for line in export::failures(summary) {
+        anstream::eprintln!("{BAD}{}{BAD:#}: {line}", export::scenario_name(summary));
+    }
+}
+
+/// Quantiles over many seeds, and the worst seed, for each protocol.
+pub fn seeds(summary: &Summary) {
+    for (protocol, runs) in by_protocol(summary).into_iter().filter(|(_, runs)| runs.len() > 1) {
+        let mut maxima: Vec<(f64, u64)> = runs.iter().map(|r| (r.measures.in_doubt_ms.max, r.seed)).collect();
+        maxima.sort_by(|a, b| a.0.total_cmp(&b.0));
+        let at = |q: f64| maxima[((maxima.len() - 1) as f64 * q).round() as usize].0;
+        let (worst, seed) = maxima[maxima.len() - 1];
+        anstream::println!(
+            "{protocol} over {} seeds: longest time in doubt p50 {}, p90 {}, p99 {}, max {} (seed {seed})",
+            runs.len(), time(at(0.5)), time(at(0.9)), time(at(0.99)), time(worst)
+        );
+    }
+}

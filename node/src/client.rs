@@ -1,0 +1,91 @@
+//! Clients of a node: unary calls for people ([`NodeClient`]), a session for load ([`ClientSession`]), and the lab's hand
+//! ([`LabControl`]). They run on whatever runtime the caller has.
+
+mod control;
+mod stream;
+
+pub use control::{LabControl, LabReport};
+pub use stream::{ClientEvent, ClientSession};
+
+use crate::session::dial;
+use indoubt_proto::{
+    ids::TxnId,
+    message::{self, Decision, Outcome},
+    wire::{
+        OperatorReply, ResolveRequest, ResumeRequest, StateReply, StatusReply, StatusRequest, SubmitReply,
+        SubmitRequest,
+        v1::{self, operator_client::OperatorClient, transactions_client::TransactionsClient},
+    },
+};
+use tonic::{Status, transport::Channel};
+
+/// Unary calls to one node. Cheap to clone. Errors are gRPC statuses: `unavailable` when the node is not there,
+/// `unimplemented` and `failed_precondition` when it is one of the wrong role, `invalid_argument` with the field.
+#[derive(Clone, Debug)]
+pub struct NodeClient {
+    transactions: TransactionsClient<Channel>,
+    operator: OperatorClient<Channel>,
+}
+
+impl NodeClient {
+    /// Connects to the node at `address` (`host:port`).
+    ///
+    /// # Errors
+    /// Nobody answers there.
+    pub async fn connect(address: &str) -> Result<NodeClient, Status> {
+        let channel = dial(address).await?;
+        Ok(NodeClient {
+            transactions: TransactionsClient::new(channel.clone()),
+            // A state with its data may be large.
+            operator: OperatorClient::new(channel).max_decoding_message_size(usize::MAX),
+        })
+    }
+
+    /// Runs a transaction, and waits for its outcome.
+    ///
+    /// # Errors
+    /// See [`NodeClient`]. After an error the outcome is not known, unless the request named the transaction: then it
+    /// may be repeated.
+    pub async fn submit(&self, request: SubmitRequest) -> Result<(TxnId, Outcome), Status> {
+        let reply = self.transactions.clone().submit(v1::SubmitRequest::from(request)).await?.into_inner();
+        let SubmitReply { txn, outcome } = reply.try_into()?;
+        Ok((txn, outcome))
+    }
+
+    /// Asks how a transaction is going.
+    ///
+    /// # Errors
+    /// See [`NodeClient`].
+    pub async fn status(&self, txn: TxnId) -> Result<message::Status, Status> {
+        let request = v1::StatusRequest::from(StatusRequest { txn });
+        let StatusReply { status, .. } = self.transactions.clone().status(request).await?.into_inner().try_into()?;
+        Ok(status)
+    }
+
+    /// What the node holds; with its data, if `accounts`.
+    ///
+    /// # Errors
+    /// See [`NodeClient`].
+    pub async fn state(&self, accounts: bool) -> Result<StateReply, Status> {
+        let reply = self.operator.clone().state(v1::StateRequest { accounts }).await?.into_inner();
+        Ok(reply.try_into()?)
+    }
+
+    /// Ends a branch in doubt (`None`: all of them) at a participant.
+    ///
+    /// # Errors
+    /// See [`NodeClient`].
+    pub async fn resolve(&self, txn: Option<TxnId>, decision: Decision) -> Result<OperatorReply, Status> {
+        let request = v1::ResolveRequest::from(ResolveRequest { txn, decision });
+        Ok(self.operator.clone().resolve(request).await?.into_inner().try_into()?)
+    }
+
+    /// Lets a stuck saga try again at its orchestrator.
+    ///
+    /// # Errors
+    /// See [`NodeClient`].
+    pub async fn resume(&self, txn: TxnId) -> Result<OperatorReply, Status> {
+        let request = v1::ResumeRequest::from(ResumeRequest { txn });
+        Ok(self.operator.clone().resume(request).await?.into_inner().try_into()?)
+    }
+}

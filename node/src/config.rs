@@ -1,0 +1,151 @@
+//! What a node is told when it starts, and the line that it prints when it is ready.
+
+use indoubt_proto::ids::{BadName, LogId, NodeId, Role};
+use std::{
+    fmt,
+    net::{Ipv4Addr, SocketAddr},
+    path::PathBuf,
+    str::FromStr,
+};
+
+/// What a node is told when it starts.
+#[derive(Clone, Debug)]
+pub struct NodeConfig {
+    /// Its name.
+    pub id: NodeId,
+    /// Where it listens. Port 0: the system chooses one, and the readiness line tells which. A given port that is still
+    /// in use is tried again for two seconds, because a restart may overlap with the end of what used it.
+    pub listen: SocketAddr,
+    /// Where its journal lives; made if it is not there.
+    pub data_dir: PathBuf,
+    /// The other nodes as `host:port`. Which of them it dials: see [`NodeConfig::dials`]; the others dial it.
+    pub peers: Vec<(NodeId, String)>,
+    /// The protocol that it speaks, as a scenario names it. A data directory belongs to one protocol.
+    pub protocol: String,
+    /// Where to write its observations; `None`: nowhere, at no cost.
+    pub trace: Option<PathBuf>,
+    /// Whether it serves `LabControl` and obeys a lab's orders.
+    pub lab: bool,
+    /// The master seed of its random streams: links, shares of the gate, jitter.
+    pub seed: u64,
+    /// The least number of records between two compactions of the journal.
+    pub compact_every: u64,
+}
+
+impl NodeConfig {
+    /// Records between two compactions, unless told otherwise.
+    pub const COMPACT_EVERY: u64 = 100_000;
+
+    /// A node on a loopback port that the system chooses, without peers, trace or lab.
+    pub fn new(id: NodeId, protocol: impl Into<String>, data_dir: impl Into<PathBuf>) -> Self {
+        NodeConfig {
+            id,
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+            data_dir: data_dir.into(),
+            peers: Vec::new(),
+            protocol: protocol.into(),
+            trace: None,
+            lab: false,
+            seed: 1,
+            compact_every: Self::COMPACT_EVERY,
+        }
+    }
+
+    /// Whether this node opens the link to `peer`: one of each pair does. Coordinating nodes dial participants, and
+    /// participants dial participants with a higher number.
+    pub fn dials(&self, peer: NodeId) -> bool {
+        match (self.id.role, peer.role) {
+            (Role::Coordinating, Role::Participant) => true,
+            (Role::Participant, Role::Participant) => self.id.number < peer.number,
+            _ => false,
+        }
+    }
+}
+
+/// Parses `p1=127.0.0.1:4001` as one entry of [`NodeConfig::peers`].
+///
+/// # Errors
+/// It is not of that form.
+pub fn parse_peer(text: &str) -> Result<(NodeId, String), BadName> {
+    let bad = || BadName { text: text.into(), expected: "a peer such as p1=127.0.0.1:4001" };
+    let (name, address) = text.split_once('=').ok_or_else(bad)?;
+    let node: NodeId = name.trim().parse().map_err(|_| bad())?;
+    let (host, port) = address.trim().rsplit_once(':').ok_or_else(bad)?;
+    if host.is_empty() || port.parse::<u16>().map_or(true, |port| port == 0) {
+        return Err(bad());
+    }
+    if !matches!(node.role, Role::Coordinating | Role::Participant) {
+        return Err(bad());
+    }
+    Ok((node, address.trim().to_owned()))
+}
+
+/// What the readiness line says: `ready c1 listening on 127.0.0.1:41234 incarnation 1 log 0123456789abcdef`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ready {
+    /// Who is ready.
+    pub node: NodeId,
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// Which incarnation it is, from 1.
+    pub incarnation: u32,
+    /// The identity of its journal.
+    pub log: LogId,
+}
+
+impl fmt::Display for Ready {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Ready { node, address, incarnation, log } = self;
+        write!(f, "ready {node} listening on {address} incarnation {incarnation} log {log}")
+    }
+}
+
+impl FromStr for Ready {
+    type Err = BadName;
+
+    fn from_str(line: &str) -> Result<Self, BadName> {
+        let bad = || BadName { text: line.trim_end().into(), expected: "a readiness line" };
+        let words: Vec<&str> = line.split_whitespace().collect();
+        let ["ready", node, "listening", "on", address, "incarnation", incarnation, "log", log] = words[..] else {
+            return Err(bad());
+        };
+        Ok(Ready {
+            node: node.parse().map_err(|_| bad())?,
+            address: address.parse().map_err(|_| bad())?,
+            incarnation: incarnation.parse().map_err(|_| bad())?,
+            log: LogId(u64::from_str_radix(log, 16).map_err(|_| bad())?),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_readiness_line_survives_the_round_trip() {
+        let line = "ready c1 listening on 127.0.0.1:41234 incarnation 1 log 0123456789abcdef";
+        assert_eq!(line.parse::<Ready>().unwrap().to_string(), line);
+        assert!("listening on 127.0.0.1:41234".parse::<Ready>().is_err());
+    }
+
+    #[test]
+    fn peers_are_parsed_or_refused_with_an_example() {
+        assert_eq!(parse_peer("p1=[::1]:4001"), Ok((NodeId::participant(1), "[::1]:4001".into())));
+        for text in ["", "p1", "p1=", "p1=host", "p1=host:0", "p1=host:x", "k1=host:1", "x=host:1", "p1=:1"] {
+            assert!(parse_peer(text).unwrap_err().to_string().contains("a peer such as"), "{text}");
+        }
+    }
+
+    #[test]
+    fn of_each_pair_of_nodes_that_speak_exactly_one_dials() {
+        let nodes = ["c1", "c2", "p1", "p2", "p3"].map(|n| n.parse::<NodeId>().unwrap());
+        for a in nodes {
+            for b in nodes.into_iter().filter(|b| *b != a) {
+                let dials = |from: NodeId, to| NodeConfig::new(from, "2pc", "data").dials(to);
+                let speak = a.role == Role::Participant || b.role == Role::Participant;
+                assert_eq!(dials(a, b) != dials(b, a), speak, "{a} {b}");
+            }
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! What a session accepts: a hello first, then batches of messages from that very node to this one, of kinds that its role
+//! may send. The rest is refused with the field and the reason.
+
+use indoubt_proto::{
+    ids::{NodeId, Role},
+    message::{Message, MessageKind},
+    wire::{Envelope, Frame, Hello, v1},
+};
+use tonic::Status;
+
+/// The first frame of a session.
+pub(crate) fn read_hello(frame: Option<v1::Frame>) -> Result<Hello, Status> {
+    match frame.map(Frame::try_from).transpose()? {
+        Some(Frame::Hello(hello)) => Ok(hello),
+        Some(Frame::Batch(_)) => Err(Status::invalid_argument("frame.batch: the first frame must be a hello")),
+        None => Err(Status::unavailable("the session ended before its hello")),
+    }
+}
+
+/// A later frame, from `peer` to `me`.
+pub(crate) fn read_batch(frame: v1::Frame, peer: Hello, me: NodeId) -> Result<Vec<Envelope>, Status> {
+    let batch = match Frame::try_from(frame)? {
+        Frame::Batch(batch) => batch,
+        Frame::Hello(_) => return Err(Status::invalid_argument("frame.hello: only the first frame is a hello")),
+    };
+    for (index, envelope) in batch.iter().enumerate() {
+        let refuse = |field, why| Err(Status::invalid_argument(format!("batch.envelopes[{index}].{field}: {why}")));
+        if envelope.id.from != peer.node || envelope.id.incarnation != peer.incarnation {
+            return refuse("from", format!("not {}, incarnation {}, who said hello", peer.node, peer.incarnation));
+        }
+        if envelope.to != me {
+            return refuse("to", format!("this is {me}, not {}", envelope.to));
+        }
+        if !may_send(peer.node.role, me.role, envelope.message.kind()) {
+            return refuse("message", format!("a {} is not for {} to send", envelope.message.kind().word(), peer.node));
+        }
+        if let Message::Submit(submission) = &envelope.message
+            && let Some(why) = not_for(me, peer.node, submission.txn)
+        {
+            return refuse("message.submit.txn", why);
+        }
+    }
+    Ok(batch)
+}
+
+/// Why `client` cannot submit a transaction of this name to `me`.
+pub(crate) fn not_for(me: NodeId, client: NodeId, txn: indoubt_proto::ids::TxnId) -> Option<String> {
+    if txn.home != me {
+        return Some(format!("the home of {txn} is {}, and this is {me}", txn.home));
+    }
+    (txn.client != client).then(|| format!("{txn} is not a transaction of {client}"))
+}
+
+/// Clients ask; nodes work; the operator has calls of its own.
+fn may_send(from: Role, to: Role, kind: MessageKind) -> bool {
+    use MessageKind::*;
+    match kind {
+        Submit | StatusQuery => from == Role::Client,
+        Outcome | StatusReply => to == Role::Client,
+        Resolve | Resume | Done => false,
+        _ => matches!(from, Role::Coordinating | Role::Participant) && to != Role::Client,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use indoubt_proto::{
+        ids::{LogId, MessageId},
+        message::Decision,
+        plan::Submission,
+        time::Micros,
+    };
+
+    const C1: NodeId = NodeId::coordinating(1);
+    const K1: NodeId = NodeId::client(1);
+
+    fn hello() -> Hello {
+        Hello { node: K1, incarnation: 1, log: LogId(0) }
+    }
+
+    fn frame(change: impl FnOnce(&mut Envelope)) -> v1::Frame {
+        let submission = Submission { txn: "c1-k1-1".parse().unwrap(), epoch: 1, audit: false, steps: Vec::new() };
+        let mut envelope = Envelope {
+            id: MessageId { from: K1, incarnation: 1, count: 1 },
+            to: C1,
+            hold: Micros::ZERO,
+            copy: false,
+            message: Message::Submit(submission),
+        };
+        change(&mut envelope);
+        Frame::Batch(vec![envelope]).into()
+    }
+
+    #[test]
+    fn a_batch_of_the_node_that_said_hello_to_this_one_is_taken() {
+        assert_eq!(read_batch(frame(|_| ()), hello(), C1).unwrap().len(), 1);
+    }
+
+    #[test]
+    fn a_batch_in_another_name_or_for_another_node_is_refused_with_the_field() {
+        let refused = |change: fn(&mut Envelope)| {
+            let status = read_batch(frame(change), hello(), C1).unwrap_err();
+            assert_eq!(status.code(), tonic::Code::InvalidArgument);
+            status.message().to_owned()
+        };
+        assert!(refused(|e| e.id.from = NodeId::client(2)).starts_with("batch.envelopes[0].from: "));
+        assert!(refused(|e| e.id.incarnation = 2).starts_with("batch.envelopes[0].from: "));
+        assert!(refused(|e| e.to = NodeId::coordinating(2)).starts_with("batch.envelopes[0].to: "));
+        let resolve = |e: &mut Envelope| e.message = Message::Resolve { txn: None, decision: Decision::Abort };
+        assert!(refused(resolve).contains("a resolve is not for k1 to send"));
+        let strange = |e: &mut Envelope| {
+            let Message::Submit(submission) = &mut e.message else { return };
+            submission.txn.client = NodeId::client(2);
+        };
+        assert!(refused(strange).contains("submit.txn: c1-k2-1 is not a transaction of k1"));
+    }
+
+    #[test]
+    fn a_session_begins_with_exactly_one_hello() {
+        let greeting = v1::Frame::from(Frame::Hello(hello()));
+        assert_eq!(read_hello(Some(greeting.clone())).unwrap(), hello());
+        assert!(read_batch(greeting, hello(), C1).unwrap_err().message().contains("only the first frame"));
+        assert!(read_hello(Some(frame(|_| ()))).unwrap_err().message().contains("must be a hello"));
+        assert!(read_hello(None).is_err());
+    }
+}

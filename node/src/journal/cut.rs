@@ -1,0 +1,79 @@
+//! The lab's hand on the journal of a dead node. SIGKILL keeps what the kernel already has, and a power cut does not: so
+//! after a kill the lab cuts the journal to a prefix of the tail that was not forced. And it may lose a journal whole.
+
+use super::{
+    error::{JournalError, io_error},
+    mark::Mark,
+    paths::{Paths, remove},
+    scan::Contents,
+};
+use indoubt_proto::{ids::Lsn, random::stream};
+use rand::RngExt;
+use std::{fs::File, path::Path};
+
+/// What a cut took away.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CutReport {
+    /// The last record before the cut.
+    pub last: Lsn,
+    /// The last record known to be durable: no cut goes below it.
+    pub durable: Lsn,
+    /// The last record that is left.
+    pub kept: Lsn,
+    /// Whether a part of the record after it is left, as a write leaves it that the power cut interrupted.
+    pub torn: bool,
+}
+
+/// Cuts the journal in `dir`, which no process may be using, to a prefix of the records that were not forced, drawn from
+/// `seed`: each number of records is as likely, and one cut in four leaves a torn record behind it. Without a journal
+/// nothing happens.
+///
+/// # Errors
+/// A process uses the directory; it cannot be read or written; the journal is corrupt; or the durable mark is missing or
+/// corrupt, so that it is not known what may be cut. Nothing is changed then.
+pub fn cut_tail(dir: &Path, seed: u64) -> Result<CutReport, JournalError> {
+    let paths = Paths::new(dir);
+    let _lock = paths.lock()?;
+    let Some(contents) = Contents::read(&paths)? else { return Ok(CutReport::default()) };
+    if Mark::read(&paths)?.is_none() {
+        let why = "it holds no durable mark, so nothing may be cut".into();
+        return Err(JournalError::Corrupt { path: paths.durable(), offset: 0, why });
+    }
+    let mut report = CutReport { last: contents.last, durable: contents.header.base, kept: contents.last, torn: false };
+    // Where the durable part ends, then where each record behind it ends.
+    let mut ends = vec![contents.durable];
+    for (end, record) in contents.records() {
+        if end as u64 <= contents.durable {
+            report.durable = record.lsn;
+        } else {
+            ends.push(end as u64);
+        }
+    }
+    let mut random = stream(seed, "journal cut");
+    let kept = random.random_range(0..ends.len());
+    let mut length = ends[kept];
+    report.kept = Lsn(report.durable.0 + kept as u64);
+    if let Some(next) = ends.get(kept + 1)
+        && random.random_bool(0.25)
+    {
+        length = random.random_range(length + 1..*next);
+        report.torn = true;
+    }
+    let path = paths.journal();
+    let file = File::options().write(true).open(&path).map_err(io_error("open", &path))?;
+    file.set_len(length).map_err(io_error("cut", &path))?;
+    Ok(report)
+}
+
+/// Loses the journal in `dir`, which no process may be using. The count of incarnations stays.
+///
+/// # Errors
+/// A process uses the directory, or it cannot be written.
+pub fn lose(dir: &Path) -> Result<(), JournalError> {
+    let paths = Paths::new(dir);
+    let lock = paths.lock()?;
+    paths.remove_leftovers()?;
+    remove(&paths.journal())?;
+    remove(&paths.durable())?;
+    lock.sync_all().map_err(io_error("force", dir))
+}

@@ -1,0 +1,34 @@
+//! The count of a node's starts. It lies beside the journal and survives its loss: what is numbered by it is never
+//! numbered again.
+
+use super::{
+    disk::Disk,
+    error::JournalError,
+    paths::{Paths, Replacement, read},
+};
+use std::fs::File;
+
+/// Counts up, durably, and returns the new count, from 1. `has_journal`: then the node has been started before.
+pub(super) fn bump(disk: &dyn Disk, paths: &Paths, dir: &File, has_journal: bool) -> Result<u32, JournalError> {
+    let path = paths.incarnation();
+    let corrupt = |why: String| JournalError::Corrupt { path: path.clone(), offset: 0, why };
+    let before = match read(&path)? {
+        Some(bytes) => parse(&bytes).ok_or_else(|| corrupt("it holds no count of incarnations".into()))?,
+        None if has_journal => return Err(corrupt("it is missing beside a journal".into())),
+        None => 0,
+    };
+    let now = before.checked_add(1).ok_or_else(|| corrupt(format!("{before} is the last incarnation")))?;
+    Replacement::write(disk, path.clone(), text(now).as_bytes())?.put(disk, dir)?;
+    Ok(now)
+}
+
+/// The count and its checksum, as people can read them.
+fn text(count: u32) -> String {
+    let digits = count.to_string();
+    format!("{digits} {:08x}\n", crc32fast::hash(digits.as_bytes()))
+}
+
+fn parse(bytes: &[u8]) -> Option<u32> {
+    let count = std::str::from_utf8(bytes).ok()?.split(' ').next()?.parse().ok()?;
+    (text(count).as_bytes() == bytes).then_some(count)
+}

@@ -1,0 +1,130 @@
+//! Opening: lock, clean up, recover, count up, and make durable what was recovered.
+
+use super::{
+    Journal,
+    disk::{Disk, HostDisk},
+    error::{JournalError, io_error},
+    format::{Header, Sealer},
+    incarnation,
+    mark::{Mark, MarkFile},
+    paths::{Paths, Replacement},
+    scan::{Contents, Recovered},
+    shared::{Shared, State, Tail},
+    thread,
+};
+use indoubt_proto::ids::LogId;
+use std::{fmt, fs, fs::File, io::Read, path::Path, sync::Arc};
+
+pub(super) type OnFailure = Box<dyn FnOnce(&JournalError) + Send>;
+
+/// How to run a journal.
+pub struct Options {
+    /// Called once, when a write or a force failed. What is durable is then not known: it ends the process, unless a
+    /// test has replaced it.
+    pub on_failure: OnFailure,
+    /// The disk.
+    pub disk: Arc<dyn Disk>,
+}
+
+impl Default for Options {
+    /// The disk as it is; a failure ends the process.
+    fn default() -> Self {
+        Options { on_failure: Box::new(end_process), disk: Arc::new(HostDisk) }
+    }
+}
+
+impl fmt::Debug for Options {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Options").field("disk", &self.disk).finish_non_exhaustive()
+    }
+}
+
+/// The exit status of `sysexits.h` for a failed disk.
+const EX_IOERR: i32 = 74;
+
+fn end_process(error: &JournalError) {
+    // The log may be filtered or asynchronous, and these are the last words.
+    eprintln!("indoubt: {error}; what is durable is not known, so this process ends");
+    std::process::exit(EX_IOERR);
+}
+
+pub(super) fn open(dir: &Path, options: Options) -> Result<(Journal, Recovered), JournalError> {
+    let Options { on_failure, disk } = options;
+    fs::create_dir_all(dir).map_err(io_error("create", dir))?;
+    let paths = Paths::new(dir);
+    let lock = paths.lock()?;
+    let found = Contents::read(&paths)?;
+    paths.remove_leftovers()?;
+    // Counted up before a journal is made: so a journal without a count is never the work of a crash. It forces the
+    // directory too, and with it the name of a journal whose compaction a crash cut short.
+    let incarnation = incarnation::bump(&*disk, &paths, &lock, found.is_some())?;
+    let mark = MarkFile::open(&paths)?;
+    let (contents, file) = match found {
+        Some(contents) => {
+            let file = reopen(&*disk, &paths, &contents)?;
+            (contents, file)
+        }
+        None => create(&*disk, &paths, &lock)?,
+    };
+    let (header, torn) = (contents.header, contents.torn() as u64);
+    let (end, last) = (contents.end as u64, contents.last);
+    mark.write(&*disk, Mark { log: header.log, generation: header.generation, offset: end })?;
+    let tail = Tail {
+        file: Arc::new(file),
+        generation: header.generation,
+        end,
+        length: if torn == 0 { contents.file_length() as u64 } else { end },
+        written: last,
+        covered: last,
+    };
+    let shared = Arc::new(Shared::new(disk, paths, header.log, mark, State::new(tail, on_failure)));
+    let names = lock.try_clone().map_err(io_error("open", dir))?;
+    let thread = std::thread::Builder::new().name("journal".into()).spawn({
+        let shared = Arc::clone(&shared);
+        move || thread::run(&shared, &names)
+    });
+    let journal = Journal {
+        told: last,
+        progress: shared.progress(),
+        shared,
+        thread: Some(thread.map_err(io_error("start the thread of", dir))?),
+        buffer: Vec::new(),
+        sealer: Sealer::new(header.log, header.generation),
+        log: header.log,
+        generation: header.generation,
+        last,
+        _lock: lock,
+    };
+    Ok((journal, Recovered { log: header.log, incarnation, last, torn, contents }))
+}
+
+/// Cuts a torn tail off, and forces what survived: the machine will rely on it.
+fn reopen(disk: &dyn Disk, paths: &Paths, contents: &Contents) -> Result<File, JournalError> {
+    let path = paths.journal();
+    let file = File::options().read(true).write(true).open(&path).map_err(io_error("open", &path))?;
+    if contents.torn() > 0 {
+        file.set_len(contents.end as u64).map_err(io_error("cut", &path))?;
+    }
+    disk.force(&file).map_err(io_error("force", &path))?;
+    Ok(file)
+}
+
+fn create(disk: &dyn Disk, paths: &Paths, dir: &File) -> Result<(Contents, File), JournalError> {
+    let header = Header::of_new(new_log_id()?);
+    let file = Replacement::write(disk, paths.journal(), &header.encode())?.put(disk, dir)?;
+    Ok((Contents::of_new(header), file))
+}
+
+/// A random identity from the operating system; never 0, which stands for no journal.
+fn new_log_id() -> Result<LogId, JournalError> {
+    let source = Path::new("/dev/urandom");
+    let mut random = File::open(source).map_err(io_error("open", source))?;
+    loop {
+        let mut bytes = [0; 8];
+        random.read_exact(&mut bytes).map_err(io_error("read", source))?;
+        match u64::from_le_bytes(bytes) {
+            0 => {}
+            id => return Ok(LogId(id)),
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! The journal's own thread: it forces, compacts, and tells what is durable.
+
+use super::{
+    error::{JournalError, io_error},
+    mark::Mark,
+    paths::Replacement,
+    shared::{Shared, Snapshot, Stop, Tail},
+};
+use indoubt_proto::ids::Lsn;
+use std::{
+    fs::File,
+    sync::{Arc, PoisonError},
+    time::Instant,
+};
+
+/// Runs until it is stopped, or until something fails. `dir` is the data directory.
+pub(super) fn run(shared: &Shared, dir: &File) {
+    loop {
+        let done = match next(shared) {
+            Task::Force(tail) => force(shared, &tail),
+            Task::Compact(snapshot) => compact(shared, dir, &snapshot),
+            Task::End => return,
+        };
+        match done {
+            Ok(Some(upto)) => shared.forced(upto),
+            Ok(None) => return,
+            Err(error) => return shared.fail(&error),
+        }
+    }
+}
+
+enum Task {
+    /// Force the file as far as it is written now.
+    Force(Tail),
+    Compact(Snapshot),
+    End,
+}
+
+/// Waits for something to do.
+fn next(shared: &Shared) -> Task {
+    let mut state = shared.state();
+    loop {
+        if state.stop == Some(Stop::AtOnce) {
+            return Task::End;
+        }
+        if let Some(snapshot) = state.snapshot.take() {
+            return Task::Compact(snapshot);
+        }
+        if std::mem::take(&mut state.wanted) && state.tail.written > state.tail.covered {
+            state.tail.covered = state.tail.written;
+            return Task::Force(state.tail.clone());
+        }
+        if state.stop.is_some() {
+            return Task::End;
+        }
+        state = shared.wake.wait(state).unwrap_or_else(PoisonError::into_inner);
+    }
+}
+
+/// The last record that is now durable; `None` if the thread was stopped before that could be told.
+fn force(shared: &Shared, tail: &Tail) -> Result<Option<Lsn>, JournalError> {
+    let began = Instant::now();
+    shared.disk.force(&tail.file).map_err(io_error("force", shared.paths.journal()))?;
+    if wait_out(shared, began).is_none() {
+        return Ok(None);
+    }
+    mark(shared, tail)?;
+    Ok(Some(tail.written))
+}
+
+/// Writes the new file beside the old one, forces it, and puts it in its place.
+fn compact(shared: &Shared, dir: &File, snapshot: &Snapshot) -> Result<Option<Lsn>, JournalError> {
+    let began = Instant::now();
+    let disk = &*shared.disk;
+    let new = Replacement::write(disk, shared.paths.journal(), &snapshot.bytes)?;
+    // Until the force has returned, a slow one included, a kill must find the old journal.
+    if wait_out(shared, began).is_none() {
+        return Ok(None);
+    }
+    let file = new.put(disk, dir)?;
+    let end = snapshot.bytes.len() as u64;
+    let (generation, upto) = (snapshot.header.generation, snapshot.header.base);
+    let tail = Tail { file: Arc::new(file), generation, end, length: end, written: upto, covered: upto };
+    mark(shared, &tail)?;
+    let mut state = shared.state();
+    state.tail = tail;
+    // If another compaction is due already, what waits follows that one.
+    if state.snapshot.is_none() {
+        state.write_backlog(disk).map_err(io_error("write", shared.paths.journal()))?;
+    }
+    Ok(Some(upto))
+}
+
+fn mark(shared: &Shared, tail: &Tail) -> Result<(), JournalError> {
+    let header = Mark { log: shared.log, generation: tail.generation, offset: tail.end };
+    shared.mark.write(&*shared.disk, header)
+}
+
+/// Waits until the force has taken as long as it must. `None` if the thread is to end at once.
+fn wait_out(shared: &Shared, began: Instant) -> Option<()> {
+    let mut state = shared.state();
+    loop {
+        match state.stop {
+            Some(Stop::AtOnce) => return None,
+            Some(Stop::WhenDone) => return Some(()),
+            None => {}
+        }
+        let rest = state.min_force.saturating_sub(began.elapsed());
+        if rest.is_zero() {
+            return Some(());
+        }
+        state = shared.wake.wait_timeout(state, rest).unwrap_or_else(PoisonError::into_inner).0;
+    }
+}

@@ -1,0 +1,151 @@
+//! The machine's side of all links: who is there, what waits to leave with the next flush, and what the network's
+//! conditions do to it.
+
+use crate::link::Outbox;
+use indoubt_proto::{
+    conditions::{Conditions, Journey},
+    ids::NodeId,
+    random::{Stream, stream},
+    time::Micros,
+    wire::Envelope,
+};
+use std::{collections::BTreeMap, sync::Arc};
+
+/// How long after a boot messages wait for a link that is not up yet. Afterwards they are lost at once.
+pub(crate) const BOOT_PATIENCE: Micros = Micros::from_millis(250);
+
+/// A session with one incarnation of another node.
+#[derive(Debug)]
+pub(crate) struct Session {
+    /// With whom.
+    pub(crate) peer: NodeId,
+    /// Which of this process's sessions.
+    pub(crate) number: u64,
+    /// Where its messages leave.
+    pub(crate) outbox: Arc<Outbox>,
+}
+
+#[derive(Debug)]
+struct Peer {
+    session: Option<Session>,
+    /// Leaves with the next flush.
+    pending: Vec<Envelope>,
+    conditions: Option<Conditions>,
+    random: Stream,
+}
+
+/// All links of one node.
+#[derive(Debug)]
+pub(crate) struct Links {
+    me: NodeId,
+    incarnation: u32,
+    seed: u64,
+    peers: BTreeMap<NodeId, Peer>,
+    /// Those with something pending.
+    dirty: Vec<NodeId>,
+    /// Until when messages to configured peers wait for a first session, while it is young.
+    patience: Option<Micros>,
+    configured: Vec<NodeId>,
+}
+
+impl Links {
+    /// No session yet. Messages to `configured` peers wait for one until `patience`.
+    pub(crate) fn new(me: NodeId, incarnation: u32, seed: u64, configured: Vec<NodeId>, patience: Micros) -> Self {
+        Links { me, incarnation, seed, peers: BTreeMap::new(), dirty: Vec::new(), patience: Some(patience), configured }
+    }
+
+    fn peer(&mut self, node: NodeId) -> &mut Peer {
+        let Links { me, incarnation, seed, .. } = *self;
+        self.peers.entry(node).or_insert_with(|| Peer {
+            session: None,
+            pending: Vec::new(),
+            conditions: None,
+            random: stream(seed, &format!("link {me} {node} {incarnation}")),
+        })
+    }
+
+    /// A session began; it replaces an older one. Returns what waited in that one: it is lost.
+    pub(crate) fn up(&mut self, session: Session) -> Vec<Envelope> {
+        let node = session.peer;
+        let peer = self.peer(node);
+        let old = peer.session.replace(session);
+        if !peer.pending.is_empty() {
+            self.dirty.push(node);
+        }
+        old.map(|old| old.outbox.close()).unwrap_or_default()
+    }
+
+    /// A session is over, unless it was replaced already. Returns what waited in it: it is lost.
+    pub(crate) fn down(&mut self, node: NodeId, number: u64) -> Vec<Envelope> {
+        let peer = self.peer(node);
+        let Some(session) = peer.session.take_if(|session| session.number == number) else { return Vec::new() };
+        let mut lost = session.outbox.close();
+        lost.append(&mut peer.pending);
+        lost
+    }
+
+    /// Replaces the conditions of all outgoing links.
+    pub(crate) fn set_conditions(&mut self, links: &[(NodeId, Conditions)]) {
+        for peer in self.peers.values_mut() {
+            peer.conditions = None;
+        }
+        for (node, conditions) in links {
+            self.peer(*node).conditions = Some(*conditions).filter(|c| *c != Conditions::PERFECT);
+        }
+    }
+
+    /// What happens to the next message to `node` on its way; `None` if the link is perfect.
+    pub(crate) fn journey(&mut self, node: NodeId) -> Option<Journey> {
+        let peer = self.peer(node);
+        let conditions = peer.conditions?;
+        Some(conditions.draw(&mut peer.random))
+    }
+
+    /// Puts a message into what leaves with the next flush, or gives it back: there is no session, and it is lost.
+    pub(crate) fn push(&mut self, envelope: Envelope) -> Result<(), Envelope> {
+        let node = envelope.to;
+        let waits = self.patience.is_some() && self.configured.contains(&node);
+        let peer = self.peer(node);
+        if peer.session.is_none() && !waits {
+            return Err(envelope);
+        }
+        let first = peer.pending.is_empty();
+        peer.pending.push(envelope);
+        if first {
+            self.dirty.push(node);
+        }
+        Ok(())
+    }
+
+    /// When patience with links that are not up yet ends; `None` if it has, or if nothing waits for it.
+    pub(crate) fn patience(&self) -> Option<Micros> {
+        self.patience
+    }
+
+    /// Ends the patience of the boot. Returns what waited in vain: it is lost.
+    pub(crate) fn lose_patience(&mut self) -> Vec<Envelope> {
+        self.patience = None;
+        let waiting = self.peers.values_mut().filter(|peer| peer.session.is_none());
+        waiting.flat_map(|peer| std::mem::take(&mut peer.pending)).collect()
+    }
+
+    /// Hands everything pending to the transports, a batch a link. Returns what found a full or broken one: it is lost.
+    pub(crate) fn flush(&mut self) -> Vec<Envelope> {
+        let mut lost = Vec::new();
+        for node in std::mem::take(&mut self.dirty) {
+            let peer = self.peer(node);
+            if let Some(session) = &peer.session {
+                session.outbox.extend(&mut peer.pending);
+                lost.append(&mut peer.pending);
+            }
+        }
+        lost
+    }
+
+    /// Ends all sessions, each after what waits in it has left.
+    pub(crate) fn close(&mut self) {
+        for session in self.peers.values_mut().filter_map(|peer| peer.session.take()) {
+            session.outbox.end(Ok(()));
+        }
+    }
+}

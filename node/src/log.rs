@@ -1,0 +1,176 @@
+//! The event loop's side of the journal: records in their encoding, what has to be forced at the end of a batch, and lazy
+//! records that nobody forces for a while.
+
+use crate::{
+    error::NodeError,
+    journal::{self, Journal},
+};
+use indoubt_proto::{
+    ids::{LogId, Lsn},
+    machine::{Logged, Record, Write},
+    time::Micros,
+    wire::Stats,
+};
+use std::path::Path;
+
+/// How long lazy records wait for a force that they could ride with; then they are forced on their own.
+const IDLE: Micros = Micros::from_millis(50);
+
+/// A journal as the event loop uses it.
+#[derive(Debug)]
+pub(crate) struct Log {
+    journal: Journal,
+    /// Encodings are made here; kept for its room.
+    scratch: Vec<u8>,
+    /// Whether something appended since the last flush asks for a force.
+    force: bool,
+    /// Whether something appended since the last force is lazy.
+    lazy: bool,
+    /// When those lazy records are forced, if nothing else is.
+    idle: Option<Micros>,
+    last: Lsn,
+    durable: Lsn,
+    /// What became durable and was not taken yet.
+    fresh: Option<Lsn>,
+    records: u64,
+    forced_records: u64,
+    compactions: u64,
+}
+
+/// What the journal held.
+#[derive(Debug)]
+pub(crate) struct Recovered<R> {
+    pub(crate) log: LogId,
+    pub(crate) incarnation: u32,
+    pub(crate) last: Lsn,
+    pub(crate) records: Vec<Logged<R>>,
+}
+
+impl Log {
+    /// Opens the journal in `dir`, and decodes what it holds.
+    pub(crate) fn open<R: Record>(dir: &Path) -> Result<(Log, Recovered<R>), NodeError> {
+        let (journal, found) = Journal::open(dir)?;
+        let decode = |found: journal::Record<'_>| match postcard::from_bytes(found.payload) {
+            Ok(record) => Ok(Logged { lsn: found.lsn, compacted: found.compacted, record }),
+            Err(error) => Err(NodeError::Record { lsn: found.lsn, error }),
+        };
+        let records = found.records().map(decode).collect::<Result<_, _>>()?;
+        let journal::Recovered { log, incarnation, last, .. } = found;
+        let writer = Log {
+            journal,
+            scratch: Vec::new(),
+            force: false,
+            lazy: false,
+            idle: None,
+            last,
+            durable: last,
+            fresh: None,
+            records: 0,
+            forced_records: 0,
+            compactions: 0,
+        };
+        Ok((writer, Recovered { log, incarnation, last, records }))
+    }
+
+    fn encode<R: Record>(&mut self, record: &R) {
+        self.scratch.clear();
+        self.scratch = postcard::to_extend(record, std::mem::take(&mut self.scratch))
+            .expect("records are plain data, and a vector takes whatever comes");
+    }
+
+    /// Appends a record; it reaches the file with the next flush.
+    pub(crate) fn append<R: Record>(&mut self, lsn: Lsn, record: &R, write: Write) -> Result<(), NodeError> {
+        self.encode(record);
+        self.journal.append(lsn, &self.scratch)?;
+        self.last = lsn;
+        self.records += 1;
+        match write {
+            Write::Forced => {
+                self.force = true;
+                self.forced_records += 1;
+            }
+            Write::Lazy => self.lazy = true,
+        }
+        Ok(())
+    }
+
+    /// Replaces everything up to `upto` by `records`, which counts as a force of it.
+    pub(crate) fn compact<R: Record>(&mut self, upto: Lsn, records: &[R]) -> Result<(), NodeError> {
+        let encode = |record: &R| postcard::to_stdvec(record).expect("records are plain data");
+        self.journal.compact(upto, records.iter().map(encode))?;
+        self.compactions += 1;
+        self.forced();
+        Ok(())
+    }
+
+    fn forced(&mut self) {
+        (self.force, self.lazy, self.idle) = (false, false, None);
+    }
+
+    /// The end of a batch: what was appended goes to the file; it is forced, if something asks for it.
+    pub(crate) fn flush(&mut self, now: Micros) -> Result<(), NodeError> {
+        self.journal.flush(self.force)?;
+        if self.force {
+            self.forced();
+        } else if self.lazy && self.idle.is_none() {
+            self.idle = Some(now + IDLE);
+        }
+        Ok(())
+    }
+
+    /// In the middle of a step: what was appended so far goes to the file, and nothing is forced yet.
+    pub(crate) fn write_unforced(&mut self) -> Result<(), NodeError> {
+        Ok(self.journal.flush(false)?)
+    }
+
+    /// When lazy records are to be forced on their own.
+    pub(crate) fn idle_deadline(&self) -> Option<Micros> {
+        self.idle
+    }
+
+    /// Forces lazy records with the next flush. No record asked for it, so it does not count as a forced write.
+    pub(crate) fn force_idle(&mut self) {
+        self.force = true;
+    }
+
+    /// Waits until something becomes durable.
+    pub(crate) async fn durable(&mut self) -> Result<(), NodeError> {
+        let upto = self.journal.durable().await?;
+        self.fresh = self.fresh.max(Some(upto));
+        Ok(())
+    }
+
+    /// Up to which record the journal became durable since this was asked last.
+    pub(crate) fn take_durable(&mut self) -> Result<Option<Lsn>, NodeError> {
+        while let Some(upto) = self.journal.try_durable()? {
+            self.fresh = self.fresh.max(Some(upto));
+        }
+        let fresh = self.fresh.take().filter(|upto| *upto > self.durable);
+        self.durable = fresh.unwrap_or(self.durable);
+        Ok(fresh)
+    }
+
+    /// The least time that a force takes.
+    pub(crate) fn set_min_force(&self, least: Micros) {
+        self.journal.set_min_force(least);
+    }
+
+    /// Adds the journal's counts.
+    pub(crate) fn stats(&self, stats: Stats) -> Stats {
+        Stats {
+            last: self.last,
+            durable: self.durable,
+            records: self.records,
+            forced_records: self.forced_records,
+            forces: self.journal.forces(),
+            compactions: self.compactions,
+            journal_bytes: self.journal.bytes(),
+            ..stats
+        }
+    }
+
+    /// Forces everything and ends. It blocks for one force; nothing else has to be done by then.
+    pub(crate) fn close(self) -> Result<(), NodeError> {
+        Ok(self.journal.close()?)
+    }
+}

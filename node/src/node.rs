@@ -1,0 +1,267 @@
+//! A node from start to end: opens the journal, recovers the machine, listens, serves, stops.
+
+use crate::{
+    clock,
+    config::{NodeConfig, Ready},
+    error::NodeError,
+    event_loop::{Engine, told},
+    inbox::Inbox,
+    lab::LabPort,
+    link::MAX_MESSAGE,
+    links::{BOOT_PATIENCE, Links},
+    log::{Log, Recovered},
+    replies::Replies,
+    services::{LabService, LinkService, OperatorService, TransactionsService},
+    session::{CONNECTION_WINDOW, Door, STREAM_WINDOW},
+    timers::{Held, Timers},
+    trace::Trace,
+};
+use indoubt_proto::{
+    gate::Gate,
+    ids::Lsn,
+    machine::Machine,
+    random::stream,
+    stepper::Stepper,
+    wire::{
+        DESCRIPTORS, Hello, Stats,
+        v1::{
+            lab_server::LabServer, link_server::LinkServer, operator_server::OperatorServer,
+            transactions_server::TransactionsServer,
+        },
+    },
+};
+use std::{collections::HashMap, future::Future, io, net::SocketAddr, path::Path, pin::pin, sync::Arc, time::Duration};
+use tokio::{
+    net::TcpListener,
+    sync::{mpsc, watch},
+    task::JoinSet,
+};
+use tonic::transport::server::{Router, Server, TcpIncoming};
+
+/// How long a given port that is still in use is tried.
+const PORT_PATIENCE: Duration = Duration::from_secs(2);
+
+/// How long a stopping node waits for what it sent last to leave.
+const FAREWELL: Duration = Duration::from_millis(500);
+
+/// A node that has recovered and listens; [`Node::run`] lets it work.
+pub struct Node<M: Machine> {
+    ready: Ready,
+    last: Lsn,
+    config: NodeConfig,
+    listener: TcpListener,
+    engine: Engine<M>,
+    door: Arc<Door>,
+    stop: watch::Sender<bool>,
+    lab: Option<LabService>,
+}
+
+/// Runs `machine` as the node that `config` describes until `shutdown` is ready; prints the readiness line on stdout.
+///
+/// # Errors
+/// It cannot start (journal, port, data of another node), or cannot go on (a force failed, the trace cannot be written).
+pub async fn serve<M>(
+    machine: M,
+    config: NodeConfig,
+    shutdown: impl Future<Output = ()> + Send,
+) -> Result<(), NodeError>
+where
+    M: Machine + Send + Sync + 'static,
+    M::Record: Send + Sync,
+    M::Timer: Send + Sync,
+{
+    let node = Node::start(machine, config).await?;
+    // One line, flushed by its end; whoever started the node may not read it, and that is no reason to end.
+    let _ = io::Write::write_all(&mut io::stdout(), format!("{}\n", node.ready()).as_bytes());
+    let _ = io::Write::flush(&mut io::stdout());
+    node.run(shutdown).await
+}
+
+/// Runs `machine` as a process of its own: [`serve`] on a current-thread runtime, until SIGTERM or SIGINT.
+///
+/// # Errors
+/// As [`serve`]; and the runtime cannot be made.
+pub fn run<M>(machine: M, config: NodeConfig) -> Result<(), NodeError>
+where
+    M: Machine + Send + Sync + 'static,
+    M::Record: Send + Sync,
+    M::Timer: Send + Sync,
+{
+    let server = |error: io::Error| NodeError::Server { node: config.id, error: error.to_string() };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(server)?;
+    runtime.block_on(async {
+        use tokio::signal::unix::{SignalKind, signal};
+        let mut terminate = signal(SignalKind::terminate()).map_err(server)?;
+        let mut interrupt = signal(SignalKind::interrupt()).map_err(server)?;
+        let told = async move {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+        };
+        serve(machine, config.clone(), told).await
+    })
+}
+
+impl<M> Node<M>
+where
+    M: Machine + Send + Sync + 'static,
+    M::Record: Send + Sync,
+    M::Timer: Send + Sync,
+{
+    /// Opens the journal, recovers the machine from it, and listens. Nothing is sent or accepted before [`Node::run`].
+    ///
+    /// # Errors
+    /// The data directory is in use, damaged or another node's; the port is in use; the trace cannot be opened.
+    pub async fn start(machine: M, config: NodeConfig) -> Result<Self, NodeError> {
+        claim(&config)?;
+        let (log, Recovered { log: id, incarnation, last, records }) = Log::open(&config.data_dir)?;
+        let trace = config.trace.as_deref().map(|path| Trace::open(path, config.id)).transpose();
+        let trace = trace.map_err(NodeError::Trace)?;
+        let stepper = Stepper::boot(machine, id, incarnation, last, records, config.compact_every.max(1));
+        let (listener, address) = listen(config.listen).await?;
+
+        let me = Hello { node: config.id, incarnation, log: id };
+        let inbox = Arc::new(Inbox::default());
+        let door = Arc::new(Door::new(me, Arc::clone(&inbox)));
+        let (stop, stopped) = watch::channel(false);
+        let (commands, obeyed) = mpsc::unbounded_channel();
+        let now = clock::now();
+        let peers = config.peers.iter().map(|(peer, _)| *peer).collect();
+        let engine = Engine {
+            me: config.id,
+            incarnation,
+            stepper,
+            effects: Vec::new(),
+            gate: Gate::new(stream(config.seed, &format!("gate {} {incarnation}", config.id))),
+            gated: false,
+            lab: LabPort::new(obeyed),
+            log,
+            timers: Timers::new(),
+            held: Held::new(),
+            links: Links::new(config.id, incarnation, config.seed, peers, now + BOOT_PATIENCE),
+            trace,
+            replies: Replies::default(),
+            inbox,
+            stop: stopped,
+            now,
+            sent: 0,
+            called: 0,
+            step_sent: Vec::new(),
+            since: HashMap::new(),
+            stats: Stats::default(),
+        };
+        let ready = Ready { node: config.id, address, incarnation, log: id };
+        let lab = config.lab.then_some(LabService { commands });
+        Ok(Node { ready, last, config, listener, engine, door, stop, lab })
+    }
+
+    /// What the readiness line says.
+    pub fn ready(&self) -> Ready {
+        self.ready
+    }
+
+    /// Serves until `shutdown` is ready, then flushes journal and trace and ends.
+    ///
+    /// # Errors
+    /// A force failed, the trace cannot be written, or the server failed.
+    pub async fn run(self, shutdown: impl Future<Output = ()> + Send) -> Result<(), NodeError> {
+        let Node { ready, last, config, listener, engine, door, stop, lab } = self;
+        let router = router(&door, &config, lab).await;
+        let mut stopped = stop.subscribe();
+        let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
+        let server = router.serve_with_incoming_shutdown(incoming, async move { told(&mut stopped).await });
+        let mut tasks = JoinSet::new();
+        for (peer, address) in config.peers.iter().filter(|(peer, _)| config.dials(*peer)) {
+            tasks.spawn(Arc::clone(&door).keep_dialing(*peer, address.clone(), config.seed, stop.subscribe()));
+        }
+        let inbox = Arc::clone(&door.inbox);
+        let mut server = pin!(server);
+        let mut machine = pin!(engine.run(ready.log, last));
+        let mut shutdown = pin!(shutdown);
+        let end = loop {
+            tokio::select! {
+                end = &mut machine => break end,
+                end = &mut server, if !*stop.borrow() => {
+                    let error = end.err().map_or_else(|| "ended by itself".into(), |error| error.to_string());
+                    break Err(NodeError::Server { node: config.id, error });
+                }
+                () = &mut shutdown, if !*stop.borrow() => {
+                    let _ = stop.send(true);
+                }
+            }
+        };
+        inbox.close();
+        if *stop.borrow() && end.is_ok() {
+            // Sessions end when their queues have left; who does not let go is cut off.
+            let farewell = async {
+                while tasks.join_next().await.is_some() {}
+                server.await
+            };
+            let _ = tokio::time::timeout(FAREWELL, farewell).await;
+        }
+        end
+    }
+}
+
+/// All services of the node.
+async fn router(door: &Arc<Door>, config: &NodeConfig, lab: Option<LabService>) -> Router {
+    let transactions = TransactionsServer::new(TransactionsService { door: Arc::clone(door) });
+    let protocol = config.protocol.as_str().into();
+    let (health, health_service) = tonic_health::server::health_reporter();
+    health.set_serving::<TransactionsServer<TransactionsService>>().await;
+    let reflection =
+        || tonic_reflection::server::Builder::configure().register_encoded_file_descriptor_set(DESCRIPTORS);
+    Server::builder()
+        .tcp_nodelay(true)
+        .initial_stream_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW)
+        .add_service(LinkServer::new(LinkService { door: Arc::clone(door) }).max_decoding_message_size(MAX_MESSAGE))
+        .add_service(transactions.max_decoding_message_size(MAX_MESSAGE))
+        .add_service(OperatorServer::new(OperatorService { door: Arc::clone(door), protocol }))
+        .add_optional_service(lab.map(|lab| LabServer::new(lab).max_decoding_message_size(MAX_MESSAGE)))
+        .add_service(health_service)
+        .add_service(reflection().build_v1().expect("the descriptors were compiled with this crate"))
+        .add_service(reflection().build_v1alpha().expect("the descriptors were compiled with this crate"))
+}
+
+/// Makes the data directory, and writes into it whose it is: a journal read by another machine would mean nothing.
+fn claim(config: &NodeConfig) -> Result<(), NodeError> {
+    let failed = |path: &Path| {
+        let path = path.to_owned();
+        move |error| NodeError::Data { path, error }
+    };
+    std::fs::create_dir_all(&config.data_dir).map_err(failed(&config.data_dir))?;
+    let path = config.data_dir.join("owner");
+    let expected = format!("{} {}", config.id, config.protocol);
+    match std::fs::read_to_string(&path) {
+        Ok(found) if found.trim_end() == expected => Ok(()),
+        // A kill between making the file and writing it leaves it empty.
+        Ok(found) if !found.trim_end().is_empty() => {
+            Err(NodeError::Belongs { path: config.data_dir.clone(), found: found.trim_end().into(), expected })
+        }
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(failed(&path)(error)),
+        _ => std::fs::write(&path, format!("{expected}\n")).map_err(failed(&path)),
+    }
+}
+
+/// Listens. A given port may for a moment still belong to what used it before: a dialer's own end of a connection, or the
+/// process that this one replaces.
+async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), NodeError> {
+    let failed = |error| NodeError::Listen { address, error };
+    let since = clock::now();
+    let listener = loop {
+        match TcpListener::bind(address).await {
+            Err(error)
+                if error.kind() == io::ErrorKind::AddrInUse
+                    && address.port() != 0
+                    && clock::now().saturating_sub(since).0 < PORT_PATIENCE.as_micros() as u64 =>
+            {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+            end => break end.map_err(failed)?,
+        }
+    };
+    let address = listener.local_addr().map_err(failed)?;
+    Ok((listener, address))
+}

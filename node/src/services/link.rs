@@ -1,0 +1,25 @@
+//! The `Link` service: nodes that dial this one.
+
+use crate::{link::Outgoing, session::Door};
+use indoubt_proto::{
+    ids::Role,
+    wire::v1::{self, link_server::Link},
+};
+use std::sync::Arc;
+use tonic::{Request, Response, Status, Streaming};
+
+/// Accepts sessions of other nodes.
+#[derive(Clone, Debug)]
+pub(crate) struct LinkService {
+    pub(crate) door: Arc<Door>,
+}
+
+#[tonic::async_trait]
+impl Link for LinkService {
+    type ConnectStream = Outgoing;
+
+    async fn connect(&self, request: Request<Streaming<v1::Frame>>) -> Result<Response<Outgoing>, Status> {
+        let nodes = [Role::Coordinating, Role::Participant];
+        self.door.accept(request.into_inner(), &nodes).await.map(Response::new)
+    }
+}

@@ -1,0 +1,86 @@
+//! The `Transactions` service of a coordinating node: unary calls for people, a stream for load.
+
+use super::{ask, stopping, strange};
+use crate::{
+    frames::not_for,
+    inbox::{Call, In},
+    link::Outgoing,
+    session::Door,
+};
+use indoubt_proto::{
+    ids::{NodeId, Role},
+    message::{Message, MessageKind},
+    plan::Submission,
+    wire::{
+        StatusReply, StatusRequest, SubmitReply, SubmitRequest,
+        v1::{self, transactions_server::Transactions},
+    },
+};
+use std::sync::Arc;
+use tokio::sync::oneshot;
+use tonic::{Request, Response, Status, Streaming};
+
+/// Takes transactions; at a participant it says where they belong.
+#[derive(Clone, Debug)]
+pub(crate) struct TransactionsService {
+    pub(crate) door: Arc<Door>,
+}
+
+impl TransactionsService {
+    fn here(&self) -> Result<NodeId, Status> {
+        let me = self.door.me.node;
+        match me.role {
+            Role::Coordinating => Ok(me),
+            _ => Err(Status::unimplemented(format!(
+                "{me} is a participant and runs no transactions of its own: submit to a coordinating node (c1, c2, …)"
+            ))),
+        }
+    }
+}
+
+#[tonic::async_trait]
+impl Transactions for TransactionsService {
+    type SubmitStreamStream = Outgoing;
+
+    async fn submit(&self, request: Request<v1::SubmitRequest>) -> Result<Response<v1::SubmitReply>, Status> {
+        let me = self.here()?;
+        let SubmitRequest { txn, audit, steps } = request.into_inner().try_into()?;
+        let answer = match txn {
+            None => {
+                let (reply, answered) = oneshot::channel();
+                self.door.inbox.push(In::Call(Call::Submit { audit, steps, reply }));
+                answered.await.map_err(|_| stopping())?
+            }
+            Some((txn, epoch)) => {
+                if let Some(why) = not_for(me, txn.client, txn) {
+                    return Err(Status::invalid_argument(format!("txn: {why}")));
+                }
+                let submission = Message::Submit(Submission { txn, epoch, audit, steps });
+                ask(&self.door.inbox, txn.client, submission, MessageKind::Outcome).await?
+            }
+        };
+        match answer {
+            Message::Outcome { txn, outcome } => Ok(Response::new(SubmitReply { txn, outcome }.into())),
+            other => Err(strange(&other)),
+        }
+    }
+
+    async fn submit_stream(&self, request: Request<Streaming<v1::Frame>>) -> Result<Response<Outgoing>, Status> {
+        self.here()?;
+        self.door.accept(request.into_inner(), &[Role::Client]).await.map(Response::new)
+    }
+
+    async fn status(&self, request: Request<v1::StatusRequest>) -> Result<Response<v1::StatusReply>, Status> {
+        let me = self.here()?;
+        let StatusRequest { txn } = request.into_inner().try_into()?;
+        if let Some(why) = not_for(me, txn.client, txn) {
+            return Err(Status::invalid_argument(format!("txn: {why}")));
+        }
+        // Asked in the name of the unnamed client, so that the answer does not go to the session of the named one.
+        let query = Message::StatusQuery { txn };
+        match ask(&self.door.inbox, NodeId::client(0), query, MessageKind::StatusReply).await? {
+            Message::StatusReply { txn, status } => Ok(Response::new(StatusReply { txn, status }.into())),
+            other => Err(strange(&other)),
+        }
+    }
+}

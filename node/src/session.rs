@@ -1,0 +1,206 @@
+//! Sessions: a hello in each direction, then batches. One side dials, with backoff and jitter, the other accepts. Either end
+//! of the stream, a broken connection or a message that does not parse ends the session.
+
+use crate::{
+    clock,
+    event_loop::told,
+    frames,
+    inbox::{In, Inbox},
+    link::{Dialed, MAX_MESSAGE, Outbox, Outgoing},
+    links::Session,
+};
+use indoubt_proto::{
+    conditions::{Conditions, Latency},
+    ids::{NodeId, Role},
+    random::{Stream, stream},
+    time::Micros,
+    wire::{
+        Hello,
+        v1::{self, link_client::LinkClient},
+    },
+};
+use std::{
+    future::Future,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+use tokio::sync::watch;
+use tonic::{
+    Status, Streaming,
+    transport::{Channel, Endpoint},
+};
+
+/// The first pause before a link is dialed again; doubled each time, drawn between half and all of it.
+const FIRST_PAUSE: Micros = Micros::from_millis(10);
+
+/// The longest such pause.
+const LAST_PAUSE: Micros = Micros::from_millis(200);
+
+/// HTTP/2 windows: what may be under way before a receiver has to acknowledge. Wide, because a narrow one costs a round of
+/// window updates for every frame.
+pub(crate) const STREAM_WINDOW: u32 = 4 << 20;
+/// The same for all streams of a connection.
+pub(crate) const CONNECTION_WINDOW: u32 = 16 << 20;
+
+/// What sessions of one node share.
+#[derive(Debug)]
+pub(crate) struct Door {
+    /// What this node says of itself.
+    pub(crate) me: Hello,
+    /// Where everything goes that arrives.
+    pub(crate) inbox: Arc<Inbox>,
+    sessions: AtomicU64,
+}
+
+impl Door {
+    /// The door of `me`, before `inbox`.
+    pub(crate) fn new(me: Hello, inbox: Arc<Inbox>) -> Door {
+        Door { me, inbox, sessions: AtomicU64::new(0) }
+    }
+
+    fn open(&self, peer: NodeId, outbox: &Arc<Outbox>) -> u64 {
+        let number = self.sessions.fetch_add(1, Ordering::Relaxed);
+        self.inbox.push(In::Up(Session { peer, number, outbox: Arc::clone(outbox) }));
+        number
+    }
+
+    /// Reads a session to its end.
+    async fn read(&self, peer: Hello, inbound: &mut Streaming<v1::Frame>) -> Result<(), Status> {
+        while let Some(frame) = inbound.message().await? {
+            self.inbox.push_batch(frames::read_batch(frame, peer, self.me.node)?).await;
+        }
+        Ok(())
+    }
+
+    /// Takes the other side's hello, begins a session, and reads it on a task of its own. Returns the frames that go back.
+    /// `welcome` says who may come this way.
+    pub(crate) async fn accept(
+        self: &Arc<Self>,
+        mut inbound: Streaming<v1::Frame>,
+        welcome: &[Role],
+    ) -> Result<Outgoing, Status> {
+        let peer = frames::read_hello(inbound.message().await?)?;
+        if !welcome.contains(&peer.node.role) || peer.node == self.me.node {
+            return Err(Status::permission_denied(format!("{} cannot speak to {} here", peer.node, self.me.node)));
+        }
+        let outbox = Outbox::new();
+        let outgoing = Outgoing::new(self.me, Arc::clone(&outbox));
+        let number = self.open(peer.node, &outbox);
+        let door = Arc::clone(self);
+        tokio::spawn(async move {
+            let end = door.read(peer, &mut inbound).await;
+            if let Err(status) = &end {
+                tracing::debug!(peer = %peer.node, %status, "a session broke");
+            }
+            // What waited in the queue is counted as lost when the event loop takes the session down.
+            outbox.end(end);
+            door.inbox.push(In::Down { peer: peer.node, session: number });
+        });
+        Ok(outgoing)
+    }
+
+    /// Dials `peer`, one session after the other, until `stop` says so. A session that is up then ends by itself, after
+    /// what waits in it has left.
+    pub(crate) async fn keep_dialing(
+        self: Arc<Self>,
+        peer: NodeId,
+        address: String,
+        seed: u64,
+        mut stop: watch::Receiver<bool>,
+    ) {
+        let mut pauses = Pauses::new(seed, &format!("dial {} {peer} {}", self.me.node, self.me.incarnation));
+        while !*stop.borrow() {
+            let dialed_at = clock::now();
+            let greeting = tokio::select! {
+                greeting = greet(self.me, peer, |frames| connect(&address, frames)) => greeting,
+                () = told(&mut stop) => return,
+            };
+            let end = match greeting {
+                Ok(mut greeting) => {
+                    let number = self.open(peer, &greeting.outbox);
+                    let end = self.read(greeting.peer, &mut greeting.inbound).await;
+                    greeting.outbox.end(Ok(()));
+                    self.inbox.push(In::Down { peer, session: number });
+                    end
+                }
+                Err(status) => Err(status),
+            };
+            if let Err(status) = end {
+                tracing::debug!(%peer, address, %status, "no session");
+            }
+            tokio::select! {
+                () = tokio::time::sleep(pauses.next(dialed_at)) => {}
+                () = told(&mut stop) => return,
+            }
+        }
+    }
+}
+
+/// A session just dialed: both have said hello.
+pub(crate) struct Greeting {
+    /// Who answered.
+    pub(crate) peer: Hello,
+    /// Where messages leave.
+    pub(crate) outbox: Arc<Outbox>,
+    /// Where they arrive.
+    pub(crate) inbound: Streaming<v1::Frame>,
+}
+
+/// Says hello as `me` on a stream that `open` opens, and takes the hello of `peer`.
+pub(crate) async fn greet<O, F>(me: Hello, peer: NodeId, open: O) -> Result<Greeting, Status>
+where
+    O: FnOnce(Dialed) -> F,
+    F: Future<Output = Result<Streaming<v1::Frame>, Status>>,
+{
+    let outbox = Outbox::new();
+    let mut inbound = open(Dialed(Outgoing::new(me, Arc::clone(&outbox)))).await?;
+    let hello = frames::read_hello(inbound.message().await?)?;
+    if hello.node != peer {
+        return Err(Status::failed_precondition(format!("{} answers where {peer} should", hello.node)));
+    }
+    Ok(Greeting { peer: hello, outbox, inbound })
+}
+
+/// The pauses between dialing: doubled each time, with jitter, and short again after a session that lasted.
+pub(crate) struct Pauses {
+    next: Micros,
+    random: Stream,
+}
+
+impl Pauses {
+    /// Pauses whose jitter comes from the stream `name` of `seed`.
+    pub(crate) fn new(seed: u64, name: &str) -> Self {
+        Pauses { next: FIRST_PAUSE, random: stream(seed, name) }
+    }
+
+    /// The next pause, after an attempt that began at `dialed_at`.
+    pub(crate) fn next(&mut self, dialed_at: Micros) -> Duration {
+        if clock::now().saturating_sub(dialed_at) > LAST_PAUSE * 2 {
+            self.next = FIRST_PAUSE;
+        }
+        let latency = Latency::Uniform { min: Micros(self.next.0 / 2), max: self.next };
+        let pause = Conditions { latency, ..Conditions::PERFECT }.draw(&mut self.random).delay;
+        self.next = LAST_PAUSE.min(self.next * 2);
+        Duration::from_micros(pause.0)
+    }
+}
+
+/// A connection to `address` (`host:port`), as every client of a node makes it.
+pub(crate) async fn dial(address: &str) -> Result<Channel, Status> {
+    let endpoint = Endpoint::from_shared(format!("http://{address}"))
+        .map_err(|error| Status::invalid_argument(format!("`{address}` is no address: {error}")))?
+        .tcp_nodelay(true)
+        .tcp_keepalive(Some(Duration::from_secs(10)))
+        .connect_timeout(Duration::from_secs(2))
+        .initial_stream_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW);
+    endpoint.connect().await.map_err(|error| Status::unavailable(format!("{address}: {error}")))
+}
+
+async fn connect(address: &str, frames: Dialed) -> Result<Streaming<v1::Frame>, Status> {
+    let mut client = LinkClient::new(dial(address).await?).max_decoding_message_size(MAX_MESSAGE);
+    Ok(client.connect(frames).await?.into_inner())
+}

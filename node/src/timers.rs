@@ -1,0 +1,117 @@
+//! Keyed timers, and things to be done at an instant: what the event loop sleeps for.
+
+use indoubt_proto::time::Micros;
+use std::{
+    collections::{BTreeMap, HashMap},
+    hash::Hash,
+};
+
+/// The timers of a machine. Arming one again replaces it; nothing stale ever comes out.
+///
+/// Both maps are as large as what is armed now, not as what was armed once: under load a timer is disarmed long before it
+/// fires, so a heap that is cleaned at the deadline would hold mostly the dead.
+#[derive(Debug)]
+pub(crate) struct Timers<T> {
+    armed: HashMap<T, (Micros, u64)>,
+    due: BTreeMap<(Micros, u64), T>,
+    count: u64,
+}
+
+impl<T: Clone + Eq + Hash> Timers<T> {
+    /// None armed.
+    pub(crate) fn new() -> Self {
+        Timers { armed: HashMap::new(), due: BTreeMap::new(), count: 0 }
+    }
+
+    /// Arms `timer` for the instant `at`; replaces one of the same key.
+    pub(crate) fn arm(&mut self, timer: T, at: Micros) {
+        self.count += 1;
+        let place = (at, self.count);
+        if let Some(old) = self.armed.insert(timer.clone(), place) {
+            self.due.remove(&old);
+        }
+        self.due.insert(place, timer);
+    }
+
+    /// Disarms `timer`, if it is armed.
+    pub(crate) fn disarm(&mut self, timer: &T) {
+        if let Some(place) = self.armed.remove(timer) {
+            self.due.remove(&place);
+        }
+    }
+
+    /// The earliest deadline.
+    pub(crate) fn next(&self) -> Option<Micros> {
+        self.due.first_key_value().map(|((at, _), _)| *at)
+    }
+
+    /// Takes the first timer that is due at `now`.
+    pub(crate) fn pop(&mut self, now: Micros) -> Option<T> {
+        let entry = self.due.first_entry().filter(|entry| entry.key().0 <= now)?;
+        let timer = entry.remove();
+        self.armed.remove(&timer);
+        Some(timer)
+    }
+}
+
+/// Things that wait for an instant: messages on their way, held at the receiver. Equal instants come out in order.
+#[derive(Debug)]
+pub(crate) struct Held<T> {
+    due: BTreeMap<(Micros, u64), T>,
+    count: u64,
+}
+
+impl<T> Held<T> {
+    /// Nothing held.
+    pub(crate) fn new() -> Self {
+        Held { due: BTreeMap::new(), count: 0 }
+    }
+
+    /// Holds `thing` until the instant `at`.
+    pub(crate) fn hold(&mut self, thing: T, at: Micros) {
+        self.count += 1;
+        self.due.insert((at, self.count), thing);
+    }
+
+    /// The earliest instant.
+    pub(crate) fn next(&self) -> Option<Micros> {
+        self.due.first_key_value().map(|((at, _), _)| *at)
+    }
+
+    /// Takes the first thing that is due at `now`.
+    pub(crate) fn pop(&mut self, now: Micros) -> Option<T> {
+        let entry = self.due.first_entry().filter(|entry| entry.key().0 <= now)?;
+        Some(entry.remove())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn arming_again_replaces_and_disarming_forgets() {
+        let mut timers = Timers::new();
+        timers.arm("vote", Micros(10));
+        timers.arm("vote", Micros(30));
+        timers.arm("work", Micros(20));
+        assert_eq!(timers.next(), Some(Micros(20)));
+        assert_eq!(timers.pop(Micros(19)), None);
+        timers.disarm(&"work");
+        timers.disarm(&"never armed");
+        assert_eq!(timers.pop(Micros(29)), None, "the first arming of `vote` is stale");
+        assert_eq!(timers.pop(Micros(30)), Some("vote"));
+        assert_eq!((timers.pop(Micros(99)), timers.next()), (None, None));
+    }
+
+    #[test]
+    fn held_things_come_out_by_instant_then_by_order() {
+        let mut held = Held::new();
+        held.hold("b", Micros(5));
+        held.hold("c", Micros(5));
+        held.hold("a", Micros(1));
+        assert_eq!(held.next(), Some(Micros(1)));
+        let out: Vec<_> = std::iter::from_fn(|| held.pop(Micros(5))).collect();
+        assert_eq!(out, ["a", "b", "c"]);
+    }
+}

@@ -1,0 +1,253 @@
+//! The lock table: shared and exclusive locks on records, first come first served. It decides who holds what and knows
+//! nothing of why; strictness (locks are kept to the end) is the business of those who claim.
+//!
+//! Nobody upgrades: an owner asks once per record, for the strongest mode that it will need.
+
+use indoubt_proto::{
+    ids::TxnId,
+    inspect::{LockMode, LockView},
+    operation::Key,
+};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+/// The part of a transaction at this participant that claims locks. The parts of one transaction exclude each other
+/// like those of two.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Owner {
+    /// The transaction.
+    pub txn: TxnId,
+    /// Which part of it.
+    pub part: Part,
+}
+
+/// See [`Owner`]. Steps are 1-based.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Part {
+    /// Its 2PC branch.
+    Branch,
+    /// A step of a saga.
+    Step(u32),
+    /// The compensation of that step.
+    Undo(u32),
+    /// An unprotected call: every copy that arrives is one.
+    Bare {
+        /// The step.
+        step: u32,
+        /// The participant's count of unprotected calls.
+        copy: u64,
+    },
+}
+
+/// A lock given to somebody who waited for it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Grant {
+    pub(crate) owner: Owner,
+    pub(crate) key: Key,
+    pub(crate) mode: LockMode,
+}
+
+/// All locks held or waited for. A record that nobody holds has no entry.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub(crate) struct LockTable {
+    locks: BTreeMap<Key, Lock>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Lock {
+    holders: Holders,
+    waiters: VecDeque<(Owner, LockMode)>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum Holders {
+    Exclusive(Owner),
+    /// Empty only while a lock changes hands.
+    Shared(BTreeSet<Owner>),
+}
+
+impl Lock {
+    fn free() -> Self {
+        Lock { holders: Holders::Shared(BTreeSet::new()), waiters: VecDeque::new() }
+    }
+
+    /// Gives the lock to `owner` if those who hold it allow it.
+    fn admit(&mut self, owner: Owner, mode: LockMode) -> bool {
+        match (&mut self.holders, mode) {
+            (Holders::Shared(holders), LockMode::Exclusive) if holders.is_empty() => {
+                self.holders = Holders::Exclusive(owner);
+                true
+            }
+            (Holders::Shared(holders), LockMode::Shared) => {
+                holders.insert(owner);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// Gives the lock to as many waiters, from the front, as may have it together.
+    fn grant(&mut self, key: &Key, granted: &mut Vec<Grant>) {
+        while let Some(&(owner, mode)) = self.waiters.front() {
+            if !self.admit(owner, mode) {
+                return;
+            }
+            self.waiters.pop_front();
+            granted.push(Grant { owner, key: key.clone(), mode });
+        }
+    }
+
+    fn is_free(&self) -> bool {
+        matches!(&self.holders, Holders::Shared(holders) if holders.is_empty())
+    }
+}
+
+impl LockTable {
+    /// Asks for a lock. Granted at once (`true`) only if nobody waits: a reader does not overtake a writer that came
+    /// first. Otherwise the owner waits, until a [`Grant`] or [`LockTable::cancel`].
+    pub(crate) fn request(&mut self, key: &Key, owner: Owner, mode: LockMode) -> bool {
+        let lock = match self.locks.get_mut(key.as_str()) {
+            Some(lock) => lock,
+            None => self.locks.entry(key.clone()).or_insert_with(Lock::free),
+        };
+        if lock.waiters.is_empty() && lock.admit(owner, mode) {
+            return true;
+        }
+        lock.waiters.push_back((owner, mode));
+        false
+    }
+
+    /// Gives a lock back; `granted` grows by those who get it now.
+    pub(crate) fn release(&mut self, key: &Key, owner: Owner, granted: &mut Vec<Grant>) {
+        let Some(lock) = self.locks.get_mut(key.as_str()) else { return };
+        match &mut lock.holders {
+            Holders::Exclusive(holder) if *holder == owner => lock.holders = Holders::Shared(BTreeSet::new()),
+            Holders::Exclusive(_) => return,
+            Holders::Shared(holders) => {
+                holders.remove(&owner);
+            }
+        }
+        self.settle(key, granted);
+    }
+
+    /// Stops waiting; `granted` grows by those who waited behind and get the lock now.
+    pub(crate) fn cancel(&mut self, key: &Key, owner: Owner, granted: &mut Vec<Grant>) {
+        let Some(lock) = self.locks.get_mut(key.as_str()) else { return };
+        // Waits end in the order in which they began, so the search is short: it begins at the oldest.
+        let Some(place) = lock.waiters.iter().position(|(waiter, _)| *waiter == owner) else { return };
+        lock.waiters.remove(place);
+        self.settle(key, granted);
+    }
+
+    fn settle(&mut self, key: &Key, granted: &mut Vec<Grant>) {
+        let Some(lock) = self.locks.get_mut(key.as_str()) else { return };
+        lock.grant(key, granted);
+        if lock.is_free() {
+            self.locks.remove(key.as_str());
+        }
+    }
+
+    /// What people see.
+    pub(crate) fn view(&self) -> Vec<LockView> {
+        let view = |(key, lock): (&Key, &Lock)| {
+            let (mode, holders) = match &lock.holders {
+                Holders::Exclusive(holder) => (LockMode::Exclusive, vec![holder.txn]),
+                Holders::Shared(holders) => (LockMode::Shared, holders.iter().map(|h| h.txn).collect()),
+            };
+            LockView { key: key.clone(), mode, holders, waiters: lock.waiters.iter().map(|(w, _)| w.txn).collect() }
+        };
+        self.locks.iter().map(view).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use indoubt_proto::ids::NodeId;
+    use proptest::prelude::*;
+
+    const S: LockMode = LockMode::Shared;
+    const X: LockMode = LockMode::Exclusive;
+
+    fn owner(number: u64) -> Owner {
+        let txn = TxnId { home: NodeId::coordinating(1), client: NodeId::client(1), number };
+        Owner { txn, part: Part::Branch }
+    }
+
+    fn granted_to(granted: &[Grant]) -> Vec<u64> {
+        granted.iter().map(|g| g.owner.txn.number).collect()
+    }
+
+    #[test]
+    fn readers_share_and_a_writer_is_alone() {
+        let (mut table, key) = (LockTable::default(), Key::new("a"));
+        assert!(table.request(&key, owner(1), S));
+        assert!(table.request(&key, owner(2), S));
+        assert!(!table.request(&key, owner(3), X));
+        let mut granted = Vec::new();
+        table.release(&key, owner(1), &mut granted);
+        assert!(granted.is_empty(), "one reader is still there");
+        table.release(&key, owner(2), &mut granted);
+        assert_eq!(granted_to(&granted), [3]);
+        assert!(!table.request(&key, owner(4), S), "a writer is alone");
+    }
+
+    #[test]
+    fn a_reader_does_not_overtake_a_waiting_writer() {
+        let (mut table, key) = (LockTable::default(), Key::new("a"));
+        assert!(table.request(&key, owner(1), S));
+        assert!(!table.request(&key, owner(2), X));
+        assert!(!table.request(&key, owner(3), S));
+        assert!(!table.request(&key, owner(4), S));
+        let mut granted = Vec::new();
+        table.release(&key, owner(1), &mut granted);
+        assert_eq!(granted_to(&granted), [2]);
+        granted.clear();
+        table.release(&key, owner(2), &mut granted);
+        assert_eq!(granted_to(&granted), [3, 4], "both readers together");
+    }
+
+    #[test]
+    fn readers_behind_a_writer_that_gives_up_go_on() {
+        let (mut table, key) = (LockTable::default(), Key::new("a"));
+        assert!(table.request(&key, owner(1), S));
+        assert!(!table.request(&key, owner(2), X));
+        assert!(!table.request(&key, owner(3), S));
+        let mut granted = Vec::new();
+        table.cancel(&key, owner(2), &mut granted);
+        assert_eq!(granted_to(&granted), [3]);
+    }
+
+    proptest! {
+        /// Whatever is asked in whatever order: a writer is alone, nobody who could go waits, and an idle table is empty.
+        #[test]
+        fn the_table_is_always_sound(asks in prop::collection::vec((0u64..6, any::<bool>(), any::<bool>()), 1..60)) {
+            let (mut table, key) = (LockTable::default(), Key::new("a"));
+            let mut held: BTreeMap<Owner, LockMode> = BTreeMap::new();
+            let mut waits: Vec<(Owner, LockMode)> = Vec::new();
+            let mut drain: Vec<_> = asks.clone();
+            drain.extend((0..2).flat_map(|_| (0..6).map(|n| (n, false, false))));
+            for (index, (number, exclusive, ask)) in drain.into_iter().enumerate() {
+                let (owner, mode) = (owner(number), if exclusive { X } else { S });
+                let mut granted = Vec::new();
+                let idle = !held.contains_key(&owner) && waits.iter().all(|w| w.0 != owner);
+                if idle && (ask || index < asks.len()) {
+                    if table.request(&key, owner, mode) { held.insert(owner, mode); } else { waits.push((owner, mode)); }
+                } else if held.remove(&owner).is_some() {
+                    table.release(&key, owner, &mut granted);
+                } else if !idle {
+                    waits.retain(|w| w.0 != owner);
+                    table.cancel(&key, owner, &mut granted);
+                }
+                for grant in granted {
+                    prop_assert_eq!(waits.remove(0), (grant.owner, grant.mode), "first come, first served");
+                    held.insert(grant.owner, grant.mode);
+                }
+                prop_assert!(held.len() <= 1 || held.values().all(|mode| *mode == S));
+                if let Some((_, next)) = waits.first() {
+                    prop_assert!(!held.is_empty() && (*next == X || held.values().any(|mode| *mode == X)));
+                }
+            }
+            prop_assert!(held.is_empty() && table.view().is_empty());
+        }
+    }
+}

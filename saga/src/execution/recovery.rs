@@ -1,0 +1,79 @@
+//! A saga and its records: how it goes on after a restart (rules 26 and 27), and what recreates it.
+
+use super::{Desk, Effects, Execution, State, Then};
+use crate::record::OrchestratorRecord;
+use indoubt_proto::{message::ReasonKind, observation::Observation};
+
+impl Execution {
+    /// Takes one of its records after its begin, in recovery. `true` if the saga is over.
+    pub(crate) fn replay(&mut self, record: OrchestratorRecord) -> bool {
+        match record {
+            OrchestratorRecord::StepDone { step, reads, .. } => {
+                self.done = step;
+                self.reads.extend(reads);
+            }
+            OrchestratorRecord::Turned { from, reason, .. } => self.state = State::Turning { from, reason },
+            OrchestratorRecord::StepUndone { step, undone, .. } => {
+                self.undone |= undone;
+                self.replay_turn_to(step - 1);
+            }
+            OrchestratorRecord::Stuck { step, resumed, .. } => {
+                self.replay_turn_to(step);
+                if let (State::Turning { reason, .. }, false) = (&self.state, resumed) {
+                    self.state = State::Stuck { step, reason: reason.clone() };
+                }
+            }
+            OrchestratorRecord::Ended { .. } => return true,
+            OrchestratorRecord::Begun { .. } | OrchestratorRecord::Remembered { .. } => {}
+        }
+        false
+    }
+
+    fn replay_turn_to(&mut self, from: u32) {
+        if let State::Turning { reason, .. } | State::Stuck { reason, .. } = &self.state {
+            self.state = State::Turning { from, reason: reason.clone() };
+        }
+    }
+
+    /// Goes on after recovery (rules 26 and 27).
+    pub(crate) fn recover(&mut self, desk: Desk<'_>, out: &mut Effects) -> Then {
+        self.recovered = true;
+        match &self.state {
+            State::Stuck { step, .. } => {
+                out.observe(Observation::Stuck { txn: self.txn, step: *step, resumed: false });
+                Then::Nothing
+            }
+            State::Turning { .. } => self.durable(desk, out),
+            _ if self.done == self.plan.last() => self.complete(out),
+            _ if desk.settings.options.forward_recovery || self.plan.is_committed_by(self.done) => {
+                self.ask_for(self.done + 1, desk, out)
+            }
+            // Results are lazy and may be lost: the steps after the last logged one may have run or not.
+            _ => self.settle(self.done + 1, ReasonKind::Recovery.into(), desk, out),
+        }
+    }
+
+    /// The records that recreate it.
+    pub(crate) fn compact(&self, records: &mut Vec<OrchestratorRecord>) {
+        let txn = self.txn;
+        records.push(self.begun());
+        for step in 1..=self.done {
+            let reads = self.reads.iter().filter(|read| read.step == step).cloned().collect();
+            records.push(OrchestratorRecord::StepDone { txn, step, reads });
+        }
+        let (from, reason) = match &self.state {
+            State::Turning { from, reason } => (*from, reason),
+            State::Compensating { step, reason, .. } | State::Stuck { step, reason } => (*step, reason),
+            State::Completing => return records.push(OrchestratorRecord::Ended { txn }),
+            State::Beginning | State::Forward { .. } | State::Settling { .. } => return,
+        };
+        records.push(OrchestratorRecord::Turned { txn, from, reason: reason.clone() });
+        if self.undone {
+            // One record for all that was undone: it stands where the steps that are left end.
+            records.push(OrchestratorRecord::StepUndone { txn, step: from + 1, undone: true });
+        }
+        if let State::Stuck { step, .. } = self.state {
+            records.push(OrchestratorRecord::Stuck { txn, step, resumed: false });
+        }
+    }
+}

@@ -1,0 +1,383 @@
+//! Whatever the participants answer, whatever is lost, repeated or late, wherever the orchestrator and the participants die:
+//! when all is healed, each saga is whole or undone, and its client was told which (rules 24, 26, 32, 38 to 40).
+
+mod common;
+
+use common::{
+    participants::{Event, Mood, Participants},
+    *,
+};
+use indoubt_proto::{
+    ids::{NodeId, TxnId},
+    inspect::Inspection,
+    machine::Machine,
+    message::{Message, Outcome},
+    plan::{PlanStep, StepKind},
+    settings::{CompensateFrom, Settings},
+};
+use indoubt_saga::{Orchestrator, OrchestratorRecord};
+use proptest::{
+    prelude::*,
+    test_runner::{Config, TestCaseError, TestRunner},
+};
+use std::{
+    cell::RefCell,
+    collections::{BTreeMap, HashSet, VecDeque},
+};
+
+/// One thing that happens.
+#[derive(Clone, Debug)]
+enum Act {
+    Submit,
+    /// A request arrives in this mood of its receiver; a copy of it may stay under way.
+    Request {
+        which: usize,
+        mood: Mood,
+        copy: bool,
+    },
+    /// An answer arrives.
+    Answer {
+        which: usize,
+        copy: bool,
+    },
+    /// A request is answered with a failure in its receiver's name.
+    Refuse(usize),
+    LoseRequest(usize),
+    LoseAnswer(usize),
+    Force,
+    Fire(usize),
+    CrashHome {
+        surviving: usize,
+    },
+    CrashParticipant(u16),
+    Compact,
+    Resume,
+}
+
+#[derive(Clone, Debug)]
+struct Case {
+    settings: Settings,
+    plans: Vec<Vec<PlanStep>>,
+    acts: Vec<Act>,
+}
+
+fn mood() -> impl Strategy<Value = Mood> {
+    prop_oneof![6 => Just(Mood::Willing), 2 => Just(Mood::Refusing), 2 => Just(Mood::Failing)]
+}
+
+fn act() -> impl Strategy<Value = Act> {
+    let copy = || prop::bool::weighted(0.25);
+    prop_oneof![
+        2 => Just(Act::Submit),
+        14 => (any::<usize>(), mood(), copy()).prop_map(|(which, mood, copy)| Act::Request { which, mood, copy }),
+        14 => (any::<usize>(), copy()).prop_map(|(which, copy)| Act::Answer { which, copy }),
+        2 => any::<usize>().prop_map(Act::Refuse),
+        1 => any::<usize>().prop_map(Act::LoseRequest),
+        1 => any::<usize>().prop_map(Act::LoseAnswer),
+        4 => Just(Act::Force),
+        6 => any::<usize>().prop_map(Act::Fire),
+        2 => (0..4usize).prop_map(|surviving| Act::CrashHome { surviving }),
+        1 => (1..=5u16).prop_map(Act::CrashParticipant),
+        1 => Just(Act::Compact),
+        1 => Just(Act::Resume),
+    ]
+}
+
+fn plan() -> impl Strategy<Value = Vec<PlanStep>> {
+    let only_reads = || prop::bool::weighted(0.3);
+    let kinds = (0..=3usize, prop::option::of(0..=1usize)).prop_map(|(compensatable, after_pivot)| {
+        let mut kinds = vec![StepKind::Compensatable; compensatable];
+        if let Some(retriable) = after_pivot {
+            kinds.push(StepKind::Pivot);
+            kinds.extend(vec![StepKind::Retriable; retriable]);
+        } else if kinds.is_empty() {
+            kinds.push(StepKind::Compensatable);
+        }
+        kinds
+    });
+    kinds.prop_flat_map(move |kinds| {
+        prop::collection::vec(only_reads(), kinds.len()).prop_map(move |only_reads| {
+            let step = |((kind, only_reads), node): ((&StepKind, bool), u16)| {
+                let step = match kind {
+                    StepKind::Compensatable => writes(node),
+                    StepKind::Pivot => pivot(node),
+                    StepKind::Retriable => retriable(node),
+                };
+                if only_reads { PlanStep { kind: *kind, ..reads(node) } } else { step }
+            };
+            kinds.iter().zip(only_reads).zip(1..).map(step).collect()
+        })
+    })
+}
+
+fn case() -> impl Strategy<Value = Case> {
+    let options = (any::<bool>(), any::<bool>(), 1..=3u32, 1..=3u32);
+    (options, prop::collection::vec(plan(), 1..=3), prop::collection::vec(act(), 10..160)).prop_map(
+        |((forward_recovery, from_failed, step_attempts, compensation_attempts), plans, acts)| {
+            let mut settings = Settings::default();
+            let options = &mut settings.options;
+            options.forward_recovery = forward_recovery;
+            options.compensate_from = if from_failed { CompensateFrom::Failed } else { CompensateFrom::Previous };
+            (options.step_attempts, options.compensation_attempts) = (step_attempts, compensation_attempts);
+            Case { settings, plans, acts }
+        },
+    )
+}
+
+/// One orchestrator and its participants.
+struct World {
+    plans: BTreeMap<TxnId, Vec<PlanStep>>,
+    waiting: VecDeque<(u64, Vec<PlanStep>)>,
+    /// The incarnation to which each saga was first submitted.
+    epochs: BTreeMap<u64, u32>,
+    home: Bench<Orchestrator>,
+    participants: Participants,
+    requests: Vec<(NodeId, Message)>,
+    answers: Vec<(NodeId, Message)>,
+    told: BTreeMap<TxnId, Outcome>,
+}
+
+impl World {
+    fn new(case: &Case) -> Self {
+        let numbered = || case.plans.iter().cloned().zip(1..).map(|(plan, number)| (number, plan));
+        World {
+            plans: numbered().map(|(number, plan)| (txn(number), plan)).collect(),
+            waiting: numbered().collect(),
+            epochs: BTreeMap::new(),
+            home: Bench::new(Orchestrator::new(HOME, case.settings)),
+            participants: Participants::default(),
+            requests: Vec::new(),
+            answers: Vec::new(),
+            told: BTreeMap::new(),
+        }
+    }
+
+    fn act(&mut self, act: &Act) -> Result<(), TestCaseError> {
+        let pick = |which: usize, len: usize| (len > 0).then(|| which % len);
+        match act {
+            Act::Submit => {
+                if let Some((number, plan)) = self.waiting.pop_front() {
+                    self.epochs.insert(number, self.home.incarnation);
+                    self.home.submit(number, plan);
+                }
+            }
+            Act::Request { which, mood, copy } => {
+                if let Some(at) = pick(*which, self.requests.len()) {
+                    self.request(at, *mood, *copy);
+                }
+            }
+            Act::Answer { which, copy } => {
+                if let Some(at) = pick(*which, self.answers.len()) {
+                    self.answer(at, *copy);
+                }
+            }
+            Act::Refuse(which) => {
+                if let Some(at) = pick(*which, self.requests.len()) {
+                    let (node, request) = self.requests.remove(at);
+                    self.answers.extend(request.failure().map(|failure| (node, failure)));
+                }
+            }
+            Act::LoseRequest(which) => {
+                pick(*which, self.requests.len()).map(|at| self.requests.remove(at));
+            }
+            Act::LoseAnswer(which) => {
+                pick(*which, self.answers.len()).map(|at| self.answers.remove(at));
+            }
+            Act::Force => self.home.force(),
+            Act::Fire(which) => {
+                if let Some(n) = pick(*which, self.home.timers.len()) {
+                    self.home.fire_nth(n);
+                }
+            }
+            Act::CrashHome { surviving } => {
+                if self.home.tail() > *surviving {
+                    self.participants.seen.insert("records lost in a crash");
+                }
+                // What is under way to a node dies with it; what it sent does not.
+                self.answers.clear();
+                self.home.crash(*surviving);
+            }
+            Act::CrashParticipant(number) => {
+                let node = NodeId::participant(*number);
+                self.requests.retain(|(to, _)| *to != node);
+                let plans = &self.plans;
+                self.participants.crash(node, |txn, step| only_reads(&plans[&txn], step));
+            }
+            Act::Compact => {
+                let (whole, compacted) = self.home.reborn();
+                // As sets: outcomes may come back in another order, which decides only which is forgotten first.
+                prop_assert_eq!(state(&whole), state(&compacted), "a compaction recreates the present state");
+                prop_assert_eq!(whole.sent, compacted.sent);
+                self.home.compact();
+            }
+            Act::Resume => self.resume(),
+        }
+        self.route();
+        Ok(())
+    }
+
+    fn request(&mut self, at: usize, mood: Mood, copy: bool) {
+        let (node, request) = if copy { self.requests[at].clone() } else { self.requests.remove(at) };
+        let (txn, step) = (request.txn().expect("a request"), request.step().expect("of a step"));
+        // A retriable step is never refused. Nor is the pivot here: a refusal of it that is forgotten in a crash while
+        // two copies of the answer are under way is the one case that an answer without a number cannot settle.
+        let refusable = self.plans[&txn][step as usize - 1].kind == StepKind::Compensatable;
+        let mood = if mood == Mood::Refusing && !refusable { Mood::Failing } else { mood };
+        let answer = self.participants.take(node, &request, mood, only_reads(&self.plans[&txn], step));
+        self.answers.push((node, answer));
+    }
+
+    fn answer(&mut self, at: usize, copy: bool) {
+        let (node, answer) = if copy { self.answers[at].clone() } else { self.answers.remove(at) };
+        self.home.hear(node, answer);
+    }
+
+    fn resume(&mut self) {
+        for view in self.home.machine.inspect(false).open {
+            if view.state.starts_with("stuck") {
+                self.participants.seen.insert("stuck, and resumed");
+                self.home.hear(NodeId::LAB, Message::Resume { txn: view.txn });
+            }
+        }
+    }
+
+    fn route(&mut self) {
+        for (to, message) in self.home.take_sent() {
+            match message {
+                Message::Outcome { txn, outcome } => {
+                    let before = self.told.insert(txn, outcome.clone());
+                    assert!(before.is_none_or(|before| before == outcome), "told {outcome:?} after something else");
+                }
+                Message::Done { .. } => {}
+                request => self.requests.push((to, request)),
+            }
+        }
+    }
+
+    /// Nothing fails any more: every saga must end.
+    fn heal(&mut self) -> Result<(), TestCaseError> {
+        for _ in 0..500 {
+            self.home.force();
+            self.route();
+            while !self.requests.is_empty() {
+                self.request(0, Mood::Willing, false);
+            }
+            while !self.answers.is_empty() {
+                self.answer(0, false);
+                self.route();
+            }
+            self.resume();
+            for n in (0..self.home.timers.len()).rev() {
+                self.home.fire_nth(n);
+            }
+            self.route();
+            if self.home.machine.inspect(false).open.is_empty() && self.requests.is_empty() {
+                return Ok(());
+            }
+        }
+        let open = self.home.machine.inspect(false).open;
+        Err(TestCaseError::fail(format!("these sagas do not end: {open:?}")))
+    }
+
+    /// Each saga is whole or undone, and that is what its client is told.
+    fn check(&mut self) -> Result<(), TestCaseError> {
+        let epochs = self.epochs.clone();
+        for (number, epoch) in epochs {
+            let (id, plan) = (txn(number), self.plans[&txn(number)].clone());
+            self.home.hear(CLIENT, Message::Submit(submission(number, epoch, plan.clone())));
+            let outcome = self.home.told();
+            if let Some(before) = self.told.get(&id) {
+                prop_assert_eq!(before, &outcome, "the same outcome again");
+            }
+            let history = self.participants.history.remove(&id).unwrap_or_default();
+            let effects: Vec<u32> = (1..=plan.len() as u32).filter(|step| !only_reads(&plan, *step)).collect();
+            let whole: Vec<Event> = effects.iter().map(|step| Event::Did(*step)).collect();
+            let done: Vec<u32> = history.iter().filter_map(did).collect();
+            let there = effects.iter().zip(&done).map(|(_, step)| Event::Did(*step));
+            let back: Vec<Event> = there.chain(done.iter().rev().map(|step| Event::Undid(*step))).collect();
+            prop_assert!(effects.starts_with(&done), "not a prefix of the steps: {history:?}");
+            match outcome {
+                Outcome::Completed { .. } => {
+                    prop_assert_eq!(&history, &whole);
+                    self.participants.seen.insert("completed");
+                }
+                Outcome::Compensated(_) => {
+                    prop_assert_eq!(&history, &back);
+                    prop_assert!(!history.is_empty(), "it was told compensated, and nothing was undone");
+                    self.participants.seen.insert("compensated");
+                }
+                Outcome::Aborted(_) => {
+                    prop_assert_eq!(&history, &[]);
+                    self.participants.seen.insert("aborted");
+                }
+                Outcome::Unknown(_) => {
+                    prop_assert_eq!(&history, &[], "its begin was lost, so nothing was ever sent");
+                    self.participants.seen.insert("never begun");
+                }
+                other => return Err(TestCaseError::fail(format!("{other:?}"))),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Everything that a machine knows, by its own compaction, and what it is doing.
+fn state(bench: &Bench<Orchestrator>) -> (HashSet<OrchestratorRecord>, Inspection) {
+    let mut records = Vec::new();
+    bench.machine.compact(&mut records);
+    (records.into_iter().collect(), bench.machine.inspect(false))
+}
+
+fn only_reads(plan: &[PlanStep], step: u32) -> bool {
+    plan.get(step as usize - 1).is_some_and(|step| step.ops.iter().all(indoubt_proto::operation::Operation::is_read))
+}
+
+fn did(event: &Event) -> Option<u32> {
+    match event {
+        Event::Did(step) => Some(*step),
+        Event::Undid(_) => None,
+    }
+}
+
+#[test]
+fn rule_24_whatever_happens_each_saga_is_whole_or_undone_in_reverse() {
+    let sometimes: RefCell<BTreeMap<&str, u32>> = RefCell::default();
+    let config = Config { cases: 10_000, failure_persistence: None, max_shrink_iters: 20_000, ..Config::default() };
+    let mut runner = TestRunner::new_with_rng(
+        config,
+        proptest::test_runner::TestRng::deterministic_rng(proptest::test_runner::RngAlgorithm::ChaCha),
+    );
+    let result = runner.run(&case(), |case| {
+        let mut world = World::new(&case);
+        for act in &case.acts {
+            world.act(act)?;
+        }
+        world.heal()?;
+        world.check()?;
+        for seen in world.participants.seen {
+            *sometimes.borrow_mut().entry(seen).or_default() += 1;
+        }
+        Ok(())
+    });
+    if let Err(failure) = result {
+        panic!("{failure}");
+    }
+    let sometimes = sometimes.into_inner();
+    for must in [
+        "completed",
+        "compensated",
+        "aborted",
+        "never begun",
+        "stuck, and resumed",
+        "records lost in a crash",
+        "a refusal or a read forgotten in a crash",
+        "settled: applied",
+        "settled: voided",
+        "an empty compensation",
+        "a copy of an applied step",
+        "a step that came after its compensation",
+        "a request below the mark",
+    ] {
+        assert!(sometimes.get(must).is_some_and(|times| *times >= 10), "hardly ever: {must}: {sometimes:?}");
+    }
+}

@@ -1,0 +1,21 @@
+//! Isolation: no dirty reads, lost updates, fuzzy reads (protocols.md, Anomalies; rule 42).
+
+use super::{At, Evidence, Finding};
+use crate::measure::{Anomaly, AnomalyKind};
+use std::collections::BTreeSet;
+
+pub(super) fn isolation(evidence: &Evidence<'_>) -> Vec<Finding> {
+    evidence.measured.anomalies.iter().map(finding).collect()
+}
+
+fn finding(anomaly: &Anomaly) -> Finding {
+    let Anomaly { kind, t, txn, other, node, key } = anomaly;
+    let t = At(*t);
+    let text = match kind {
+        AnomalyKind::DirtyRead => format!("{txn} read {key} at {t}, changed by the unfinished {other}"),
+        AnomalyKind::LostUpdate => format!("{txn} overwrote {key} at {t} without reading the change by {other}"),
+        AnomalyKind::FuzzyRead => format!("{txn} read {key} again at {t} and found another value"),
+    };
+    let nodes = BTreeSet::from([*node, txn.home, other.home]);
+    Finding { txns: BTreeSet::from([*txn, *other]), nodes, keys: BTreeSet::from([key.clone()]), text, stuck: false }
+}

@@ -1,0 +1,139 @@
+//! Verdicts on a run: the checks of design.md section 7. Every check is computed for every protocol where it makes sense;
+//! [`crate::promises`] knows which protocol promises which, and which faults waive what.
+
+mod atomic;
+mod effects;
+mod isolation;
+mod money;
+mod outcomes;
+mod sagas;
+
+use crate::{
+    history::{Aftermath, Story},
+    measure::Measured,
+    promises::Waivers,
+    protocol::Family,
+    summary::Check,
+};
+use indoubt_proto::{
+    ids::{NodeId, TxnId},
+    operation::Key,
+    settings::Timeouts,
+};
+use std::{collections::BTreeSet, fmt};
+
+/// Places that are told in a check's detail before "and n more".
+const TOLD: usize = 5;
+
+/// A place where a check does not hold.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Finding {
+    /// The transactions concerned.
+    pub(crate) txns: BTreeSet<TxnId>,
+    /// The nodes that have a part in it: their homes and participants.
+    pub(crate) nodes: BTreeSet<NodeId>,
+    /// The records concerned, where it is about records.
+    pub(crate) keys: BTreeSet<Key>,
+    /// A saga that waits for an operator: visible, and allowed.
+    pub(crate) stuck: bool,
+    /// What is wrong: which transaction, which nodes, when.
+    pub(crate) text: String,
+}
+
+impl Finding {
+    /// About one transaction and everybody who has a part in it.
+    pub(crate) fn about(txn: TxnId, story: &Story, text: String) -> Self {
+        let mut nodes = story.plan.nodes();
+        nodes.insert(txn.home);
+        Finding { txns: BTreeSet::from([txn]), nodes, text, ..Finding::default() }
+    }
+}
+
+/// What a check looks at.
+pub(crate) struct Evidence<'a> {
+    pub(crate) measured: &'a Measured,
+    pub(crate) timeouts: Timeouts,
+}
+
+impl Evidence<'_> {
+    fn aftermath(&self) -> &Aftermath {
+        &self.measured.aftermath
+    }
+
+    fn family(&self) -> Family {
+        self.aftermath().history.family
+    }
+}
+
+type Search = fn(&Evidence<'_>) -> Vec<Finding>;
+
+/// All checks, in the order in which they are shown.
+const CHECKS: [(&str, Search); 13] = [
+    ("agreement", atomic::agreement),
+    ("stability", atomic::stability),
+    ("commit-validity", atomic::commit_validity),
+    ("non-triviality", atomic::non_triviality),
+    ("termination", outcomes::termination),
+    ("durability", effects::durability),
+    ("conservation", money::conservation),
+    ("audits", money::audits),
+    ("isolation", isolation::isolation),
+    ("completeness", sagas::completeness),
+    ("no-effect-twice", effects::no_effect_twice),
+    ("nothing-unresolved", outcomes::nothing_unresolved),
+    ("told-truth", outcomes::told_truth),
+];
+
+/// The names of all checks, in the order in which they are shown.
+pub fn check_names() -> &'static [&'static str] {
+    const NAMES: [&str; CHECKS.len()] = {
+        let mut names = [""; CHECKS.len()];
+        let mut at = 0;
+        while at < names.len() {
+            names[at] = CHECKS[at].0;
+            at += 1;
+        }
+        names
+    };
+    &NAMES
+}
+
+/// Runs all checks. A check is promised if the protocol's family promises it and no fault waives all that was found.
+pub(crate) fn check(evidence: &Evidence<'_>, waivers: &Waivers) -> Vec<Check> {
+    let family = evidence.family();
+    let run = |(name, search): &(&str, Search)| {
+        let (mut told, mut excused): (Vec<String>, Vec<String>) = (Vec::new(), Vec::new());
+        for finding in search(evidence) {
+            match waivers.excuse(name, &finding) {
+                None => told.push(finding.text),
+                Some(why) => excused.push(format!("{} (waived: {why})", finding.text)),
+            }
+        }
+        let promised = crate::promises::promises(family, name) && (excused.is_empty() || !told.is_empty());
+        told.extend(excused);
+        Check { name: (*name).to_string(), promised, held: told.is_empty(), detail: detail(&told) }
+    };
+    CHECKS.iter().map(run).collect()
+}
+
+fn detail(told: &[String]) -> String {
+    let mut detail = told.iter().take(TOLD).cloned().collect::<Vec<_>>().join("; ");
+    if told.len() > TOLD {
+        detail.push_str(&format!("; and {} more", told.len() - TOLD));
+    }
+    detail
+}
+
+/// A time of the trace, as people read it.
+pub(crate) struct At(pub(crate) i64);
+
+impl fmt::Display for At {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:.1} ms", self.0 as f64 / 1_000.0)
+    }
+}
+
+/// Items, separated by commas.
+pub(crate) fn listed<T: fmt::Display>(items: impl IntoIterator<Item = T>) -> String {
+    items.into_iter().map(|item| item.to_string()).collect::<Vec<_>>().join(", ")
+}

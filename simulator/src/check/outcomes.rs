@@ -1,0 +1,90 @@
+//! How transactions end, and what clients hear of it: termination (protocols.md rule 5), nothing unresolved, told the truth.
+
+use super::{At, Evidence, Finding, listed};
+use crate::history::{Aftermath, Fate, Story};
+use indoubt_proto::{ids::TxnId, message::OutcomeWord};
+use std::collections::BTreeSet;
+
+/// Rule 5: failures repaired and none new for long enough -> all decide.
+pub(super) fn termination(evidence: &Evidence<'_>) -> Vec<Finding> {
+    let aftermath = evidence.aftermath();
+    let open = aftermath.all().filter(|(.., fate)| *fate == Fate::Unresolved);
+    open.map(|(txn, story, _)| Finding::about(txn, story, format!("{txn} is not over: {}", why_open(aftermath, txn, story))))
+        .collect()
+}
+
+fn why_open(aftermath: &Aftermath, txn: TxnId, story: &Story) -> String {
+    let topology = &aftermath.history.topology;
+    let mut why = Vec::new();
+    for (node, branch) in &story.branches {
+        if let Some((since, _)) = branch.in_doubt.filter(|_| story.in_doubt_at(*node, topology)) {
+            why.push(format!("in doubt at {node} since {}", At(since)));
+        }
+    }
+    let mut nodes = story.plan.nodes();
+    nodes.insert(txn.home);
+    why.extend(nodes.iter().filter(|node| !topology.running(**node)).map(|node| format!("{node} is not running")));
+    if why.is_empty() {
+        let last = story.effects.iter().map(|effect| effect.t).max().or(story.began).unwrap_or_default();
+        why.push(format!("the last that was seen of it was at {}, and {} has not ended it", At(last), txn.home));
+    }
+    listed(why)
+}
+
+/// Nothing is left open: no transaction, no saga that waits for an operator, no lock of a transaction that is over.
+pub(super) fn nothing_unresolved(evidence: &Evidence<'_>) -> Vec<Finding> {
+    let aftermath = evidence.aftermath();
+    let mut found = termination(evidence);
+    for (txn, story, _) in aftermath.all().filter(|(.., fate)| *fate == Fate::Stuck) {
+        let step = story.stuck.unwrap_or_default();
+        let text = format!("{txn} is stuck: the compensation of step {step} waits for an operator");
+        found.push(Finding { stuck: true, ..Finding::about(txn, story, text) });
+    }
+    for ((node, key), txns) in &aftermath.open_locks {
+        for txn in txns.iter().filter(|txn| !matches!(aftermath.fates.get(txn), Some(Fate::Unresolved | Fate::Stuck))) {
+            found.push(Finding {
+                txns: BTreeSet::from([*txn]),
+                nodes: BTreeSet::from([*node, txn.home]),
+                keys: BTreeSet::from([key.clone()]),
+                text: format!("{txn} is over and still holds or awaits {key} at {node}"),
+                stuck: false,
+            });
+        }
+    }
+    found
+}
+
+/// A client that was told something definite was told the truth, and never two different things.
+pub(super) fn told_truth(evidence: &Evidence<'_>) -> Vec<Finding> {
+    let mut found = Vec::new();
+    for (txn, story, fate) in evidence.aftermath().all() {
+        let definite = story.told.iter().filter(|(_, outcome)| *outcome != OutcomeWord::Unknown);
+        for (t, outcome) in definite.clone() {
+            let lie = match outcome {
+                OutcomeWord::Succeeded => !matches!(fate, Fate::Succeeded | Fate::Unresolved),
+                // Both say that nothing of it is left; which of them depends on what was undone.
+                OutcomeWord::Aborted | OutcomeWord::Compensated => {
+                    matches!(fate, Fate::Succeeded | Fate::Partial | Fate::Stuck) || half_there(evidence, story, fate)
+                }
+                OutcomeWord::Refused => !matches!(fate, Fate::Refused | Fate::Aborted),
+                OutcomeWord::Unknown => false,
+            };
+            if lie {
+                let text = format!("{txn} was told {} at {}, but is {}", outcome.word(), At(*t), fate.word());
+                found.push(Finding::about(txn, story, text));
+            }
+        }
+        let mut words: Vec<&str> = definite.map(|(_, outcome)| outcome.word()).collect();
+        words.dedup();
+        if words.len() > 1 {
+            found.push(Finding::about(txn, story, format!("{txn} was told {}", words.join(", then "))));
+        }
+    }
+    found
+}
+
+/// Whether part of a 2PC transaction is committed while the rest of it is still open.
+fn half_there(evidence: &Evidence<'_>, story: &Story, fate: Fate) -> bool {
+    let topology = &evidence.aftermath().history.topology;
+    fate == Fate::Unresolved && story.plan.writing_nodes().iter().any(|node| story.branch_stands(*node, topology))
+}

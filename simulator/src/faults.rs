@@ -1,0 +1,337 @@
+//! The director: what breaks, when. Pure, and shared by both worlds.
+//!
+//! A world asks for the [`Orders`] of each node (also at every boot), asks the director whenever a node's gate halts it
+//! ([`Director::asked`]), when the time of a fault has come ([`Director::due`]) and once when load ends
+//! ([`Director::end_of_load`]); and it performs the [`Deed`]s that come back, in order, before anything else happens.
+//! Counting is over the whole run, through restarts of the nodes.
+
+mod lasting;
+mod watch;
+
+use crate::{
+    protocol::Protocol,
+    recording::FaultRecord,
+    scenario::{FaultAction, MessageDeed, Scenario, Trigger, Which},
+};
+use indoubt_proto::{
+    gate::{Action, Fate, Orders, Rule, RuleId},
+    ids::{NodeId, TxnId},
+    message::Decision,
+    observation::Observation,
+    time::Micros,
+};
+use lasting::{Acts, Board, Token};
+use std::collections::BTreeMap;
+use watch::{Counting, Stage, Watch};
+
+/// What a world must do.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Deed {
+    /// Write this in the lab's name: a fault fired, a link was cut or healed.
+    Observe(Observation),
+    /// Kill this node, which is up (the world writes `crashed`).
+    Kill(NodeId),
+    /// Lose the journal of this node, which is down.
+    LoseLog(NodeId),
+    /// Boot this node, which is down.
+    Restart(NodeId),
+    /// Freeze this node.
+    Pause(NodeId),
+    /// Let it go on.
+    Resume(NodeId),
+    /// The operator's hand: end all branches in doubt at this node so, if it is up.
+    Resolve(NodeId, Decision),
+    /// The orders of this node have changed: fetch them.
+    Orders(NodeId),
+}
+
+/// The answer to a node that halted.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Reply {
+    /// What to do before the node goes on; it may be killed by it.
+    pub deeds: Vec<Deed>,
+    /// What happens to the message at which it halted.
+    pub fate: Fate,
+}
+
+/// Something that is due at a time.
+#[derive(Clone, Copy, Debug)]
+enum Timed {
+    /// The fault strikes.
+    Strike(usize),
+    /// From now on the fault touches messages.
+    Open(usize),
+    /// From now on it does not.
+    Close(usize),
+    /// What it did is undone.
+    Undo(Token),
+}
+
+/// The faults of one run of one protocol.
+#[derive(Clone, Debug)]
+pub struct Director {
+    /// Every fault that applies to the protocol, in the order of the file; a fault's rules carry its place here.
+    watches: Vec<Watch>,
+    timed: BTreeMap<(Micros, u64), Timed>,
+    sequence: u64,
+    board: Board,
+    orders: BTreeMap<NodeId, Orders>,
+    version: u64,
+}
+
+impl Director {
+    /// The faults of `scenario` that apply to `protocol`. It draws nothing: shares are drawn by the nodes' gates.
+    pub fn new(scenario: &Scenario, protocol: Protocol) -> Self {
+        let applying = scenario.faults.iter().filter(|fault| fault.applies(protocol));
+        let watches = applying.map(|fault| Watch::new(fault, scenario, protocol)).collect();
+        let mut director = Director {
+            watches,
+            timed: BTreeMap::new(),
+            sequence: 0,
+            board: Board::new(scenario),
+            orders: BTreeMap::new(),
+            version: 0,
+        };
+        for at in 0..director.watches.len() {
+            match director.watches[at].fault.trigger {
+                Trigger::At(time) => director.schedule(time, Timed::Strike(at)),
+                Trigger::Messages { from_time, .. } => {
+                    if from_time > Micros::ZERO {
+                        director.schedule(from_time, Timed::Open(at));
+                    }
+                    if let Some(lasts) = director.watches[at].fault.action.lasts() {
+                        director.schedule(from_time + lasts, Timed::Close(at));
+                    }
+                }
+                Trigger::Phase { .. } | Trigger::Moment { .. } => {}
+            }
+        }
+        director.renew(&mut Acts::default());
+        director
+    }
+
+    /// Everything that is ordered of this node (a client's end of its links included) at present.
+    pub fn orders(&self, node: NodeId) -> Orders {
+        self.orders.get(&node).cloned().unwrap_or_default()
+    }
+
+    /// Grows whenever the orders of any node change.
+    pub fn version(&self) -> u64 {
+        self.version
+    }
+
+    /// When something is due next.
+    pub fn next_due(&self) -> Option<Micros> {
+        self.timed.first_key_value().map(|((time, _), _)| *time)
+    }
+
+    /// Whether the moment of this rule comes only when everything that the halted node has sent in its present step for
+    /// this transaction to nodes of the cluster (clients do not count) was taken by its receivers, or is lost. The world
+    /// asks ([`Director::asked`]) only then. `Report` rules at the receivers tell when a message was taken.
+    pub fn awaits_sends(&self, rule: RuleId) -> bool {
+        self.watches.get(rule.0 as usize).is_some_and(|watch| watch.awaits)
+    }
+
+    /// A node has halted for these rules, at something about `txn`. `lost`: a message that [`Director::awaits_sends`]
+    /// speaks of is lost, so that nobody was told.
+    pub fn asked(&mut self, now: Micros, node: NodeId, rules: &[RuleId], txn: Option<TxnId>, lost: bool) -> Reply {
+        let mut acts = Acts::default();
+        let mut fate = Fate::default();
+        let mut stirred = false;
+        for rule in rules {
+            let at = rule.0 as usize;
+            // Orders travel: a node may ask for a rule that no longer stands.
+            let Some(watch) = self.watches.get_mut(at).filter(|watch| watch.posts.iter().any(|p| p.node == node)) else {
+                continue;
+            };
+            match (watch.stage, watch.counting) {
+                (Stage::Touching, _) => fate.add(watch.touch()),
+                (Stage::Watching, Counting::Messages(which)) => {
+                    watch.count += 1;
+                    let (acting, next) = match which {
+                        Which::Nth(nth) => (watch.count == nth, watch.until_counted(nth)),
+                        Which::First(count) => (true, watch.until_counted(count)),
+                        Which::Share(_) | Which::All => (true, Stage::Touching),
+                    };
+                    stirred |= next != watch.stage;
+                    watch.stage = next;
+                    if acting {
+                        fate.add(watch.touch());
+                        let token = self.fires(at, now, &mut acts);
+                        if next != Stage::Touching {
+                            self.close(token, now);
+                        }
+                    }
+                }
+                (Stage::Watching, Counting::Transactions(nth) | Counting::Effects(nth)) => {
+                    if watch.counts(txn, lost) == Some(nth) {
+                        stirred = true;
+                        self.strike(at, now, &mut acts);
+                    }
+                }
+                (Stage::Waiting | Stage::Over, _) | (Stage::Watching, Counting::Nothing) => {}
+            }
+        }
+        if stirred {
+            self.renew(&mut acts);
+        }
+        Reply { deeds: acts.in_order(), fate }
+    }
+
+    /// Does what is due by `now`.
+    pub fn due(&mut self, now: Micros) -> Vec<Deed> {
+        let mut acts = Acts::default();
+        while let Some(entry) = self.timed.first_entry().filter(|entry| entry.key().0 <= now) {
+            match entry.remove() {
+                Timed::Strike(at) if self.watches[at].stage != Stage::Over => self.strike(at, now, &mut acts),
+                Timed::Open(at) if self.watches[at].stage == Stage::Waiting => self.watches[at].stage = Stage::Watching,
+                Timed::Close(at) => self.stop_touching(at, now),
+                Timed::Undo(token) => self.undo(token, now, &mut acts),
+                Timed::Strike(_) | Timed::Open(_) => {}
+            }
+        }
+        self.renew(&mut acts);
+        acts.in_order()
+    }
+
+    /// Load is over: so is every fault that has no end of its own, and so are the network's loss and duplication. Kills
+    /// last, and so does whatever has a `for` or `restart_after` of its own.
+    pub fn end_of_load(&mut self, now: Micros) -> Vec<Deed> {
+        let mut acts = Acts::default();
+        self.board.calm();
+        for at in 0..self.watches.len() {
+            let action = &self.watches[at].fault.action;
+            if action.can_last() && action.lasts().is_none() {
+                self.stop_touching(at, now);
+            }
+        }
+        for token in self.board.without_end(|(at, _)| self.watches[at].fault.action.lasts().is_none()) {
+            self.undo(token, now, &mut acts);
+        }
+        self.renew(&mut acts);
+        acts.in_order()
+    }
+
+    /// What became of each fault so far.
+    pub fn fired(&self) -> Vec<FaultRecord> {
+        self.watches.iter().map(|watch| watch.record.clone()).collect()
+    }
+
+    /// The faults that have not fired: each fails the run.
+    pub fn unfired(&self) -> Vec<&str> {
+        self.watches.iter().filter(|watch| watch.record.at.is_empty()).map(|watch| watch.fault.text.as_str()).collect()
+    }
+
+    fn schedule(&mut self, time: Micros, what: Timed) {
+        self.sequence += 1;
+        self.timed.insert((time, self.sequence), what);
+    }
+
+    /// Notes that a fault fires.
+    fn fires(&mut self, at: usize, now: Micros, acts: &mut Acts) -> Token {
+        let watch = &mut self.watches[at];
+        watch.record.at.push(now);
+        watch.record.until.push(None);
+        acts.deeds.push(Deed::Observe(Observation::Fault { text: watch.fault.text.clone() }));
+        (at, watch.record.at.len() - 1)
+    }
+
+    /// Notes that what a fault did is over.
+    fn close(&mut self, (at, time): Token, now: Micros) {
+        self.watches[at].record.until[time].get_or_insert(now);
+    }
+
+    /// A fault that happens once happens.
+    fn strike(&mut self, at: usize, now: Micros, acts: &mut Acts) {
+        self.watches[at].stage = Stage::Over;
+        let token = self.fires(at, now, acts);
+        let action = self.watches[at].fault.action.clone();
+        let lasts = action.lasts();
+        let (begun, ended) = self.board.begin(token, action, acts);
+        for token in ended {
+            self.close(token, now);
+        }
+        match (begun, lasts) {
+            (Some(token), Some(lasts)) => self.schedule(now + lasts, Timed::Undo(token)),
+            (Some(_), None) => {}
+            (None, _) => self.close(token, now),
+        }
+    }
+
+    fn undo(&mut self, token: Token, now: Micros, acts: &mut Acts) {
+        if self.board.end(token, acts) {
+            self.close(token, now);
+        }
+    }
+
+    /// A fault that may still come, or that touches messages, is over.
+    fn stop_touching(&mut self, at: usize, now: Micros) {
+        let was = std::mem::replace(&mut self.watches[at].stage, Stage::Over);
+        if was == Stage::Touching {
+            self.close((at, 0), now);
+        }
+    }
+
+    /// Renews the orders of every node, and tells whose have changed.
+    fn renew(&mut self, acts: &mut Acts) {
+        for node in self.board.nodes() {
+            let mut orders = self.board.orders(node);
+            for (watch, number) in self.watches.iter().zip(0..) {
+                orders.rules.extend(watch.rules(RuleId(number), node));
+            }
+            if self.orders.get(&node) != Some(&orders) {
+                self.orders.insert(node, orders);
+                self.version += 1;
+                acts.orders.push(node);
+            }
+        }
+    }
+}
+
+impl Watch {
+    /// The rules of this fault at a node, as it stands.
+    fn rules(&self, id: RuleId, node: NodeId) -> impl Iterator<Item = Rule> {
+        let share = match self.counting {
+            Counting::Messages(Which::Share(share)) => Some(share),
+            _ => None,
+        };
+        let posts = self.posts.iter().filter(move |post| post.node == node);
+        posts.filter_map(move |post| {
+            let action = match self.stage {
+                Stage::Watching if post.report => Action::Report,
+                Stage::Watching => Action::Ask,
+                Stage::Touching => self.touch(),
+                Stage::Waiting | Stage::Over => return None,
+            };
+            Some(Rule { id, selector: post.selector.clone(), share, action })
+        })
+    }
+
+    /// What it does to a message.
+    fn touch(&self) -> Action {
+        match self.fault.action {
+            FaultAction::Message { deed: MessageDeed::Drop, .. } => Action::Drop,
+            FaultAction::Message { deed: MessageDeed::Delay(by), .. } => Action::Delay(by),
+            FaultAction::Message { deed: MessageDeed::Duplicate, .. } => Action::Duplicate,
+            FaultAction::Message { deed: MessageDeed::Refuse, .. } => Action::Refuse,
+            _ => Action::Report,
+        }
+    }
+
+    /// Counts a phase, point or effect that was reached. Returns the count, `None` if this one does not count.
+    fn counts(&mut self, txn: Option<TxnId>, lost: bool) -> Option<u64> {
+        if lost && self.told {
+            return None;
+        }
+        let once = matches!(self.counting, Counting::Transactions(_));
+        if once && txn.is_some_and(|txn| !self.seen.insert(txn)) {
+            return None;
+        }
+        self.count += 1;
+        Some(self.count)
+    }
+
+    fn until_counted(&self, last: u64) -> Stage {
+        if self.count >= last { Stage::Over } else { Stage::Watching }
+    }
+}

@@ -1,0 +1,199 @@
+//! One fault of a run: where rules watch for its moment, and what has become of it.
+
+use crate::{
+    points,
+    protocol::{Family, Protocol},
+    recording::FaultRecord,
+    scenario::{Counted, Fault, FaultAction, MessageDeed, Scenario, Trigger, Which},
+};
+use indoubt_proto::{
+    gate::{Edge, Selector, Verb},
+    ids::{NodeId, TxnId},
+    observation::Phase,
+    settings::WorkRound,
+};
+use std::collections::BTreeSet;
+
+/// Where a fault stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stage {
+    /// Its time has not come.
+    Waiting,
+    /// Its rules watch: nodes halt and ask.
+    Watching,
+    /// It has begun to touch messages, and nodes do it on the spot. It watches until the first one, so that it is known
+    /// that, and when, it fired.
+    Touching,
+    /// It has no rules any more.
+    Over,
+}
+
+/// What a fault counts at the moments for which its rules watch.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Counting {
+    /// Nothing: it comes at a time.
+    Nothing,
+    /// Messages.
+    Messages(Which),
+    /// Transactions that reach a phase or a point: it strikes at the n-th.
+    Transactions(u64),
+    /// Each time: it strikes at the n-th.
+    Effects(u64),
+}
+
+/// A rule at one node.
+#[derive(Clone, Debug)]
+pub(super) struct Post {
+    pub(super) node: NodeId,
+    pub(super) selector: Selector,
+    /// Only tells that a message was taken.
+    pub(super) report: bool,
+}
+
+/// One fault, watched for.
+#[derive(Clone, Debug)]
+pub(super) struct Watch {
+    pub(super) fault: Fault,
+    pub(super) stage: Stage,
+    pub(super) posts: Vec<Post>,
+    pub(super) counting: Counting,
+    /// See [`super::Director::awaits_sends`].
+    pub(super) awaits: bool,
+    /// Whether a lost message means that its moment did not come: nobody was told.
+    pub(super) told: bool,
+    /// How many moments have counted.
+    pub(super) count: u64,
+    /// The transactions that have.
+    pub(super) seen: BTreeSet<TxnId>,
+    pub(super) record: FaultRecord,
+}
+
+impl Watch {
+    pub(super) fn new(fault: &Fault, scenario: &Scenario, protocol: Protocol) -> Self {
+        let family = protocol.family();
+        let (awaits, told) = match &fault.trigger {
+            Trigger::Phase { phase: Phase::WorkSent, .. } => (true, false),
+            Trigger::Phase { phase: Phase::HalfTold, .. } => (family == Family::TwoPhase, family == Family::TwoPhase),
+            Trigger::Moment { selector, .. } => {
+                let after_send = selector.verb == Verb::Send && selector.edge == Edge::After;
+                (after_send, after_send)
+            }
+            Trigger::Phase { .. } | Trigger::At(_) | Trigger::Messages { .. } => (false, false),
+        };
+        let stage = match fault.trigger {
+            Trigger::At(_) => Stage::Waiting,
+            Trigger::Messages { from_time, .. } if from_time.0 > 0 => Stage::Waiting,
+            Trigger::Phase { .. } | Trigger::Moment { .. } | Trigger::Messages { .. } => Stage::Watching,
+        };
+        let counting = match fault.trigger {
+            Trigger::At(_) => Counting::Nothing,
+            Trigger::Messages { which, .. } => Counting::Messages(which),
+            Trigger::Moment { counted: Counted::Effects, nth, .. } => Counting::Effects(nth),
+            Trigger::Moment { counted: Counted::Transactions, nth, .. } | Trigger::Phase { nth, .. } => {
+                Counting::Transactions(nth)
+            }
+        };
+        Watch {
+            stage,
+            counting,
+            posts: posts(fault, scenario, protocol),
+            awaits,
+            told,
+            count: 0,
+            seen: BTreeSet::new(),
+            record: FaultRecord { text: fault.text.clone(), at: Vec::new(), until: Vec::new() },
+            fault: fault.clone(),
+        }
+    }
+}
+
+fn ask(node: NodeId, selector: Selector) -> Post {
+    Post { node, selector, report: false }
+}
+
+/// Where the rules of a fault stand.
+fn posts(fault: &Fault, scenario: &Scenario, protocol: Protocol) -> Vec<Post> {
+    match &fault.trigger {
+        Trigger::At(_) => Vec::new(),
+        Trigger::Phase { home, phase, .. } => phase_posts(*home, *phase, scenario, protocol),
+        Trigger::Moment { nodes, selector, .. } => {
+            let mut posts: Vec<Post> = nodes.iter().map(|node| ask(*node, selector.clone())).collect();
+            if selector.verb == Verb::Send && selector.edge == Edge::After {
+                // The node may have sent other things for this transaction in the same step.
+                for node in nodes {
+                    let taken = Selector { peer: Some(*node), home: selector.home, ..taken(None) };
+                    let others = scenario.cluster.nodes().filter(|other| other != node);
+                    posts.extend(others.map(|other| Post { node: other, selector: taken.clone(), report: true }));
+                }
+            }
+            posts
+        }
+        Trigger::Messages { from, to, message, .. } => {
+            let refuse = matches!(fault.action, FaultAction::Message { deed: MessageDeed::Refuse, .. });
+            message_posts(*from, *to, message.as_deref(), refuse, scenario, protocol)
+        }
+    }
+}
+
+/// That a message was taken as input, for good.
+fn taken(word: Option<&str>) -> Selector {
+    Selector { word: word.map(Into::into), edge: Edge::After, ..Selector::any(Verb::Deliver) }
+}
+
+fn phase_posts(home: NodeId, phase: Phase, scenario: &Scenario, protocol: Protocol) -> Vec<Post> {
+    if phase == Phase::HalfTold && protocol.family() == Family::Saga {
+        // The first compensation to become durable of a saga of this home, wherever.
+        let selector =
+            Selector { word: Some("compensated".into()), home: Some(home), ..Selector::any(Verb::Observe) };
+        return scenario.cluster.participants().map(|node| ask(node, selector.clone())).collect();
+    }
+    let reached = Selector {
+        word: Some("reached".into()),
+        qualifier: Some(phase.word().into()),
+        home: Some(home),
+        ..Selector::any(Verb::Observe)
+    };
+    let mut posts = vec![ask(home, reached)];
+    let sent = match (phase, protocol.family(), scenario.options.work) {
+        (Phase::WorkSent, Family::TwoPhase, WorkRound::Separate) => "work",
+        (Phase::WorkSent, Family::TwoPhase, WorkRound::WithPrepare) => "prepare",
+        (Phase::WorkSent, Family::Saga | Family::Unprotected, _) => "step",
+        (Phase::HalfTold, Family::TwoPhase, _) => "decision",
+        _ => return posts,
+    };
+    let selector = Selector { peer: Some(home), home: Some(home), ..taken(Some(sent)) };
+    let participants = scenario.cluster.participants();
+    posts.extend(participants.map(|node| Post { node, selector: selector.clone(), report: true }));
+    posts
+}
+
+/// Messages are touched where they are sent, and refused where they would be taken. Links to clients are touched only by
+/// faults that name a client, or a message of theirs.
+fn message_posts(
+    from: Option<NodeId>,
+    to: Option<NodeId>,
+    message: Option<&str>,
+    refuse: bool,
+    scenario: &Scenario,
+    protocol: Protocol,
+) -> Vec<Post> {
+    let client = |node: Option<NodeId>| node.is_some_and(NodeId::is_client);
+    let kinds: Vec<_> = points::messages(protocol, scenario.options.work)
+        .filter(|info| match message {
+            Some(word) => info.kind.word() == word,
+            None => info.is_internal() || client(from) || client(to),
+        })
+        .collect();
+    let (verb, here, there) = if refuse { (Verb::Deliver, to, from) } else { (Verb::Send, from, to) };
+    let everybody = scenario.cluster.nodes().chain(scenario.clients());
+    let nodes = everybody.filter(|node| here.is_none_or(|here| here == *node));
+    nodes
+        .flat_map(|node| {
+            let here = kinds.iter().filter(move |i| if refuse { i.is_taken_by(node) } else { i.is_sent_by(node) });
+            here.map(move |info| {
+                let word = Some(info.kind.word().into());
+                ask(node, Selector { word, peer: there, ..Selector::any(verb) })
+            })
+        })
+        .collect()
+}

@@ -1,0 +1,135 @@
+//! What became of a transaction at the end (design.md section 8, `transactions`).
+
+use super::{EffectKind, History, Story};
+use crate::protocol::Family;
+use indoubt_proto::{
+    ids::{NodeId, TxnId},
+    message::{Decision, OutcomeWord, Vote},
+};
+
+/// The states of `transactions` in summary.json.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fate {
+    /// Committed or completed.
+    Succeeded,
+    /// Accepted, nothing applied, nothing can be.
+    Aborted,
+    /// At least one effect undone, none left.
+    Compensated,
+    /// Some effects applied, others not, and nothing will change that.
+    Partial,
+    /// Never accepted.
+    Refused,
+    /// Not over.
+    Unresolved,
+    /// A saga that waits for an operator.
+    Stuck,
+}
+
+impl Fate {
+    /// Its word in summary.json.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Fate::Succeeded => "succeeded",
+            Fate::Aborted => "aborted",
+            Fate::Compensated => "compensated",
+            Fate::Partial => "partial",
+            Fate::Refused => "refused",
+            Fate::Unresolved => "unresolved",
+            Fate::Stuck => "stuck",
+        }
+    }
+}
+
+pub(super) fn fate(history: &History, txn: TxnId, story: &Story) -> Fate {
+    if !story.accepted {
+        return Fate::Refused;
+    }
+    match history.family {
+        Family::TwoPhase => committed_or_not(history, txn, story),
+        Family::Saga | Family::Unprotected => stepwise(history, txn, story),
+    }
+}
+
+/// The 2PC family.
+fn committed_or_not(history: &History, txn: TxnId, story: &Story) -> Fate {
+    let topology = &history.topology;
+    if story.branches.keys().any(|node| story.in_doubt_at(*node, topology)) {
+        return Fate::Unresolved;
+    }
+    let writing = story.plan.writing_nodes();
+    let missing: Vec<NodeId> =
+        writing.iter().copied().filter(|node| !story.branch_stands(*node, topology)).collect();
+    let commit = story.decided_at_home(Decision::Commit);
+    // Without a durable commit a coordinator that crashed can only abort.
+    let no_commit_will_come = story.decided_at_home(Decision::Abort)
+        || topology.life(txn.home).crashes > story.home_then.crashes
+        || story.ended.is_some()
+        || !story.told.is_empty();
+    if missing.is_empty() {
+        return match () {
+            () if !writing.is_empty() || commit || story.told_success() => Fate::Succeeded,
+            () if no_commit_will_come => Fate::Aborted,
+            () => Fate::Unresolved,
+        };
+    }
+    let nothing_applied = missing.len() == writing.len();
+    if nothing_applied && !commit && !story.told_success() {
+        return if no_commit_will_come { Fate::Aborted } else { Fate::Unresolved };
+    }
+    if missing.iter().any(|node| hopeless(history, txn, story, *node)) { Fate::Partial } else { Fate::Unresolved }
+}
+
+/// Whether nothing will apply a branch any more, though others are, or the coordinator decided COMMIT.
+fn hopeless(history: &History, txn: TxnId, story: &Story, node: NodeId) -> bool {
+    let branch = story.branches.get(&node).cloned().unwrap_or_default();
+    story.lost_since_begun(node, &history.topology)
+        || story.lost_at.contains(&node)
+        || story.effects.iter().any(|e| e.node == node && e.kind == EffectKind::Branch && e.gone.is_some())
+        || branch.decisions.iter().any(|(_, decision)| *decision == Decision::Abort)
+        || branch.votes.iter().any(|(_, vote)| *vote == Vote::No)
+        || story.decided_at_home(Decision::Abort)
+        || (story.ended.is_some() && history.topology.running(txn.home))
+}
+
+/// Sagas and the unprotected baselines: step by step.
+fn stepwise(history: &History, txn: TxnId, story: &Story) -> Fate {
+    let home = history.topology.life(txn.home);
+    let crashed = home.crashes > story.home_then.crashes;
+    let steps = story.plan.writing_steps();
+    if steps.is_empty() {
+        // It only reads: whatever its client heard is its end, and nothing is left behind.
+        return match story.told() {
+            Some(OutcomeWord::Succeeded) => Fate::Succeeded,
+            Some(_) => Fate::Aborted,
+            None if story.ended.is_some() || crashed => Fate::Aborted,
+            None => Fate::Unresolved,
+        };
+    }
+    let over = story.ended.is_some()
+        || match history.family {
+            // Nothing of it survives a crash of its home, and nobody takes it up again.
+            Family::Unprotected => !story.told.is_empty() || crashed,
+            // An orchestrator that lost its journal has forgotten it.
+            _ => {
+                home.losses > story.home_then.losses
+                    || story.told.iter().any(|(_, outcome)| {
+                        matches!(outcome, OutcomeWord::Succeeded | OutcomeWord::Aborted | OutcomeWord::Compensated)
+                    })
+            }
+        };
+    if !over {
+        return if story.stuck.is_some() { Fate::Stuck } else { Fate::Unresolved };
+    }
+    let standing: Vec<i64> = steps.keys().map(|step| story.standing(*step)).collect();
+    let undone = |step: &u32| story.present(EffectKind::Undo(*step)).any(|effect| !effect.updates.is_empty());
+    if standing.iter().all(|count| *count > 0) {
+        Fate::Succeeded
+    } else if standing.iter().any(|count| *count != 0) {
+        Fate::Partial
+    } else if steps.keys().any(undone) {
+        Fate::Compensated
+    } else {
+        Fate::Aborted
+    }
+}

@@ -1,0 +1,183 @@
+//! One transaction's story.
+
+use super::topology::{Life, Topology};
+use indoubt_proto::{
+    ids::{LogId, Lsn, NodeId},
+    message::{Decision, OutcomeWord, Vote},
+    observation::PlanEntry,
+    operation::{Change, Key, Update},
+};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What a transaction was to do, as its client listed it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Plan(pub(crate) Vec<PlanEntry>);
+
+impl Plan {
+    /// The entries that change something.
+    pub(crate) fn writes(&self) -> impl Iterator<Item = &PlanEntry> + '_ {
+        self.0.iter().filter(|entry| entry.delta.is_some() || entry.value.is_some())
+    }
+
+    /// The participants.
+    pub(crate) fn nodes(&self) -> BTreeSet<NodeId> {
+        self.0.iter().map(|entry| entry.node).collect()
+    }
+
+    /// The participants where it writes.
+    pub(crate) fn writing_nodes(&self) -> BTreeSet<NodeId> {
+        self.writes().map(|entry| entry.node).collect()
+    }
+
+    /// The steps that write, and where.
+    pub(crate) fn writing_steps(&self) -> BTreeMap<u32, NodeId> {
+        self.writes().map(|entry| (entry.step, entry.node)).collect()
+    }
+
+    /// What one node's part changes.
+    pub(crate) fn updates_at(&self, node: NodeId) -> impl Iterator<Item = Update> + '_ {
+        self.writes().filter(move |entry| entry.node == node).filter_map(|entry| {
+            let change = entry.delta.map(Change::Delta).or(entry.value.map(Change::Value))?;
+            Some(Update { key: entry.key.clone(), change })
+        })
+    }
+}
+
+/// Which part of a transaction an effect is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum EffectKind {
+    /// A committed 2PC branch.
+    Branch,
+    /// A step, 1-based.
+    Step(u32),
+    /// A step's compensation.
+    Undo(u32),
+}
+
+/// One durable effect.
+#[derive(Clone, Debug)]
+pub(crate) struct Effect {
+    pub(crate) t: i64,
+    /// Its place in the trace.
+    pub(crate) seq: u64,
+    pub(crate) node: NodeId,
+    pub(crate) kind: EffectKind,
+    pub(crate) updates: Vec<Update>,
+    pub(crate) log: LogId,
+    pub(crate) lsn: Lsn,
+    /// When its node came back without it.
+    pub(crate) gone: Option<i64>,
+}
+
+/// What happened to a 2PC transaction at one participant.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Branch {
+    pub(crate) prepare_sent: Option<i64>,
+    pub(crate) votes: Vec<(i64, Vote)>,
+    pub(crate) votes_received: Vec<i64>,
+    /// Since when it is in doubt, and how many journals its node had lost by then.
+    pub(crate) in_doubt: Option<(i64, u32)>,
+    /// When it last came into doubt, over by now or not.
+    pub(crate) doubted: Option<i64>,
+    pub(crate) decisions: Vec<(i64, Decision)>,
+    /// It learned COMMIT, when its node had crashed so often. Its record may be lazy and not durable yet.
+    pub(crate) learned_commit: Option<u32>,
+}
+
+/// Everything that the trace says of one transaction.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Story {
+    pub(crate) began: Option<i64>,
+    pub(crate) audit: bool,
+    pub(crate) plan: Plan,
+    /// An audit's right answer.
+    pub(crate) total: Option<i64>,
+    /// What its client was told; more than once only by mistake.
+    pub(crate) told: Vec<(i64, OutcomeWord)>,
+    pub(crate) accepted: bool,
+    /// Its home's life when it was accepted.
+    pub(crate) home_then: Life,
+    pub(crate) home_decided: Vec<(i64, Decision)>,
+    pub(crate) ended: Option<i64>,
+    /// The step whose compensation waits for an operator.
+    pub(crate) stuck: Option<u32>,
+    /// Participants of which its home knows that they lost their branch with their journal.
+    pub(crate) lost_at: BTreeSet<NodeId>,
+    pub(crate) branches: BTreeMap<NodeId, Branch>,
+    /// Each once, in the order of the trace.
+    pub(crate) effects: Vec<Effect>,
+    /// Steps refused: when, where, which.
+    pub(crate) refused: Vec<(i64, NodeId, u32)>,
+    /// What each step read last.
+    pub(crate) reads: BTreeMap<(u32, Key), i64>,
+}
+
+impl Story {
+    pub(super) fn branch(&mut self, node: NodeId) -> &mut Branch {
+        self.branches.entry(node).or_default()
+    }
+
+    pub(super) fn read(&mut self, step: u32, key: &Key, value: i64) {
+        self.reads.insert((step, key.clone()), value);
+    }
+
+    /// What its client was told first.
+    pub(crate) fn told(&self) -> Option<OutcomeWord> {
+        self.told.first().map(|(_, outcome)| *outcome)
+    }
+
+    pub(crate) fn told_success(&self) -> bool {
+        self.told.iter().any(|(_, outcome)| *outcome == OutcomeWord::Succeeded)
+    }
+
+    pub(crate) fn decided_at_home(&self, decision: Decision) -> bool {
+        self.home_decided.iter().any(|(_, decided)| *decided == decision)
+    }
+
+    /// Whether a node lost its journal after this transaction began.
+    pub(crate) fn lost_since_begun(&self, node: NodeId, topology: &Topology) -> bool {
+        topology.life(node).lost_last.is_some_and(|lost| self.began.is_none_or(|began| lost >= began))
+    }
+
+    /// Effects of this kind that are still there.
+    pub(crate) fn present(&self, kind: EffectKind) -> impl Iterator<Item = &Effect> + '_ {
+        self.effects.iter().filter(move |effect| effect.kind == kind && effect.gone.is_none())
+    }
+
+    /// How often a step stands: its applications that are there, less its effective compensations.
+    pub(crate) fn standing(&self, step: u32) -> i64 {
+        let undone = self.present(EffectKind::Undo(step)).filter(|effect| !effect.updates.is_empty()).count();
+        self.present(EffectKind::Step(step)).count() as i64 - undone as i64
+    }
+
+    /// Whether a 2PC branch stands at a participant: applied, or commit learned and its record not lost since.
+    pub(crate) fn branch_stands(&self, node: NodeId, topology: &Topology) -> bool {
+        self.present(EffectKind::Branch).any(|effect| effect.node == node) || self.commit_in_memory(node, topology)
+    }
+
+    /// Whether a branch learned COMMIT and its node has not crashed since.
+    pub(crate) fn commit_in_memory(&self, node: NodeId, topology: &Topology) -> bool {
+        let learned = self.branches.get(&node).and_then(|branch| branch.learned_commit);
+        learned == Some(topology.life(node).crashes)
+    }
+
+    /// Whether a branch is in doubt at a participant, in a journal that still exists.
+    pub(crate) fn in_doubt_at(&self, node: NodeId, topology: &Topology) -> bool {
+        let doubt = self.branches.get(&node).and_then(|branch| branch.in_doubt);
+        doubt.is_some_and(|(_, losses)| losses == topology.life(node).losses)
+    }
+
+    /// What is there of it at the end: the changes of its effects, compensations included, by record. A branch whose commit
+    /// is learned and not durable yet counts by its plan.
+    pub(crate) fn changes(&self, topology: &Topology) -> Vec<Update> {
+        let there = self.effects.iter().filter(|effect| effect.gone.is_none());
+        let mut changes: Vec<Update> = there.flat_map(|effect| effect.updates.iter().cloned()).collect();
+        for node in self.plan.writing_nodes() {
+            let durable = self.present(EffectKind::Branch).any(|effect| effect.node == node);
+            if !durable && self.commit_in_memory(node, topology) {
+                changes.extend(self.plan.updates_at(node));
+            }
+        }
+        changes
+    }
+}

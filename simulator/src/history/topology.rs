@@ -1,0 +1,112 @@
+//! Which nodes are up, which links are cut, and which journals were lost, as the trace tells it.
+
+use indoubt_proto::{
+    ids::{LogId, Lsn, NodeId},
+    observation::{Observation, Stamped},
+};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// One node's life so far.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Life {
+    pub(crate) down: bool,
+    pub(crate) paused: bool,
+    /// How often it crashed.
+    pub(crate) crashes: u32,
+    /// How often it came back.
+    pub(crate) restarts: u32,
+    /// How often it came back without its journal, and when it last did.
+    pub(crate) losses: u32,
+    pub(crate) lost_last: Option<i64>,
+    /// Its journal, once something named it.
+    log: Option<LogId>,
+    /// The last record known to be durable.
+    durable: Lsn,
+}
+
+/// The cluster at one moment.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Topology {
+    lives: BTreeMap<NodeId, Life>,
+    cut: BTreeSet<(NodeId, NodeId)>,
+}
+
+impl Topology {
+    /// Takes one observation; whether reachability or a journal changed with it.
+    pub(crate) fn take(&mut self, seen: &Stamped) -> bool {
+        match &seen.what {
+            Observation::Crashed { .. } => {
+                let life = self.life_mut(seen.node);
+                life.down = true;
+                life.paused = false;
+                life.crashes += 1;
+            }
+            Observation::Restarted { log, upto, .. } => {
+                let life = self.life_mut(seen.node);
+                life.down = false;
+                life.paused = false;
+                life.restarts += 1;
+                // The first journal is named by its effects alone; without any, a lost one shows by what it no longer holds.
+                let lost = life.log.map_or(*upto < life.durable, |known| known != *log);
+                if lost {
+                    life.losses += 1;
+                    life.lost_last = Some(seen.t_us);
+                }
+                life.log = Some(*log);
+                life.durable = *upto;
+            }
+            Observation::Paused { .. } => self.life_mut(seen.node).paused = true,
+            Observation::Resumed { .. } => self.life_mut(seen.node).paused = false,
+            Observation::LinkCut { from, to } => {
+                self.cut.insert((*from, *to));
+            }
+            Observation::LinkHealed { from, to } => {
+                self.cut.remove(&(*from, *to));
+            }
+            Observation::Durable { upto } => {
+                let life = self.life_mut(seen.node);
+                life.durable = life.durable.max(*upto);
+                return false;
+            }
+            Observation::Applied { log, .. }
+            | Observation::StepApplied { log, .. }
+            | Observation::StepRefused { log, .. }
+            | Observation::Compensated { log, .. } => {
+                self.life_mut(seen.node).log = Some(*log);
+                return false;
+            }
+            _ => return false,
+        }
+        true
+    }
+
+    fn life_mut(&mut self, node: NodeId) -> &mut Life {
+        self.lives.entry(node).or_default()
+    }
+
+    /// A node's life; one that nothing was seen of is up since the beginning.
+    pub(crate) fn life(&self, node: NodeId) -> Life {
+        self.lives.get(&node).copied().unwrap_or_default()
+    }
+
+    /// Up and not paused.
+    pub(crate) fn running(&self, node: NodeId) -> bool {
+        let life = self.life(node);
+        !life.down && !life.paused
+    }
+
+    /// Whether `to` runs and both directions between the two are uncut.
+    pub(crate) fn reaches(&self, from: NodeId, to: NodeId) -> bool {
+        self.running(to) && !self.cut.contains(&(from, to)) && !self.cut.contains(&(to, from))
+    }
+
+    /// Nodes that do not run now.
+    pub(crate) fn not_running(&self) -> impl Iterator<Item = NodeId> + '_ {
+        self.lives.iter().filter(|(_, life)| life.down || life.paused).map(|(node, _)| *node)
+    }
+
+    /// Links that are cut now, in one direction each.
+    pub(crate) fn cut_links(&self) -> impl Iterator<Item = (NodeId, NodeId)> + '_ {
+        self.cut.iter().copied()
+    }
+}

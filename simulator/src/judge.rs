@@ -1,0 +1,87 @@
+//! Turns a recording into numbers and verdicts, from its trace; from the scenario come the duration of load, the vote
+//! timeout, which faults waive what, and the claims.
+
+use crate::{
+    check::{Evidence, check},
+    history::Fate,
+    measure::{Measured, Measurer, numbers},
+    promises::{Waivers, promises},
+    recording::Recording,
+    scenario::{Claim, Expect, Scenario},
+    summary::{Check, Expectation, FaultFired, Run, Verdict},
+};
+use indoubt_proto::time::Micros;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+
+pub use crate::{check::check_names, measure::metric_paths};
+
+/// Judges one run.
+pub fn judge(scenario: &Scenario, recording: &Recording) -> Run {
+    let mut measurer = Measurer::new(recording.protocol);
+    for seen in &recording.trace {
+        measurer.take(seen);
+    }
+    let measured = measurer.finish(scenario.duration);
+    let waivers = Waivers::of(scenario, recording, &measured.aftermath);
+    let checks = check(&Evidence { measured: &measured, timeouts: scenario.timeouts }, &waivers);
+    let found = numbers(&measured.measures, &measured.transactions, &measured.clients);
+    let claims = scenario.expects.iter().filter(|expect| expect.protocol == recording.protocol);
+    let expectations = claims.map(|expect| compare(expect, &found, &checks)).collect();
+    let verdict = verdict(recording, &measured, &checks);
+    let Measured { measures, series, transactions, clients, .. } = measured;
+    Run {
+        protocol: recording.protocol,
+        seed: recording.seed,
+        verdict,
+        transactions,
+        clients,
+        measures,
+        series,
+        checks,
+        faults: recording.faults.iter().map(fired).collect(),
+        expectations,
+    }
+}
+
+/// A broken promise is a violation; without one, a run that leaves something promised open (waived, or its trace ends
+/// early) is not known to be right.
+fn verdict(recording: &Recording, measured: &Measured, checks: &[Check]) -> Verdict {
+    let open = measured.aftermath.fates.values().any(|fate| matches!(fate, Fate::Unresolved | Fate::Stuck));
+    if checks.iter().any(|check| check.promised && !check.held) {
+        Verdict::Violated
+    } else if promises(recording.protocol.family(), "termination") && (open || !measured.aftermath.history.complete) {
+        Verdict::Unknown
+    } else {
+        Verdict::Ok
+    }
+}
+
+fn fired(record: &crate::recording::FaultRecord) -> FaultFired {
+    FaultFired {
+        text: record.text.clone(),
+        fired: record.at.len() as u64,
+        at_ms: record.at.iter().map(|at| at.as_millis_f64()).collect(),
+        until_ms: record.until.iter().map(|until| until.map(Micros::as_millis_f64)).collect(),
+    }
+}
+
+/// Compares a claim with what was found. A quantile of an empty measure satisfies nothing.
+fn compare(expect: &Expect, found: &BTreeMap<String, Option<f64>>, checks: &[Check]) -> Expectation {
+    let (actual, held) = match &expect.claim {
+        Claim::Metric { path, min, max, equals } => {
+            let actual = found.get(path).copied().flatten();
+            let holds = |actual: f64| {
+                min.is_none_or(|min| actual >= min)
+                    && max.is_none_or(|max| actual <= max)
+                    && equals.is_none_or(|equals| actual == equals)
+            };
+            (actual.map_or(Value::Null, |actual| json!(actual)), actual.is_some_and(holds))
+        }
+        Claim::Check { name, holds } => {
+            let held = checks.iter().find(|check| check.name == *name).map(|check| check.held);
+            (json!(held), held == Some(*holds))
+        }
+    };
+    Expectation { text: expect.text.clone(), actual, held }
+}

@@ -1,0 +1,54 @@
+//! `[sweep]`: which parameters take which values.
+
+use super::{
+    ScenarioError,
+    fault,
+    moment,
+    reader::{Value, hint},
+    sections,
+};
+use crate::scenario::Scenario;
+
+/// Reads the sweep of a scenario. Paths are checked here, values when they are set.
+pub(super) fn sweep(
+    value: &Value<'_, '_>,
+    scenario: &Scenario,
+) -> Result<Vec<(String, Vec<String>)>, ScenarioError> {
+    let valid = paths(scenario);
+    let mut sweep = Vec::new();
+    for entry in value.any_table()?.entries() {
+        let path = &entry.field;
+        if !valid.contains(path) {
+            let hint = hint(path, valid.iter().map(String::as_str));
+            return Err(entry.error(format!("unknown parameter `{path}` in [sweep]{hint}")));
+        }
+        let values = entry.list()?.iter().map(Value::scalar).collect::<Result<Vec<_>, _>>()?;
+        if values.is_empty() {
+            return Err(entry.error(format!("`{path}` has no values to take")));
+        }
+        sweep.push((path.clone(), values));
+    }
+    Ok(sweep)
+}
+
+/// Every parameter that a run of this scenario has, as a path.
+fn paths(scenario: &Scenario) -> Vec<String> {
+    let mut paths: Vec<String> = ["seed", "duration", "settle"].map(String::from).into();
+    let mut add = |prefix: &str, fields: &[&str]| paths.extend(fields.iter().map(|field| format!("{prefix}.{field}")));
+    add("cluster", &sections::CLUSTER);
+    add("workload", &sections::WORKLOAD);
+    add("network", &["latency", "loss", "duplicate"]);
+    add("network.latency", &sections::LATENCY);
+    add("disk", &sections::DISK);
+    add("timeouts", &sections::TIMEOUTS);
+    add("options", &sections::OPTIONS);
+    for at in 0..scenario.network.links.len() {
+        add(&format!("network.link.{at}"), &sections::LINK);
+        add(&format!("network.link.{at}.latency"), &sections::LATENCY);
+    }
+    for at in 0..scenario.faults.len() {
+        add(&format!("fault.{at}"), &fault::FIELDS);
+        add(&format!("fault.{at}.on"), &moment::FIELDS);
+    }
+    paths
+}

@@ -1,0 +1,97 @@
+//! The messages that faults can name: who sends each to whom, and under which protocols.
+
+use crate::protocol::{Family, Protocol};
+use indoubt_proto::{
+    ids::{NodeId, Role},
+    message::MessageKind,
+    settings::WorkRound,
+};
+
+/// What is known of one kind of message.
+#[derive(Clone, Copy, Debug)]
+pub struct MessageInfo {
+    /// The kind; its word is what faults use.
+    pub kind: MessageKind,
+    /// Under which families it is sent.
+    pub families: &'static [Family],
+    /// Who sends it.
+    pub from: &'static [Role],
+    /// Who takes it.
+    pub to: &'static [Role],
+    /// Whether it is a request that can be answered with a failure (`refuse`).
+    pub can_fail: bool,
+}
+
+impl MessageInfo {
+    /// Whether both ends are nodes of the cluster, neither a client.
+    pub fn is_internal(&self) -> bool {
+        !self.from.contains(&Role::Client) && !self.to.contains(&Role::Client)
+    }
+
+    /// Whether `node` may send it.
+    pub fn is_sent_by(&self, node: NodeId) -> bool {
+        self.from.contains(&node.role)
+    }
+
+    /// Whether `node` may take it.
+    pub fn is_taken_by(&self, node: NodeId) -> bool {
+        self.to.contains(&node.role)
+    }
+}
+
+#[rustfmt::skip]
+static MESSAGES: [MessageInfo; 15] = {
+    use {MessageKind as K, Role::{Client, Coordinating, Participant}};
+    const TWO: &[Family] = &[Family::TwoPhase];
+    const SAGA: &[Family] = &[Family::Saga];
+    const STEPS: &[Family] = &[Family::Saga, Family::Unprotected];
+    const ALL: &[Family] = &[Family::TwoPhase, Family::Saga, Family::Unprotected];
+    const C: &[Role] = &[Coordinating];
+    const P: &[Role] = &[Participant];
+    // A participant in doubt may ask its peers, and they answer (`2pc-cooperative`).
+    const CP: &[Role] = &[Coordinating, Participant];
+    const K_: &[Role] = &[Client];
+    [
+        MessageInfo { kind: K::Submit, families: ALL, from: K_, to: C, can_fail: false },
+        MessageInfo { kind: K::Outcome, families: ALL, from: C, to: K_, can_fail: false },
+        MessageInfo { kind: K::Work, families: TWO, from: C, to: P, can_fail: true },
+        MessageInfo { kind: K::WorkDone, families: TWO, from: P, to: C, can_fail: false },
+        MessageInfo { kind: K::Prepare, families: TWO, from: C, to: P, can_fail: true },
+        MessageInfo { kind: K::Vote, families: TWO, from: P, to: C, can_fail: false },
+        MessageInfo { kind: K::Decision, families: TWO, from: CP, to: P, can_fail: false },
+        MessageInfo { kind: K::Ack, families: TWO, from: P, to: C, can_fail: false },
+        MessageInfo { kind: K::Inquire, families: TWO, from: P, to: CP, can_fail: false },
+        MessageInfo { kind: K::Answer, families: TWO, from: CP, to: P, can_fail: false },
+        MessageInfo { kind: K::Step, families: STEPS, from: C, to: P, can_fail: true },
+        MessageInfo { kind: K::StepResult, families: STEPS, from: P, to: C, can_fail: false },
+        MessageInfo { kind: K::Settle, families: SAGA, from: C, to: P, can_fail: true },
+        MessageInfo { kind: K::Compensate, families: SAGA, from: C, to: P, can_fail: true },
+        MessageInfo { kind: K::CompensateResult, families: SAGA, from: P, to: C, can_fail: false },
+    ]
+};
+
+/// The messages that a run of this protocol can send. With the work in PREPARE there is no work round.
+pub fn messages(protocol: Protocol, work: WorkRound) -> impl Iterator<Item = &'static MessageInfo> {
+    MESSAGES
+        .iter()
+        .filter(move |info| info.families.contains(&protocol.family()))
+        .filter(move |info| work == WorkRound::Separate || !info.kind.is_work())
+}
+
+/// What is known of the message of this word, if faults can name it.
+pub fn message(word: &str) -> Option<&'static MessageInfo> {
+    MESSAGES.iter().find(|info| info.kind.word() == word)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_work_round_exists_only_where_the_work_travels_apart() {
+        let words = |work| -> Vec<_> { messages(Protocol::TwoPhase, work).map(|m| m.kind.word()).collect() };
+        assert!(words(WorkRound::Separate).contains(&"work"));
+        assert!(!words(WorkRound::WithPrepare).contains(&"work"));
+        assert!(words(WorkRound::WithPrepare).contains(&"prepare"));
+    }
+}

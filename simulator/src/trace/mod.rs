@@ -1,0 +1,14 @@
+//! The shape of observations on disk: one JSON object a line, in the order of `seq` (design.md section 8).
+//!
+//! Every line has `t_us`, `seq`, `node`, `kind`, then `txn` where it applies, then the details of its kind. Three kinds
+//! stand beside the table of design.md: `reached` (`phase`), `stuck` (`step`, `resumed`) and `lost-log` (`participant`).
+//! Fields that say nothing are left out: `copy` unless it is true, `total` unless it is an audit, an empty `detail`.
+
+mod read;
+#[cfg(test)]
+mod tests;
+mod words;
+mod write;
+
+pub use read::{TraceError, from_json_line};
+pub use write::{push_json_line, to_json_line};

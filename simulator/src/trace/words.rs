@@ -1,0 +1,17 @@
+//! The words of the small vocabularies that have no table of their own elsewhere.
+
+use indoubt_proto::{inspect::LockMode, observation::Abandoned};
+
+pub(super) fn mode_word(mode: LockMode) -> &'static str {
+    match mode {
+        LockMode::Shared => "shared",
+        LockMode::Exclusive => "exclusive",
+    }
+}
+
+pub(super) fn why_word(why: Abandoned) -> &'static str {
+    match why {
+        Abandoned::Timeout => "timeout",
+        Abandoned::Abort => "abort",
+    }
+}

@@ -1,0 +1,197 @@
+//! Writes observations as JSON. By hand rather than through serde, because a run of some seconds has hundreds of
+//! thousands of lines and the order of the fields is part of the shape.
+
+use super::words::{mode_word, why_word};
+use indoubt_proto::{
+    ids::{MessageId, NodeId},
+    message::MessageKind,
+    observation::{Observation, PlanEntry, Stamped},
+    operation::{Change, Update},
+};
+use std::fmt::{Display, Write};
+
+/// One observation as one line, without its newline.
+pub fn to_json_line(seen: &Stamped) -> String {
+    let mut line = String::with_capacity(192);
+    push_json_line(seen, &mut line);
+    line
+}
+
+/// The same, appended to `line`: a writer of many lines keeps one buffer.
+pub fn push_json_line(seen: &Stamped, line: &mut String) {
+    line.push_str("{\"t_us\":");
+    show(line, seen.t_us);
+    number(line, "seq", seen.seq);
+    name(line, "node", seen.node);
+    name(line, "kind", seen.what.kind());
+    if let Some(txn) = seen.what.txn() {
+        name(line, "txn", txn);
+    }
+    details(line, &seen.what);
+    line.push('}');
+}
+
+fn details(line: &mut String, what: &Observation) {
+    use Observation::*;
+    match what {
+        ClientBegan { due_us, what, plan, total, .. } => {
+            number(line, "due_us", due_us.0);
+            text(line, "what", what);
+            list(line, "plan", plan, plan_entry);
+            if let Some(total) = total {
+                number(line, "total", total);
+            }
+        }
+        ClientEnded { outcome, detail, .. } => {
+            name(line, "outcome", outcome.word());
+            if !detail.is_empty() {
+                text(line, "detail", detail);
+            }
+        }
+        Sent { id, from, to, message: kind, copy, .. }
+        | Received { id, from, to, message: kind, copy, .. }
+        | Dropped { id, from, to, message: kind, copy, .. } => message(line, *id, *from, *to, *kind, *copy),
+        Appended { lsn, record, write, .. } => {
+            number(line, "lsn", lsn.0);
+            text(line, "record", record);
+            name(line, "write", write.word());
+        }
+        Durable { upto } => number(line, "upto", upto.0),
+        LockRequested { key, mode, .. } | LockGranted { key, mode, .. } => {
+            text(line, "key", key.as_str());
+            name(line, "mode", mode_word(*mode));
+        }
+        LockReleased { key, .. } | Pending { key, .. } | Settled { key, .. } => text(line, "key", key.as_str()),
+        LockAbandoned { key, why, .. } => {
+            text(line, "key", key.as_str());
+            name(line, "why", why_word(*why));
+        }
+        Read { key, value, step, .. } => {
+            text(line, "key", key.as_str());
+            number(line, "value", value);
+            number(line, "step", step);
+        }
+        Voted { vote, .. } => name(line, "vote", vote.word()),
+        Decided { outcome, .. } => name(line, "outcome", outcome.word()),
+        Applied { effects, log, lsn, .. } => {
+            list(line, "effects", effects, update);
+            name(line, "log", log);
+            number(line, "lsn", lsn.0);
+        }
+        StepApplied { step, effects, log, lsn, .. }
+        | StepRefused { step, effects, log, lsn, .. }
+        | Compensated { step, effects, log, lsn, .. } => {
+            number(line, "step", step);
+            list(line, "effects", effects, update);
+            name(line, "log", log);
+            number(line, "lsn", lsn.0);
+        }
+        Reached { phase, .. } => name(line, "phase", phase.word()),
+        Stuck { step, resumed, .. } => {
+            number(line, "step", step);
+            number(line, "resumed", resumed);
+        }
+        LostLog { participant, .. } => name(line, "participant", participant),
+        Restarted { incarnation, log, upto } => {
+            number(line, "incarnation", incarnation);
+            name(line, "log", log);
+            number(line, "upto", upto.0);
+        }
+        Crashed { incarnation } | Paused { incarnation } | Resumed { incarnation } => {
+            number(line, "incarnation", incarnation);
+        }
+        LinkCut { from, to } | LinkHealed { from, to } => {
+            name(line, "from", from);
+            name(line, "to", to);
+        }
+        Fault { text: what } => text(line, "text", what),
+        InDoubt { .. } | End => {}
+    }
+}
+
+fn message(line: &mut String, id: MessageId, from: NodeId, to: NodeId, kind: MessageKind, copy: bool) {
+    name(line, "id", id);
+    name(line, "from", from);
+    name(line, "to", to);
+    name(line, "message", kind.word());
+    if copy {
+        number(line, "copy", true);
+    }
+}
+
+fn plan_entry(line: &mut String, entry: &PlanEntry) {
+    line.push_str("{\"node\":\"");
+    show(line, entry.node);
+    line.push('"');
+    number(line, "step", entry.step);
+    text(line, "key", entry.key.as_str());
+    if let Some(delta) = entry.delta {
+        number(line, "delta", delta);
+    }
+    if let Some(value) = entry.value {
+        number(line, "value", value);
+    }
+    line.push('}');
+}
+
+fn update(line: &mut String, update: &Update) {
+    line.push_str("{\"key\":");
+    quoted(line, update.key.as_str());
+    match update.change {
+        Change::Delta(delta) => number(line, "delta", delta),
+        Change::Value(value) => number(line, "value", value),
+    }
+    line.push('}');
+}
+
+fn list<T>(line: &mut String, field: &str, items: &[T], mut each: impl FnMut(&mut String, &T)) {
+    begin(line, field);
+    line.push('[');
+    for (n, item) in items.iter().enumerate() {
+        if n > 0 {
+            line.push(',');
+        }
+        each(line, item);
+    }
+    line.push(']');
+}
+
+/// A field whose value stands without quotes.
+fn number(line: &mut String, field: &str, value: impl Display) {
+    begin(line, field);
+    show(line, value);
+}
+
+/// A field whose value is a word or a name, which never needs escapes.
+fn name(line: &mut String, field: &str, value: impl Display) {
+    begin(line, field);
+    line.push('"');
+    show(line, value);
+    line.push('"');
+}
+
+/// A field whose value may hold anything.
+fn text(line: &mut String, field: &str, value: &str) {
+    begin(line, field);
+    quoted(line, value);
+}
+
+fn begin(line: &mut String, field: &str) {
+    line.push_str(",\"");
+    line.push_str(field);
+    line.push_str("\":");
+}
+
+fn quoted(line: &mut String, value: &str) {
+    if value.bytes().all(|b| b >= 0x20 && b != b'"' && b != b'\\') {
+        line.push('"');
+        line.push_str(value);
+        line.push('"');
+    } else {
+        line.push_str(&serde_json::to_string(value).expect("text always serialises"));
+    }
+}
+
+fn show(line: &mut String, value: impl Display) {
+    write!(line, "{value}").expect("a String takes everything");
+}

@@ -1,0 +1,208 @@
+//! A node's journal on a simulated disk: a durable prefix, and a tail of which any prefix survives a crash.
+
+use indoubt_proto::{
+    ids::{LogId, Lsn},
+    machine::{Logged, Write},
+    random::Stream,
+};
+use rand::RngExt;
+use std::collections::VecDeque;
+
+/// A force on its way.
+#[derive(Clone, Debug)]
+struct Force<R> {
+    upto: Lsn,
+    replacement: Option<Replacement<R>>,
+}
+
+/// What a compaction puts in the place of the log up to a record.
+type Replacement<R> = (Lsn, Vec<R>);
+
+/// The journal of one node. Group commit: one force covers everything appended before it began; what is appended meanwhile
+/// waits for the next one.
+#[derive(Clone, Debug)]
+pub(super) struct Journal<R> {
+    log: LogId,
+    durable: Vec<Logged<R>>,
+    tail: VecDeque<(Lsn, R)>,
+    last: Lsn,
+    /// The last record that asks for a force.
+    wanted: Lsn,
+    /// Up to where forces have returned.
+    forced: Lsn,
+    under_way: Option<Force<R>>,
+    /// Goes with the next force.
+    replacement: Option<Replacement<R>>,
+}
+
+impl<R: Clone> Journal<R> {
+    pub(super) fn new(log: LogId) -> Self {
+        Journal {
+            log,
+            durable: Vec::new(),
+            tail: VecDeque::new(),
+            last: Lsn(0),
+            wanted: Lsn(0),
+            forced: Lsn(0),
+            under_way: None,
+            replacement: None,
+        }
+    }
+
+    pub(super) fn log(&self) -> LogId {
+        self.log
+    }
+
+    /// The last record.
+    pub(super) fn last(&self) -> Lsn {
+        self.last
+    }
+
+    /// Everything, in order: what a machine recovers from.
+    pub(super) fn records(&self) -> Vec<Logged<R>> {
+        debug_assert!(self.tail.is_empty(), "a crash has cut the tail before anything recovers");
+        self.durable.clone()
+    }
+
+    pub(super) fn append(&mut self, lsn: Lsn, record: R, write: Write) {
+        self.last = lsn;
+        self.tail.push_back((lsn, record));
+        if write == Write::Forced {
+            self.wanted = lsn;
+        }
+    }
+
+    /// Replaces the log up to a record, with the next force.
+    pub(super) fn compact(&mut self, upto: Lsn, records: Vec<R>) {
+        self.replacement = Some((upto, records));
+        self.wanted = self.wanted.max(upto);
+    }
+
+    /// Whether a force is due and none is under way.
+    pub(super) fn is_due(&self) -> bool {
+        self.under_way.is_none() && (self.wanted > self.forced || self.replacement.is_some())
+    }
+
+    /// Whether records wait with nobody asking for a force.
+    pub(super) fn is_idle_with_tail(&self) -> bool {
+        self.under_way.is_none() && !self.is_due() && !self.tail.is_empty()
+    }
+
+    /// Whether everything is durable.
+    pub(super) fn is_flushed(&self) -> bool {
+        self.under_way.is_none() && self.replacement.is_none() && self.tail.is_empty()
+    }
+
+    /// Begins a force of everything appended so far.
+    pub(super) fn begin(&mut self) {
+        debug_assert!(self.under_way.is_none());
+        self.under_way = Some(Force { upto: self.last, replacement: self.replacement.take() });
+    }
+
+    /// The force returned: up to where everything is durable now.
+    pub(super) fn finish(&mut self) -> Lsn {
+        let Force { upto, replacement } = self.under_way.take().expect("a force that returns was begun");
+        if let Some((upto, records)) = replacement {
+            let replaced = std::mem::take(&mut self.durable);
+            self.durable = records.into_iter().map(|record| Logged { lsn: upto, compacted: true, record }).collect();
+            self.durable.extend(replaced.into_iter().filter(|logged| !logged.compacted && logged.lsn > upto));
+            while self.tail.front().is_some_and(|(lsn, _)| *lsn <= upto) {
+                self.tail.pop_front();
+            }
+        }
+        while self.tail.front().is_some_and(|(lsn, _)| *lsn <= upto) {
+            let (lsn, record) = self.tail.pop_front().expect("just seen");
+            self.durable.push(Logged { lsn, compacted: false, record });
+        }
+        self.forced = upto;
+        upto
+    }
+
+    /// The node died. Any prefix of the tail survives, drawn from the disk's own stream.
+    pub(super) fn crash(&mut self, random: &mut Stream) {
+        let survivors = random.random_range(0..=self.tail.len());
+        self.tail.truncate(survivors);
+        self.durable.extend(self.tail.drain(..).map(|(lsn, record)| Logged { lsn, compacted: false, record }));
+        self.under_way = None;
+        self.replacement = None;
+        self.last = self.durable.last().map_or(self.forced, |logged| logged.lsn.max(self.forced));
+        self.wanted = self.last;
+        self.forced = self.last;
+    }
+
+    /// The journal is gone; another takes its place.
+    pub(super) fn lose(&mut self, log: LogId) {
+        *self = Journal::new(log);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use indoubt_proto::random::stream;
+    use std::collections::BTreeSet;
+
+    fn appended(writes: &[(u64, Write)]) -> Journal<u64> {
+        let mut journal = Journal::new(LogId(1));
+        for (lsn, write) in writes {
+            journal.append(Lsn(*lsn), *lsn, *write);
+        }
+        journal
+    }
+
+    fn survivors(journal: &Journal<u64>) -> Vec<u64> {
+        journal.records().into_iter().map(|logged| logged.record).collect()
+    }
+
+    #[test]
+    fn a_force_covers_what_was_appended_before_it_began_and_lazy_records_ride_along() {
+        let mut journal = appended(&[(1, Write::Lazy)]);
+        assert!(!journal.is_due() && journal.is_idle_with_tail());
+        journal.append(Lsn(2), 2, Write::Forced);
+        assert!(journal.is_due());
+        journal.begin();
+        journal.append(Lsn(3), 3, Write::Forced);
+        assert!(!journal.is_due(), "one force at a time");
+        assert_eq!(journal.finish(), Lsn(2));
+        assert!(journal.is_due() && !journal.is_flushed());
+        journal.begin();
+        assert_eq!(journal.finish(), Lsn(3));
+        assert!(!journal.is_due() && journal.is_flushed());
+    }
+
+    #[test]
+    fn a_crash_keeps_what_was_forced_and_any_prefix_of_the_tail() {
+        let mut seen = BTreeSet::new();
+        for seed in 0..50 {
+            let mut journal = appended(&[(1, Write::Forced)]);
+            journal.begin();
+            journal.finish();
+            journal.append(Lsn(2), 2, Write::Lazy);
+            journal.append(Lsn(3), 3, Write::Forced);
+            journal.begin();
+            journal.crash(&mut stream(seed, "disk p1"));
+            assert_eq!(journal.last().0, *survivors(&journal).last().unwrap());
+            assert!(!journal.is_due() && journal.is_flushed());
+            seen.insert(survivors(&journal));
+        }
+        assert_eq!(seen.into_iter().collect::<Vec<_>>(), [vec![1], vec![1, 2], vec![1, 2, 3]]);
+    }
+
+    #[test]
+    fn a_compaction_replaces_the_log_only_once_its_force_returned() {
+        let mut journal = appended(&[(1, Write::Forced), (2, Write::Lazy)]);
+        journal.begin();
+        journal.finish();
+        journal.compact(Lsn(2), vec![12]);
+        assert!(journal.is_due());
+        let mut died = journal.clone();
+        died.begin();
+        died.crash(&mut stream(1, "disk p1"));
+        assert_eq!(survivors(&died), [1, 2]);
+        journal.append(Lsn(3), 3, Write::Lazy);
+        journal.begin();
+        assert_eq!(journal.finish(), Lsn(3));
+        assert_eq!(survivors(&journal), [12, 3]);
+        assert_eq!(journal.last(), Lsn(3));
+    }
+}

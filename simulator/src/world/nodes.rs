@@ -1,0 +1,322 @@
+//! One machine with its journal and timers, driven one step at a time: the driver's duties of `machine.rs`, in virtual time.
+
+use super::{
+    disk::Journal,
+    network::{Commons, Event, Port, Sent},
+};
+use indoubt_proto::{
+    gate::{Edge, Fate, Gate, Moment, RuleId},
+    ids::{LogId, Lsn, NodeId, TxnId},
+    inspect::Inspection,
+    machine::{Effect, Input, Machine, Record},
+    message::Message,
+    observation::Observation,
+    random::Stream,
+    stepper::Stepper,
+    time::Micros,
+};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, VecDeque},
+};
+
+/// Records between two compactions, at least.
+const COMPACT_EVERY: u64 = 10_000;
+/// Lazy records that nothing forced for so long are flushed.
+const QUIET: Micros = Micros::from_millis(50);
+
+/// Where a step stands after it was advanced.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Progress {
+    /// All its effects are performed.
+    Done,
+    /// It halts at an effect, before or after performing it, for these rules.
+    Halted(Halt),
+}
+
+/// A node that halted and waits for the lab's word.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Halt {
+    pub(super) edge: Edge,
+    pub(super) rules: Vec<RuleId>,
+    pub(super) txn: Option<TxnId>,
+    /// What rules that need no asking do to the message.
+    pub(super) fate: Fate,
+}
+
+/// A message that a node sent in its present step: rules that act "after a send" wait until it was taken, or lost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct StepSend {
+    pub(super) count: u64,
+    pub(super) txn: Option<TxnId>,
+    /// Whether it is neither taken nor lost yet.
+    pub(super) flying: bool,
+    pub(super) lost: bool,
+}
+
+/// What a node touches the world with: its port, its gate, and what it sent in this step.
+#[derive(Clone, Debug)]
+pub(super) struct Hands {
+    pub(super) port: Port,
+    pub(super) gate: Gate,
+    pub(super) sends: Vec<StepSend>,
+}
+
+impl Hands {
+    /// Asks the gate at one edge; what needs the lab's word becomes a halt.
+    pub(super) fn ask(&mut self, edge: Edge, moment: &Moment<'_>, txn: Option<TxnId>) -> Result<Fate, Halt> {
+        match self.gate.ask(edge, moment) {
+            None => Ok(Fate::default()),
+            Some(verdict) if verdict.ask.is_empty() => Ok(verdict.fate),
+            Some(verdict) => Err(Halt { edge, rules: verdict.ask, txn, fate: verdict.fate }),
+        }
+    }
+}
+
+/// A machine of any protocol, driven.
+pub(super) trait Driven {
+    /// Boots from what the journal holds; the effects of recovery wait for [`Driven::advance`].
+    fn boot(&mut self, incarnation: u32);
+    /// The identity of the journal and its last record.
+    fn journal(&self) -> (LogId, Lsn);
+    /// Feeds a message.
+    fn message(&mut self, from: NodeId, message: Message);
+    /// Feeds what is durable.
+    fn durable(&mut self, upto: Lsn);
+    /// Feeds a timer; `false` if it was disarmed or armed again meanwhile.
+    fn fire(&mut self, token: u64) -> bool;
+    /// Performs the effects of the present step, from where it stands. `word` is the lab's word on the effect before which
+    /// it halted.
+    fn advance(&mut self, hands: &mut Hands, commons: &mut Commons, word: Option<Fate>) -> Progress;
+    /// A force returned; the next one begins if one is due.
+    fn forced(&mut self, hands: &Hands, commons: &mut Commons) -> Lsn;
+    /// Flushes lazy records if nothing was forced for a while.
+    fn flush(&mut self, hands: &Hands, commons: &mut Commons);
+    /// The node dies: its machine is gone, its journal is cut.
+    fn crash(&mut self, random: &mut Stream);
+    /// Its journal is lost.
+    fn lose_log(&mut self, log: LogId);
+    /// Whether everything it logged is durable.
+    fn is_flushed(&self) -> bool;
+    /// What a person may see of it; `None` while it is down.
+    fn inspect(&self, accounts: bool) -> Option<Inspection>;
+}
+
+/// A machine, its journal, its timers, and the effects of its present step that are not performed yet.
+pub(super) struct Driver<M: Machine> {
+    /// What a new incarnation starts from, before it recovers.
+    blank: M,
+    stepper: Option<Stepper<M>>,
+    journal: Journal<M::Record>,
+    effects: VecDeque<Effect<M>>,
+    /// The token under which each armed timer will fire.
+    armed: BTreeMap<M::Timer, u64>,
+    timers: BTreeMap<u64, M::Timer>,
+    /// The last token given out; tokens are not used again.
+    token: u64,
+    /// When the last force began or returned.
+    last_force: Micros,
+    flush_scheduled: bool,
+}
+
+impl<M: Machine> Driver<M> {
+    pub(super) fn new(blank: M, log: LogId) -> Self {
+        Driver {
+            blank,
+            stepper: None,
+            journal: Journal::new(log),
+            effects: VecDeque::new(),
+            armed: BTreeMap::new(),
+            timers: BTreeMap::new(),
+            token: 0,
+            last_force: Micros::ZERO,
+            flush_scheduled: false,
+        }
+    }
+
+    fn step(&mut self, input: Input<M>) {
+        let stepper = self.stepper.as_mut().expect("only a node that is up gets input");
+        stepper.step(input);
+        self.effects.extend(stepper.drain());
+    }
+
+    fn perform(&mut self, effect: Effect<M>, hands: &mut Hands, commons: &mut Commons, fate: Fate) {
+        match effect {
+            Effect::Append { lsn, record, write } => {
+                let what =
+                    Observation::Appended { txn: record.txn(), lsn, record: Cow::Borrowed(record.word()), write };
+                commons.observe(hands.port.id, what);
+                self.journal.append(lsn, record, write);
+            }
+            Effect::Send { to, message } => {
+                let txn = message.txn();
+                let lost = commons.send(&mut hands.port, to, message, fate) == Sent::Lost;
+                // Nobody waits for what clients take.
+                if !to.is_client() {
+                    hands.sends.push(StepSend { count: hands.port.sent, txn, flying: !lost, lost });
+                }
+            }
+            Effect::Arm { timer, after } => {
+                self.token += 1;
+                if let Some(replaced) = self.armed.insert(timer.clone(), self.token) {
+                    self.timers.remove(&replaced);
+                }
+                self.timers.insert(self.token, timer);
+                let Port { seat, incarnation, .. } = hands.port;
+                commons.queue.push(commons.now + after, Event::Fires { seat, incarnation, token: self.token });
+            }
+            Effect::Disarm(timer) => {
+                if let Some(token) = self.armed.remove(&timer) {
+                    self.timers.remove(&token);
+                }
+            }
+            Effect::Compacted { upto, records } => self.journal.compact(upto, records),
+            Effect::Observe(what) => commons.observe(hands.port.id, what),
+        }
+    }
+
+    fn begin_force(&mut self, hands: &Hands, commons: &mut Commons) {
+        self.journal.begin();
+        self.last_force = commons.now;
+        let takes = commons.force.max(hands.gate.orders().min_force);
+        let Port { seat, incarnation, .. } = hands.port;
+        commons.queue.push(commons.now + takes, Event::Forced { seat, incarnation });
+    }
+
+    fn schedule_flush(&mut self, hands: &Hands, commons: &mut Commons) {
+        if self.journal.is_idle_with_tail() && !self.flush_scheduled {
+            self.flush_scheduled = true;
+            let Port { seat, incarnation, .. } = hands.port;
+            commons.queue.push(commons.now + QUIET, Event::Flush { seat, incarnation });
+        }
+    }
+}
+
+/// The moment of an effect, for the gate; `None` for effects that no rule can name.
+fn moment<M: Machine>(effect: &Effect<M>) -> Option<(Moment<'_>, Option<TxnId>)> {
+    match effect {
+        Effect::Append { record, .. } => {
+            Some((Moment::Append { record: record.word(), txn: record.txn() }, record.txn()))
+        }
+        Effect::Send { to, message } => Some((Moment::Send { to: *to, message }, message.txn())),
+        Effect::Observe(what) => Some((Moment::Observe(what), what.txn())),
+        Effect::Arm { .. } | Effect::Disarm(_) | Effect::Compacted { .. } => None,
+    }
+}
+
+impl<M: Machine> Driven for Driver<M> {
+    fn boot(&mut self, incarnation: u32) {
+        let (log, last, records) = (self.journal.log(), self.journal.last(), self.journal.records());
+        let mut stepper = Stepper::boot(self.blank.clone(), log, incarnation, last, records, COMPACT_EVERY);
+        self.effects.extend(stepper.drain());
+        self.stepper = Some(stepper);
+    }
+
+    fn journal(&self) -> (LogId, Lsn) {
+        (self.journal.log(), self.journal.last())
+    }
+
+    fn message(&mut self, from: NodeId, message: Message) {
+        self.step(Input::Message { from, message });
+    }
+
+    fn durable(&mut self, upto: Lsn) {
+        self.step(Input::Durable { upto });
+    }
+
+    fn fire(&mut self, token: u64) -> bool {
+        let Some(timer) = self.timers.remove(&token) else { return false };
+        self.armed.remove(&timer);
+        self.step(Input::Fired(timer));
+        true
+    }
+
+    fn advance(&mut self, hands: &mut Hands, commons: &mut Commons, mut word: Option<Fate>) -> Progress {
+        let guarded = !hands.gate.orders().rules.is_empty();
+        while let Some(effect) = self.effects.pop_front() {
+            let Some((moment, txn)) = (if guarded { moment(&effect) } else { None }) else {
+                self.perform(effect, hands, commons, word.take().unwrap_or_default());
+                continue;
+            };
+            let mut halted = None;
+            let fate = match word.take() {
+                Some(fate) => fate,
+                None => match hands.ask(Edge::Before, &moment, txn) {
+                    Ok(fate) => fate,
+                    // Before and after an observation are the same: it is written, so that the trace tells what a fault
+                    // answered to, and both edges halt once.
+                    Err(halt) if matches!(effect, Effect::Observe(_)) => {
+                        halted = Some(Halt { edge: Edge::After, ..halt });
+                        Fate::default()
+                    }
+                    Err(halt) => {
+                        self.effects.push_front(effect);
+                        return Progress::Halted(halt);
+                    }
+                },
+            };
+            if let Err(after) = hands.ask(Edge::After, &moment, txn) {
+                halted = Some(match halted {
+                    Some(before) => Halt { rules: [before.rules, after.rules].concat(), ..after },
+                    None => after,
+                });
+            }
+            self.perform(effect, hands, commons, fate);
+            if let Some(halt) = halted {
+                return Progress::Halted(halt);
+            }
+        }
+        hands.sends.clear();
+        if self.journal.is_due() {
+            self.begin_force(hands, commons);
+        } else {
+            self.schedule_flush(hands, commons);
+        }
+        Progress::Done
+    }
+
+    fn forced(&mut self, hands: &Hands, commons: &mut Commons) -> Lsn {
+        let upto = self.journal.finish();
+        self.last_force = commons.now;
+        if self.journal.is_due() {
+            self.begin_force(hands, commons);
+        }
+        upto
+    }
+
+    fn flush(&mut self, hands: &Hands, commons: &mut Commons) {
+        self.flush_scheduled = false;
+        if !self.journal.is_idle_with_tail() {
+            return;
+        }
+        let due = self.last_force + QUIET;
+        if due <= commons.now {
+            self.begin_force(hands, commons);
+        } else {
+            self.flush_scheduled = true;
+            let Port { seat, incarnation, .. } = hands.port;
+            commons.queue.push(due, Event::Flush { seat, incarnation });
+        }
+    }
+
+    fn crash(&mut self, random: &mut Stream) {
+        self.stepper = None;
+        self.effects.clear();
+        self.armed.clear();
+        self.timers.clear();
+        self.flush_scheduled = false;
+        self.journal.crash(random);
+    }
+
+    fn lose_log(&mut self, log: LogId) {
+        self.journal.lose(log);
+    }
+
+    fn is_flushed(&self) -> bool {
+        self.journal.is_flushed()
+    }
+
+    fn inspect(&self, accounts: bool) -> Option<Inspection> {
+        self.stepper.as_ref().map(|stepper| stepper.machine().inspect(accounts))
+    }
+}
