@@ -41,3 +41,43 @@ impl Remembered {
         submissions
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use indoubt_proto::{ids::NodeId, message::ReasonKind, plan::Submission, submissions::Admission};
+
+    fn txn(number: u64) -> TxnId {
+        TxnId { home: NodeId::coordinating(1), client: NodeId::client(1), number }
+    }
+
+    fn committed() -> Outcome {
+        Outcome::Committed { reads: vec![] }
+    }
+
+    #[test]
+    fn the_last_outcomes_are_remembered_and_of_two_about_one_transaction_the_first() {
+        let mut remembered = Remembered::new(2);
+        for number in [3, 1, 2] {
+            remembered.note(txn(number), committed());
+        }
+        remembered.note(txn(1), Outcome::Aborted(ReasonKind::Recovery.into()));
+        let submissions = remembered.into_submissions();
+        let known: Vec<_> = submissions.remembered().map(|(txn, outcome)| (txn.number, outcome.clone())).collect();
+        assert_eq!(known, [(1, committed()), (2, committed())]);
+    }
+
+    #[test]
+    fn what_falls_out_in_recovery_bars_no_fresh_submission_of_this_incarnation() {
+        let mut remembered = Remembered::new(1);
+        remembered.note(txn(7), committed());
+        remembered.note(txn(8), committed());
+        let submissions = remembered.into_submissions();
+        let asks = |number, epoch| {
+            let submission = Submission { txn: txn(number), epoch, audit: false, steps: vec![] };
+            submissions.admit(&submission, 2)
+        };
+        assert_eq!(asks(7, 1), Admission::Unknown, "it is known by its epoch");
+        assert_eq!(asks(6, 2), Admission::Fresh);
+    }
+}

@@ -243,7 +243,7 @@ impl Transaction {
             State::Initiating { initiation } if *initiation == lsn => self.prepare(desk, out),
             State::Committing { committed } if *committed == lsn => self.decide(Decision::Commit, None, desk, out),
             State::Aborting { aborted, reason } if *aborted == lsn => {
-                let reason = std::mem::replace(reason, ReasonKind::Recovery.into());
+                let reason = reason.clone();
                 self.decide(Decision::Abort, Some(reason), desk, out);
             }
             _ => {}

@@ -13,7 +13,7 @@ use indoubt_proto::{
     plan::Submission,
     settings::Settings,
 };
-use proptest::prelude::*;
+use proptest::{prelude::*, strategy::ValueTree, test_runner::TestRunner};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Transactions 1 to this many, over p1 and p2.
@@ -80,6 +80,8 @@ struct History {
     decided: BTreeMap<u64, Decision>,
     /// The mark that was sent last by this incarnation.
     mark: Serial,
+    /// What has happened at all, so that a test can tell that its histories are no vacuous ones.
+    seen: BTreeSet<&'static str>,
 }
 
 impl History {
@@ -93,6 +95,7 @@ impl History {
             epochs: BTreeMap::new(),
             decided: BTreeMap::new(),
             mark: Serial(0),
+            seen: BTreeSet::new(),
         }
     }
 
@@ -135,15 +138,20 @@ impl History {
         self.durable = self.bench.last();
         self.incarnation += 1;
         self.mark = Serial(0);
+        self.seen.insert(if self.bench.open() > 0 { "told again after a restart" } else { "a restart" });
     }
 
     fn look(&mut self) {
-        let History { bench, decided, mark, .. } = self;
+        let History { bench, decided, mark, seen, .. } = self;
         for observation in bench.observed.drain(..) {
+            if matches!(observation, Observation::LostLog { .. }) {
+                seen.insert("a lost log is found");
+            }
             let Observation::Decided { txn, outcome } = observation else { continue };
             let committed =
                 |r: &Logged<_>| matches!(&r.record, CoordinatorRecord::Committed { txn: t, .. } if *t == txn);
             if outcome == Decision::Abort || bench.journal.iter().any(committed) {
+                seen.insert(if decided.contains_key(&txn.number) { "decided again" } else { outcome.word() });
                 let first = *decided.entry(txn.number).or_insert(outcome);
                 assert_eq!(first, outcome, "{txn} was decided otherwise before");
             }
@@ -221,6 +229,27 @@ fn differs_only_by_memory(memory: &Status, log: &Status) -> bool {
     memory == log || is_forgotten(log) || is_forgotten(memory) || (abort(memory) && recovery(log))
 }
 
+#[test]
+fn the_histories_reach_what_they_are_to_try() {
+    let mut runner = TestRunner::deterministic();
+    let mut seen = BTreeMap::new();
+    for _ in 0..200 {
+        let strategy = (setup(), prop::collection::vec(event(), 0..240));
+        let (setup, events) = strategy.new_tree(&mut runner).expect("nothing is filtered").current();
+        let mut history = History::new(setup);
+        for event in &events {
+            history.apply(event);
+        }
+        for what in history.seen {
+            *seen.entry(what).or_insert(0) += 1;
+        }
+    }
+    for what in ["commit", "abort", "decided again", "a lost log is found", "told again after a restart"] {
+        let times = seen.get(what).copied().unwrap_or(0);
+        assert!(times >= 5, "{what}: in {times} of 200 histories");
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -257,9 +286,7 @@ proptest! {
         for event in &events {
             history.apply(event);
         }
-        let unforced = history.bench.clone();
-        history.apply(&Event::Force);
-        let bench = &unforced;
+        let bench = history.bench.clone();
         let fresh = bench.unbooted();
         let (one, sent) = recovered(&fresh, compacted(&bench.machine));
 
@@ -270,10 +297,11 @@ proptest! {
 
         // What the machine has decided, once its records are durable, its successor has decided: it tells the same
         // participants again, and only aborts besides; it gives the same answers, and forgets only for lack of room.
-        let (mut now, decided) = (history.bench.clone(), &history.decided);
-                // Once every ACK is in, nobody is in doubt any more, and what is forgotten need not be answered right.
+        history.apply(&Event::Force);
+        let mut now = history.bench.clone();
         let unfinished = open(&now.machine);
-        let may_ask = |t: u64| match decided.get(&t) {
+        // Once every ACK is in nobody is in doubt any more, and what is forgotten need not be answered right.
+        let may_ask = |t: u64| match history.decided.get(&t) {
             Some(decision) => !setup.presumption.row().acks(*decision) || unfinished.contains(&txn(t)),
             None => false,
         };

@@ -1,102 +1,185 @@
-//! What the two-phase family costs (docs/protocols.md section 1), cell by cell: messages, forced and lazy records at the
-//! coordinator and at the participants, for one to eight participants.
+//! The cost table of protocols.md section 1, the coordinator's side: every message of the commit, every forced and every
+//! lazy record, counted. The bench plays the participants; `paper_costs.rs` counts both sides in the virtual world.
 
+mod common;
+
+use common::{Bench, CLIENT, committed, log_of, p, plan, txn, with_prepare};
+use indoubt_coordinator::{CoordinatorTimer, Presumption};
 use indoubt_proto::{
-    conditions::{Conditions, Latency},
-    ids::{NodeId, Role},
     machine::Write,
-    message::OutcomeWord,
-    plan::PlanStep,
-    time::Micros,
-};
-use indoubt_simulator::{
-    protocol::Protocol,
-    scenario::LinkOverride,
-    script::{Script, add, read, refused},
+    message::{
+        Decision,
+        Vote::{self, *},
+    },
 };
 
-/// Messages; forced and lazy records at the coordinator; forced and lazy at the participants.
-type Costs = [usize; 5];
+const PRN: Presumption = Presumption::Nothing;
+const PRA: Presumption = Presumption::Abort;
+const PRC: Presumption = Presumption::Commit;
 
-fn costs(protocol: Protocol, steps: Vec<PlanStep>, expected: OutcomeWord) -> Costs {
-    let participants = steps.len() as u16;
-    // NO votes are quick, because nothing is forced for them. The table assumes that every vote arrived before the
-    // decision: the NO of the last participant takes its time.
-    let late = LinkOverride {
-        from: NodeId::participant(participants),
-        to: NodeId::coordinating(1),
-        conditions: Conditions { latency: Latency::Constant(Micros::from_millis(5)), ..Conditions::PERFECT },
-    };
-    let play = Script::new(protocol)
-        .with(|scenario| {
-            scenario.cluster.participants = participants;
-            scenario.network.links.push(late);
-        })
-        .transaction(0, steps)
-        .play();
-    assert_eq!(play.told(), [expected], "{protocol}, {participants} participants");
-    assert!(play.is_resolved());
-    let (coordinator, participant) = (Role::Coordinating, Role::Participant);
-    [
-        play.commit_messages(),
-        play.written(coordinator, Write::Forced),
-        play.written(coordinator, Write::Lazy),
-        play.written(participant, Write::Forced),
-        play.written(participant, Write::Lazy),
-    ]
-}
-
-fn names(n: usize) -> impl Iterator<Item = String> {
-    (1..=n).map(|number| format!("p{number}"))
-}
-
-const NOTHING: Protocol = Protocol::PresumedNothing;
-const ABORT: Protocol = Protocol::TwoPhase;
-const COMMIT: Protocol = Protocol::PresumedCommit;
-
-#[test]
-fn commit() {
-    for n in 1..=8 {
-        let run = |protocol| costs(protocol, names(n).map(|p| add(&p, 1)).collect(), OutcomeWord::Succeeded);
-        assert_eq!(run(NOTHING), [4 * n, 1, 1, 2 * n, 0], "presumed nothing, {n}");
-        assert_eq!(run(ABORT), [4 * n, 1, 1, 2 * n, 0], "presumed abort, {n}");
-        assert_eq!(run(COMMIT), [3 * n, 2, 0, n, n], "presumed commit, {n}");
-    }
+/// Messages both ways, forced records, lazy records of the coordinator, for one transaction with these votes.
+fn cost(presumption: Presumption, votes: &[Vote]) -> (usize, usize, usize) {
+    let mut bench = Bench::new(presumption);
+    bench.run(1, votes);
+    assert_eq!(bench.open(), 0, "it is forgotten");
+    let count = |write| bench.writes.iter().filter(|(_, w)| *w == write).count();
+    (bench.commit_messages, count(Write::Forced), count(Write::Lazy))
 }
 
 #[test]
-fn abort_by_one_of_n() {
-    for n in 1..=8 {
-        let steps = || names(n).zip(1..).map(|(p, at)| if at == n { refused(&p) } else { add(&p, 1) }).collect();
-        let run = |protocol| costs(protocol, steps(), OutcomeWord::Aborted);
-        let y = n - 1;
-        // The NO voter's own abort record is lazy; the table does not list it. The forced abort of presumed nothing has an
-        // END only if somebody must acknowledge it.
-        assert_eq!(run(NOTHING), [2 * n + 2 * y, 1, 1, 2 * y, 1], "presumed nothing, {n}");
-        assert_eq!(run(ABORT), [2 * n + y, 0, 0, y, y + 1], "presumed abort, {n}");
-        assert_eq!(run(COMMIT), [2 * n + 2 * y, 1, 1, 2 * y, 1], "presumed commit, {n}");
-    }
-}
-
-#[test]
-fn all_read_only() {
-    for n in 1..=8 {
-        let run = |protocol| costs(protocol, names(n).map(|p| read(&p)).collect(), OutcomeWord::Succeeded);
-        assert_eq!(run(NOTHING), [2 * n, 0, 0, 0, 0], "presumed nothing, {n}");
-        assert_eq!(run(ABORT), [2 * n, 0, 0, 0, 0], "presumed abort, {n}");
-        assert_eq!(run(COMMIT), [2 * n, 1, 1, 0, 0], "presumed commit, {n}");
-    }
-}
-
-#[test]
-fn u_updaters_and_the_rest_read_only() {
-    for n in 2..=8 {
-        for u in 1..n {
-            let steps = || names(n).zip(1..).map(|(p, at)| if at <= u { add(&p, 1) } else { read(&p) }).collect();
-            let run = |protocol| costs(protocol, steps(), OutcomeWord::Succeeded);
-            assert_eq!(run(NOTHING), [2 * n + 2 * u, 1, 1, 2 * u, 0], "presumed nothing, {u} of {n}");
-            assert_eq!(run(ABORT), [2 * n + 2 * u, 1, 1, 2 * u, 0], "presumed abort, {u} of {n}");
-            assert_eq!(run(COMMIT), [2 * n + u, 2, 0, u, u], "presumed commit, {u} of {n}");
+fn section_1_a_commit_costs_4n_messages_and_one_force_under_prn_and_pra() {
+    for n in 1..=5 {
+        for presumption in [PRN, PRA] {
+            assert_eq!(cost(presumption, &vec![Yes; n]), (4 * n, 1, 1), "{presumption:?}, {n}");
         }
+    }
+}
+
+#[test]
+fn section_1_a_commit_costs_3n_messages_and_two_forces_under_prc() {
+    for n in 1..=5 {
+        assert_eq!(cost(PRC, &vec![Yes; n]), (3 * n, 2, 0), "{n}");
+    }
+}
+
+#[test]
+fn section_1_an_abort_costs_what_the_table_says() {
+    for n in 1..=5 {
+        // The NO comes last, so every vote has arrived before the decision.
+        let mut votes = vec![Yes; n];
+        votes[n - 1] = No;
+        let y = n - 1;
+        assert_eq!(cost(PRN, &votes), (2 * n + 2 * y, 1, 1), "{n}");
+        assert_eq!(cost(PRA, &votes), (2 * n + y, 0, 0), "{n}");
+        assert_eq!(cost(PRC, &votes), (2 * n + 2 * y, 1, 1), "{n}");
+    }
+}
+
+#[test]
+fn section_1_a_transaction_that_only_read_costs_two_messages_a_participant() {
+    for n in 1..=5 {
+        let votes = vec![ReadOnly; n];
+        assert_eq!(cost(PRN, &votes), (2 * n, 0, 0), "{n}");
+        assert_eq!(cost(PRA, &votes), (2 * n, 0, 0), "{n}");
+        assert_eq!(cost(PRC, &votes), (2 * n, 1, 1), "{n}");
+    }
+}
+
+#[test]
+fn section_1_readers_save_their_second_round() {
+    for n in 2..=5 {
+        for u in 1..n {
+            let mut votes = vec![Yes; n];
+            votes[u..].fill(ReadOnly);
+            assert_eq!(cost(PRN, &votes), (2 * n + 2 * u, 1, 1), "{u} of {n}");
+            assert_eq!(cost(PRA, &votes), (2 * n + 2 * u, 1, 1), "{u} of {n}");
+            assert_eq!(cost(PRC, &votes), (2 * n + u, 2, 0), "{u} of {n}");
+        }
+    }
+}
+
+#[test]
+fn section_1_the_records_are_these_in_this_order() {
+    let words = |presumption, votes: &[Vote]| {
+        let mut bench = Bench::new(presumption);
+        bench.run(1, votes);
+        bench.writes.iter().map(|(word, _)| *word).collect::<Vec<_>>()
+    };
+    assert_eq!(words(PRN, &[Yes, Yes]), ["committed", "end"]);
+    assert_eq!(words(PRA, &[Yes, Yes]), ["committed", "end"]);
+    assert_eq!(words(PRC, &[Yes, Yes]), ["initiation", "committed"]);
+    assert_eq!(words(PRN, &[Yes, No]), ["aborted", "end"]);
+    assert_eq!(words(PRA, &[Yes, No]), Vec::<&str>::new());
+    assert_eq!(words(PRC, &[Yes, No]), ["initiation", "end"]);
+}
+
+#[test]
+fn section_1_an_abort_goes_to_everyone_not_known_to_have_voted_no_or_read() {
+    for presumption in Presumption::ALL {
+        let mut bench = Bench::new(presumption);
+        bench.prepare(1, 5);
+        bench.vote(p(1), 1, Yes);
+        bench.vote(p(2), 1, ReadOnly);
+        bench.sent.clear();
+        // p4 and p5 have not voted yet.
+        bench.vote(p(3), 1, No);
+        bench.force();
+        let ack = presumption.row().ack_abort;
+        let told = [p(1), p(4), p(5)].map(|node| (node, Decision::Abort, ack));
+        assert_eq!(bench.decisions(), told, "{presumption:?}");
+    }
+}
+
+#[test]
+fn section_1_prn_and_prc_forget_an_abort_only_after_all_of_those_acknowledged() {
+    for (presumption, record) in [(PRN, "aborted"), (PRC, "initiation")] {
+        let mut bench = Bench::new(presumption);
+        bench.prepare(1, 2);
+        bench.vote(p(1), 1, No);
+        bench.force();
+        assert_eq!(bench.writes, [(record, Write::Forced)]);
+        // A late YES voter that inquires is told the truth, not the presumption.
+        bench.vote(p(2), 1, Yes);
+        assert_eq!(bench.told(p(2), 1), Some(Decision::Abort));
+        assert_eq!(bench.open(), 1);
+        bench.ack(p(2), 1, log_of(p(2)), true);
+        assert_eq!(bench.open(), 0);
+        assert_eq!(bench.writes.last(), Some(&("end", Write::Lazy)));
+    }
+}
+
+#[test]
+fn section_1_readers_that_keep_their_locks_are_told_but_owe_nothing() {
+    for presumption in Presumption::ALL {
+        for (last, decision) in [(Yes, Decision::Commit), (No, Decision::Abort)] {
+            let mut bench = Bench::with(presumption, with_prepare(), false);
+            bench.submit(plan(1, 3));
+            bench.force();
+            bench.vote(p(1), 1, ReadOnly);
+            bench.vote(p(2), 1, Yes);
+            bench.sent.clear();
+            bench.vote(p(3), 1, last);
+            bench.force();
+            let ack = presumption.row().acks(decision);
+            let mut told = vec![(p(2), decision, ack), (p(1), decision, false)];
+            if last == Yes {
+                told.insert(1, (p(3), decision, ack));
+            }
+            assert_eq!(bench.decisions(), told, "{presumption:?}");
+        }
+    }
+}
+
+#[test]
+fn a_lazy_commit_record_of_presumed_commit_is_no_decision_before_it_is_durable() {
+    let mut bench = Bench::new(PRC);
+    bench.prepare(1, 1);
+    bench.vote(p(1), 1, ReadOnly);
+    assert_eq!((bench.outcomes().len(), bench.decided(1).len()), (0, 0), "a crash could still make it an abort");
+    bench.force();
+    assert_eq!(bench.outcomes(), [(CLIENT, committed())]);
+    assert_eq!(bench.decided(1), [Decision::Commit]);
+}
+
+#[test]
+fn section_1_a_commit_waits_for_one_force_and_under_prc_for_two() {
+    // The serial forced writes of the section's last lines, the coordinator's part: how often it stands still. The vote's
+    // own force is the participant's.
+    for (presumption, forces) in [(PRN, 1), (PRA, 1), (PRC, 2)] {
+        let mut bench = Bench::with(presumption, with_prepare(), false);
+        bench.submit(plan(1, 1));
+        let mut waited = 0;
+        if bench.prepared().is_empty() {
+            bench.force();
+            waited += 1;
+        }
+        bench.vote(p(1), 1, Yes);
+        assert!(!bench.timers.contains_key(&CoordinatorTimer::Vote(txn(1))), "nothing waits for votes now");
+        if bench.decided(1).is_empty() {
+            bench.force();
+            waited += 1;
+        }
+        assert_eq!(bench.decided(1), [Decision::Commit]);
+        assert_eq!(waited, forces, "{presumption:?}");
     }
 }

@@ -1,11 +1,12 @@
 //! Atomic commitment as the papers state it, rule by rule (docs/protocols.md section 2, by its numbers there): coordinators
-//! and participants together in the virtual world. What a single message costs is in `costs.rs`.
+//! and participants together in the virtual world. What it all costs is in `paper_costs.rs`.
 
 use indoubt_proto::{
     gate::Edge,
     ids::{NodeId, TxnId},
     message::{Decision, MessageKind, OutcomeWord, Vote},
     observation::{Observation, Phase},
+    settings::WorkRound,
     time::Micros,
 };
 use indoubt_simulator::{
@@ -26,9 +27,12 @@ fn transfer(protocol: Protocol) -> Script {
 /// Runs in which everything breaks, of every protocol.
 fn rough() -> impl Iterator<Item = (String, Play)> {
     FAMILY.into_iter().flat_map(|protocol| {
-        (1..=8).map(move |seed| {
-            let play = Script::rough(protocol, WorkloadKind::Transfer).seed(seed).play();
-            (format!("{protocol}, seed {seed}"), play)
+        [WorkRound::Separate, WorkRound::WithPrepare].into_iter().flat_map(move |work| {
+            (1..=6).map(move |seed| {
+                let script = Script::rough(protocol, WorkloadKind::Transfer).seed(seed);
+                let play = script.with(|scenario| scenario.options.work = work).play();
+                (format!("{protocol}, {work:?}, seed {seed}"), play)
+            })
         })
     })
 }
@@ -267,6 +271,8 @@ fn rule_14_an_initiation_without_an_outcome_is_an_abort() {
 fn rule_15_a_commit_without_an_end_is_resent_until_every_ack_is_in() {
     for protocol in [Protocol::TwoPhase, Protocol::PresumedNothing, Protocol::Cooperative] {
         let play = transfer(protocol)
+            // The load must last, or the drops end with it.
+            .with(|scenario| scenario.duration = Micros::from_secs(3))
             .kill(at_phase(Phase::Decided), "c1", Some(1_000))
             .messages(MessageDeed::Drop, MessageKind::Decision, "c1", "p3", Which::First(2))
             .play();

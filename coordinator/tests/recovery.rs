@@ -7,7 +7,7 @@ use indoubt_coordinator::{CoordinatorTimer, Presumption};
 use indoubt_proto::{
     ids::{LogId, Lsn, Serial, Ticket},
     machine::{Input, Write},
-    message::{Answer, Decision, Message, ReasonKind, Vote::*},
+    message::{Answer, Decision, Message, Outcome, ReasonKind, Vote::*},
     observation::{Observation, Phase},
     settings::{Settings, Timeouts},
     time::Micros,
@@ -437,4 +437,21 @@ fn a_commit_record_that_was_durable_before_the_crash_is_the_decision() {
             assert_eq!(bench.outcomes(), [(CLIENT, committed())]);
         }
     }
+}
+
+#[test]
+fn a_compaction_keeps_decisions_that_are_not_durable_yet_in_the_order_of_the_log() {
+    let mut settings = Settings::default();
+    settings.limits.remembered = 1;
+    let mut bench = Bench::with(PRA, settings, false);
+    bench.prepare(1, 1);
+    bench.prepare(2, 1);
+    bench.vote(p(1), 2, Yes);
+    bench.vote(p(1), 1, Yes);
+    bench.compact_and_restart();
+    bench.sent.clear();
+    bench.submit(plan(1, 1));
+    bench.submit(plan(2, 1));
+    let told: Vec<Outcome> = bench.outcomes().into_iter().map(|(_, outcome)| outcome).collect();
+    assert_eq!(told, [committed(), Outcome::Unknown(ReasonKind::Forgotten.into())], "the older one is forgotten");
 }

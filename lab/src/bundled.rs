@@ -53,7 +53,9 @@ pub fn load(name_or_file: &str) -> Result<Scenario> {
             .filter(|(likeness, _)| *likeness > 0.75)
             .max_by(|a, b| a.0.total_cmp(&b.0));
         match nearest {
-            Some((_, name)) => bail!("there is no bundled scenario `{name_or_file}`; did you mean `{name}`? (`indoubt list` shows all)"),
+            Some((_, name)) => bail!(
+                "there is no bundled scenario `{name_or_file}`; did you mean `{name}`? (`indoubt list` shows all)"
+            ),
             None => bail!("there is no bundled scenario `{name_or_file}`, and no such file; `indoubt list` shows all"),
         }
     }

@@ -171,7 +171,9 @@ fn parse_seeds(text: &str) -> Result<Seeds, String> {
     let count = match seeds {
         Seeds::Count(n) => n,
         Seeds::Range(from, to) if to >= from => to - from + 1,
-        Seeds::Range(from, to) => return Err(format!("the range {from}..{to} is empty: the second must not be smaller")),
+        Seeds::Range(from, to) => {
+            return Err(format!("the range {from}..{to} is empty: the second must not be smaller"));
+        }
     };
     if (1..=MOST).contains(&count) { Ok(seeds) } else { Err(format!("between 1 and {MOST} seeds, please")) }
 }
@@ -274,7 +276,9 @@ pub struct ResumeArgs {
 
 /// `indoubt state`.
 #[derive(Args, Clone, Debug)]
-#[command(after_help = "Examples:\n  indoubt state --node 127.0.0.1:41234\n  indoubt state --node 127.0.0.1:41234 --accounts --format json")]
+#[command(
+    after_help = "Examples:\n  indoubt state --node 127.0.0.1:41234\n  indoubt state --node 127.0.0.1:41234 --accounts --format json"
+)]
 pub struct StateArgs {
     /// The node's address.
     #[arg(long, value_name = "ADDR")]
@@ -400,7 +404,9 @@ pub struct ParticipantArgs {
 
 /// `indoubt orchestrator`.
 #[derive(Args, Clone, Debug)]
-#[command(after_help = "Example:\n  indoubt orchestrator --id c1 --data-dir c1.d --peers p1=127.0.0.1:4001,p2=127.0.0.1:4002")]
+#[command(
+    after_help = "Example:\n  indoubt orchestrator --id c1 --data-dir c1.d --peers p1=127.0.0.1:4001,p2=127.0.0.1:4002"
+)]
 pub struct OrchestratorArgs {
     /// What every node is told.
     #[command(flatten)]

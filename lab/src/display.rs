@@ -32,14 +32,23 @@ pub fn verdicts(summaries: &[&Summary]) {
     let widest = summaries.iter().map(|s| export::scenario_name(s).len()).max().unwrap_or(8).max(8);
     anstream::println!(
         "{STRONG}{:widest$}  {:15} {:>6} {:>9} {:>9} {:>10} {:>10} {:>9} {:>8}  verdict{STRONG:#}",
-        "scenario", "protocol", "done", "in doubt", "blocked", "bystanders", "pending", "unavail.", "partial"
+        "scenario",
+        "protocol",
+        "done",
+        "in doubt",
+        "blocked",
+        "bystanders",
+        "pending",
+        "unavail.",
+        "partial"
     );
     for summary in summaries {
         for (i, (protocol, runs)) in by_protocol(summary).into_iter().enumerate() {
             let name = if i == 0 { export::scenario_name(summary) } else { "" };
             let most = |f: fn(&Run) -> f64| runs.iter().map(|r| f(r)).fold(0.0, f64::max);
             let sum = |f: fn(&Run) -> u64| runs.iter().map(|r| f(r)).sum::<u64>();
-            let done = 100.0 * sum(|r| r.transactions.succeeded) as f64 / sum(|r| r.transactions.submitted).max(1) as f64;
+            let done =
+                100.0 * sum(|r| r.transactions.succeeded) as f64 / sum(|r| r.transactions.submitted).max(1) as f64;
             anstream::println!(
                 "{name:widest$}  {:15} {:>5.0}% {:>9} {:>9} {:>10} {:>10} {:>9} {:>8}  {}",
                 protocol.name(),
@@ -124,7 +133,11 @@ pub fn seeds(summary: &Summary) {
         let (worst, seed) = maxima[maxima.len() - 1];
         anstream::println!(
             "{protocol} over {} seeds: longest time in doubt p50 {}, p90 {}, p99 {}, max {} (seed {seed})",
-            runs.len(), time(at(0.5)), time(at(0.9)), time(at(0.99)), time(worst)
+            runs.len(),
+            time(at(0.5)),
+            time(at(0.9)),
+            time(at(0.99)),
+            time(worst)
         );
     }
 }

@@ -80,13 +80,13 @@ impl RunFolder {
             verdict: r.verdict,
             expectations_held: r.expectations.iter().all(|e| e.held),
         };
-        let entry = |s: &&'_ Summary| Entry {
-            scenario: scenario_name(s),
-            world: &s.world,
-            held: holds(s),
-            runs: s.runs.iter().map(line).collect(),
-        };
-        let scenarios = summaries.iter().map(|s| Entry { ..entry(s) }).collect();
+        let scenarios = summaries.iter().map(|summary| Entry {
+            scenario: scenario_name(summary),
+            world: &summary.world,
+            held: holds(summary),
+            runs: summary.runs.iter().map(line).collect(),
+        });
+        let scenarios = scenarios.collect();
         write_json(&self.path.join("index.json"), &Index { version: 1, indoubt: env!("CARGO_PKG_VERSION"), scenarios })
     }
 }
@@ -180,10 +180,8 @@ pub fn csv(summary: &Summary) -> String {
 }
 
 fn row(summary: &Summary, run: &Run) -> Vec<(String, String)> {
-    let mut cells = vec![
-        ("scenario".to_owned(), scenario_name(summary).to_owned()),
-        ("world".to_owned(), summary.world.clone()),
-    ];
+    let mut cells =
+        vec![("scenario".to_owned(), scenario_name(summary).to_owned()), ("world".to_owned(), summary.world.clone())];
     let value = serde_json::to_value(run).expect("a run is plain data");
     for part in ["protocol", "seed", "verdict", "transactions", "clients", "measures"] {
         let prefix = if value[part].is_object() && part != "measures" { part } else { "" };

@@ -1,5 +1,6 @@
 //! The command `indoubt`: real clusters, runs, charts, reports.
 
+pub mod bench;
 pub mod bundled;
 pub mod charts;
 pub mod cli;

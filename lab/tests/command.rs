@@ -21,7 +21,15 @@ fn a_bundled_scenario_leaves_everything_that_design_promises() {
     assert_eq!(status, 0, "{err}");
     assert!(out.contains("report.html"), "{out}");
     let scenario = folder.path().join("out/participant-says-no");
-    for file in ["scenario.toml", "repro.txt", "summary.json", "summary.csv", "charts/locks-held.svg", "charts/locks-held.png", "trace/2pc-11.jsonl"] {
+    for file in [
+        "scenario.toml",
+        "repro.txt",
+        "summary.json",
+        "summary.csv",
+        "charts/locks-held.svg",
+        "charts/locks-held.png",
+        "trace/2pc-11.jsonl",
+    ] {
         let size = fs::metadata(scenario.join(file)).map(|m| m.len()).unwrap_or(0);
         assert!(size > 0, "{file} is missing or empty");
     }

@@ -84,7 +84,12 @@ fn kill_everywhere(protocols: &[&str], least: usize) {
     }
     assert!(files.len() >= least, "only {} places to die", files.len());
     let out = folder.path().join("out");
-    let run = indoubt().args(["run", "--world", "real", "--quiet", "--output"]).arg(&out).args(&files).output().expect("it runs");
+    let run = indoubt()
+        .args(["run", "--world", "real", "--quiet", "--output"])
+        .arg(&out)
+        .args(&files)
+        .output()
+        .expect("it runs");
     let said = String::from_utf8_lossy(&run.stderr);
     assert!(run.status.success(), "{} of {} places:\n{said}{}", protocols.join(" "), files.len(), stories(&out));
     println!("{} places to die, each killed once for real: {}", files.len(), protocols.join(" "));

@@ -27,6 +27,9 @@ use indoubt_proto::{
 use std::{collections::HashMap, sync::Arc, time::Duration};
 use tokio::sync::watch;
 
+/// How long a node that serves a lab waits for its first orders.
+const LAB_PATIENCE: Duration = Duration::from_secs(2);
+
 /// Why the event loop ends.
 #[derive(Debug)]
 pub(crate) enum Stop {
@@ -89,9 +92,12 @@ pub(crate) struct Engine<M: Machine> {
 
 impl<M: Machine> Engine<M> {
     /// Runs until it is told to stop. What recovery wants done is done first.
-    pub(crate) async fn run(mut self, log: LogId, last: Lsn) -> Result<(), NodeError> {
+    pub(crate) async fn run(mut self, log: LogId, last: Lsn, await_orders: bool) -> Result<(), NodeError> {
         if self.incarnation > 1 {
             self.observe(|e| Observation::Restarted { incarnation: e.incarnation, log, upto: last });
+        }
+        if await_orders {
+            self.first_orders().await;
         }
         let end = match self.perform().await {
             Ok(()) => self.turn().await,
@@ -105,6 +111,23 @@ impl<M: Machine> Engine<M> {
                 self.links.close();
                 self.log.close()
             }
+        }
+    }
+
+    /// A node that serves a lab does nothing, not even recover, before it has its orders: a fault may concern what recovery
+    /// does. A lab that never comes is not waited for.
+    async fn first_orders(&mut self) {
+        let ordered = async {
+            while let Some(command) = self.lab.command().await {
+                let orders = matches!(command, Command::Lab(LabCommand::SetOrders { .. }));
+                self.obey(command);
+                if orders {
+                    break;
+                }
+            }
+        };
+        if tokio::time::timeout(LAB_PATIENCE, ordered).await.is_err() {
+            tracing::warn!("no lab gave orders");
         }
     }
 
@@ -229,7 +252,7 @@ impl<M: Machine> Engine<M> {
                 for open in &mut inspection.open {
                     open.since_us = self.since.get(&open.txn).map(|since| clock::now().saturating_sub(*since).0);
                 }
-                let stats = self.log.stats(self.stats);
+                let stats = self.log.stats(Stats { sessions: self.links.sessions(), ..self.stats });
                 // Whoever asked may be gone.
                 let _ = reply.send((inspection, stats));
                 Ok(())

@@ -99,8 +99,8 @@ impl Journal {
     }
 
     /// Replaces the journal up to `upto`, its last record, by `records`. Returns at once: the journal's thread writes
-    /// the new file, forces it and renames it into place; records appended meanwhile follow there. It counts as a force.
-    /// Until it is done, a crash finds the old journal.
+    /// the new file, forces it and renames it into place; records appended meanwhile follow there. It counts as a force,
+    /// but what was durable before is not told again. Until it is done, a crash finds the old journal.
     ///
     /// # Errors
     /// `upto` is not the last record; a record is longer than 64 MiB; something failed before.

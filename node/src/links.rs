@@ -25,6 +25,13 @@ pub(crate) struct Session {
     pub(crate) outbox: Arc<Outbox>,
 }
 
+/// Whoever holds the session last ends it: also when it comes to a node that is stopping and takes nothing any more.
+impl Drop for Session {
+    fn drop(&mut self) {
+        self.outbox.end(Ok(()));
+    }
+}
+
 #[derive(Debug)]
 struct Peer {
     session: Option<Session>,
@@ -142,10 +149,15 @@ impl Links {
         lost
     }
 
+    /// How many sessions there are.
+    pub(crate) fn sessions(&self) -> u64 {
+        self.peers.values().filter(|peer| peer.session.is_some()).count() as u64
+    }
+
     /// Ends all sessions, each after what waits in it has left.
     pub(crate) fn close(&mut self) {
-        for session in self.peers.values_mut().filter_map(|peer| peer.session.take()) {
-            session.outbox.end(Ok(()));
+        for peer in self.peers.values_mut() {
+            peer.session = None;
         }
     }
 }

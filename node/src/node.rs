@@ -177,7 +177,7 @@ where
         }
         let inbox = Arc::clone(&door.inbox);
         let mut server = pin!(server);
-        let mut machine = pin!(engine.run(ready.log, last));
+        let mut machine = pin!(engine.run(ready.log, last, config.lab));
         let mut shutdown = pin!(shutdown);
         let end = loop {
             tokio::select! {

@@ -4,20 +4,23 @@ mod journal_support;
 
 use indoubt_node::journal::{CutReport, Journal, JournalError, cut_tail};
 use indoubt_proto::ids::Lsn;
-use journal_support::{Found, TestDisk, copy, force, found, open, open_on, payload, plain, wait_for, write};
+use journal_support::{
+    Done, Found, TestDisk, copy, directory, force, found, inode, open, open_on, payload, plain, try_open, wait_for,
+    write,
+};
 use proptest::{collection::vec, prelude::*};
-use std::{collections::BTreeSet, fs, path::Path, sync::Arc};
+use std::{collections::BTreeSet, fs, sync::Arc};
 
 #[test]
 fn a_kill_at_any_instant_of_the_first_start_leaves_a_directory_that_opens() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = directory();
     let disk = Arc::new(TestDisk::default());
     disk.photograph(dir.path());
     let (journal, _) = open_on(&disk, dir.path());
     drop(journal);
     let mut identities = BTreeSet::new();
     for picture in disk.pictures() {
-        let (_journal, recovered) = Journal::open(picture.path()).unwrap();
+        let (_journal, recovered) = try_open(picture.path()).unwrap();
         assert_eq!(recovered.records().count(), 0);
         identities.insert((recovered.log, recovered.incarnation));
     }
@@ -26,19 +29,19 @@ fn a_kill_at_any_instant_of_the_first_start_leaves_a_directory_that_opens() {
 
 #[test]
 fn a_kill_at_any_instant_of_a_compaction_finds_the_old_journal_or_the_new_one() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = directory();
     let disk = Arc::new(TestDisk::default());
     let (mut journal, _) = open_on(&disk, dir.path());
     force(&mut journal, 1..=4);
     write(&mut journal, 5..=5);
-    let log = Journal::open(copy(dir.path()).path()).unwrap().1.log;
+    let log = try_open(copy(dir.path()).path()).unwrap().1.log;
     disk.photograph(dir.path());
     journal.compact(Lsn(5), ["all", "of it"]).unwrap();
     wait_for(&mut journal, 5);
     force(&mut journal, 6..=6);
     let mut seen = BTreeSet::new();
     for picture in disk.pictures() {
-        let (_journal, recovered) = Journal::open(picture.path()).unwrap();
+        let (_journal, recovered) = try_open(picture.path()).unwrap();
         assert_eq!(recovered.log, log);
         assert_eq!(recovered.torn, 0);
         assert!(!picture.path().join("journal.new").exists(), "leftovers are removed");
@@ -50,8 +53,38 @@ fn a_kill_at_any_instant_of_a_compaction_finds_the_old_journal_or_the_new_one() 
 }
 
 #[test]
+fn a_compaction_is_forced_before_it_gets_its_name_and_named_durably_before_anything_builds_on_it() {
+    let dir = directory();
+    let disk = Arc::new(TestDisk::default());
+    let (mut journal, _) = open_on(&disk, dir.path());
+    write(&mut journal, 1..=4);
+    disk.done();
+    journal.compact(Lsn(4), ["all"]).unwrap();
+    wait_for(&mut journal, 4);
+    let (new, mark) = (inode(&dir.path().join("journal")), inode(&dir.path().join("durable")));
+    let expected = [Done::Wrote(new), Done::Forced(new), Done::Renamed(new), Done::ForcedNames, Done::Wrote(mark)];
+    assert_eq!(disk.done(), expected);
+}
+
+#[test]
+fn what_is_recovered_is_forced_before_a_machine_can_rely_on_it() {
+    let dir = directory();
+    let (mut journal, _) = open(dir.path());
+    write(&mut journal, 1..=4);
+    drop(journal);
+    let disk = Arc::new(TestDisk::default());
+    let (_journal, recovered) = open_on(&disk, dir.path());
+    assert_eq!(recovered, plain(1..=4));
+    let (log, mark) = (inode(&dir.path().join("journal")), inode(&dir.path().join("durable")));
+    let done = disk.done();
+    let count = inode(&dir.path().join("incarnation"));
+    let counted = [Done::Wrote(count), Done::Forced(count), Done::Renamed(count), Done::ForcedNames];
+    assert_eq!(done, [&counted[..], &[Done::Forced(log), Done::Wrote(mark)]].concat());
+}
+
+#[test]
 fn a_cut_keeps_what_was_forced_and_any_prefix_of_the_rest() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = directory();
     let (mut journal, _) = open(dir.path());
     force(&mut journal, 1..=3);
     write(&mut journal, 4..=6);
@@ -62,7 +95,7 @@ fn a_cut_keeps_what_was_forced_and_any_prefix_of_the_rest() {
         let report = cut_tail(dir.path(), seed).unwrap();
         assert_eq!((report.last, report.durable), (Lsn(6), Lsn(3)));
         assert_eq!(cut_tail(copy(dir.path()).path(), seed).unwrap().durable, Lsn(3), "a cut may be cut again");
-        let (_journal, recovered) = Journal::open(dir.path()).unwrap();
+        let (_journal, recovered) = try_open(dir.path()).unwrap();
         assert_eq!(found(&recovered), plain(1..=report.kept.0));
         assert_eq!(recovered.torn > 0, report.torn);
         reports.insert((report.kept.0, report.torn));
@@ -74,7 +107,7 @@ fn a_cut_keeps_what_was_forced_and_any_prefix_of_the_rest() {
 
 #[test]
 fn the_same_seed_cuts_the_same() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = directory();
     let (mut journal, _) = open(dir.path());
     write(&mut journal, 1..=50);
     drop(journal);
@@ -85,7 +118,7 @@ fn the_same_seed_cuts_the_same() {
 
 #[test]
 fn a_cut_goes_no_deeper_than_a_slow_force_that_did_not_return() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = directory();
     let disk = Arc::new(TestDisk::default());
     let (mut journal, _) = open_on(&disk, dir.path());
     force(&mut journal, 1..=1);
@@ -102,7 +135,7 @@ fn a_cut_goes_no_deeper_than_a_slow_force_that_did_not_return() {
 
 #[test]
 fn without_a_journal_nothing_is_cut_and_without_a_mark_nothing_may_be() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = directory();
     assert_eq!(cut_tail(dir.path(), 1).unwrap(), CutReport::default());
     let (mut journal, _) = open(dir.path());
     force(&mut journal, 1..=3);
@@ -150,7 +183,7 @@ struct Model {
 
 impl Model {
     fn new() -> Self {
-        let dir = tempfile::tempdir().unwrap();
+        let dir = directory();
         let journal = Some(open(dir.path()).0);
         let mut model =
             Model { dir, journal, records: Vec::new(), durable: 0, last: 0, forced: Vec::new(), marks: Vec::new() };
@@ -235,7 +268,7 @@ impl Model {
     }
 
     fn reopen(&mut self) {
-        let (journal, recovered) = open_checked(self.dir.path());
+        let (journal, recovered) = open(self.dir.path());
         assert!(self.records.starts_with(&recovered), "{recovered:?} of {:?}", self.records);
         assert!(recovered.len() >= self.durable, "{} of {} durable records", recovered.len(), self.durable);
         self.last = recovered.last().map_or(0, |record| record.0).max(self.base());
@@ -251,14 +284,8 @@ impl Model {
     }
 }
 
-fn open_checked(dir: &Path) -> (Journal, Vec<Found>) {
-    let (journal, recovered) = Journal::open(dir).unwrap_or_else(|error| panic!("refused: {error}"));
-    let records = found(&recovered);
-    (journal, records)
-}
-
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(ProptestConfig::with_cases(256))]
 
     #[test]
     fn whatever_was_told_to_be_durable_survives_kills_and_power_cuts(events in vec(event(), 1..25)) {

@@ -18,10 +18,10 @@ use indoubt_proto::{
 };
 use rustix::process::{Pid, Signal, kill_process};
 use std::{
-    io::{BufRead, BufReader},
+    io::{BufRead, BufReader, Read},
     net::SocketAddr,
     path::Path,
-    process::{Child, Command, Stdio},
+    process::{Child, ChildStdout, Command, Stdio},
 };
 
 fn committed() -> Outcome {
@@ -33,12 +33,13 @@ async fn a_restarted_participant_is_a_new_incarnation_and_the_link_comes_back() 
     let cluster = Cluster::start().await;
     let people = cluster.c1.client().await;
     people.submit(request()).await.unwrap();
+    let log = cluster.p1.ready.log;
     let config = cluster.p1.stop().await;
     let submitted = tokio::spawn(async move { people.submit(request()).await });
     let lost = |o: &Observation| matches!(o, Observation::Dropped { to: P1, .. });
     cluster.c1.observed(lost).await;
     let p1 = Running::start(config).await;
-    assert_eq!((p1.ready.incarnation, p1.ready.log), (2, cluster.p1.ready.log));
+    assert_eq!((p1.ready.incarnation, p1.ready.log), (2, log));
     assert_eq!(submitted.await.unwrap().unwrap().1, committed());
     let state = p1.client().await.state(true).await.unwrap();
     assert_eq!(state.inspection.accounts[0].1, 2, "what the first incarnation did was kept");
@@ -87,6 +88,8 @@ async fn a_client_notices_the_end_of_a_session_and_the_next_incarnation() {
 struct Process {
     child: Child,
     ready: Ready,
+    /// Open for as long as the process runs: it would not survive writing into nowhere.
+    _stdout: BufReader<ChildStdout>,
 }
 
 impl Process {
@@ -98,12 +101,12 @@ impl Process {
             .stdout(Stdio::piped())
             .spawn()
             .expect("it starts");
-        let stdout = child.stdout.take().expect("it is piped");
-        let ready = BufReader::new(stdout).lines().map_while(Result::ok).find_map(|line| {
+        let mut stdout = BufReader::new(child.stdout.take().expect("it is piped"));
+        let ready = stdout.by_ref().lines().map_while(Result::ok).find_map(|line| {
             // The test harness writes the name of the test on the same line.
             line.find("ready ").and_then(|at| line[at..].parse().ok())
         });
-        Process { child, ready: ready.expect("a readiness line") }
+        Process { child, ready: ready.expect("a readiness line"), _stdout: stdout }
     }
 
     fn signal(&self, signal: Signal) {

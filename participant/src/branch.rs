@@ -214,7 +214,7 @@ impl Participant {
         out.observe(Observation::Voted { txn, vote: Vote::ReadOnly });
         out.send(txn.home, self.vote(txn, Vote::ReadOnly, reads.clone(), None));
         if ballot.read_vote == ReadVote::Release {
-            return self.end_read(txn, None, out);
+            return self.end_read(txn, out);
         }
         let Some(branch) = self.branches.get_mut(&txn) else { return };
         branch.state = State::ReadKept { reads, peers: ballot.peers, inquiries: 0 };

@@ -73,7 +73,7 @@ impl Participant {
     pub(crate) fn on_answer(&mut self, from: NodeId, txn: TxnId, answer: Answer, out: &mut Out<Self>) {
         let kept = self.branches.get(&txn).is_some_and(|branch| matches!(branch.state, State::ReadKept { .. }));
         if kept && answer == Answer::Unknown && from == txn.home {
-            self.end_read(txn, None, out);
+            self.end_read(txn, out);
         }
     }
 }

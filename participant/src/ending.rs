@@ -38,7 +38,7 @@ impl Participant {
                     tell.extend(acknowledge(true).filter(|answer| !tell.contains(answer)));
                 }
                 (State::ReadKept { .. }, _) => {
-                    self.end_read(txn, Some(decision), out);
+                    self.end_read(txn, out);
                     if let Some((to, answer)) = acknowledge(true) {
                         out.send(to, answer);
                     }
@@ -137,14 +137,13 @@ impl Participant {
         }
     }
 
-    /// A READ voter is out, at its vote or at the decision. Nothing is logged.
-    pub(crate) fn end_read(&mut self, txn: TxnId, decision: Option<Decision>, out: &mut Out<Self>) {
+    /// A READ voter is out, at its vote or at the decision. Nothing is logged, and nothing is observed as decided: nobody
+    /// waits for its ACK, so the answer to its inquiry may be a presumption about a transaction that ended the other way.
+    /// That frees its locks, and is no decision.
+    pub(crate) fn end_read(&mut self, txn: TxnId, out: &mut Out<Self>) {
         let Some(Branch { ticket, claim, state }) = self.branches.remove(&txn) else { return };
         if matches!(state, State::ReadKept { .. }) {
             out.disarm(Timer::Inquire(txn));
-        }
-        if let Some(outcome) = decision {
-            out.observe(Observation::Decided { txn, outcome });
         }
         self.memory.remember(txn, &ticket, Fate::Read);
         self.let_go(branch_owner(txn), claim, out);
@@ -203,7 +202,7 @@ impl Participant {
         };
         for txn in &found {
             if self.branches.get(txn).is_some_and(|branch| matches!(branch.state, State::ReadKept { .. })) {
-                self.end_read(*txn, Some(decision), out);
+                self.end_read(*txn, out);
                 continue;
             }
             let fate = match decision {

@@ -19,6 +19,7 @@ use indoubt_proto::{
     observation::Observation,
     operation::Key,
 };
+use std::sync::Arc;
 
 /// Accounts, or remembered outcomes, in one record of a compaction: few enough that counting records (which is how a
 /// driver decides when to compact) does not hide how much is written.
@@ -38,6 +39,9 @@ impl Participant {
         }
         let in_doubt: Vec<TxnId> = self.branches.keys().copied().collect();
         for txn in &in_doubt {
+            if let Some(Branch { claim, state: State::InDoubt { doubt, .. }, .. }) = self.branches.get_mut(txn) {
+                *claim = Claim::on(locks_of(&doubt.prepared));
+            }
             self.retake(branch_owner(*txn), out);
             out.observe(Observation::InDoubt { txn: *txn });
         }
@@ -53,8 +57,8 @@ impl Participant {
             Record::Booted { incarnation } => self.born = incarnation,
             Record::Prepared(prepared) => {
                 self.memory.hear(prepared.txn, &prepared.ticket);
-                let claim = Claim::on(locks_of(&prepared));
-                let (txn, ticket) = (prepared.txn, prepared.ticket);
+                // Most are over by the end of the log; those that are not get their claims then.
+                let (txn, ticket, claim) = (prepared.txn, prepared.ticket, Claim::default());
                 let state = State::InDoubt { doubt: Doubt { prepared, reads: Vec::new() }, inquiries: 0 };
                 self.branches.insert(txn, Branch { ticket, claim, state });
             }
@@ -64,8 +68,8 @@ impl Participant {
                 if let (Some(branch), Fate::Committed) = (self.branches.remove(&txn), fate)
                     && let State::InDoubt { doubt, .. } = branch.state
                 {
-                    self.store.apply(&doubt.prepared.updates);
-                    let effects = doubt.prepared.updates.clone();
+                    let effects = Arc::unwrap_or_clone(doubt.prepared).updates;
+                    self.store.apply(&effects);
                     out.observe(Observation::Applied { txn, effects, log: self.log, lsn });
                 }
             }

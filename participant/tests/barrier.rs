@@ -23,7 +23,7 @@ fn lock_timer(number: u64, part: Part) -> Timer {
 /// A step that waits for the lock of transaction 99, which is in doubt.
 fn a_waiting_step() -> Bench {
     let mut p = Bench::new();
-    p.into_doubt(99, "a", -5);
+    p.bring_into_doubt(99, "a", -5);
     assert!(p.tell(step(1, 1, &[add("a", -10)])).is_empty());
     assert!(p.waits(1, "a"));
     p
@@ -201,7 +201,7 @@ fn a_lock_timeout_of_a_compensation_is_a_failure_and_it_may_come_again() {
     let mut p = Bench::new();
     p.tell(step(1, 1, &[add("a", -10)]));
     p.force();
-    p.into_doubt(99, "a", -5);
+    p.bring_into_doubt(99, "a", -5);
     p.tell(compensate(1, 1, &[undo("a", 10)]));
     assert_eq!(words(&p.fire(lock_timer(1, Part::Undo(1)))), ["compensate-result:failed"]);
     p.tell(decision(99, indoubt_proto::message::Decision::Commit, false));

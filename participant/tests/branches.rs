@@ -47,7 +47,7 @@ fn the_outcome_is_forced_exactly_when_an_ack_is_due() {
     for (verdict, word) in [(Decision::Commit, "committed"), (Decision::Abort, "aborted")] {
         for (ack, write) in [(true, Write::Forced), (false, Write::Lazy)] {
             let mut p = Bench::new();
-            p.into_doubt(1, "a", -1);
+            p.bring_into_doubt(1, "a", -1);
             p.tell(decision(1, verdict, ack));
             assert_eq!(p.writes.last(), Some(&(word, write)));
             assert_eq!(p.is_idle(), !ack, "a lazy outcome lets go at once");
@@ -88,12 +88,12 @@ fn rule_03_a_branch_that_did_not_vote_yes_never_commits() {
 #[test]
 fn rule_02_a_decision_is_never_reversed() {
     let mut p = Bench::new();
-    p.into_doubt(1, "a", -1);
+    p.bring_into_doubt(1, "a", -1);
     p.tell(decision(1, Decision::Commit, false));
     p.tell(decision(1, Decision::Abort, true));
     p.force();
     assert_eq!(p.value("a"), 99);
-    p.into_doubt(2, "a", -1);
+    p.bring_into_doubt(2, "a", -1);
     p.tell(decision(2, Decision::Abort, true));
     p.tell(decision(2, Decision::Commit, true));
     p.force();
@@ -104,7 +104,7 @@ fn rule_02_a_decision_is_never_reversed() {
 #[test]
 fn rule_06_a_timeout_while_in_doubt_never_decides() {
     let mut p = Bench::new();
-    p.into_doubt(1, "a", -1);
+    p.bring_into_doubt(1, "a", -1);
     for _ in 0..50 {
         assert_eq!(words(&p.fire(Timer::Inquire(txn(1)))), ["inquire", "inquire", "inquire"]);
         p.fire(Timer::GiveUp(txn(1)));
@@ -200,7 +200,7 @@ fn rule_17b_a_finished_branch_never_votes_yes_afresh() {
             p.tell(prepare(1));
         }),
         ("aborted in doubt", |p| {
-            p.into_doubt(1, "a", -1);
+            p.bring_into_doubt(1, "a", -1);
             p.tell(decision(1, Decision::Abort, false));
         }),
         ("abort before the work", |p| {
@@ -211,7 +211,7 @@ fn rule_17b_a_finished_branch_never_votes_yes_afresh() {
             p.fire(Timer::GiveUp(txn(1)));
         }),
         ("committed", |p| {
-            p.into_doubt(1, "a", -1);
+            p.bring_into_doubt(1, "a", -1);
             p.tell(decision(1, Decision::Commit, false));
         }),
     ];
@@ -244,7 +244,7 @@ fn rule_17b_a_finished_branch_never_votes_yes_afresh() {
 #[test]
 fn rule_17b_below_the_mark_everything_is_refused_and_forgotten() {
     let mut p = Bench::new();
-    p.into_doubt(1, "a", -1);
+    p.bring_into_doubt(1, "a", -1);
     p.tell(decision(1, Decision::Commit, true));
     p.force();
     let mut later = work(9, &[get("b")]);
@@ -264,7 +264,7 @@ fn rule_17b_below_the_mark_everything_is_refused_and_forgotten() {
 #[test]
 fn a_branch_in_doubt_below_the_mark_still_listens() {
     let mut p = Bench::new();
-    p.into_doubt(1, "a", -1);
+    p.bring_into_doubt(1, "a", -1);
     let late = Message::Decision { txn: txn(1), ticket: marked(1, 8), decision: Decision::Abort, ack: false };
     p.tell(late);
     assert!(p.is_idle());
@@ -275,7 +275,7 @@ fn a_branch_in_doubt_below_the_mark_still_listens() {
 fn rule_17_a_lost_log_says_unknown_under_its_new_identity_however_often_it_is_told() {
     for verdict in [Decision::Commit, Decision::Abort] {
         let mut p = Bench::new();
-        p.into_doubt(1, "a", -1);
+        p.bring_into_doubt(1, "a", -1);
         let voted_under = p.log;
         p.lose_log();
         for _ in 0..3 {
@@ -292,7 +292,7 @@ fn rule_17_a_lost_log_says_unknown_under_its_new_identity_however_often_it_is_to
 #[test]
 fn rule_13_a_decision_under_another_journal_of_the_coordinator_is_not_about_this_branch() {
     let mut p = Bench::new();
-    p.into_doubt(1, "a", -1);
+    p.bring_into_doubt(1, "a", -1);
     let mut other = ticket(1);
     other.log = LogId(78);
     p.tell(Message::Decision { txn: txn(1), ticket: other, decision: Decision::Commit, ack: false });
@@ -302,7 +302,7 @@ fn rule_13_a_decision_under_another_journal_of_the_coordinator_is_not_about_this
 #[test]
 fn a_lock_timeout_fails_the_work_and_the_branch_is_given_up_here() {
     let mut p = Bench::new();
-    p.into_doubt(1, "b", -1);
+    p.bring_into_doubt(1, "b", -1);
     assert!(p.tell(work(2, &[add("a", 1), add("b", 1)])).is_empty());
     assert!(p.holds(2, "a", LockMode::Exclusive) && p.waits(2, "b"));
     assert_eq!(refusal(&p.fire(lock_timer(2))), Some(ReasonKind::LockTimeout));
@@ -315,9 +315,21 @@ fn a_lock_timeout_fails_the_work_and_the_branch_is_given_up_here() {
 }
 
 #[test]
+fn a_prepare_that_finds_the_branch_waiting_is_answered_once_the_locks_are_there() {
+    let mut p = Bench::new();
+    p.bring_into_doubt(1, "a", -1);
+    p.tell(work(2, &[add("a", -1)]));
+    assert!(p.tell(prepare(2)).is_empty());
+    p.tell(decision(1, Decision::Commit, false));
+    assert_eq!(p.state(2).as_deref(), Some("preparing"));
+    assert_eq!(votes(&p.force()), [Vote::Yes]);
+    assert!(!p.timers.contains_key(&Timer::GiveUp(txn(2))));
+}
+
+#[test]
 fn an_ack_after_a_peers_word_waits_until_the_outcome_is_forced() {
     let mut p = Bench::new();
-    p.into_doubt(1, "a", -1);
+    p.bring_into_doubt(1, "a", -1);
     p.tell_from(P2, decision(1, Decision::Commit, false));
     assert_eq!(p.writes.last(), Some(&("committed", Write::Lazy)));
     assert!(p.tell(decision(1, Decision::Commit, true)).is_empty(), "the coordinator would forget too early");
@@ -331,8 +343,8 @@ fn an_ack_after_a_peers_word_waits_until_the_outcome_is_forced() {
 #[test]
 fn the_operator_ends_branches_in_doubt_and_only_those() {
     let mut p = Bench::new();
-    p.into_doubt(1, "a", -1);
-    p.into_doubt(2, "b", -1);
+    p.bring_into_doubt(1, "a", -1);
+    p.bring_into_doubt(2, "b", -1);
     p.tell(work(3, &[add("c", -1)]));
     let lab = indoubt_proto::ids::NodeId::LAB;
     let none = p.tell_from(lab, Message::Resolve { txn: Some(txn(3)), decision: Decision::Commit });

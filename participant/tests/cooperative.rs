@@ -17,7 +17,7 @@ fn answer(number: u64, answer: Answer) -> Vec<Message> {
 #[test]
 fn rule_07_a_branch_in_doubt_asks_its_coordinator_and_its_peers_but_not_itself() {
     let mut p = Bench::new();
-    p.into_doubt(1, "a", -1);
+    p.bring_into_doubt(1, "a", -1);
     p.fire(Timer::Inquire(txn(1)));
     let asked: Vec<_> = p.sent.iter().filter(|(_, m)| *m == inquire(1)).map(|(to, _)| *to).collect();
     assert_eq!(asked, [C1, P2, P3]);
@@ -27,14 +27,14 @@ fn rule_07_a_branch_in_doubt_asks_its_coordinator_and_its_peers_but_not_itself()
 fn rule_07_an_informed_peer_passes_the_decision_on_and_it_is_adopted() {
     for verdict in [Decision::Commit, Decision::Abort] {
         let mut p = Bench::new();
-        p.into_doubt(1, "a", -1);
+        p.bring_into_doubt(1, "a", -1);
         p.tell(decision(1, verdict, true));
         p.force();
         let told = p.tell_from(P2, inquire(1));
         assert_eq!(told, [decision(1, verdict, false)]);
 
         let mut q = Bench::new();
-        q.into_doubt(1, "a", -1);
+        q.bring_into_doubt(1, "a", -1);
         q.tell_from(P2, told[0].clone());
         assert_eq!(q.value("a"), if verdict == Decision::Commit { 99 } else { 100 });
         assert!(q.is_idle());
@@ -98,7 +98,7 @@ fn rule_07_who_may_have_known_and_forgotten_answers_unknown_never_abort() {
     assert_eq!(below.tell_from(P2, inquire(1)), answer(1, Answer::Unknown), "below the mark");
 
     let mut lost = Bench::new();
-    lost.into_doubt(1, "a", -1);
+    lost.bring_into_doubt(1, "a", -1);
     lost.lose_log();
     assert_eq!(lost.tell_from(P2, inquire(1)), answer(1, Answer::Unknown), "the vote was in the lost journal");
     lost.force();

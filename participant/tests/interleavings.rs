@@ -120,7 +120,7 @@ impl World {
             None => {}
         }
         if known.decision.is_none() {
-            choices.push(decision(number, Decision::Abort, number % 2 == 0));
+            choices.push(decision(number, Decision::Abort, number.is_multiple_of(2)));
         }
         choices
     }

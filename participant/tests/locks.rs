@@ -17,7 +17,7 @@ fn lock_timer(number: u64) -> Timer {
 #[test]
 fn a_lock_is_held_through_the_whole_doubt_and_passes_on_in_order() {
     let mut p = Bench::new();
-    p.into_doubt(1, "a", -1);
+    p.bring_into_doubt(1, "a", -1);
     for number in [2, 3] {
         assert!(p.tell(work(number, &[add("a", -1)])).is_empty());
     }
@@ -36,7 +36,7 @@ fn a_lock_is_held_through_the_whole_doubt_and_passes_on_in_order() {
 #[test]
 fn rule_42_a_read_never_sees_the_update_of_a_branch_that_is_not_over() {
     let mut p = Bench::new();
-    p.into_doubt(1, "a", -1);
+    p.bring_into_doubt(1, "a", -1);
     assert!(p.tell(work(2, &[get("a")])).is_empty());
     p.tell(decision(1, Decision::Commit, false));
     let value = |o: &Observation| match o {
@@ -80,7 +80,7 @@ fn a_lock_timeout_ends_a_wait_and_those_behind_go_on() {
 #[test]
 fn an_abort_ends_a_wait_too() {
     let mut p = Bench::new();
-    p.into_doubt(1, "a", -1);
+    p.bring_into_doubt(1, "a", -1);
     p.tell(work(2, &[add("a", -1)]));
     p.tell(decision(2, Decision::Abort, true));
     assert!(!p.waits(2, "a") && !p.timers.contains_key(&lock_timer(2)));
@@ -92,8 +92,8 @@ fn an_abort_ends_a_wait_too() {
 #[test]
 fn one_timer_bounds_the_whole_wait_of_a_claim() {
     let mut p = Bench::new();
-    p.into_doubt(1, "a", -1);
-    p.into_doubt(2, "b", -1);
+    p.bring_into_doubt(1, "a", -1);
+    p.bring_into_doubt(2, "b", -1);
     p.tell(work(3, &[add("a", 1), add("b", 1)]));
     p.timers.insert(lock_timer(3), indoubt_proto::time::Micros(1));
     p.tell(decision(1, Decision::Commit, false));
@@ -108,8 +108,8 @@ fn one_timer_bounds_the_whole_wait_of_a_claim() {
 #[test]
 fn rule_10_a_branch_in_doubt_blocks_only_those_who_want_its_records() {
     let mut p = Bench::new();
-    p.into_doubt(1, "a", -1);
-    p.into_doubt(2, "b", -1);
+    p.bring_into_doubt(1, "a", -1);
+    p.bring_into_doubt(2, "b", -1);
     p.tell(decision(2, Decision::Commit, true));
     assert_eq!(words(&p.force()), ["ack"]);
     p.tell(step(3, 1, &[add("c", -1)]));

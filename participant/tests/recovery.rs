@@ -66,7 +66,7 @@ fn rule_11_a_prepared_record_that_survived_unforced_is_in_doubt_though_no_vote_l
 #[test]
 fn a_lazy_commit_that_was_lost_is_asked_for_again_and_applied_once() {
     let mut p = Bench::new();
-    p.into_doubt(1, "a", -1);
+    p.bring_into_doubt(1, "a", -1);
     p.tell(decision(1, Decision::Commit, false));
     assert_eq!(p.value("a"), 99);
     p.crash(0);
@@ -102,7 +102,7 @@ fn a_compaction_replaces_the_opening_balances_and_repeats_no_effect() {
     let mut p = Bench::new();
     p.tell(step(1, 1, &[add("a", -10)]));
     p.force();
-    p.into_doubt(2, "b", -1);
+    p.bring_into_doubt(2, "b", -1);
     p.compact();
     let before = effects(&p.seen);
     for _ in 0..3 {
@@ -121,14 +121,14 @@ fn a_compaction_replaces_the_opening_balances_and_repeats_no_effect() {
 #[test]
 fn what_a_compaction_made_durable_is_observed_even_if_the_process_dies_before_it_hears_so() {
     let mut p = Bench::new();
-    p.into_doubt(1, "a", -1);
+    p.bring_into_doubt(1, "a", -1);
     p.tell(decision(1, Decision::Commit, true));
     p.tell(step(2, 1, &[add("b", -2)]));
     p.tell(compensate(3, 1, &[undo("c", 5)]));
     p.tell(step(4, 1, &[add("d", -4)]));
     p.force();
     p.tell(compensate(4, 1, &[undo("d", 4)]));
-    p.into_doubt(5, "c", -5);
+    p.bring_into_doubt(5, "c", -5);
     p.tell(decision(5, Decision::Commit, false));
     let mut q = p.clone();
     q.compact();

@@ -4,7 +4,7 @@
 //! A machine uses it like this: on `Submit` it asks [`Submissions::admit`]. A [`Admission::Fresh`] one that
 //! [`refusal`] has nothing against is run: [`Submissions::begin`] when it is accepted (and again in recovery for those
 //! found unfinished), [`Submissions::remember`] when its outcome is final (and in recovery for those found finished,
-//! oldest first). Refusals need not be remembered: nothing was begun.
+//! oldest first; [`Submissions::recovered`] ends it). Refusals need not be remembered: nothing was begun.
 //!
 //! Outcomes outlive a restart by the machine's own records ([`Submissions::remembered`] lists them for its compaction).
 //! The forgotten marks need not: whatever was begun before a restart carries an older epoch, and that alone is enough.
@@ -88,6 +88,12 @@ impl Submissions {
             let mark = self.forgotten.entry(oldest.client).or_default();
             *mark = oldest.number.max(*mark);
         }
+    }
+
+    /// Recovery is over. What it made this forget was begun by earlier incarnations, and their submissions are known by
+    /// their epoch: the marks start anew.
+    pub fn recovered(&mut self) {
+        self.forgotten.clear();
     }
 
     /// The outcome that is remembered, for answers to status queries.
@@ -180,6 +186,19 @@ mod tests {
         let known = Submissions::new(2);
         assert_eq!(known.admit(&submission(1, 1), 2), Admission::Unknown);
         assert_eq!(known.admit(&submission(1, 3), 2), Admission::FromTheFuture);
+    }
+
+    #[test]
+    fn what_recovery_forgets_leaves_no_mark_for_the_new_incarnation() {
+        let mut known = Submissions::new(1);
+        for number in [7, 8] {
+            known.remember(submission(number, 1).txn, committed());
+        }
+        assert_eq!(known.admit(&submission(1, 1), 1), Admission::Unknown);
+        known.recovered();
+        assert_eq!(known.admit(&submission(1, 2), 2), Admission::Fresh);
+        assert_eq!(known.admit(&submission(7, 1), 2), Admission::Unknown, "by its epoch");
+        assert_eq!(known.admit(&submission(8, 1), 2), Admission::Remembered(committed()));
     }
 
     #[test]

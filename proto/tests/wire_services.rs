@@ -64,6 +64,7 @@ fn requests_and_replies_survive_the_wire() {
             sent: 3,
             received: 2,
             dropped: 1,
+            sessions: 4,
         },
         inspection: Inspection {
             locks: vec![LockView {

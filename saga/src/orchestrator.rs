@@ -71,9 +71,10 @@ impl Orchestrator {
         for Logged { record, .. } in records {
             self.replay(record, out);
         }
+        self.submissions.recovered();
         let unfinished: Vec<TxnId> = self.executions.keys().copied().collect();
         for txn in unfinished {
-            self.advance(txn, out, |saga, desk, out| saga.recover(desk, out));
+            self.advance(txn, out, Execution::recover);
         }
     }
 
@@ -169,7 +170,7 @@ impl Orchestrator {
     fn durable(&mut self, upto: Lsn, out: &mut Out<Self>) {
         while let Some((_, waiting)) = self.waiting.pop_front_if(|(lsn, _)| *lsn <= upto) {
             match waiting {
-                Waiting::Saga(txn) => self.advance(txn, out, |saga, desk, out| saga.durable(desk, out)),
+                Waiting::Saga(txn) => self.advance(txn, out, Execution::durable),
                 Waiting::Closing(serial) => {
                     self.open.remove(&serial);
                 }
@@ -222,7 +223,7 @@ impl Machine for Orchestrator {
             Input::Message { from, message } => self.message(from, message, out),
             Input::Durable { upto } => self.durable(upto, out),
             Input::Fired(OrchestratorTimer::Resend(txn)) => {
-                self.advance(txn, out, |saga, desk, out| saga.fired(desk, out));
+                self.advance(txn, out, Execution::fired);
             }
         }
     }

@@ -131,6 +131,7 @@ impl Unprotected {
             };
             self.submissions.remember(txn, outcome);
         }
+        self.submissions.recovered();
     }
 
     fn message(&mut self, from: NodeId, message: Message, out: &mut Out<Self>) {

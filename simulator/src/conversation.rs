@@ -133,7 +133,9 @@ impl Teller {
             Applied { effects, .. } => format!("applied: {}", updates(effects)),
             StepApplied { step, effects, .. } => format!("step {step} applied: {}", updates(effects)),
             StepRefused { step, .. } => format!("step {step} refused"),
-            Compensated { step, effects, .. } if effects.is_empty() => format!("step {step} never ran: nothing to undo"),
+            Compensated { step, effects, .. } if effects.is_empty() => {
+                format!("step {step} never ran: nothing to undo")
+            }
             Compensated { step, effects, .. } => format!("step {step} undone: {}", updates(effects)),
             Pending { key, .. } => format!("flags {key} pending"),
             Settled { key, .. } => format!("{key} is pending no more"),

@@ -141,7 +141,8 @@ impl Director {
         for rule in rules {
             let at = rule.0 as usize;
             // Orders travel: a node may ask for a rule that no longer stands.
-            let Some(watch) = self.watches.get_mut(at).filter(|watch| watch.posts.iter().any(|p| p.node == node)) else {
+            let Some(watch) = self.watches.get_mut(at).filter(|watch| watch.posts.iter().any(|p| p.node == node))
+            else {
                 continue;
             };
             match (watch.stage, watch.counting) {

@@ -4,12 +4,12 @@
 //! [`recording::Recording`]; [`judge::judge`] turns that into a [`summary::Run`]: numbers and verdicts, from the trace only.
 
 pub mod check;
-mod history;
-pub mod judge;
-pub mod measure;
 pub mod clients;
 pub mod conversation;
 pub mod faults;
+mod history;
+pub mod judge;
+pub mod measure;
 pub mod parse;
 pub mod points;
 pub mod promises;
@@ -18,6 +18,6 @@ pub mod recording;
 pub mod scenario;
 pub mod script;
 pub mod summary;
+pub mod trace;
 pub mod workload;
 pub mod world;
-pub mod trace;

@@ -16,6 +16,11 @@ use reader::{Source, Table};
 use std::fmt;
 use toml::de::DeTable;
 
+/// A duration as scenarios and the command line write it (`500ms`, `1.5s`); `None` if it has no unit or is none.
+pub fn duration(text: &str) -> Option<indoubt_proto::time::Micros> {
+    reader::duration(text)
+}
+
 /// A scenario that is none.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub struct ScenarioError {

@@ -109,10 +109,10 @@ impl Waivers {
                 return Some(format!("an operator ended a branch that changes {key}"));
             }
         }
-        if follows_from_loss || about_ending {
-            if let Some(node) = finding.nodes.intersection(&self.lost_logs).next() {
-                return Some(format!("{node} lost its log"));
-            }
+        if (follows_from_loss || about_ending)
+            && let Some(node) = finding.nodes.intersection(&self.lost_logs).next()
+        {
+            return Some(format!("{node} lost its log"));
         }
         if about_ending {
             if finding.stuck {

@@ -201,8 +201,7 @@ impl Script {
     /// A node is killed; it comes back after this many milliseconds, if given.
     pub fn kill(self, trigger: Trigger, name: &str, restart_after_ms: Option<u64>) -> Self {
         let restart_after = restart_after_ms.map(Micros::from_millis);
-        let mut script =
-            self.fault(trigger, FaultAction::Kill { node: node(name), restart_after, lose_log: false });
+        let mut script = self.fault(trigger, FaultAction::Kill { node: node(name), restart_after, lose_log: false });
         script.name_last(format!("kill {name}"));
         script
     }

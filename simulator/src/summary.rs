@@ -133,7 +133,7 @@ pub struct Bystanders {
 
 /// The measures of design.md section 7, by their names there. Times in milliseconds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[allow(missing_docs, reason = "defined one by one in docs and in measure.rs")]
+#[allow(missing_docs, reason = "defined one by one in docs and in measure/")]
 pub struct Measures {
     pub in_doubt_ms: Spread,
     pub in_doubt_up_ms: Spread,

@@ -53,11 +53,8 @@ pub fn run_with(
 ) -> (Recording, BTreeMap<NodeId, Inspection>) {
     let mut world = World::new(scenario, protocol, seed, clients);
     world.play();
-    let inspections = world
-        .seats
-        .iter()
-        .filter_map(|seat| Some((seat.hands.port.id, seat.driver.inspect(true)?)))
-        .collect();
+    let inspections =
+        world.seats.iter().filter_map(|seat| Some((seat.hands.port.id, seat.driver.inspect(true)?))).collect();
     let recording = Recording { protocol, seed, trace: world.commons.trace, faults: world.director.fired() };
     (recording, inspections)
 }
@@ -214,10 +211,11 @@ impl<'a> World<'a> {
         self.director.next_due().is_none()
             && self.commons.flying == 0
             && self.seats.iter().all(|seat| {
-                !seat.is_up() || (seat.is_idle() && seat.driver.is_flushed() && {
-                    let inspection = seat.driver.inspect(false).unwrap_or_default();
-                    inspection.open.is_empty() && inspection.locks.is_empty()
-                })
+                !seat.is_up()
+                    || (seat.is_idle() && seat.driver.is_flushed() && {
+                        let inspection = seat.driver.inspect(false).unwrap_or_default();
+                        inspection.open.is_empty() && inspection.locks.is_empty()
+                    })
             })
     }
 }

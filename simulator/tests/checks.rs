@@ -1,72 +1,16 @@
-//! Every check can hold and can fail, each on a small story; and every waiver excuses what it should and no more.
+//! Every check can hold and can fail, each on a small story.
 
 mod tape;
 
-use indoubt_proto::{ids::NodeId, message::Decision};
 use indoubt_simulator::{
     check::check_names,
-    promises::promises,
-    protocol::{
-        Family,
-        Protocol::{self, None as Bare, Saga, TwoPhase},
-    },
-    scenario::{Claim, Expect, FaultAction},
-    summary::{Run, Verdict},
+    protocol::Protocol::{None as Bare, Saga, TwoPhase},
+    summary::Verdict,
 };
-use std::collections::BTreeSet;
-use tape::{check, fault, judged, run};
-
-/// A transfer of five from p1/a to p2/b, accepted.
-const BEGAN: &str = "0 k1 began c1-k1-1 transfer 1:p1/a:-5 2:p2/b:+5\n1 c1 reached c1-k1-1 begun\n";
-
-/// A 2PC commit by the book.
-const COMMIT: &str = "
-    2 p1 gets c1-k1-1 p1/a
-    2 p2 gets c1-k1-1 p2/b
-    4 c1 sent p1 prepare c1-k1-1
-    4 c1 sent p2 prepare c1-k1-1
-    6 p1 in-doubt c1-k1-1
-    6 p1 voted c1-k1-1 yes
-    6 p2 in-doubt c1-k1-1
-    6 p2 voted c1-k1-1 yes
-    7 c1 received p1 vote c1-k1-1
-    7 c1 received p2 vote c1-k1-1
-    9 c1 decided c1-k1-1 commit
-    10 k1 told c1-k1-1 succeeded
-    11 p1 decided c1-k1-1 commit
-    11 p2 decided c1-k1-1 commit
-    12 p1 applied c1-k1-1 p1/a:-5 @2
-    12 p1 frees c1-k1-1 p1/a
-    12 p2 applied c1-k1-1 p2/b:+5 @2
-    12 p2 frees c1-k1-1 p2/b
-    14 c1 reached c1-k1-1 ended
-    99 lab end";
-
-/// A saga whose second step is refused, by the book.
-const UNDONE: &str = "
-    5 p1 step-applied c1-k1-1 1 p1/a:-5 @1
-    6 p2 step-refused c1-k1-1 2 @1
-    8 p1 compensated c1-k1-1 1 p1/a:+5 @2
-    9 c1 reached c1-k1-1 ended
-    9 k1 told c1-k1-1 compensated
-    99 lab end";
-
-/// Judges the book's story with one line replaced, or taken away (an empty `by`).
-fn but(protocol: Protocol, book: &str, line: &str, by: &str) -> Run {
-    assert!(book.contains(line), "{line}");
-    run(protocol, &format!("{BEGAN}{}", book.replace(line, by)))
-}
-
-/// Asserts that exactly these promised checks are broken, and that the first one's detail says where.
-fn broken(run: &Run, names: &[&str], where_: &[&str]) {
-    let found: Vec<&str> = run.checks.iter().filter(|c| c.promised && !c.held).map(|c| c.name.as_str()).collect();
-    assert_eq!(found, names, "{:#?}", run.checks.iter().filter(|c| !c.held).collect::<Vec<_>>());
-    if let Some(first) = names.first() {
-        let detail = &check(run, first).detail;
-        assert!(where_.iter().all(|word| detail.contains(word)), "{detail}");
-        assert_eq!(run.verdict, Verdict::Violated);
-    }
-}
+use tape::{
+    book::{BEGAN, COMMIT, UNDONE, broken, but},
+    check, run,
+};
 
 #[test]
 fn by_the_book_every_check_holds() {
@@ -81,20 +25,14 @@ fn by_the_book_every_check_holds() {
 }
 
 #[test]
-fn the_families_promise_what_the_design_says() {
-    let promised = |family| check_names().iter().copied().filter(|name| promises(family, name)).collect::<BTreeSet<_>>();
-    assert_eq!(promised(Family::TwoPhase).len(), check_names().len());
-    assert!(promised(Family::Unprotected).is_empty());
-    let saga = promised(Family::Saga);
-    assert!(["completeness", "durability", "no-effect-twice", "termination"].iter().all(|name| saga.contains(name)));
-    assert!(["agreement", "isolation", "audits"].iter().all(|name| !saga.contains(name)));
-}
-
-#[test]
 fn agreement_fails_where_two_processes_decide_differently() {
     let torn = COMMIT.replace("12 p2 applied c1-k1-1 p2/b:+5 @2", "");
     let run = but(TwoPhase, &torn, "11 p2 decided c1-k1-1 commit", "11 p2 decided c1-k1-1 abort");
-    assert!(check(&run, "agreement").detail.contains("c1-k1-1: commit at c1 at 9.0 ms, p1 at 11.0 ms, but abort at p2 at 11.0 ms"));
+    assert!(
+        check(&run, "agreement")
+            .detail
+            .contains("c1-k1-1: commit at c1 at 9.0 ms, p1 at 11.0 ms, but abort at p2 at 11.0 ms")
+    );
     // For a baseline: some effects are there and others never will be.
     let torn = "5 p1 step-applied c1-k1-1 1 p1/a:-5 @1\n9 k1 told c1-k1-1 aborted\n99 lab end";
     let run = tape::run(Bare, &format!("{BEGAN}{torn}"));
@@ -120,7 +58,11 @@ fn stability_fails_where_a_decision_is_reversed() {
 
 #[test]
 fn commit_validity_fails_without_every_yes() {
-    broken(&but(TwoPhase, COMMIT, "6 p2 voted c1-k1-1 yes", ""), &["commit-validity"], &["c1-k1-1", "without a yes of p2"]);
+    broken(
+        &but(TwoPhase, COMMIT, "6 p2 voted c1-k1-1 yes", ""),
+        &["commit-validity"],
+        &["c1-k1-1", "without a yes of p2"],
+    );
     broken(&but(TwoPhase, COMMIT, "6 p2 voted c1-k1-1 yes", "6 p2 voted c1-k1-1 no"), &["commit-validity"], &["p2"]);
     broken(&but(TwoPhase, COMMIT, "6 p2 voted c1-k1-1 yes", "6 p2 voted c1-k1-1 read-only"), &[], &[]);
     // A vote that came only after the decision is none.
@@ -161,28 +103,11 @@ fn termination_fails_where_a_branch_stays_in_doubt_though_everything_runs() {
     broken(&stays, &["termination", "nothing-unresolved"], &["c1-k1-1", "in doubt at p2 since 6.0 ms"]);
     assert!(!check(&run, "termination").held);
     let saga = UNDONE.replace("9 c1 reached c1-k1-1 ended", "").replace("9 k1 told c1-k1-1 compensated", "");
-    broken(&tape::run(Saga, &format!("{BEGAN}{saga}")), &["termination", "nothing-unresolved"], &["c1 has not ended it"]);
-}
-
-#[test]
-fn termination_is_waived_where_nothing_was_healed() {
-    let open = |end: &str| {
-        let story = "6 p1 in-doubt c1-k1-1\n6 p2 in-doubt c1-k1-1\n";
-        run(TwoPhase, &format!("{BEGAN}{story}{end}\n99 lab end"))
-    };
-    for (end, why) in [
-        ("20 c1 crashed", "c1 is not running"),
-        ("20 p2 paused", "p2 is not running"),
-        ("20 lab link-cut c1 p1", "c1 is still cut off from p1"),
-    ] {
-        let run = open(end);
-        let termination = check(&run, "termination");
-        assert!(!termination.held && !termination.promised && termination.detail.contains(why), "{termination:?}");
-        assert_eq!(run.verdict, Verdict::Unknown, "unresolved, and nobody can be blamed");
-    }
-    // Another node that is down excuses nothing.
-    assert_eq!(open("20 c2 crashed").verdict, Verdict::Violated);
-    assert_eq!(open("20 lab link-cut c2 p1").verdict, Verdict::Violated);
+    broken(
+        &tape::run(Saga, &format!("{BEGAN}{saga}")),
+        &["termination", "nothing-unresolved"],
+        &["c1 has not ended it"],
+    );
 }
 
 #[test]
@@ -195,54 +120,6 @@ fn durability_fails_where_an_acknowledged_commit_is_gone() {
     let step = UNDONE.replace("8 p1 compensated", "7 p1 crashed\n7.5 p1 restarted 0\n8 p1 compensated");
     let step = step.replace("1 p1/a:+5 @2", "1 @1");
     assert!(!check(&tape::run(Saga, &format!("{BEGAN}{step}")), "durability").held);
-}
-
-#[test]
-fn a_log_lost_by_a_fault_waives_that_nodes_durability_and_what_follows_but_not_agreement() {
-    let lose = |node| vec![fault(20, FaultAction::Kill { node, restart_after: None, lose_log: true })];
-    let lost = COMMIT.replace("99 lab end", "20 p2 crashed\n30 p2 restarted 0 77\n99 lab end");
-    let story = format!("{BEGAN}{lost}");
-    let excused = judged(TwoPhase, lose(NodeId::participant(2)), vec![], &story);
-    let durability = check(&excused, "durability");
-    assert!(!durability.held && !durability.promised && durability.detail.contains("waived: p2 lost its log"));
-    broken(&excused, &[], &[]);
-    // Another node's lost log excuses nothing.
-    let durability = judged(TwoPhase, lose(NodeId::participant(3)), vec![], &story);
-    assert!(check(&durability, "durability").promised);
-    let torn = story.replace("11 p1 decided c1-k1-1 commit", "11 p1 decided c1-k1-1 abort");
-    assert!(check(&judged(TwoPhase, lose(NodeId::participant(2)), vec![], &torn), "agreement").promised);
-}
-
-#[test]
-fn heuristics_waive_agreement_for_what_the_operator_touched() {
-    // c1 is gone; the operator aborts at p2 what p1 was told to commit.
-    let story = |doubt: u32| {
-        format!(
-            "{BEGAN}
-            6 p1 in-doubt c1-k1-1
-            6 p1 voted c1-k1-1 yes
-            {doubt} p2 in-doubt c1-k1-1
-            6 p2 voted c1-k1-1 yes
-            9 c1 decided c1-k1-1 commit
-            10 k1 told c1-k1-1 succeeded
-            11 p1 decided c1-k1-1 commit
-            12 p1 applied c1-k1-1 p1/a:-5 @2
-            20 p2 decided c1-k1-1 abort
-            99 lab end"
-        )
-    };
-    let by_hand = |at, node| {
-        let nodes = vec![NodeId::participant(node)];
-        vec![fault(at, FaultAction::Resolve { nodes, decision: Decision::Abort })]
-    };
-    let run = judged(TwoPhase, by_hand(19, 2), vec![], &story(6));
-    let agreement = check(&run, "agreement");
-    assert!(!agreement.held && !agreement.promised, "{agreement:?}");
-    assert!(agreement.detail.contains("waived: an operator ended a branch of c1-k1-1"), "{}", agreement.detail);
-    broken(&run, &[], &[]);
-    assert!(check(&tape::run(TwoPhase, &story(6)), "agreement").promised, "without the fault it is a violation");
-    assert!(check(&judged(TwoPhase, by_hand(30, 2), vec![], &story(6)), "agreement").promised, "decided before");
-    assert!(check(&judged(TwoPhase, by_hand(19, 3), vec![], &story(6)), "agreement").promised, "another node");
 }
 
 #[test]
@@ -327,7 +204,10 @@ fn audits_fail_where_a_committed_audit_is_wrong() {
 fn isolation_fails_on_each_anomaly() {
     let story = |rest: &str| format!("{BEGAN}{rest}\n8 c1 decided c1-k1-1 abort\n9 lab end");
     for (rest, text) in [
-        ("3 p1 applied c2-k2-1 p1/a:-1 @1\n4 p1 reads c1-k1-1 p1/a 99", "c1-k1-1 read p1/a at 4.0 ms, changed by the unfinished c2-k2-1"),
+        (
+            "3 p1 applied c2-k2-1 p1/a:-1 @1\n4 p1 reads c1-k1-1 p1/a 99",
+            "c1-k1-1 read p1/a at 4.0 ms, changed by the unfinished c2-k2-1",
+        ),
         (
             "3 p1 reads c1-k1-1 p1/a 100\n4 p1 applied c2-k2-1 p1/a:-1 @1\n5 p1 applied c1-k1-1 p1/a:=7 @2",
             "c1-k1-1 overwrote p1/a at 5.0 ms without reading the change by c2-k2-1",
@@ -352,14 +232,20 @@ fn rule_24_a_saga_is_whole_or_each_applied_step_has_one_effective_compensation()
     broken(&missing, &["conservation", "completeness", "told-truth"], &["off by -5"]);
     assert!(check(&missing, "completeness").detail.contains("step 1 applied at p1 at 5.0 ms has no compensation"));
     let twice = bare("9 c1", "8.5 p1 compensated c1-k1-1 1 p1/a:+5 @3\n9 c1");
-    assert!(check(&twice, "completeness").detail.contains("compensated 2 times at p1"), "{:?}", check(&twice, "completeness"));
+    assert!(
+        check(&twice, "completeness").detail.contains("compensated 2 times at p1"),
+        "{:?}",
+        check(&twice, "completeness")
+    );
     let never = bare("5 p1 step-applied c1-k1-1 1 p1/a:-5 @1", "");
     assert!(check(&never, "completeness").detail.contains("compensated at p1 at 8.0 ms and never applied"));
     // Rule 40: a step that arrives after its compensation must not run.
     let applied = "5 p1 step-applied c1-k1-1 1 p1/a:-5 @1";
     let late = UNDONE.replace(applied, "").replace("9 c1 reached", &format!("8.{applied}\n9 c1 reached"));
     let late = run(Saga, &format!("{BEGAN}{late}"));
-    assert!(check(&late, "completeness").detail.contains("step 1 was compensated at p1 at 8.0 ms before it was applied"));
+    assert!(
+        check(&late, "completeness").detail.contains("step 1 was compensated at p1 at 8.0 ms before it was applied")
+    );
 }
 
 #[test]
@@ -381,7 +267,10 @@ fn rule_24_the_later_step_is_undone_first() {
     broken(&run(Saga, &story(2, 1)), &[], &[]);
     let wrong = run(Saga, &story(1, 2));
     let completeness = check(&wrong, "completeness");
-    assert!(completeness.detail.contains("step 1 was compensated at 7.0 ms before step 2 at 8.0 ms"), "{completeness:?}");
+    assert!(
+        completeness.detail.contains("step 1 was compensated at 7.0 ms before step 2 at 8.0 ms"),
+        "{completeness:?}"
+    );
 }
 
 #[test]
@@ -423,7 +312,10 @@ fn nothing_unresolved_fails_on_a_forgotten_lock_and_tells_of_stuck_sagas() {
 fn told_truth_fails_where_a_client_was_told_otherwise() {
     let lie = but(Saga, UNDONE, "told c1-k1-1 compensated", "told c1-k1-1 succeeded");
     let told = check(&lie, "told-truth");
-    assert!(told.promised && told.detail.contains("c1-k1-1 was told succeeded at 9.0 ms, but is compensated"), "{told:?}");
+    assert!(
+        told.promised && told.detail.contains("c1-k1-1 was told succeeded at 9.0 ms, but is compensated"),
+        "{told:?}"
+    );
     for word in ["aborted", "compensated"] {
         let lie = but(TwoPhase, COMMIT, "told c1-k1-1 succeeded", &format!("told c1-k1-1 {word}"));
         assert!(!check(&lie, "told-truth").held, "{word}");
@@ -435,42 +327,4 @@ fn told_truth_fails_where_a_client_was_told_otherwise() {
     // Told aborted while one branch is committed and the other still in doubt: no truth, whatever comes.
     let half = "6 p2 in-doubt c1-k1-1\n7 p1 applied c1-k1-1 p1/a:-5 @1\n8 k1 told c1-k1-1 aborted\n9 lab end";
     assert!(!check(&run(TwoPhase, &format!("{BEGAN}{half}")), "told-truth").held);
-}
-
-#[test]
-fn a_trace_without_its_last_line_is_not_known_to_be_right() {
-    assert_eq!(but(TwoPhase, COMMIT, "99 lab end", "").verdict, Verdict::Unknown);
-}
-
-#[test]
-fn claims_are_compared_by_path_and_a_quantile_of_nothing_satisfies_nothing() {
-    let metric = |path: &str, min, max, equals| Claim::Metric { path: path.into(), min, max, equals };
-    let claims = [
-        (metric("in_doubt_ms.max", Some(5.0), None, None), true),
-        (metric("in_doubt_ms.max", Some(5.1), None, None), false),
-        (metric("in_doubt_ms.count", None, None, Some(2.0)), true),
-        (metric("transactions.succeeded", Some(1.0), Some(1.0), None), true),
-        (metric("clients.unknown", None, Some(-1.0), None), false),
-        (metric("pending_ms.max", None, Some(99.0), None), false),
-        (metric("pending_ms.count", None, None, Some(0.0)), true),
-        (Claim::Check { name: "agreement".into(), holds: true }, true),
-        (Claim::Check { name: "agreement".into(), holds: false }, false),
-    ];
-    let expects = claims.iter().map(|(claim, _)| Expect { protocol: TwoPhase, claim: claim.clone(), text: "claim".into() });
-    let other = Expect { protocol: Saga, claim: metric("throughput_tps", None, None, None), text: "another's".into() };
-    let run = judged(TwoPhase, vec![], expects.chain([other]).collect(), &format!("{BEGAN}{COMMIT}"));
-    assert_eq!(run.expectations.iter().map(|e| e.held).collect::<Vec<_>>(), claims.map(|(_, held)| held));
-    assert_eq!(run.expectations[0].actual, 5.0);
-    assert_eq!(run.expectations[5].actual, serde_json::Value::Null);
-    assert_eq!(run.expectations[7].actual, true);
-}
-
-#[test]
-fn faults_are_reported_with_when_they_fired_and_were_undone() {
-    let (kill, mut record) =
-        fault(20, FaultAction::Kill { node: NodeId::coordinating(1), restart_after: None, lose_log: false });
-    record.until = vec![Some(indoubt_proto::time::Micros::from_millis(70))];
-    let run = judged(TwoPhase, vec![(kill, record)], vec![], &format!("{BEGAN}{COMMIT}"));
-    let fired = &run.faults[0];
-    assert_eq!((fired.fired, &fired.at_ms[..], &fired.until_ms[..]), (1, &[20.0][..], &[Some(70.0)][..]));
 }

@@ -157,7 +157,8 @@ fn a_fault_at_a_phase_strikes_at_that_instant() {
         .kill(at_phase(Phase::Begun), "c1", None)
         .play();
     // Accepted, nothing sent.
-    let to_p1 = play.count(|_, what| matches!(what, Observation::Sent { from, .. } if *from == NodeId::coordinating(1)));
+    let to_p1 =
+        play.count(|_, what| matches!(what, Observation::Sent { from, .. } if *from == NodeId::coordinating(1)));
     assert_eq!(to_p1, 0);
     assert_eq!(play.count(|_, what| matches!(what, Observation::Crashed { .. })), 1);
 }

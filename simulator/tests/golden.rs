@@ -43,7 +43,11 @@ fn two_phase_commit() {
 
 #[test]
 fn two_phase_abort() {
-    compare("2pc-abort", "Presumed abort. p3 votes no; nothing is forced for the abort.", refused_by_p3(Protocol::TwoPhase));
+    compare(
+        "2pc-abort",
+        "Presumed abort. p3 votes no; nothing is forced for the abort.",
+        refused_by_p3(Protocol::TwoPhase),
+    );
 }
 
 #[test]

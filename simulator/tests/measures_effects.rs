@@ -29,9 +29,16 @@ const BEGAN: &str = "0 k1 began c1-k1-1 transfer 1:p1/a:-5 2:p2/b:+5\n1 c1 reach
 #[test]
 fn a_2pc_transaction_ends_by_what_is_applied() {
     let state = |rest: &str| states(TwoPhase, &format!("{BEGAN}{rest}\n99 lab end"));
-    assert_eq!(state("9 c1 decided c1-k1-1 commit\n10 p1 applied c1-k1-1 p1/a:-5 @1\n10 p2 applied c1-k1-1 p2/b:+5 @1").succeeded, 1);
+    assert_eq!(
+        state("9 c1 decided c1-k1-1 commit\n10 p1 applied c1-k1-1 p1/a:-5 @1\n10 p2 applied c1-k1-1 p2/b:+5 @1")
+            .succeeded,
+        1
+    );
     // Commit learned, its lazy record not durable yet.
-    assert_eq!(state("9 c1 decided c1-k1-1 commit\n10 p1 applied c1-k1-1 p1/a:-5 @1\n10 p2 decided c1-k1-1 commit").succeeded, 1);
+    assert_eq!(
+        state("9 c1 decided c1-k1-1 commit\n10 p1 applied c1-k1-1 p1/a:-5 @1\n10 p2 decided c1-k1-1 commit").succeeded,
+        1
+    );
     assert_eq!(state("9 c1 decided c1-k1-1 abort").aborted, 1);
     assert_eq!(state("9 c1 crashed").aborted, 1, "nothing is in doubt, and a crashed coordinator commits nothing");
     assert_eq!(state("9 p1 gets c1-k1-1 p1/a").unresolved, 1);
@@ -46,17 +53,28 @@ fn a_2pc_transaction_ends_by_what_is_applied() {
 #[test]
 fn refused_is_what_was_never_accepted_lost_submissions_included() {
     let state = |rest: &str| {
-        states(TwoPhase, &format!("0 k1 began c1-k1-1 transfer 1:p1/a:-5 2:p2/b:+5\n0 k1 sent c1 submit c1-k1-1\n{rest}\n9 lab end"))
+        states(
+            TwoPhase,
+            &format!("0 k1 began c1-k1-1 transfer 1:p1/a:-5 2:p2/b:+5\n0 k1 sent c1 submit c1-k1-1\n{rest}\n9 lab end"),
+        )
     };
     assert_eq!(state("").refused, 1);
-    assert_eq!(state("1 c1 received k1 submit c1-k1-1\n2 c1 sent k1 outcome c1-k1-1\n2 k1 told c1-k1-1 refused").refused, 1);
+    assert_eq!(
+        state("1 c1 received k1 submit c1-k1-1\n2 c1 sent k1 outcome c1-k1-1\n2 k1 told c1-k1-1 refused").refused,
+        1
+    );
     assert_eq!(state("1 c1 sent p1 work c1-k1-1\n2 c1 crashed").aborted, 1);
 }
 
 #[test]
 fn a_transaction_that_only_reads_ends_by_what_was_decided_or_told() {
     let state = |protocol, rest: &str| {
-        states(protocol, &format!("0 k1 began c1-k1-1 audit 1:p1/a:? 2:p2/b:? total=0\n1 c1 sent p1 work c1-k1-1\n{rest}\n9 lab end"))
+        states(
+            protocol,
+            &format!(
+                "0 k1 began c1-k1-1 audit 1:p1/a:? 2:p2/b:? total=0\n1 c1 sent p1 work c1-k1-1\n{rest}\n9 lab end"
+            ),
+        )
     };
     for protocol in [TwoPhase, Saga, Bare] {
         assert_eq!(state(protocol, "5 k1 told c1-k1-1 succeeded").succeeded, 1);
@@ -199,7 +217,10 @@ fn one_place_in_a_journal_is_one_effect() {
     assert_eq!(duplicates(&format!("{one}{undone}9 p1 compensated c1-k1-1 1 p1/a:+5 @4")), 1);
     assert_eq!(duplicates(&format!("{one}{undone}9 p1 compensated c1-k1-1 1 @4")), 0, "an empty one has no effect");
     // What was lost with a journal and applied again is there once.
-    assert_eq!(duplicates(&format!("{one}6 p1 crashed\n7 p1 restarted 0 77\n9 p1 step-applied c1-k1-1 1 p1/a:-5 @1/77")), 0);
+    assert_eq!(
+        duplicates(&format!("{one}6 p1 crashed\n7 p1 restarted 0 77\n9 p1 step-applied c1-k1-1 1 p1/a:-5 @1/77")),
+        0
+    );
     let branch = "5 p1 applied c1-k1-1 p1/a:-5 @1\n6 p1 applied c1-k1-1 p1/a:-5 @2";
     assert_eq!(measured(TwoPhase, &format!("{BEGAN}{branch}\n9 lab end")).duplicate_effects, 1);
 }

@@ -104,7 +104,8 @@ impl Machine for FloorCoordinator {
                 |open, out| {
                     for node in &open.nodes {
                         let (steps, peers) = (Vec::new(), Vec::new());
-                        let prepare = Message::Prepare { txn, ticket: TICKET, steps, peers, read_vote: ReadVote::Never };
+                        let prepare =
+                            Message::Prepare { txn, ticket: TICKET, steps, peers, read_vote: ReadVote::Never };
                         out.send(*node, prepare);
                     }
                 },

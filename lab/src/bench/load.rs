@@ -3,7 +3,7 @@
 use crate::real::Cluster;
 use anyhow::{Context, Result, bail};
 use hdrhistogram::Histogram;
-use indoubt_node::{ClientEvent, ClientSession, NodeClient};
+use indoubt_node::client::{ClientEvent, ClientSession, NodeClient};
 use indoubt_proto::{
     ids::{NodeId, TxnId},
     message::{Message, OutcomeWord},
@@ -61,7 +61,12 @@ impl Maker {
             .map(|node| {
                 let key = Key::new(format!("{node}/acct-{}", self.random.random_range(0..self.keys)));
                 let undo = vec![Operation::Add { key: key.clone(), delta: -1, min: None }];
-                PlanStep { node, ops: vec![Operation::Add { key, delta: 1, min: None }], undo, kind: StepKind::Compensatable }
+                PlanStep {
+                    node,
+                    ops: vec![Operation::Add { key, delta: 1, min: None }],
+                    undo,
+                    kind: StepKind::Compensatable,
+                }
             })
             .collect()
     }
@@ -91,7 +96,14 @@ impl Load {
         loop {
             match events.recv().await {
                 Some(ClientEvent::Up { incarnation, .. }) => {
-                    return Ok(Load { session, events, epoch: incarnation, maker, begun: HashMap::new(), succeeded: 0 });
+                    return Ok(Load {
+                        session,
+                        events,
+                        epoch: incarnation,
+                        maker,
+                        begun: HashMap::new(),
+                        succeeded: 0,
+                    });
                 }
                 Some(_) => {}
                 None => bail!("no session with {HOME}"),
@@ -147,7 +159,14 @@ impl Load {
 }
 
 /// The same with unary calls: each waits for its own answer.
-pub(super) async fn unary(cluster: &Cluster, participants: u16, keys: u32, callers: u32, warm_up: Duration, measure: Duration) -> Result<(Measured, u64)> {
+pub(super) async fn unary(
+    cluster: &Cluster,
+    participants: u16,
+    keys: u32,
+    callers: u32,
+    warm_up: Duration,
+    measure: Duration,
+) -> Result<(Measured, u64)> {
     let client = NodeClient::connect(&cluster.address(HOME)).await?;
     let begin = Instant::now();
     let (from, to) = (begin + warm_up, begin + warm_up + measure);
@@ -159,7 +178,8 @@ pub(super) async fn unary(cluster: &Cluster, participants: u16, keys: u32, calle
             let mut succeeded = 0u64;
             while Instant::now() < to {
                 let since = Instant::now();
-                let (_, outcome) = client.submit(SubmitRequest { txn: None, audit: false, steps: maker.steps() }).await?;
+                let (_, outcome) =
+                    client.submit(SubmitRequest { txn: None, audit: false, steps: maker.steps() }).await?;
                 let now = Instant::now();
                 if outcome.word() == OutcomeWord::Succeeded {
                     succeeded += 1;

@@ -3,7 +3,7 @@
 use super::load::{self, Load, Maker};
 use crate::real::{Cluster, Launch};
 use anyhow::{Context, Result};
-use indoubt_node::NodeClient;
+use indoubt_node::client::NodeClient;
 use indoubt_proto::{ids::NodeId, settings::Settings};
 use indoubt_simulator::protocol::Protocol;
 use serde_json::{Value, json};
@@ -45,6 +45,8 @@ pub(super) async fn measure(say: &impl Fn(String)) -> Result<Value> {
     load::verify(&cluster, 1, load.succeeded).await?;
     cluster.end()?;
     let (megabytes, seconds) = (bytes as f64 / 1e6, restart.as_secs_f64());
-    say(format!("\na participant with {ACCOUNTS} accounts: {megabytes:.0} MB; ready {seconds:.2} s after its start from a log of as many records"));
+    say(format!(
+        "\na participant with {ACCOUNTS} accounts: {megabytes:.0} MB; ready {seconds:.2} s after its start from a log of as many records"
+    ));
     Ok(json!({ "accounts": ACCOUNTS, "resident_mb": megabytes, "restart_s": seconds }))
 }

@@ -44,7 +44,10 @@ async fn measure(args: &BenchArgs, common: &Common) -> Result<Value> {
     let mut report = json!({ "version": 1, "indoubt": env!("CARGO_PKG_VERSION"), "force_p50_ms": force_ms });
     for (protocol, name) in [(Protocol::TwoPhase, "2pc"), (Protocol::Saga, "saga")] {
         say(format!("\n{name}: {PARTICIPANTS} participants, 1 coordinating node, {} s each", args.seconds));
-        say(format!("{:>10} {:>13} {:>10} {:>10}   {:>13} {:>10} {:>10} {:>7}", "in flight", "floor tps", "p50 ms", "p99 ms", "durable tps", "p50 ms", "p99 ms", "ratio"));
+        say(format!(
+            "{:>10} {:>13} {:>10} {:>10}   {:>13} {:>10} {:>10} {:>7}",
+            "in flight", "floor tps", "p50 ms", "p99 ms", "durable tps", "p50 ms", "p99 ms", "ratio"
+        ));
         // The two take turns, so that a machine that slows down slows both.
         let mut floor = Rig::start(protocol, true, false).await?;
         let mut durable = if args.floor { None } else { Some(Rig::start(protocol, false, false).await?) };
@@ -58,12 +61,16 @@ async fn measure(args: &BenchArgs, common: &Common) -> Result<Value> {
             say(row(&in_flight.to_string(), below, above));
             if let Some(above) = above {
                 if *in_flight == 512 {
-                    report[if protocol == Protocol::TwoPhase { "ratio_512" } else { "saga_ratio_512" }] = json!(above.tps / below.tps);
+                    report[if protocol == Protocol::TwoPhase { "ratio_512" } else { "saga_ratio_512" }] =
+                        json!(above.tps / below.tps);
                 }
                 if *in_flight == 1 && protocol == Protocol::TwoPhase {
                     let bound = below.p50_ms + 2.0 * force_ms;
                     report["p50_1_over_floor_and_2_forces"] = json!(above.p50_ms / bound);
-                    say(format!("           p50 at 1 in flight is {:.2} x (floor p50 + 2 forces = {bound:.3} ms)", above.p50_ms / bound));
+                    say(format!(
+                        "           p50 at 1 in flight is {:.2} x (floor p50 + 2 forces = {bound:.3} ms)",
+                        above.p50_ms / bound
+                    ));
                 }
             }
             rows.push(json!({ "in_flight": in_flight, "floor": as_json(below), "durable": above.map(as_json) }));
@@ -105,7 +112,9 @@ fn row(name: &str, below: Measured, above: Option<Measured>) -> String {
     let floor = format!("{name:>10} {:>13.0} {:>10.3} {:>10.3}", below.tps, below.p50_ms, below.p99_ms);
     match above {
         None => floor,
-        Some(m) => format!("{floor}   {:>13.0} {:>10.3} {:>10.3} {:>7.2}", m.tps, m.p50_ms, m.p99_ms, m.tps / below.tps),
+        Some(m) => {
+            format!("{floor}   {:>13.0} {:>10.3} {:>10.3} {:>7.2}", m.tps, m.p50_ms, m.p99_ms, m.tps / below.tps)
+        }
     }
 }
 

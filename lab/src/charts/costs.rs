@@ -50,7 +50,8 @@ impl Costs {
             if groups.iter().any(|(p, _)| *p == run.protocol) {
                 continue;
             }
-            let seeds: Vec<_> = summary.runs.iter().filter(|r| r.protocol == run.protocol).map(|r| &r.measures).collect();
+            let seeds: Vec<_> =
+                summary.runs.iter().filter(|r| r.protocol == run.protocol).map(|r| &r.measures).collect();
             let mean = |f: fn(&indoubt_simulator::summary::Measures) -> f64| {
                 seeds.iter().map(|m| f(m)).sum::<f64>() / seeds.len() as f64
             };
@@ -98,7 +99,10 @@ impl Chart for Costs {
             y += GROUP;
             for bar in bars {
                 root.draw(&Text::new(bar.what, (LEFT - 8, y), right()))?;
-                root.draw(&Rectangle::new([(LEFT, y + 2), (x_of(bar.measured), y + ROW - 6)], palette::COMMITTED.filled()))?;
+                root.draw(&Rectangle::new(
+                    [(LEFT, y + 2), (x_of(bar.measured), y + ROW - 6)],
+                    palette::COMMITTED.filled(),
+                ))?;
                 let mut label = format!("{:.2}", bar.measured);
                 if let Some(paper) = bar.paper {
                     let x = x_of(paper);

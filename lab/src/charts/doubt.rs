@@ -61,7 +61,10 @@ impl Chart for Doubt<'_> {
             }))?;
             plane.draw_series(branches.iter().enumerate().filter(|(_, b)| b.censored).map(|(row, b)| {
                 let y = row as f64 + 0.45;
-                PathElement::new([(b.to_ms / 1000.0 - least * 2.0, y), (b.to_ms / 1000.0, y)], palette::PARTIAL.stroke_width(3))
+                PathElement::new(
+                    [(b.to_ms / 1000.0 - least * 2.0, y), (b.to_ms / 1000.0, y)],
+                    palette::PARTIAL.stroke_width(3),
+                )
             }))?;
             if branches.is_empty() {
                 let style = panel::text(16).pos(Pos::new(HPos::Center, VPos::Center));

@@ -55,7 +55,10 @@ impl Chart for LatencyDistribution<'_> {
             let succeeded = &run.measures.latency_ms.succeeded;
             let caption = match succeeded.count {
                 0 => format!("{}: no transaction succeeded", run.protocol),
-                count => format!("{}: {count} succeeded, median {:.1} ms, p99 {:.1} ms", run.protocol, succeeded.p50, succeeded.p99),
+                count => format!(
+                    "{}: {count} succeeded, median {:.1} ms, p99 {:.1} ms",
+                    run.protocol, succeeded.p50, succeeded.p99
+                ),
             };
             let mut plane = ChartBuilder::on(area)
                 .caption(caption, panel::bold(15))

@@ -74,11 +74,7 @@ impl Chart for Locks<'_> {
 }
 
 /// White hairlines over the locks in doubt, so that they read without colour.
-fn hatch(
-    free: &[(f64, f64)],
-    held: &[(f64, f64)],
-    end: f64,
-) -> impl Iterator<Item = PathElement<(f64, f64)>> + use<> {
+fn hatch(free: &[(f64, f64)], held: &[(f64, f64)], end: f64) -> impl Iterator<Item = PathElement<(f64, f64)>> + use<> {
     let at = |line: &[(f64, f64)], x: f64| line.iter().take_while(|p| p.0 <= x).last().map_or(0.0, |p| p.1);
     let lines: Vec<_> = (0..160)
         .map(|i| f64::from(i) * end / 160.0)

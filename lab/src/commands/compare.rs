@@ -36,7 +36,9 @@ pub(super) fn compare(args: &CompareArgs, common: &Common) -> Result<Verdict> {
     let folder = RunFolder::create(args.output.as_deref(), "comparison")?;
     let quiet = common.quiet || common.format == Format::Json;
     if !quiet {
-        anstream::eprintln!("indoubt compares two-phase commit, sagas and no protocol at all on real processes; about a minute.");
+        anstream::eprintln!(
+            "indoubt compares two-phase commit, sagas and no protocol at all on real processes; about a minute."
+        );
     }
     let how = How { world: WorldName::Real, jobs: run::jobs(args.jobs, WorldName::Real), keep: false };
     let mut finished = execute::execute(&alone, How { jobs: 1, ..how }, &display::progress(0, quiet))?;
@@ -46,7 +48,10 @@ pub(super) fn compare(args: &CompareArgs, common: &Common) -> Result<Verdict> {
     let mut sections = Vec::new();
     for (task, done) in tasks.zip(&finished) {
         let path = folder.scenario(&task.scenario.name);
-        let repro = format!("indoubt run {} --world real --set duration={} --seed {}", task.scenario.name, task.scenario.duration, task.scenario.seed);
+        let repro = format!(
+            "indoubt run {} --world real --set duration={} --seed {}",
+            task.scenario.name, task.scenario.duration, task.scenario.seed
+        );
         let charts = export::write_scenario(&path, &task.scenario, &done.summary, &done.recordings, false, &repro)?;
         sections.push(Section { summary: &done.summary, charts, command: repro });
     }
@@ -55,5 +60,12 @@ pub(super) fn compare(args: &CompareArgs, common: &Common) -> Result<Verdict> {
         Some(seed) => format!("indoubt --seed {seed}"),
         None => "indoubt".into(),
     };
-    run::finish(&folder, "Two-phase commit and sagas, compared by breaking them", &command, &sections, &summaries, common)
+    run::finish(
+        &folder,
+        "Two-phase commit and sagas, compared by breaking them",
+        &command,
+        &sections,
+        &summaries,
+        common,
+    )
 }

@@ -58,7 +58,12 @@ pub(super) fn execute(tasks: &[Task], how: How, bar: &ProgressBar) -> Result<Vec
     let mut jobs = Vec::new();
     for (task, it) in tasks.iter().enumerate() {
         for protocol in &it.scenario.protocols {
-            jobs.extend(it.seeds.iter().map(|seed| Job { task, scenario: &it.scenario, protocol: *protocol, seed: *seed }));
+            jobs.extend(it.seeds.iter().map(|seed| Job {
+                task,
+                scenario: &it.scenario,
+                protocol: *protocol,
+                seed: *seed,
+            }));
         }
     }
     bar.set_length(jobs.len() as u64);

@@ -18,7 +18,11 @@ use std::{io::Write, path::Path};
 
 /// Tells it.
 pub(super) fn explain(args: &ExplainArgs) -> Result<Verdict> {
-    let until = args.until.as_deref().map(|text| duration(text).map_err(|e| anyhow::anyhow!("--until {text}: {e}"))).transpose()?;
+    let until = args
+        .until
+        .as_deref()
+        .map(|text| duration(text).with_context(|| format!("--until {text}: a time has a unit, such as 500ms or 2s")))
+        .transpose()?;
     let (about, recording) = record(args)?;
     let transaction = match args.transaction {
         Some(txn) => Some(known(&recording, txn)?),
@@ -29,7 +33,11 @@ pub(super) fn explain(args: &ExplainArgs) -> Result<Verdict> {
     let said = (|| {
         writeln!(out, "{about}\n")?;
         if let Some(txn) = transaction {
-            writeln!(out, "{} with seed {}, transaction {txn} (--all shows everything):\n", recording.protocol, recording.seed)?;
+            writeln!(
+                out,
+                "{} with seed {}, transaction {txn} (--all shows everything):\n",
+                recording.protocol, recording.seed
+            )?;
         }
         write!(out, "{}", conversation::tell(&recording, Filter { transaction, until }))
     })();
@@ -44,7 +52,10 @@ fn record(args: &ExplainArgs) -> Result<(String, Recording)> {
     if args.scenario.ends_with(".jsonl") {
         let protocol = args.protocol.unwrap_or(Protocol::TwoPhase);
         let trace = read_trace(Path::new(&args.scenario))?;
-        return Ok((format!("From {}.", args.scenario), Recording { protocol, seed: args.seed.unwrap_or(0), trace, faults: Vec::new() }));
+        return Ok((
+            format!("From {}.", args.scenario),
+            Recording { protocol, seed: args.seed.unwrap_or(0), trace, faults: Vec::new() },
+        ));
     }
     let scenario = bundled::load(&args.scenario)?;
     let protocol = args.protocol.unwrap_or(scenario.protocols[0]);
@@ -61,7 +72,8 @@ fn read_trace(path: &Path) -> Result<Vec<Stamped>> {
     text.lines()
         .zip(1..)
         .map(|(line, number)| {
-            trace::from_json_line(line).map_err(|e| anyhow::anyhow!("{}:{number}: no line of a trace: {e}", path.display()))
+            trace::from_json_line(line)
+                .map_err(|e| anyhow::anyhow!("{}:{number}: no line of a trace: {e}", path.display()))
         })
         .collect()
 }

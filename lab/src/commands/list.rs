@@ -8,7 +8,7 @@ use crate::{
 use anyhow::Result;
 use indoubt_proto::{ids::Role, observation::Phase, settings::WorkRound};
 use indoubt_simulator::{
-    check, judge,
+    check, measure,
     points::{self, Point},
     protocol::{Family, Protocol},
 };
@@ -58,25 +58,33 @@ fn point_name(point: &Point) -> String {
 }
 
 fn all_points() -> (Value, String) {
-    let mut text = String::from("Nodes: c1, c2, … coordinating (`coordinator` is c1); p1, p2, … participants; k1, k2, … clients.\n");
+    let mut text = String::from(
+        "Nodes: c1, c2, … coordinating (`coordinator` is c1); p1, p2, … participants; k1, k2, … clients.\n",
+    );
     let mut entries = serde_json::Map::new();
     for protocol in Protocol::ALL {
         let family = protocol.family();
         text += &format!("\n{BOLD}{protocol}{}\n  phases, `on = {{ phase = \"…\", nth = 1 }}`:\n", BOLD.render_reset());
-        let phases: Vec<_> = Phase::ALL.into_iter().filter_map(|p| Some((p.word(), points::phase_meaning(family, p)?))).collect();
+        let phases: Vec<_> =
+            Phase::ALL.into_iter().filter_map(|p| Some((p.word(), points::phase_meaning(family, p)?))).collect();
         for (word, meaning) in &phases {
             text += &format!("    {word:<22} {meaning}\n");
         }
         text += "  points, `on = { node = \"…\", point = \"…\", nth = 1 }`:\n";
         let its: Vec<&Point> = points::points(protocol).collect();
         for point in &its {
-            text += &format!("    {:<22} {:<12} {}\n", point_name(point), role(point.role).split(' ').next().unwrap_or(""), point.about);
+            text += &format!(
+                "    {:<22} {:<12} {}\n",
+                point_name(point),
+                role(point.role).split(' ').next().unwrap_or(""),
+                point.about
+            );
         }
         let messages: Vec<_> = points::messages(protocol, WorkRound::Separate).map(|m| m.kind.word()).collect();
         text += &format!("  messages, `message = \"…\"`:\n    {}\n", messages.join(", "));
         text += "  records, `effect = \"append:…\"`:\n";
         let records: Vec<_> =
-            [Role::Coordinating, Role::Participant].map(|r| (role(r), points::records(family, r))).to_vec();
+            [Role::Coordinating, Role::Participant].map(|r| (role(r), points::records(protocol, r))).to_vec();
         for (nodes, words) in &records {
             text += &format!("    {nodes}: {}\n", words.join(", "));
         }
@@ -119,7 +127,7 @@ fn protocols() -> (Value, String) {
 }
 
 fn metrics() -> (Value, String) {
-    let (metrics, checks) = (judge::metric_paths(), check::check_names());
+    let (metrics, checks) = (measure::metric_paths(), check::check_names());
     let text = format!("metrics:\n  {}\nchecks:\n  {}\n", metrics.join("\n  "), checks.join("\n  "));
     (json!({ "metrics": metrics, "checks": checks }), text)
 }

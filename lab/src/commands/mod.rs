@@ -38,7 +38,11 @@ pub fn main(cli: Cli) -> ExitCode {
         Ok(Verdict::Holds) => ExitCode::SUCCESS,
         Ok(Verdict::DoesNotHold) => ExitCode::from(1),
         Err(error) => {
-            anstream::eprintln!("{}error{:#}: {error:#}", anstyle::AnsiColor::Red.on_default().bold(), anstyle::Style::new());
+            anstream::eprintln!(
+                "{}error{:#}: {error:#}",
+                anstyle::AnsiColor::Red.on_default().bold(),
+                anstyle::Style::new()
+            );
             ExitCode::from(2)
         }
     }

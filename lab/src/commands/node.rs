@@ -91,7 +91,8 @@ fn end_with_the_lab() {
 }
 
 fn read_json<T: DeserializeOwned>(file: &Path, what: &str) -> Result<T> {
-    let text = std::fs::read_to_string(file).with_context(|| format!("cannot read the {what} in {}", file.display()))?;
+    let text =
+        std::fs::read_to_string(file).with_context(|| format!("cannot read the {what} in {}", file.display()))?;
     serde_json::from_str(&text).with_context(|| format!("{}: these are no {what}", file.display()))
 }
 

@@ -6,7 +6,7 @@ use crate::{
     display,
 };
 use anyhow::{Context, Result};
-use indoubt_node::NodeClient;
+use indoubt_node::client::NodeClient;
 use indoubt_proto::{
     ids::TxnId,
     message::Decision,
@@ -87,7 +87,13 @@ fn print(state: &StateReply) {
     println!("{node}: {protocol}, incarnation {incarnation}, log {log}");
     println!(
         "journal: {} records, {} of them forced, by {} forces, {} bytes; messages: {} sent, {} received, {} lost",
-        stats.records, stats.forced_records, stats.forces, stats.journal_bytes, stats.sent, stats.received, stats.dropped
+        stats.records,
+        stats.forced_records,
+        stats.forces,
+        stats.journal_bytes,
+        stats.sent,
+        stats.received,
+        stats.dropped
     );
     println!("open: {}", inspection.open.len());
     for open in &inspection.open {
@@ -97,7 +103,8 @@ fn print(state: &StateReply) {
     println!("locks: {}", inspection.locks.len());
     for lock in &inspection.locks {
         let names = |txns: &[TxnId]| txns.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
-        let waiters = if lock.waiters.is_empty() { String::new() } else { format!("; waiting: {}", names(&lock.waiters)) };
+        let waiters =
+            if lock.waiters.is_empty() { String::new() } else { format!("; waiting: {}", names(&lock.waiters)) };
         println!("  {:<20} {:?} by {}{waiters}", lock.key.as_str(), lock.mode, names(&lock.holders));
     }
     for (key, value) in &inspection.accounts {

@@ -34,7 +34,8 @@ pub(super) fn run(args: &RunArgs, common: &Common) -> Result<Verdict> {
     for ((task, done), name) in tasks.iter().zip(&finished).zip(&args.scenarios) {
         let repro = repro(name, &task.scenario, args);
         let path = folder.scenario(&task.scenario.name);
-        let charts = export::write_scenario(&path, &task.scenario, &done.summary, &done.recordings, args.trace, &repro)?;
+        let charts =
+            export::write_scenario(&path, &task.scenario, &done.summary, &done.recordings, args.trace, &repro)?;
         sections.push(Section { summary: &done.summary, charts, command: repro });
     }
     let summaries: Vec<&Summary> = finished.iter().map(|f| &f.summary).collect();
@@ -74,8 +75,9 @@ pub(super) fn finish(
 fn task(name: &str, args: &RunArgs) -> Result<Task> {
     let mut scenario = bundled::load(name)?;
     for change in &args.set {
-        let (path, value) =
-            change.split_once('=').with_context(|| format!("--set {change}: expected PATH=VALUE, such as workload.rate=200"))?;
+        let (path, value) = change
+            .split_once('=')
+            .with_context(|| format!("--set {change}: expected PATH=VALUE, such as workload.rate=200"))?;
         scenario = scenario.set(path, value).with_context(|| format!("--set {change}"))?;
     }
     if !args.protocols.is_empty() {

@@ -19,9 +19,10 @@ pub(super) fn submit(args: &SubmitArgs, common: &Common) -> Result<Verdict> {
     let (txn, outcome) = call(&args.node, |node| async move { node.submit(request).await })?;
     let (reads, reason) = match &outcome {
         Outcome::Committed { reads } | Outcome::Completed { reads } => (reads.as_slice(), None),
-        Outcome::Aborted(reason) | Outcome::Compensated(reason) | Outcome::Refused(reason) | Outcome::Unknown(reason) => {
-            (&[][..], Some(reason.to_string()))
-        }
+        Outcome::Aborted(reason)
+        | Outcome::Compensated(reason)
+        | Outcome::Refused(reason)
+        | Outcome::Unknown(reason) => (&[][..], Some(reason.to_string())),
     };
     match common.format {
         Format::Json => println!(
@@ -42,7 +43,11 @@ pub(super) fn submit(args: &SubmitArgs, common: &Common) -> Result<Verdict> {
 fn step(text: &str) -> Result<PlanStep> {
     let (node, ops) = text.split_once(':').with_context(|| format!("`{text}`: a step is PARTICIPANT:OPERATION"))?;
     let node: NodeId = node.parse().with_context(|| format!("`{text}`"))?;
-    let ops = ops.split(';').map(|op| operation(op.trim())).collect::<Result<Vec<_>>>().with_context(|| format!("`{text}`"))?;
+    let ops = ops
+        .split(';')
+        .map(|op| operation(op.trim()))
+        .collect::<Result<Vec<_>>>()
+        .with_context(|| format!("`{text}`"))?;
     let undo = ops.iter().rev().filter_map(undo).collect();
     Ok(PlanStep { node, ops, undo, kind: StepKind::Compensatable })
 }
@@ -60,7 +65,9 @@ fn kinds(mut steps: Vec<PlanStep>) -> Vec<PlanStep> {
 /// The opposite of an addition.
 fn undo(op: &Operation) -> Option<Operation> {
     match op {
-        Operation::Add { key, delta, .. } => Some(Operation::Add { key: key.clone(), delta: delta.checked_neg()?, min: None }),
+        Operation::Add { key, delta, .. } => {
+            Some(Operation::Add { key: key.clone(), delta: delta.checked_neg()?, min: None })
+        }
         Operation::Put { .. } | Operation::Get { .. } => None,
     }
 }
@@ -72,7 +79,9 @@ fn operation(text: &str) -> Result<Operation> {
     let number = |word: &str| word.parse::<i64>().with_context(|| format!("`{word}` is not a whole number"));
     Ok(match (verb, words.as_slice()) {
         ("add", [key, delta]) => Operation::Add { key: Key::new(key), delta: number(delta)?, min: None },
-        ("add", [key, delta, min]) => Operation::Add { key: Key::new(key), delta: number(delta)?, min: Some(number(min)?) },
+        ("add", [key, delta, min]) => {
+            Operation::Add { key: Key::new(key), delta: number(delta)?, min: Some(number(min)?) }
+        }
         ("put", [key, value]) => Operation::Put { key: Key::new(key), value: number(value)? },
         ("get", [key]) => Operation::Get { key: Key::new(key) },
         _ => bail!("{form}"),

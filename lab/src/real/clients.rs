@@ -1,7 +1,7 @@
 //! The lab's clients: the pool of the simulator over real sessions. What the network does to a message on its way is drawn
 //! here for clients, as each node does it for itself.
 
-use indoubt_node::{ClientEvent, ClientSession};
+use indoubt_node::client::{ClientEvent, ClientSession};
 use indoubt_proto::{
     conditions::Conditions,
     gate::{Edge, Fate, Gate, Moment, Orders, Verdict},
@@ -35,7 +35,13 @@ impl Clients {
     }
 
     /// Opens a session; what happens on it goes to `news`.
-    pub(super) fn open(&mut self, client: NodeId, home: NodeId, address: String, news: &mpsc::UnboundedSender<ClientNews>) {
+    pub(super) fn open(
+        &mut self,
+        client: NodeId,
+        home: NodeId,
+        address: String,
+        news: &mpsc::UnboundedSender<ClientNews>,
+    ) {
         let (session, mut events) = ClientSession::open(client, 1, home, address, self.seed);
         self.sessions.insert((client, home), session);
         let news = news.clone();

@@ -2,7 +2,7 @@
 
 use super::processes::Process;
 use anyhow::{Context, Result, bail};
-use indoubt_node::{Ready, journal};
+use indoubt_node::{Ready, client::NodeClient, journal};
 use indoubt_proto::{
     ids::{NodeId, Role},
     operation::Key,
@@ -12,12 +12,16 @@ use indoubt_proto::{
 use indoubt_simulator::protocol::{Family, Protocol};
 use rand::Rng;
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     net::{Ipv4Addr, SocketAddr},
     path::{Path, PathBuf},
+    time::Duration,
 };
 use tempfile::TempDir;
-use tokio::{net::TcpSocket, task};
+use tokio::{net::TcpSocket, task, time::timeout};
+
+/// How long all links may take to come up.
+const UP_WITHIN: Duration = Duration::from_secs(10);
 
 /// What a cluster is started with.
 pub struct Launch {
@@ -63,8 +67,11 @@ impl Cluster {
     /// Makes folders and ports for a cluster; nothing runs yet.
     pub fn prepare(launch: Launch) -> Result<Cluster> {
         let program = std::env::current_exe().context("the path of this executable is not known")?;
-        let folder = tempfile::Builder::new().prefix("indoubt-").tempdir().context("no folder for the cluster's data")?;
-        let ids = (1..=launch.coordinating).map(NodeId::coordinating).chain((1..=launch.participants).map(NodeId::participant));
+        let folder =
+            tempfile::Builder::new().prefix("indoubt-").tempdir().context("no folder for the cluster's data")?;
+        let ids = (1..=launch.coordinating)
+            .map(NodeId::coordinating)
+            .chain((1..=launch.participants).map(NodeId::participant));
         let mut nodes = BTreeMap::new();
         for id in ids {
             let port = TcpSocket::new_v4().context("no socket")?;
@@ -78,7 +85,8 @@ impl Cluster {
         std::fs::write(cluster.path("settings.json"), settings).context("cannot write the cluster's settings")?;
         for (node, accounts) in &cluster.launch.opening {
             let file = cluster.path(&format!("{node}.accounts.json"));
-            std::fs::write(file, serde_json::to_vec(accounts)?).with_context(|| format!("cannot write the accounts of {node}"))?;
+            std::fs::write(file, serde_json::to_vec(accounts)?)
+                .with_context(|| format!("cannot write the accounts of {node}"))?;
         }
         Ok(cluster)
     }
@@ -148,6 +156,25 @@ impl Cluster {
         for (node, handle) in starting {
             let ready = handle.await.context("a start was cut off")??;
             self.started(node, ready)?;
+        }
+        Ok(())
+    }
+
+    /// Waits until all nodes have sessions with each other, as far as they speak: the first transactions must not meet
+    /// links that are not there yet.
+    pub async fn wait_for_links(&self) -> Result<()> {
+        for node in self.nodes() {
+            let speaks_to = |other: &NodeId| self.peers(*other).any(|(peer, _)| *peer == node);
+            let dialed = self.peers(node).map(|(peer, _)| *peer);
+            let links = dialed.chain(self.nodes().into_iter().filter(speaks_to)).collect::<BTreeSet<_>>().len() as u64;
+            let client = NodeClient::connect(&self.address(node)).await?;
+            let linked = async {
+                while client.state(false).await?.stats.sessions < links {
+                    tokio::time::sleep(Duration::from_millis(2)).await;
+                }
+                Ok::<_, tonic::Status>(())
+            };
+            timeout(UP_WITHIN, linked).await.with_context(|| format!("{node} found no sessions with its peers"))??;
         }
         Ok(())
     }

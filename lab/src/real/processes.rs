@@ -70,7 +70,11 @@ impl Process {
                 let status = self.reap()?;
                 let said = std::fs::read_to_string(log).unwrap_or_default();
                 let last: Vec<&str> = said.lines().rev().take(5).collect();
-                bail!("{} ended before it was ready ({status}): {}", self.name, last.into_iter().rev().collect::<Vec<_>>().join(" | "))
+                bail!(
+                    "{} ended before it was ready ({status}): {}",
+                    self.name,
+                    last.into_iter().rev().collect::<Vec<_>>().join(" | ")
+                )
             }
             Err(_) => bail!("{} was not ready within {} s", self.name, READY_WITHIN.as_secs()),
         }
@@ -162,13 +166,14 @@ pub fn end_all_on_signals() -> Result<()> {
     thread::spawn(move || {
         let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
             Ok(runtime) => runtime,
-            Err(error) => return _ = tell.send(Err(error)),
+            Err(error) => return drop(tell.send(Err(error))),
         };
         runtime.block_on(async move {
-            let (mut interrupt, mut terminate) = match (signal(SignalKind::interrupt()), signal(SignalKind::terminate())) {
-                (Ok(interrupt), Ok(terminate)) => (interrupt, terminate),
-                (Err(error), _) | (_, Err(error)) => return _ = tell.send(Err(error)),
-            };
+            let (mut interrupt, mut terminate) =
+                match (signal(SignalKind::interrupt()), signal(SignalKind::terminate())) {
+                    (Ok(interrupt), Ok(terminate)) => (interrupt, terminate),
+                    (Err(error), _) | (_, Err(error)) => return drop(tell.send(Err(error))),
+                };
             _ = tell.send(Ok(()));
             tokio::select! {
                 _ = interrupt.recv() => {}

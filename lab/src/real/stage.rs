@@ -8,7 +8,11 @@ use super::{
     processes::Process,
 };
 use anyhow::{Context, Result, bail};
-use indoubt_node::{ClientEvent, LabControl, LabReport, NodeClient, Ready, clock, read_trace};
+use indoubt_node::{
+    Ready,
+    client::{ClientEvent, LabControl, LabReport, NodeClient},
+    monotonic_now, read_trace,
+};
 use indoubt_proto::{
     gate::Fate,
     ids::{MessageId, NodeId},
@@ -124,7 +128,7 @@ impl<'a> Stage<'a> {
             halts: Vec::new(),
             fates: BTreeMap::new(),
             trace: Vec::new(),
-            start: clock::now(),
+            start: monotonic_now(),
             news,
             tell,
             client_news,
@@ -133,13 +137,14 @@ impl<'a> Stage<'a> {
             stage.take_hold(node).await?;
         }
         stage.open_sessions().await?;
-        stage.start = clock::now();
+        stage.start = monotonic_now();
         Ok(stage)
     }
 
     /// Opens the control stream of a node that has just started, and gives it its orders: it does nothing before.
     async fn take_hold(&mut self, node: NodeId) -> Result<()> {
-        let (control, mut reports) = LabControl::connect(&self.cluster.address(node)).await.with_context(|| format!("no control of {node}"))?;
+        let (control, mut reports) =
+            LabControl::connect(&self.cluster.address(node)).await.with_context(|| format!("no control of {node}"))?;
         let (tell, incarnation) = (self.tell.clone(), self.cluster.incarnation(node));
         tokio::spawn(async move {
             while let Some(report) = reports.recv().await {
@@ -172,28 +177,15 @@ impl<'a> Stage<'a> {
             }
         };
         timeout(UP_WITHIN, up).await.context("the clients found no sessions with the coordinating nodes")?;
-        // Links between nodes come up beside; load waits for them too, or the first transactions would meet cut links.
-        let nodes: Vec<NodeId> = self.cluster.nodes();
-        let expected = |node: &NodeId| self.cluster.sessions_of(*node);
-        for node in &nodes {
-            let client = NodeClient::connect(&self.cluster.address(*node)).await?;
-            let linked = async {
-                while client.state(false).await?.sessions < expected(node) {
-                    tokio::time::sleep(Duration::from_millis(2)).await;
-                }
-                Ok::<_, tonic::Status>(())
-            };
-            timeout(UP_WITHIN, linked).await.with_context(|| format!("{node} found no sessions with its peers"))??;
-        }
-        Ok(())
+        self.cluster.wait_for_links().await
     }
 
     fn now(&self) -> Micros {
-        clock::now().saturating_sub(self.start)
+        monotonic_now().saturating_sub(self.start)
     }
 
     fn observe(&mut self, node: NodeId, what: Observation) {
-        self.trace.push(Stamped { t_us: clock::now().0 as i64, seq: 0, node, what });
+        self.trace.push(Stamped { t_us: monotonic_now().0 as i64, seq: 0, node, what });
     }
 
     /// Offers load until `duration`.
@@ -258,7 +250,8 @@ impl<'a> Stage<'a> {
         self.cluster.end()?;
         let mut files = vec![std::mem::take(&mut self.trace)];
         for node in self.cluster.nodes() {
-            let mut lines = read_trace(&self.cluster.trace_file(node)).with_context(|| format!("the trace of {node}"))?;
+            let mut lines =
+                read_trace(&self.cluster.trace_file(node)).with_context(|| format!("the trace of {node}"))?;
             // What a node wrote while it was being ended belongs to no run.
             lines.retain(|line| line.t_us < end);
             files.push(lines);
@@ -371,7 +364,7 @@ impl<'a> Stage<'a> {
             return Ok(());
         }
         // The time is taken before it leaves, so that nobody receives what was not sent.
-        let t_us = clock::now().0 as i64;
+        let t_us = monotonic_now().0 as i64;
         let Some(sent) = self.clients.send(from, to, message, fate) else { return Ok(()) };
         let mut line = |what| self.trace.push(Stamped { t_us, seq: 0, node: from, what });
         line(Observation::Sent { id: sent.id, from, to, message: kind, txn, copy: false });
@@ -424,7 +417,7 @@ impl<'a> Stage<'a> {
             return Some(false);
         }
         let mut any_lost = false;
-        for sent in &halt.asked.sent {
+        for sent in halt.asked.sent.iter().filter(|sent| !sent.to.is_client()) {
             let gone = sent.lost || !self.cluster.is_up(sent.to);
             match self.fates.get(&sent.id) {
                 Some(lost) => any_lost |= lost,
@@ -474,7 +467,9 @@ impl<'a> Stage<'a> {
             Deed::Resolve(node, decision) => {
                 if self.cluster.is_up(node) && !self.paused.contains(&node) {
                     let client = NodeClient::connect(&self.cluster.address(node)).await?;
-                    timeout(OBEY_WITHIN, client.resolve(None, decision)).await.with_context(|| format!("{node} does not resolve"))??;
+                    timeout(OBEY_WITHIN, client.resolve(None, decision))
+                        .await
+                        .with_context(|| format!("{node} does not resolve"))??;
                 }
             }
             Deed::Orders(node) if node.is_client() => self.clients.obey(node, self.director.orders(node)),

@@ -41,7 +41,12 @@ pub fn render(head: &Head<'_>, sections: &[Section<'_>]) -> String {
     let summaries: Vec<&Summary> = sections.iter().map(|s| s.summary).collect();
     page += "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n";
     page += "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n";
-    _ = write!(page, "<title>{}</title>\n<style>\n{}</style>\n</head>\n<body>\n", escape(head.title), include_str!("style.css"));
+    _ = write!(
+        page,
+        "<title>{}</title>\n<style>\n{}</style>\n</head>\n<body>\n",
+        escape(head.title),
+        include_str!("style.css")
+    );
     _ = write!(
         page,
         "<h1>{}</h1>\n<p class=\"faint\">indoubt {}. Made by <code>{}</code>.</p>\n",
@@ -75,7 +80,12 @@ fn scenario(section: &Section<'_>) -> String {
     let name = escape(scenario_name(summary));
     let about = escape(summary.scenario["about"].as_str().unwrap_or(""));
     let mut text = format!("<section id=\"{name}\">\n<h2>{name}</h2>\n<p class=\"about\">{about}</p>\n");
-    _ = writeln!(text, "<p class=\"faint\">World: {}. Repeat it: <code>{}</code></p>", escape(&summary.world), escape(&section.command));
+    _ = writeln!(
+        text,
+        "<p class=\"faint\">World: {}. Repeat it: <code>{}</code></p>",
+        escape(&summary.world),
+        escape(&section.command)
+    );
     for line in export::failures(summary) {
         _ = writeln!(text, "<p class=\"bad\">{}</p>", escape(&line));
     }

@@ -28,7 +28,11 @@ fn table(head: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> String {
 /// The row's name: the protocol, with the seed where there are several.
 fn name(summary: &Summary, run: &Run) -> String {
     let several = summary.runs.iter().filter(|r| r.protocol == run.protocol).count() > 1;
-    if several { format!("{} <span class=\"faint\">seed {}</span>", run.protocol, run.seed) } else { run.protocol.to_string() }
+    if several {
+        format!("{} <span class=\"faint\">seed {}</span>", run.protocol, run.seed)
+    } else {
+        run.protocol.to_string()
+    }
 }
 
 /// At most this many rows of one kind: reports of a thousand seeds stay readable, the CSV has them all.
@@ -78,8 +82,18 @@ pub(super) fn verdicts(summaries: &[&Summary]) -> String {
         })
     });
     let head = [
-        "scenario", "protocol", "promises", "claims held", "succeeded", "of", "longest in doubt", "blocked", "bystanders",
-        "longest pending", "unavailable", "partial",
+        "scenario",
+        "protocol",
+        "promises",
+        "claims held",
+        "succeeded",
+        "of",
+        "longest in doubt",
+        "blocked",
+        "bystanders",
+        "longest pending",
+        "unavailable",
+        "partial",
     ];
     table(&head, lines)
 }
@@ -94,18 +108,44 @@ pub(super) fn faults(summary: &Summary) -> String {
             lines.push(vec![name(summary, run), escape(&fault.text), fault.fired.to_string(), when.join(", ") + more]);
         }
     }
-    if lines.is_empty() { "<p>None: nothing fails.</p>\n".into() } else { table(&["protocol", "fault", "fired", "at"], lines) }
+    if lines.is_empty() {
+        "<p>None: nothing fails.</p>\n".into()
+    } else {
+        table(&["protocol", "fault", "fired", "at"], lines)
+    }
 }
 
 /// The main numbers.
 pub(super) fn measures(summary: &Summary) -> String {
     let head = [
-        "protocol", "latency p50", "p99", "in doubt p50", "max", "blocked max", "locks p50", "max", "bystanders", "pending p50",
-        "max", "exposed max", "tps", "unavailable",
+        "protocol",
+        "latency p50",
+        "p99",
+        "in doubt p50",
+        "max",
+        "blocked max",
+        "locks p50",
+        "max",
+        "bystanders",
+        "pending p50",
+        "max",
+        "exposed max",
+        "tps",
+        "unavailable",
     ];
     let costs = [
-        "protocol", "messages", "work messages", "forced writes", "lazy writes", "atomicity violations", "duplicate effects",
-        "lost effects", "dirty reads", "lost updates", "fuzzy reads", "wrong audits",
+        "protocol",
+        "messages",
+        "work messages",
+        "forced writes",
+        "lazy writes",
+        "atomicity violations",
+        "duplicate effects",
+        "lost effects",
+        "dirty reads",
+        "lost updates",
+        "fuzzy reads",
+        "wrong audits",
     ];
     let first = rows(summary, |run| {
         let m = &run.measures;
@@ -129,9 +169,18 @@ pub(super) fn measures(summary: &Summary) -> String {
     let second = rows(summary, |run| {
         let m = &run.measures;
         let mut cells = vec![name(summary, run)];
-        cells.extend([m.messages_per_txn, m.work_messages_per_txn, m.forced_writes_per_txn, m.lazy_writes_per_txn].map(|x| format!("{x:.2}")));
+        cells.extend(
+            [m.messages_per_txn, m.work_messages_per_txn, m.forced_writes_per_txn, m.lazy_writes_per_txn]
+                .map(|x| format!("{x:.2}")),
+        );
         let counts = [
-            m.atomicity_violations, m.duplicate_effects, m.lost_effects, m.dirty_reads, m.lost_updates, m.fuzzy_reads, m.wrong_audits,
+            m.atomicity_violations,
+            m.duplicate_effects,
+            m.lost_effects,
+            m.dirty_reads,
+            m.lost_updates,
+            m.fuzzy_reads,
+            m.wrong_audits,
         ];
         cells.extend(counts.map(|n| if n == 0 { "0".into() } else { format!("<span class=\"bad\">{n}</span>") }));
         cells
@@ -142,17 +191,43 @@ pub(super) fn measures(summary: &Summary) -> String {
 /// Final states beside what clients were told.
 pub(super) fn fates(summary: &Summary) -> String {
     let head = [
-        "protocol", "submitted", "succeeded", "aborted", "compensated", "partial", "refused", "unresolved", "stuck",
-        "told succeeded", "aborted", "compensated", "refused", "unknown",
+        "protocol",
+        "submitted",
+        "succeeded",
+        "aborted",
+        "compensated",
+        "partial",
+        "refused",
+        "unresolved",
+        "stuck",
+        "told succeeded",
+        "aborted",
+        "compensated",
+        "refused",
+        "unknown",
     ];
-    table(&head, rows(summary, |run| {
-        let (t, c) = (&run.transactions, &run.clients);
-        let counts = [
-            t.submitted, t.succeeded, t.aborted, t.compensated, t.partial, t.refused, t.unresolved, t.stuck, c.succeeded,
-            c.aborted, c.compensated, c.refused, c.unknown,
-        ];
-        std::iter::once(name(summary, run)).chain(counts.map(|n| n.to_string())).collect()
-    }))
+    table(
+        &head,
+        rows(summary, |run| {
+            let (t, c) = (&run.transactions, &run.clients);
+            let counts = [
+                t.submitted,
+                t.succeeded,
+                t.aborted,
+                t.compensated,
+                t.partial,
+                t.refused,
+                t.unresolved,
+                t.stuck,
+                c.succeeded,
+                c.aborted,
+                c.compensated,
+                c.refused,
+                c.unknown,
+            ];
+            std::iter::once(name(summary, run)).chain(counts.map(|n| n.to_string())).collect()
+        }),
+    )
 }
 
 /// The scenario's claims.
@@ -160,7 +235,8 @@ pub(super) fn expectations(summary: &Summary) -> String {
     let mut lines = Vec::new();
     for run in summary.runs.iter().take(MOST_ROWS) {
         for claim in &run.expectations {
-            let held = if claim.held { "<span class=\"good\">held</span>" } else { "<span class=\"bad\">not held</span>" };
+            let held =
+                if claim.held { "<span class=\"good\">held</span>" } else { "<span class=\"bad\">not held</span>" };
             lines.push(vec![name(summary, run), escape(&claim.text), escape(&claim.actual.to_string()), held.into()]);
         }
     }
@@ -178,7 +254,13 @@ pub(super) fn checks(summary: &Summary) -> String {
                 (false, false) => "not kept",
             };
             let promised = if check.promised { "yes" } else { "no" };
-            lines.push(vec![name(summary, run), escape(&check.name), promised.into(), verdict.into(), escape(&check.detail)]);
+            lines.push(vec![
+                name(summary, run),
+                escape(&check.name),
+                promised.into(),
+                verdict.into(),
+                escape(&check.detail),
+            ]);
         }
     }
     table(&["protocol", "check", "promised", "", "detail"], lines)

@@ -7,6 +7,7 @@ use std::{
     fs,
     fs::File,
     io,
+    os::unix::fs::{FileExt, MetadataExt},
     path::{Path, PathBuf},
     sync::{Arc, Condvar, Mutex},
 };
@@ -18,8 +19,28 @@ pub fn found(recovered: &Recovered) -> Vec<Found> {
     recovered.records().map(|record| (record.lsn.0, record.compacted, record.payload.to_vec())).collect()
 }
 
+/// A disk that forces nothing: what a kill leaves is the same, and thousands of cases take seconds.
+#[derive(Debug)]
+struct QuickDisk;
+
+impl Disk for QuickDisk {
+    fn force(&self, _: &File) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn force_names(&self, _: &File) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Opens without real forces.
+pub fn try_open(dir: &Path) -> Result<(Journal, Recovered), JournalError> {
+    let on_failure = Box::new(|error: &JournalError| panic!("{error}"));
+    Journal::open_with(dir, Options { disk: Arc::new(QuickDisk), on_failure })
+}
+
 pub fn open(dir: &Path) -> (Journal, Vec<Found>) {
-    let (journal, recovered) = Journal::open(dir).expect("a sound journal");
+    let (journal, recovered) = try_open(dir).unwrap_or_else(|error| panic!("refused: {error}"));
     (journal, found(&recovered))
 }
 
@@ -68,9 +89,14 @@ pub fn write(journal: &mut Journal, lsns: std::ops::RangeInclusive<u64>) {
     journal.flush(false).expect("nothing fails");
 }
 
+/// A directory, in memory where there is such a place: thousands of files come and go.
+pub fn directory() -> tempfile::TempDir {
+    tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).expect("a directory")
+}
+
 /// A data directory as it was, in a directory of its own.
 pub fn copy(dir: &Path) -> tempfile::TempDir {
-    let to = tempfile::tempdir().expect("a directory");
+    let to = directory();
     for entry in fs::read_dir(dir).expect("the directory is there") {
         let entry = entry.expect("readable");
         // A file may be renamed between its listing and its copy: then the picture has it under its new name.
@@ -88,6 +114,24 @@ struct Inner {
     fail: Option<Failing>,
     photograph: Option<PathBuf>,
     pictures: Vec<tempfile::TempDir>,
+    done: Vec<Done>,
+}
+
+/// What a disk did. Files go by their inodes, which outlive their names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Done {
+    Wrote(u64),
+    Forced(u64),
+    Renamed(u64),
+    ForcedNames,
+}
+
+pub fn inode(path: &Path) -> u64 {
+    fs::metadata(path).expect("the file is there").ino()
+}
+
+fn inode_of(file: &File) -> u64 {
+    file.metadata().expect("the file is open").ino()
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -147,6 +191,15 @@ impl TestDisk {
         std::mem::take(&mut self.inner().pictures)
     }
 
+    /// What it did since this was asked last.
+    pub fn done(&self) -> Vec<Done> {
+        std::mem::take(&mut self.inner().done)
+    }
+
+    fn did(&self, what: Done) {
+        self.inner().done.push(what);
+    }
+
     fn click(&self) {
         let mut inner = self.inner();
         if let Some(dir) = &inner.photograph {
@@ -165,7 +218,8 @@ impl Disk for TestDisk {
         self.inner().writes += 1;
         self.broken(Failing::Writes)?;
         self.click();
-        std::os::unix::fs::FileExt::write_all_at(file, bytes, offset)?;
+        file.write_all_at(bytes, offset)?;
+        self.did(Done::Wrote(inode_of(file)));
         self.click();
         Ok(())
     }
@@ -178,18 +232,23 @@ impl Disk for TestDisk {
         self.changed.notify_all();
         drop(self.changed.wait_while(inner, |inner| inner.hold_from.is_some_and(|from| number > from)));
         self.broken(Failing::Forces)?;
-        file.sync_data()
+        file.sync_data()?;
+        self.did(Done::Forced(inode_of(file)));
+        Ok(())
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
         self.click();
         fs::rename(from, to)?;
+        self.did(Done::Renamed(inode(to)));
         self.click();
         Ok(())
     }
 
     fn force_names(&self, dir: &File) -> io::Result<()> {
         self.click();
-        dir.sync_all()
+        dir.sync_all()?;
+        self.did(Done::ForcedNames);
+        Ok(())
     }
 }

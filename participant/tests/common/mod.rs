@@ -263,7 +263,7 @@ impl Bench {
     }
 
     /// A branch of transaction `number` that adds `delta` to `name`, brought into doubt.
-    pub(crate) fn into_doubt(&mut self, number: u64, name: &str, delta: i64) {
+    pub(crate) fn bring_into_doubt(&mut self, number: u64, name: &str, delta: i64) {
         self.tell(work(number, &[add(name, delta)]));
         self.tell(prepare(number));
         assert_eq!(votes(&self.force()), [Vote::Yes]);

@@ -51,6 +51,8 @@ pub struct Stats {
     pub received: u64,
     /// Messages lost.
     pub dropped: u64,
+    /// Sessions with other nodes and clients at present.
+    pub sessions: u64,
 }
 
 /// End a branch in doubt, or all of them.
@@ -91,6 +93,7 @@ impl From<Stats> for v1::Stats {
             sent: stats.sent,
             received: stats.received,
             dropped: stats.dropped,
+            sessions: stats.sessions,
         }
     }
 }
@@ -110,6 +113,7 @@ impl TryFrom<v1::Stats> for Stats {
             sent: stats.sent,
             received: stats.received,
             dropped: stats.dropped,
+            sessions: stats.sessions,
         })
     }
 }

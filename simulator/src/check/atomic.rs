@@ -76,7 +76,13 @@ pub(super) fn stability(evidence: &Evidence<'_>) -> Vec<Finding> {
                 for (node, decisions) in own.chain(branches) {
                     if let Some(pair) = decisions.windows(2).find(|pair| pair[0].1 != pair[1].1) {
                         let [(first, one), (then, other)] = [pair[0], pair[1]];
-                        add(format!("{node} decided {} at {} and {} at {}", one.word(), At(first), other.word(), At(then)));
+                        add(format!(
+                            "{node} decided {} at {} and {} at {}",
+                            one.word(),
+                            At(first),
+                            other.word(),
+                            At(then)
+                        ));
                     }
                 }
                 for effect in story.effects.iter().filter(|effect| effect.kind == EffectKind::Branch) {
@@ -91,7 +97,11 @@ pub(super) fn stability(evidence: &Evidence<'_>) -> Vec<Finding> {
                 for (refused, node, step) in &story.refused {
                     let applied = story.effects.iter().find(|e| e.kind == EffectKind::Step(*step) && e.t > *refused);
                     if let Some(effect) = applied {
-                        add(format!("{node} refused step {step} at {} and applied it at {}", At(*refused), At(effect.t)));
+                        add(format!(
+                            "{node} refused step {step} at {} and applied it at {}",
+                            At(*refused),
+                            At(effect.t)
+                        ));
                     }
                 }
             }
@@ -124,7 +134,8 @@ pub(super) fn commit_validity(evidence: &Evidence<'_>) -> Vec<Finding> {
 /// the coordinator did not crash.
 pub(super) fn non_triviality(evidence: &Evidence<'_>) -> Vec<Finding> {
     let in_time = |branch: &Branch| {
-        let (Some(sent), [received], [(_, vote)]) = (branch.prepare_sent, &branch.votes_received[..], &branch.votes[..])
+        let (Some(sent), [received], [(_, vote)]) =
+            (branch.prepare_sent, &branch.votes_received[..], &branch.votes[..])
         else {
             return false;
         };

@@ -9,8 +9,10 @@ use std::collections::BTreeSet;
 pub(super) fn termination(evidence: &Evidence<'_>) -> Vec<Finding> {
     let aftermath = evidence.aftermath();
     let open = aftermath.all().filter(|(.., fate)| *fate == Fate::Unresolved);
-    open.map(|(txn, story, _)| Finding::about(txn, story, format!("{txn} is not over: {}", why_open(aftermath, txn, story))))
-        .collect()
+    open.map(|(txn, story, _)| {
+        Finding::about(txn, story, format!("{txn} is not over: {}", why_open(aftermath, txn, story)))
+    })
+    .collect()
 }
 
 fn why_open(aftermath: &Aftermath, txn: TxnId, story: &Story) -> String {

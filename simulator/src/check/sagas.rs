@@ -45,7 +45,10 @@ fn trace_of(story: &Story) -> Vec<String> {
     for (step, node) in &steps {
         match (place(EffectKind::Step(*step)), place(EffectKind::Undo(*step))) {
             (Some((_, t, _)), None) if turned => {
-                wrong.push(format!("step {step} applied at {node} at {} has no compensation, and the saga is not whole", At(t)));
+                wrong.push(format!(
+                    "step {step} applied at {node} at {} has no compensation, and the saga is not whole",
+                    At(t)
+                ));
             }
             (None, Some((_, t, _))) => {
                 wrong.push(format!("step {step} was compensated at {node} at {} and never applied", At(t)));

@@ -143,8 +143,7 @@ fn taken(word: Option<&str>) -> Selector {
 fn phase_posts(home: NodeId, phase: Phase, scenario: &Scenario, protocol: Protocol) -> Vec<Post> {
     if phase == Phase::HalfTold && protocol.family() == Family::Saga {
         // The first compensation to become durable of a saga of this home, wherever.
-        let selector =
-            Selector { word: Some("compensated".into()), home: Some(home), ..Selector::any(Verb::Observe) };
+        let selector = Selector { word: Some("compensated".into()), home: Some(home), ..Selector::any(Verb::Observe) };
         return scenario.cluster.participants().map(|node| ask(node, selector.clone())).collect();
     }
     let reached = Selector {

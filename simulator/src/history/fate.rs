@@ -58,8 +58,7 @@ fn committed_or_not(history: &History, txn: TxnId, story: &Story) -> Fate {
         return Fate::Unresolved;
     }
     let writing = story.plan.writing_nodes();
-    let missing: Vec<NodeId> =
-        writing.iter().copied().filter(|node| !story.branch_stands(*node, topology)).collect();
+    let missing: Vec<NodeId> = writing.iter().copied().filter(|node| !story.branch_stands(*node, topology)).collect();
     let commit = story.decided_at_home(Decision::Commit);
     // Without a durable commit a coordinator that crashed can only abort.
     let no_commit_will_come = story.decided_at_home(Decision::Abort)

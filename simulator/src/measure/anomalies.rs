@@ -136,7 +136,7 @@ impl Anomalies {
     }
 
     /// All of them, in the order of the trace.
-    pub(super) fn finish_all(self) -> Vec<Anomaly> {
+    pub(super) fn into_found(self) -> Vec<Anomaly> {
         self.found
     }
 }

@@ -5,7 +5,7 @@
 //! whose node came back without its journal is gone: its doubt ends there, for nobody is left to have it.
 
 use super::spread::Sample;
-use crate::history::{History, Topology};
+use crate::history::History;
 use indoubt_proto::{
     ids::{NodeId, TxnId},
     observation::{Observation, Stamped},
@@ -116,7 +116,7 @@ impl Doubt {
         let update = |((txn, node), open): (&(TxnId, NodeId), &mut Open)| {
             let up = topology.running(*node);
             open.up.set(t, up);
-            open.blocked.set(t, up && !knows(informed.get(txn), *txn, *node, history, topology));
+            open.blocked.set(t, up && !knows(informed.get(txn), *txn, *node, history));
         };
         match txn {
             Some(txn) => open.range_mut((txn, NodeId::coordinating(0))..=(txn, NodeId::LAB)).for_each(update),
@@ -152,13 +152,8 @@ impl Doubt {
 }
 
 /// Whether a node that `node` can reach knows the decision of `txn`.
-fn knows(
-    informed: Option<&BTreeMap<NodeId, u32>>,
-    txn: TxnId,
-    node: NodeId,
-    history: &History,
-    topology: &Topology,
-) -> bool {
+fn knows(informed: Option<&BTreeMap<NodeId, u32>>, txn: TxnId, node: NodeId, history: &History) -> bool {
+    let topology = &history.topology;
     let kept = |informed: NodeId, losses: u32| topology.life(informed).losses == losses;
     let told = informed.into_iter().flatten();
     let mut reachable: BTreeSet<NodeId> = told.filter(|(n, losses)| kept(**n, **losses)).map(|(n, _)| *n).collect();

@@ -38,7 +38,8 @@ pub(crate) fn torn(aftermath: &Aftermath) -> Vec<TxnId> {
             decided(Decision::Commit) && decided(Decision::Abort)
         }
         (Family::Saga, Fate::Stuck | Fate::Unresolved) => {
-            let standing: Vec<bool> = story.plan.writing_steps().keys().map(|step| story.standing(*step) != 0).collect();
+            let standing: Vec<bool> =
+                story.plan.writing_steps().keys().map(|step| story.standing(*step) != 0).collect();
             standing.contains(&true) && standing.contains(&false)
         }
         _ => false,
@@ -57,7 +58,9 @@ pub(crate) fn duplicates(aftermath: &Aftermath) -> Vec<(Place, u64)> {
             .map(|effect| Place { txn, node: effect.node, kind: effect.kind })
             .collect();
         places.sort_unstable();
-        found.extend(places.chunk_by(|a, b| a == b).filter(|same| same.len() > 1).map(|same| (same[0], same.len() as u64 - 1)));
+        found.extend(
+            places.chunk_by(|a, b| a == b).filter(|same| same.len() > 1).map(|same| (same[0], same.len() as u64 - 1)),
+        );
     }
     found
 }

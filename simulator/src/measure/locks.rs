@@ -126,8 +126,7 @@ impl Locks {
     }
 
     fn doubt(&mut self, t: i64, node: NodeId, txn: TxnId, begins: bool) {
-        let changed =
-            if begins { self.in_doubt.insert((node, txn)) } else { self.in_doubt.remove(&(node, txn)) };
+        let changed = if begins { self.in_doubt.insert((node, txn)) } else { self.in_doubt.remove(&(node, txn)) };
         if !changed {
             return;
         }
@@ -148,7 +147,8 @@ impl Locks {
             for txn in record.waiters {
                 self.stop_waiting(t, node, txn, &key);
             }
-            for txn in record.holders.into_keys().filter(|txn| !self.in_doubt.contains(&(node, *txn))).collect::<Vec<_>>()
+            for txn in
+                record.holders.into_keys().filter(|txn| !self.in_doubt.contains(&(node, *txn))).collect::<Vec<_>>()
             {
                 self.release(t, node, txn, &key);
             }

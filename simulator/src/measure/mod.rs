@@ -91,7 +91,7 @@ impl Measurer {
         let aftermath = Aftermath::new(self.history, open_locks);
         let ([in_doubt, up, blocked], intervals) = self.doubt.finish(end);
         let (lock_hold, bystanders, locks_held) = self.locks.finish(end);
-        let anomalies = self.anomalies.finish_all();
+        let anomalies = self.anomalies.into_found();
         let counts = anomalies::count(&anomalies);
         let count = |kind| counts.get(&kind).copied().unwrap_or(0);
         let measures = Measures {

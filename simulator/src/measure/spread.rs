@@ -92,7 +92,9 @@ mod tests {
     fn a_distribution_rises_to_one_at_the_maximum() {
         let mut sample = Sample::default();
         assert!(sample.distribution().is_empty());
-        [1_000, 1_000, 1_000, 5_000].map(|us| sample.add(us));
+        for us in [1_000, 1_000, 1_000, 5_000] {
+            sample.add(us);
+        }
         assert_eq!(sample.distribution(), [(1.0, 0.75), (5.0, 1.0)]);
     }
 

@@ -1,9 +1,7 @@
 //! `[[fault]]`: what breaks, and when.
 
 use super::{
-    ScenarioError,
-    describe,
-    moment,
+    ScenarioError, describe, moment,
     reader::{Table, Value},
     sections::{SOME, all_nodes, node, protocols},
 };
@@ -47,9 +45,7 @@ fn fields(deed: Deed) -> &'static [&'static str] {
         Deed::Pause => &["on", "at", "do", "protocols", "node", "for"],
         Deed::Partition => &["on", "at", "do", "protocols", "between", "one_way", "for"],
         Deed::Heal => &["on", "at", "do", "protocols"],
-        Deed::Delay => {
-            &["at", "do", "protocols", "message", "from", "to", "nth", "count", "share", "by", "for"]
-        }
+        Deed::Delay => &["at", "do", "protocols", "message", "from", "to", "nth", "count", "share", "by", "for"],
         Deed::Drop | Deed::Duplicate | Deed::Refuse => {
             &["at", "do", "protocols", "message", "from", "to", "nth", "count", "share", "for"]
         }
@@ -137,11 +133,9 @@ fn action(
         Deed::Duplicate => touch(MessageDeed::Duplicate),
         Deed::Refuse => touch(MessageDeed::Refuse),
         Deed::Delay => touch(MessageDeed::Delay(table.need("by")?.duration(SOME)?)),
-        Deed::SlowDisk => Ok(FaultAction::SlowDisk {
-            node: whom()?,
-            force: table.need("force")?.duration(SOME)?,
-            lasts: lasts()?,
-        }),
+        Deed::SlowDisk => {
+            Ok(FaultAction::SlowDisk { node: whom()?, force: table.need("force")?.duration(SOME)?, lasts: lasts()? })
+        }
         Deed::Resolve => resolve(table, scenario, under),
     }
 }
@@ -266,7 +260,9 @@ fn message(
         let valid: Vec<_> = under.iter().flat_map(|p| points::messages(*p, work)).filter(|i| i.can_fail).collect();
         let mut words: Vec<&str> = valid.iter().map(|i| i.kind.word()).collect();
         words.dedup();
-        return Err(value.error(format!("`{word}` is no request, so it cannot be refused; valid: {}", words.join(", "))));
+        return Err(
+            value.error(format!("`{word}` is no request, so it cannot be refused; valid: {}", words.join(", ")))
+        );
     }
     if let Some(from) = from.filter(|from| !info.is_sent_by(*from)) {
         return Err(value.error(format!("{from} never sends `{word}`")));
@@ -286,7 +282,8 @@ fn in_time(
 ) -> Result<(), ScenarioError> {
     let (Trigger::At(at) | Trigger::Messages { from_time: at, .. }) = trigger else { return Ok(()) };
     if *at >= scenario.duration && action.can_last() && action.lasts().is_none() {
-        let message = format!("load ends at {}, and so does this fault: it needs a `for` of its own", scenario.duration);
+        let message =
+            format!("load ends at {}, and so does this fault: it needs a `for` of its own", scenario.duration);
         return Err(table.need("at")?.error(message));
     }
     Ok(())

@@ -196,7 +196,11 @@ impl<'a, 'i> Value<'a, 'i> {
     }
 
     /// One of some words.
-    pub(super) fn word<T>(&self, what: &str, words: impl Iterator<Item = (&'static str, T)>) -> Result<T, ScenarioError> {
+    pub(super) fn word<T>(
+        &self,
+        what: &str,
+        words: impl Iterator<Item = (&'static str, T)>,
+    ) -> Result<T, ScenarioError> {
         let word = self.string()?;
         let mut valid = Vec::new();
         for (name, meaning) in words {
@@ -209,7 +213,12 @@ impl<'a, 'i> Value<'a, 'i> {
     }
 
     /// An error about a word that is none of those.
-    pub(super) fn unknown<'w>(&self, what: &str, word: &str, valid: impl IntoIterator<Item = &'w str>) -> ScenarioError {
+    pub(super) fn unknown<'w>(
+        &self,
+        what: &str,
+        word: &str,
+        valid: impl IntoIterator<Item = &'w str>,
+    ) -> ScenarioError {
         self.error(format!("unknown {what} `{word}`{}", hint(word, valid)))
     }
 
@@ -248,7 +257,7 @@ impl<'a, 'i> Value<'a, 'i> {
 }
 
 /// A duration with its unit; a fraction is welcome if it comes out in whole microseconds.
-fn duration(text: &str) -> Option<Micros> {
+pub(crate) fn duration(text: &str) -> Option<Micros> {
     let digits = text.find(|c: char| !c.is_ascii_digit() && c != '.')?;
     let (number, unit) = text.split_at(digits);
     let scale: u64 = match unit {
@@ -266,7 +275,7 @@ fn duration(text: &str) -> Option<Micros> {
     let parts = 10u64.pow(fraction.len() as u32);
     let tail = fraction.parse::<u64>().ok()? * scale;
     let whole = whole.parse::<u64>().ok()?.checked_mul(scale)?;
-    (tail % parts == 0).then(|| whole.checked_add(tail / parts)).flatten().map(Micros)
+    tail.is_multiple_of(parts).then(|| whole.checked_add(tail / parts)).flatten().map(Micros)
 }
 
 /// What to say after an unknown word: the nearest valid one, or all of them if they are few.
@@ -293,7 +302,8 @@ mod tests {
         for (text, us) in [("500ms", 500_000), ("12s", 12_000_000), ("1.5ms", 1_500), ("2m", 120_000_000), ("0us", 0)] {
             assert_eq!(duration(text), Some(Micros(us)), "{text}");
         }
-        for text in ["500", "", "ms", "1.5us", "-1s", "1 s", "1h", "1.s", ".5s", "1..2s", "99999999999999999999s", "1S"] {
+        for text in ["500", "", "ms", "1.5us", "-1s", "1 s", "1h", "1.s", ".5s", "1..2s", "99999999999999999999s", "1S"]
+        {
             assert_eq!(duration(text), None, "{text}");
         }
     }

@@ -1,9 +1,7 @@
 //! The sections of a scenario, with their defaults and limits (design.md section 6).
 
 use super::{
-    ScenarioError,
-    expect,
-    fault,
+    ScenarioError, expect, fault,
     reader::{Table, Value},
     sweep,
 };
@@ -20,8 +18,21 @@ use indoubt_proto::{
 use std::ops::RangeInclusive;
 
 pub(super) const TOP: [&str; 15] = [
-    "name", "about", "protocols", "seed", "duration", "settle", "cluster", "workload", "network", "disk", "timeouts",
-    "options", "fault", "expect", "sweep",
+    "name",
+    "about",
+    "protocols",
+    "seed",
+    "duration",
+    "settle",
+    "cluster",
+    "workload",
+    "network",
+    "disk",
+    "timeouts",
+    "options",
+    "fault",
+    "expect",
+    "sweep",
 ];
 pub(super) const CLUSTER: [&str; 2] = ["participants", "coordinators"];
 pub(super) const WORKLOAD: [&str; 9] =
@@ -31,15 +42,8 @@ pub(super) const LINK: [&str; 5] = ["from", "to", "latency", "loss", "duplicate"
 pub(super) const LATENCY: [&str; 4] = ["min", "max", "median", "p99"];
 pub(super) const DISK: [&str; 1] = ["force"];
 pub(super) const TIMEOUTS: [&str; 4] = ["vote", "decision", "lock", "retry"];
-pub(super) const OPTIONS: [&str; 7] = [
-    "work",
-    "read_only",
-    "forward_recovery",
-    "compensate_from",
-    "compensation_attempts",
-    "step_attempts",
-    "retries",
-];
+pub(super) const OPTIONS: [&str; 7] =
+    ["work", "read_only", "forward_recovery", "compensate_from", "compensation_attempts", "step_attempts", "retries"];
 
 const HOUR: Micros = Micros::from_secs(3600);
 /// Any duration, none at all included.
@@ -164,7 +168,9 @@ fn workload(root: &Table<'_, '_>, cluster: Cluster) -> Result<Workload, Scenario
         arrivals,
         transactions: section.read("transactions", |v| v.integer(1..=u64::MAX))?,
         keys: section.read("keys", |v| v.integer(1..=1_000_000))?.map_or(100, |n| n as u32),
-        skew: section.read("skew", |v| v.number("an exponent from 0 to 10", |n| (0.0..=10.0).contains(&n)))?.unwrap_or(0.0),
+        skew: section
+            .read("skew", |v| v.number("an exponent from 0 to 10", |n| (0.0..=10.0).contains(&n)))?
+            .unwrap_or(0.0),
         touch,
         refuse: share("refuse")?,
         audit: share("audit")?,

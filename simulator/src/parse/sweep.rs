@@ -1,19 +1,14 @@
 //! `[sweep]`: which parameters take which values.
 
 use super::{
-    ScenarioError,
-    fault,
-    moment,
+    ScenarioError, fault, moment,
     reader::{Value, hint},
     sections,
 };
 use crate::scenario::Scenario;
 
 /// Reads the sweep of a scenario. Paths are checked here, values when they are set.
-pub(super) fn sweep(
-    value: &Value<'_, '_>,
-    scenario: &Scenario,
-) -> Result<Vec<(String, Vec<String>)>, ScenarioError> {
+pub(super) fn sweep(value: &Value<'_, '_>, scenario: &Scenario) -> Result<Vec<(String, Vec<String>)>, ScenarioError> {
     let valid = paths(scenario);
     let mut sweep = Vec::new();
     for entry in value.any_table()?.entries() {

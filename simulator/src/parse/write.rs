@@ -1,17 +1,6 @@
 //! A scenario back as TOML, with every default filled in: what stands in a run's folder, and repeats it.
 
-use crate::scenario::{
-    Arrivals,
-    Claim,
-    Counted,
-    Expect,
-    Fault,
-    FaultAction,
-    MessageDeed,
-    Scenario,
-    Trigger,
-    Which,
-};
+use crate::scenario::{Arrivals, Claim, Counted, Expect, Fault, FaultAction, MessageDeed, Scenario, Trigger, Which};
 use indoubt_proto::{
     conditions::{Conditions, Latency},
     gate::{Edge, Verb},

@@ -111,9 +111,7 @@ impl Line {
             "voted" => O::Voted { txn: f.txn()?, vote: f.need::<Vote>("vote")? },
             "in-doubt" => O::InDoubt { txn: f.txn()? },
             "decided" => O::Decided { txn: f.txn()?, outcome: f.need::<Decision>("outcome")? },
-            "applied" => {
-                O::Applied { txn: f.txn()?, effects: f.need("effects")?, log: f.log()?, lsn: f.lsn("lsn")? }
-            }
+            "applied" => O::Applied { txn: f.txn()?, effects: f.need("effects")?, log: f.log()?, lsn: f.lsn("lsn")? },
             "step-applied" => {
                 let (txn, step, effects, log, lsn) = f.step()?;
                 O::StepApplied { txn, step, effects, log, lsn }
@@ -132,9 +130,7 @@ impl Line {
             "stuck" => O::Stuck { txn: f.txn()?, step: f.need("step")?, resumed: f.need("resumed")? },
             "lost-log" => O::LostLog { txn: f.txn()?, participant: f.need("participant")? },
             "crashed" => O::Crashed { incarnation: f.need("incarnation")? },
-            "restarted" => {
-                O::Restarted { incarnation: f.need("incarnation")?, log: f.log()?, upto: f.lsn("upto")? }
-            }
+            "restarted" => O::Restarted { incarnation: f.need("incarnation")?, log: f.log()?, upto: f.lsn("upto")? },
             "paused" => O::Paused { incarnation: f.need("incarnation")? },
             "resumed" => O::Resumed { incarnation: f.need("incarnation")? },
             "link-cut" => O::LinkCut { from: f.need("from")?, to: f.need("to")? },

@@ -29,7 +29,8 @@ fn updates() -> Vec<Update> {
 fn every_kind() -> Vec<(O, &'static str)> {
     let (txn, key, log, lsn) = (txn(), Key::new("p1/acct-3"), LogId(0xab), Lsn(9));
     let id = MessageId { from: C1, incarnation: 1, count: 17 };
-    let effects = r#""effects":[{"key":"p1/acct-3","delta":-5},{"key":"p1/order-1","value":2}],"log":"00000000000000ab","lsn":9"#;
+    let effects =
+        r#""effects":[{"key":"p1/acct-3","delta":-5},{"key":"p1/order-1","value":2}],"log":"00000000000000ab","lsn":9"#;
     let step_effects: &'static str = format!(r#""txn":"c1-k2-17","step":2,{effects}"#).leak();
     let applied: &'static str = format!(r#""txn":"c1-k2-17",{effects}"#).leak();
     let entry = |step, delta, value| PlanEntry { node: P1, step, key: key.clone(), delta, value };
@@ -143,11 +144,10 @@ fn what_is_no_observation_is_refused_with_the_field() {
     assert!(error(r#"{"t_us":1,"seq":1,"node":"p1"}"#).contains("kind"));
     assert!(error(r#"{"t_us":1,"seq":1,"node":"x1","kind":"end"}"#).contains("x1"));
     assert_eq!(error(r#"{"t_us":1,"seq":1,"node":"p1","kind":"ends"}"#), "`ends` is no kind of observation");
-    assert_eq!(
-        error(r#"{"t_us":1,"seq":1,"node":"p1","kind":"in-doubt"}"#),
-        "a line of kind `in-doubt` needs `txn`"
+    assert_eq!(error(r#"{"t_us":1,"seq":1,"node":"p1","kind":"in-doubt"}"#), "a line of kind `in-doubt` needs `txn`");
+    assert!(
+        error(r#"{"t_us":1,"seq":1,"node":"p1","kind":"voted","txn":"c1-k1-1","vote":"maybe"}"#).contains("`vote`")
     );
-    assert!(error(r#"{"t_us":1,"seq":1,"node":"p1","kind":"voted","txn":"c1-k1-1","vote":"maybe"}"#).contains("`vote`"));
     let id = r#"{"t_us":1,"seq":1,"node":"p1","kind":"sent","id":"c1-1","from":"c1","to":"p1","message":"work"}"#;
     assert!(error(id).contains("c1.1.17"));
     let log = r#"{"t_us":1,"seq":1,"node":"p1","kind":"restarted","incarnation":2,"log":"xyz","upto":0}"#;

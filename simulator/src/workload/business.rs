@@ -67,15 +67,12 @@ impl Business {
         let kind = scenario.workload.kind;
         let participants = usize::from(scenario.cluster.participants.max(1));
         let touch = usize::from(scenario.workload.touch.max(1)).min(participants);
-        let column = |name: &str, site, opening, audited| Column {
-            name: name.into(),
-            site,
-            opening,
-            audited,
-            keys: Vec::new(),
-        };
+        let column =
+            |name: &str, site, opening, audited| Column { name: name.into(), site, opening, audited, keys: Vec::new() };
         let columns: Vec<Column> = match kind {
-            WorkloadKind::Transfer => (0..participants).map(|site| column("acct", site, OPENING_ACCOUNT, true)).collect(),
+            WorkloadKind::Transfer => {
+                (0..participants).map(|site| column("acct", site, OPENING_ACCOUNT, true)).collect()
+            }
             WorkloadKind::Order => {
                 let lines = touch.saturating_sub(2).max(1);
                 let mut columns: Vec<Column> = (1..=lines)
@@ -92,7 +89,8 @@ impl Business {
                 let legs = touch.max(3);
                 let mut columns: Vec<Column> = (0..legs)
                     .map(|leg| {
-                        let name = ["flight", "hotel", "car"].get(leg).map_or(format!("leg{}", leg + 1), |n| (*n).into());
+                        let name =
+                            ["flight", "hotel", "car"].get(leg).map_or(format!("leg{}", leg + 1), |n| (*n).into());
                         column(&name, leg % touch, OPENING_GOODS, true)
                     })
                     .collect();
@@ -184,12 +182,7 @@ impl Business {
         let put = |value| vec![Operation::Put { key: row.clone(), value }];
         let lines = self.columns.len() - 2;
         let mut steps = Vec::with_capacity(lines + 3);
-        steps.push(PlanStep {
-            node: row_at,
-            ops: put(PENDING),
-            undo: put(CANCELLED),
-            kind: StepKind::Compensatable,
-        });
+        steps.push(PlanStep { node: row_at, ops: put(PENDING), undo: put(CANCELLED), kind: StepKind::Compensatable });
         let mut goods = 0;
         for line in 0..lines {
             let quantity = random.random_range(1..=5);

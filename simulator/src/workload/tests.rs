@@ -143,9 +143,8 @@ fn the_share_of_refusals_is_met_and_a_trip_is_refused_by_its_hotel() {
             s.duration = Micros::from_secs(60);
         });
         let arrivals = all(&scenario, 1);
-        let refusing = |step: &PlanStep| {
-            step.ops.iter().any(|op| matches!(op, Operation::Add { min: Some(i64::MAX), .. }))
-        };
+        let refusing =
+            |step: &PlanStep| step.ops.iter().any(|op| matches!(op, Operation::Add { min: Some(i64::MAX), .. }));
         let refused: Vec<usize> = arrivals.iter().filter_map(|a| a.steps.iter().position(refusing)).collect();
         let share = refused.len() as f64 / arrivals.len() as f64;
         assert!((0.25..0.35).contains(&share), "{kind:?} {share}");
@@ -178,9 +177,8 @@ fn load_stops_at_the_number_of_transactions_and_at_the_duration() {
         s.workload.transactions = Some(3);
     });
     let mut workload = Workload::new(&closed, 1);
-    let names: Vec<String> = [1, 1, 2]
-        .map(|client| workload.next_of(NodeId::client(client), Micros(0)).unwrap().txn.to_string())
-        .to_vec();
+    let names: Vec<String> =
+        [1, 1, 2].map(|client| workload.next_of(NodeId::client(client), Micros(0)).unwrap().txn.to_string()).to_vec();
     assert_eq!(names, ["c1-k1-1", "c2-k1-2", "c2-k2-1"]);
     assert_eq!(workload.next_of(NodeId::client(2), Micros(0)), None);
     let mut workload = Workload::new(&closed, 1);

@@ -1,11 +1,6 @@
 //! The lab's hand in the virtual world: it kills, restarts, freezes and resolves as the director says.
 
-use super::{
-    World,
-    network::dropped,
-    nodes::Halt,
-    seat::Incoming,
-};
+use super::{World, network::dropped, nodes::Halt, seat::Incoming};
 use crate::faults::Deed;
 use indoubt_proto::{
     gate::Fate,
@@ -72,7 +67,9 @@ impl World<'_> {
                 let seating = self.commons.seating;
                 if let Some(at) = self.seat(node) {
                     self.seats[at].hands.obey(orders, &seating);
-                } else if node.is_client() && let Some(client) = self.clients.get_mut(usize::from(node.number) - 1) {
+                } else if node.is_client()
+                    && let Some(client) = self.clients.get_mut(usize::from(node.number) - 1)
+                {
                     client.obey(orders, &seating);
                 }
             }

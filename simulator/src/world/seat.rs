@@ -241,19 +241,20 @@ impl World<'_> {
                     self.take(at, incoming);
                 }
                 Stage::Taking(flight, fate) => self.take_message(at, flight, fate),
-                Stage::Stepping(kept) => match seat.driver.advance(&mut seat.hands, &mut self.commons, seat.word.take())
-                {
-                    Progress::Halted(halt) => {
-                        seat.stage = Stage::Stepping(kept);
-                        seat.halt = Some(halt);
-                    }
-                    Progress::Done => {
-                        if let Some((from, message)) = kept {
-                            let moment = Moment::Deliver { from, message: &message };
-                            seat.halt = seat.hands.ask(Edge::After, &moment, message.txn()).err();
+                Stage::Stepping(kept) => {
+                    match seat.driver.advance(&mut seat.hands, &mut self.commons, seat.word.take()) {
+                        Progress::Halted(halt) => {
+                            seat.stage = Stage::Stepping(kept);
+                            seat.halt = Some(halt);
+                        }
+                        Progress::Done => {
+                            if let Some((from, message)) = kept {
+                                let moment = Moment::Deliver { from, message: &message };
+                                seat.halt = seat.hands.ask(Edge::After, &moment, message.txn()).err();
+                            }
                         }
                     }
-                },
+                }
             }
         }
     }

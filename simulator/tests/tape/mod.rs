@@ -6,6 +6,8 @@
 
 #![allow(dead_code, reason = "each test file uses its part of this")]
 
+pub(crate) mod book;
+
 use indoubt_proto::{
     conditions::Conditions,
     ids::{LogId, Lsn, MessageId, NodeId, TxnId},
@@ -26,9 +28,12 @@ use indoubt_simulator::{
 };
 
 /// The observations of a story.
-pub fn tape(story: &str) -> Vec<Stamped> {
+pub(crate) fn tape(story: &str) -> Vec<Stamped> {
     let lines = story.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
-    lines.zip(1..).map(|(line, seq)| observation(line, seq).unwrap_or_else(|| panic!("no observation: {line}"))).collect()
+    lines
+        .zip(1..)
+        .map(|(line, seq)| observation(line, seq).unwrap_or_else(|| panic!("no observation: {line}")))
+        .collect()
 }
 
 fn observation(line: &str, seq: u64) -> Option<Stamped> {
@@ -99,7 +104,7 @@ fn observation(line: &str, seq: u64) -> Option<Stamped> {
         "in-doubt" => O::InDoubt { txn: txn()? },
         "decided" => O::Decided {
             txn: txn()?,
-            outcome: if word(1)? == "commit" { Decision::Commit } else { Decision::Abort },
+            outcome: if word(1) == Some("abort") { Decision::Abort } else { Decision::Commit },
         },
         "applied" => O::Applied { txn: txn()?, effects: updates(&rest[1..])?, log, lsn },
         "step-applied" => {
@@ -116,11 +121,9 @@ fn observation(line: &str, seq: u64) -> Option<Stamped> {
         "lost-log" => O::LostLog { txn: txn()?, participant: word(1)?.parse().ok()? },
         "crashed" => O::Crashed { incarnation: 1 },
         // restarted <upto> [log]
-        "restarted" => O::Restarted {
-            incarnation: 2,
-            log: number(1).map_or(home_log(node), LogId),
-            upto: Lsn(number(0)?),
-        },
+        "restarted" => {
+            O::Restarted { incarnation: 2, log: number(1).map_or(home_log(node), LogId), upto: Lsn(number(0)?) }
+        }
         "paused" => O::Paused { incarnation: 1 },
         "resumed" => O::Resumed { incarnation: 1 },
         "link-cut" => O::LinkCut { from: word(0)?.parse().ok()?, to: word(1)?.parse().ok()? },
@@ -165,11 +168,13 @@ fn change(text: &str) -> Option<Change> {
 
 fn updates(words: &[&str]) -> Option<Vec<Update>> {
     let words = words.iter().filter(|word| !word.starts_with('@'));
-    words.map(|word| word.split_once(':').and_then(|(k, c)| Some(Update { key: Key::new(k), change: change(c)? }))).collect()
+    words
+        .map(|word| word.split_once(':').and_then(|(k, c)| Some(Update { key: Key::new(k), change: change(c)? })))
+        .collect()
 }
 
 /// A scenario of ten seconds with these faults and claims.
-pub fn scenario(faults: Vec<Fault>, expects: Vec<Expect>) -> Scenario {
+pub(crate) fn scenario(faults: Vec<Fault>, expects: Vec<Expect>) -> Scenario {
     Scenario {
         name: "by-hand".into(),
         about: String::new(),
@@ -199,7 +204,7 @@ pub fn scenario(faults: Vec<Fault>, expects: Vec<Expect>) -> Scenario {
 }
 
 /// A fault that fires at a time.
-pub fn fault(at_ms: u64, action: FaultAction) -> (Fault, FaultRecord) {
+pub(crate) fn fault(at_ms: u64, action: FaultAction) -> (Fault, FaultRecord) {
     let at = Micros::from_millis(at_ms);
     let text = format!("{action:?}");
     let record = FaultRecord { text: text.clone(), at: vec![at], until: vec![None] };
@@ -207,18 +212,18 @@ pub fn fault(at_ms: u64, action: FaultAction) -> (Fault, FaultRecord) {
 }
 
 /// The judgement of a story, with faults and claims.
-pub fn judged(protocol: Protocol, faults: Vec<(Fault, FaultRecord)>, expects: Vec<Expect>, story: &str) -> Run {
+pub(crate) fn judged(protocol: Protocol, faults: Vec<(Fault, FaultRecord)>, expects: Vec<Expect>, story: &str) -> Run {
     let (faults, records) = faults.into_iter().unzip();
     let recording = Recording { protocol, seed: 1, trace: tape(story), faults: records };
     judge(&scenario(faults, expects), &recording)
 }
 
 /// The judgement of a story.
-pub fn run(protocol: Protocol, story: &str) -> Run {
+pub(crate) fn run(protocol: Protocol, story: &str) -> Run {
     judged(protocol, vec![], vec![], story)
 }
 
 /// One check of a run.
-pub fn check<'a>(run: &'a Run, name: &str) -> &'a Check {
+pub(crate) fn check<'a>(run: &'a Run, name: &str) -> &'a Check {
     run.checks.iter().find(|check| check.name == name).expect("a check of this name")
 }

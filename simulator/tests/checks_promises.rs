@@ -1,0 +1,139 @@
+//! What is promised and what faults waive, the verdict, claims and faults of a run.
+
+mod tape;
+
+use indoubt_proto::{ids::NodeId, message::Decision, time::Micros};
+use indoubt_simulator::{
+    check::check_names,
+    promises::promises,
+    protocol::{
+        Family,
+        Protocol::{Saga, TwoPhase},
+    },
+    scenario::{Claim, Expect, FaultAction},
+    summary::Verdict,
+};
+use std::collections::BTreeSet;
+use tape::{
+    book::{BEGAN, COMMIT, broken, but},
+    check, fault, judged, run,
+};
+
+#[test]
+fn the_families_promise_what_the_design_says() {
+    let promised =
+        |family| check_names().iter().copied().filter(|name| promises(family, name)).collect::<BTreeSet<_>>();
+    assert_eq!(promised(Family::TwoPhase).len(), check_names().len());
+    assert!(promised(Family::Unprotected).is_empty());
+    let saga = promised(Family::Saga);
+    assert!(["completeness", "durability", "no-effect-twice", "termination"].iter().all(|name| saga.contains(name)));
+    assert!(["agreement", "isolation", "audits"].iter().all(|name| !saga.contains(name)));
+}
+
+#[test]
+fn termination_is_waived_where_nothing_was_healed() {
+    let open = |end: &str| {
+        let story = "6 p1 in-doubt c1-k1-1\n6 p2 in-doubt c1-k1-1\n";
+        run(TwoPhase, &format!("{BEGAN}{story}{end}\n99 lab end"))
+    };
+    for (end, why) in [
+        ("20 c1 crashed", "c1 is not running"),
+        ("20 p2 paused", "p2 is not running"),
+        ("20 lab link-cut c1 p1", "c1 is still cut off from p1"),
+    ] {
+        let run = open(end);
+        let termination = check(&run, "termination");
+        assert!(!termination.held && !termination.promised && termination.detail.contains(why), "{termination:?}");
+        assert_eq!(run.verdict, Verdict::Unknown, "unresolved, and nobody can be blamed");
+    }
+    // Another node that is down excuses nothing.
+    assert_eq!(open("20 c2 crashed").verdict, Verdict::Violated);
+    assert_eq!(open("20 lab link-cut c2 p1").verdict, Verdict::Violated);
+}
+
+#[test]
+fn a_log_lost_by_a_fault_waives_that_nodes_durability_and_what_follows_but_not_agreement() {
+    let lose = |node| vec![fault(20, FaultAction::Kill { node, restart_after: None, lose_log: true })];
+    let lost = COMMIT.replace("99 lab end", "20 p2 crashed\n30 p2 restarted 0 77\n99 lab end");
+    let story = format!("{BEGAN}{lost}");
+    let excused = judged(TwoPhase, lose(NodeId::participant(2)), vec![], &story);
+    let durability = check(&excused, "durability");
+    assert!(!durability.held && !durability.promised && durability.detail.contains("waived: p2 lost its log"));
+    broken(&excused, &[], &[]);
+    // Another node's lost log excuses nothing.
+    let durability = judged(TwoPhase, lose(NodeId::participant(3)), vec![], &story);
+    assert!(check(&durability, "durability").promised);
+    let torn = story.replace("11 p1 decided c1-k1-1 commit", "11 p1 decided c1-k1-1 abort");
+    assert!(check(&judged(TwoPhase, lose(NodeId::participant(2)), vec![], &torn), "agreement").promised);
+}
+
+#[test]
+fn heuristics_waive_agreement_for_what_the_operator_touched() {
+    // c1 is gone; the operator aborts at p2 what p1 was told to commit.
+    let story = |doubt: u32| {
+        format!(
+            "{BEGAN}
+            6 p1 in-doubt c1-k1-1
+            6 p1 voted c1-k1-1 yes
+            {doubt} p2 in-doubt c1-k1-1
+            6 p2 voted c1-k1-1 yes
+            9 c1 decided c1-k1-1 commit
+            10 k1 told c1-k1-1 succeeded
+            11 p1 decided c1-k1-1 commit
+            12 p1 applied c1-k1-1 p1/a:-5 @2
+            20 p2 decided c1-k1-1 abort
+            99 lab end"
+        )
+    };
+    let by_hand = |at, node| {
+        let nodes = vec![NodeId::participant(node)];
+        vec![fault(at, FaultAction::Resolve { nodes, decision: Decision::Abort })]
+    };
+    let run = judged(TwoPhase, by_hand(19, 2), vec![], &story(6));
+    let agreement = check(&run, "agreement");
+    assert!(!agreement.held && !agreement.promised, "{agreement:?}");
+    assert!(agreement.detail.contains("waived: an operator ended a branch of c1-k1-1"), "{}", agreement.detail);
+    broken(&run, &[], &[]);
+    assert!(check(&tape::run(TwoPhase, &story(6)), "agreement").promised, "without the fault it is a violation");
+    assert!(check(&judged(TwoPhase, by_hand(30, 2), vec![], &story(6)), "agreement").promised, "decided before");
+    assert!(check(&judged(TwoPhase, by_hand(19, 3), vec![], &story(6)), "agreement").promised, "another node");
+}
+
+#[test]
+fn a_trace_without_its_last_line_is_not_known_to_be_right() {
+    assert_eq!(but(TwoPhase, COMMIT, "99 lab end", "").verdict, Verdict::Unknown);
+}
+
+#[test]
+fn claims_are_compared_by_path_and_a_quantile_of_nothing_satisfies_nothing() {
+    let metric = |path: &str, min, max, equals| Claim::Metric { path: path.into(), min, max, equals };
+    let claims = [
+        (metric("in_doubt_ms.max", Some(5.0), None, None), true),
+        (metric("in_doubt_ms.max", Some(5.1), None, None), false),
+        (metric("in_doubt_ms.count", None, None, Some(2.0)), true),
+        (metric("transactions.succeeded", Some(1.0), Some(1.0), None), true),
+        (metric("clients.unknown", None, Some(-1.0), None), false),
+        (metric("pending_ms.max", None, Some(99.0), None), false),
+        (metric("pending_ms.count", None, None, Some(0.0)), true),
+        (Claim::Check { name: "agreement".into(), holds: true }, true),
+        (Claim::Check { name: "agreement".into(), holds: false }, false),
+    ];
+    let expects =
+        claims.iter().map(|(claim, _)| Expect { protocol: TwoPhase, claim: claim.clone(), text: "claim".into() });
+    let other = Expect { protocol: Saga, claim: metric("throughput_tps", None, None, None), text: "another's".into() };
+    let run = judged(TwoPhase, vec![], expects.chain([other]).collect(), &format!("{BEGAN}{COMMIT}"));
+    assert_eq!(run.expectations.iter().map(|e| e.held).collect::<Vec<_>>(), claims.map(|(_, held)| held));
+    assert_eq!(run.expectations[0].actual, 5.0);
+    assert_eq!(run.expectations[5].actual, serde_json::Value::Null);
+    assert_eq!(run.expectations[7].actual, true);
+}
+
+#[test]
+fn faults_are_reported_with_when_they_fired_and_were_undone() {
+    let (kill, mut record) =
+        fault(20, FaultAction::Kill { node: NodeId::coordinating(1), restart_after: None, lose_log: false });
+    record.until = vec![Some(Micros::from_millis(70))];
+    let run = judged(TwoPhase, vec![(kill, record)], vec![], &format!("{BEGAN}{COMMIT}"));
+    let fired = &run.faults[0];
+    assert_eq!((fired.fired, &fired.at_ms[..], &fired.until_ms[..]), (1, &[20.0][..], &[Some(70.0)][..]));
+}
