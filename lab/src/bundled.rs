@@ -7,7 +7,7 @@ use std::path::Path;
 macro_rules! bundle {
     ($($name:literal),* $(,)?) => {
         /// Name and text of every bundled scenario, in the order in which they are taught.
-        pub const SCENARIOS: &[(&str, &str)] =
+        pub(crate) const SCENARIOS: &[(&str, &str)] =
             &[$(($name, include_str!(concat!("../../scenarios/", $name, ".toml")))),*];
     };
 }
@@ -36,11 +36,11 @@ bundle![
 ];
 
 /// What `indoubt` alone runs on real processes.
-pub const SHOWCASE: [&str; 4] =
+pub(crate) const SHOWCASE: [&str; 4] =
     ["happy-path", "coordinator-dies-after-votes", "participant-says-no", "orchestrator-dies-while-compensating"];
 
 /// The scenario of a bundled name or a file.
-pub fn load(name_or_file: &str) -> Result<Scenario> {
+pub(crate) fn load(name_or_file: &str) -> Result<Scenario> {
     if let Some((name, text)) = SCENARIOS.iter().find(|(name, _)| *name == name_or_file) {
         return Ok(Scenario::parse(text, &format!("{name}.toml"))?);
     }

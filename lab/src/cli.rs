@@ -62,7 +62,7 @@ pub enum WorldName {
 /// How the comparison runs.
 #[derive(Args, Clone, Debug)]
 pub struct CompareArgs {
-    /// The run's folder (default: results/runs/<time>-comparison).
+    /// The run's folder (default: results/runs/TIME-comparison).
     #[arg(long, value_name = "DIR")]
     pub output: Option<PathBuf>,
     /// The master seed of all scenarios instead of their own.
@@ -131,7 +131,7 @@ pub struct RunArgs {
     /// Change a parameter, as `workload.rate=200`; may be repeated.
     #[arg(long = "set", value_name = "PATH=VALUE")]
     pub set: Vec<String>,
-    /// The run's own folder (default: results/runs/<time>-<name>).
+    /// The run's own folder (default: results/runs/TIME-NAME).
     #[arg(long, value_name = "DIR")]
     pub output: Option<PathBuf>,
     /// Write the traces, one JSON object a line.

@@ -15,7 +15,7 @@ const FAINT: Style = Style::new().dimmed();
 const STRONG: Style = Style::new().bold();
 
 /// A progress bar on standard error; hidden where there is no terminal, or when asked to be quiet.
-pub fn progress(total: u64, quiet: bool) -> ProgressBar {
+pub(crate) fn progress(total: u64, quiet: bool) -> ProgressBar {
     let bar = ProgressBar::new(total);
     if quiet {
         bar.set_draw_target(ProgressDrawTarget::hidden());
@@ -28,7 +28,7 @@ pub fn progress(total: u64, quiet: bool) -> ProgressBar {
 }
 
 /// The verdict table: one row per scenario and protocol (the seeds of one protocol together).
-pub fn verdicts(summaries: &[&Summary]) {
+pub(crate) fn verdicts(summaries: &[&Summary]) {
     let widest = summaries.iter().map(|s| export::scenario_name(s).len()).max().unwrap_or(8).max(8);
     anstream::println!(
         "{STRONG}{:widest$}  {:15} {:>6} {:>9} {:>9} {:>10} {:>10} {:>9} {:>8}  verdict{STRONG:#}",
@@ -69,7 +69,7 @@ pub fn verdicts(summaries: &[&Summary]) {
 }
 
 /// The runs of a summary, by protocol, in their order.
-pub fn by_protocol(summary: &Summary) -> Vec<(Protocol, Vec<&Run>)> {
+pub(crate) fn by_protocol(summary: &Summary) -> Vec<(Protocol, Vec<&Run>)> {
     let mut groups: Vec<(Protocol, Vec<&Run>)> = Vec::new();
     for run in &summary.runs {
         match groups.iter_mut().find(|(p, _)| *p == run.protocol) {
@@ -108,7 +108,7 @@ fn verdict(runs: &[&Run]) -> String {
 }
 
 /// Milliseconds for people.
-pub fn time(ms: f64) -> String {
+pub(crate) fn time(ms: f64) -> String {
     match ms {
         0.0 => "-".into(),
         ms if ms < 10.0 => format!("{ms:.1} ms"),
@@ -118,14 +118,14 @@ pub fn time(ms: f64) -> String {
 }
 
 /// Prints everything that does not hold, on standard error.
-pub fn failures(summary: &Summary) {
+pub(crate) fn failures(summary: &Summary) {
     for line in export::failures(summary) {
         anstream::eprintln!("{BAD}{}{BAD:#}: {line}", export::scenario_name(summary));
     }
 }
 
 /// Quantiles over many seeds, and the worst seed, for each protocol.
-pub fn seeds(summary: &Summary) {
+pub(crate) fn seeds(summary: &Summary) {
     for (protocol, runs) in by_protocol(summary).into_iter().filter(|(_, runs)| runs.len() > 1) {
         let mut maxima: Vec<(f64, u64)> = runs.iter().map(|r| (r.measures.in_doubt_ms.max, r.seed)).collect();
         maxima.sort_by(|a, b| a.0.total_cmp(&b.0));

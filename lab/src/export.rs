@@ -18,13 +18,13 @@ use std::{
 };
 
 /// The folder of one run.
-pub struct RunFolder {
+pub(crate) struct RunFolder {
     path: PathBuf,
 }
 
 impl RunFolder {
     /// The folder that the user named, or a new one under `results/runs` with `latest` pointing to it.
-    pub fn create(output: Option<&Path>, name: &str) -> Result<RunFolder> {
+    pub(crate) fn create(output: Option<&Path>, name: &str) -> Result<RunFolder> {
         if let Some(path) = output {
             fs::create_dir_all(path).with_context(|| format!("cannot create the output folder {}", path.display()))?;
             return Ok(RunFolder { path: path.to_owned() });
@@ -43,17 +43,17 @@ impl RunFolder {
     }
 
     /// Where it is.
-    pub fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
     /// The folder of one scenario.
-    pub fn scenario(&self, name: &str) -> PathBuf {
+    pub(crate) fn scenario(&self, name: &str) -> PathBuf {
         self.path.join(name)
     }
 
     /// Writes `index.json`: the scenarios of this run and their verdicts.
-    pub fn write_index(&self, summaries: &[&Summary]) -> Result<()> {
+    pub(crate) fn write_index(&self, summaries: &[&Summary]) -> Result<()> {
         #[derive(Serialize)]
         struct Index<'a> {
             version: u32,
@@ -92,17 +92,17 @@ impl RunFolder {
 }
 
 /// The scenario's name.
-pub fn scenario_name(summary: &Summary) -> &str {
+pub(crate) fn scenario_name(summary: &Summary) -> &str {
     summary.scenario["name"].as_str().unwrap_or("scenario")
 }
 
 /// Whether all expectations and promised checks of all runs hold, and every fault fired in some seed of its protocol.
-pub fn holds(summary: &Summary) -> bool {
+pub(crate) fn holds(summary: &Summary) -> bool {
     failures(summary).is_empty()
 }
 
 /// Everything that does not hold, a line each: what, under which protocol and seed, and what was found.
-pub fn failures(summary: &Summary) -> Vec<String> {
+pub(crate) fn failures(summary: &Summary) -> Vec<String> {
     let mut lines = Vec::new();
     for run in &summary.runs {
         let at = format!("{} with seed {}", run.protocol, run.seed);
@@ -133,7 +133,7 @@ fn never_fired(summary: &Summary) -> Vec<String> {
 }
 
 /// Writes everything of one scenario. Traces are written on request, and always of a run in which a check failed.
-pub fn write_scenario(
+pub(crate) fn write_scenario(
     folder: &Path,
     scenario: &Scenario,
     summary: &Summary,
@@ -169,7 +169,7 @@ fn write_trace(folder: &Path, recording: &Recording) -> Result<()> {
 }
 
 /// One row a run: the scalars of the summary, nested ones with dots in their names.
-pub fn csv(summary: &Summary) -> String {
+pub(crate) fn csv(summary: &Summary) -> String {
     let rows: Vec<Vec<(String, String)>> = summary.runs.iter().map(|run| row(summary, run)).collect();
     let Some(first) = rows.first() else { return String::new() };
     let mut text = first.iter().map(|(name, _)| quote(name)).collect::<Vec<_>>().join(",") + "\n";
@@ -208,12 +208,12 @@ fn quote(cell: &str) -> String {
 }
 
 /// Writes pretty JSON with a newline at its end.
-pub fn write_json(path: &Path, value: &impl Serialize) -> Result<()> {
+pub(crate) fn write_json(path: &Path, value: &impl Serialize) -> Result<()> {
     write_text(path, &(serde_json::to_string_pretty(value)? + "\n"))
 }
 
 /// Writes a text file.
-pub fn write_text(path: &Path, text: &str) -> Result<()> {
+pub(crate) fn write_text(path: &Path, text: &str) -> Result<()> {
     fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))
 }
 

@@ -1,12 +1,12 @@
 //! The command `indoubt`: real clusters, runs, charts, reports.
 
-pub mod bench;
-pub mod bundled;
-pub mod charts;
+mod bench;
+mod bundled;
+mod charts;
 pub mod cli;
 pub mod commands;
-pub mod display;
-pub mod export;
-pub mod palette;
-pub mod real;
-pub mod report;
+mod display;
+mod export;
+mod palette;
+mod real;
+mod report;

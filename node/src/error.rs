@@ -46,6 +46,9 @@ pub enum NodeError {
     /// The trace cannot be written.
     #[error("trace: {0}")]
     Trace(io::Error),
+    /// The alarm cannot be set.
+    #[error("alarm: {0}")]
+    Alarm(io::Error),
     /// The server failed.
     #[error("server of {node}: {error}")]
     Server {

@@ -3,11 +3,12 @@
 //! write, so that the observations of a step are written before its sends leave; then the journal; then the links.
 
 use crate::{
+    alarm::Alarm,
     clock,
     error::NodeError,
     inbox::{Call, In, Inbox},
     lab::{Command, LabPort},
-    links::Links,
+    links::{BOOT_PATIENCE, Links},
     log::Log,
     replies::Replies,
     timers::{Held, Timers},
@@ -70,12 +71,15 @@ pub(crate) struct Engine<M: Machine> {
     pub(crate) gated: bool,
     pub(crate) lab: LabPort,
     pub(crate) log: Log,
+    pub(crate) alarm: Alarm,
     pub(crate) timers: Timers<M::Timer>,
     pub(crate) held: Held<Waiting>,
     pub(crate) links: Links,
     pub(crate) trace: Option<Trace>,
     pub(crate) replies: Replies,
     pub(crate) inbox: Arc<Inbox>,
+    /// What a batch takes from the inbox; kept for its room.
+    pub(crate) items: Vec<In>,
     pub(crate) stop: watch::Receiver<bool>,
     /// When this batch began; what timers and holds count from.
     pub(crate) now: Micros,
@@ -98,6 +102,9 @@ impl<M: Machine> Engine<M> {
         }
         if await_orders {
             self.first_orders().await;
+            // Timers and the patience with links count from where recovery begins.
+            self.now = clock::now();
+            self.links.be_patient_until(self.now + BOOT_PATIENCE);
         }
         let end = match self.perform().await {
             Ok(()) => self.turn().await,
@@ -117,6 +124,7 @@ impl<M: Machine> Engine<M> {
     /// A node that serves a lab does nothing, not even recover, before it has its orders: a fault may concern what recovery
     /// does. A lab that never comes is not waited for.
     async fn first_orders(&mut self) {
+        let mut stop = self.stop.clone();
         let ordered = async {
             while let Some(command) = self.lab.command().await {
                 let orders = matches!(command, Command::Lab(LabCommand::SetOrders { .. }));
@@ -126,8 +134,10 @@ impl<M: Machine> Engine<M> {
                 }
             }
         };
-        if tokio::time::timeout(LAB_PATIENCE, ordered).await.is_err() {
-            tracing::warn!("no lab gave orders");
+        tokio::select! {
+            () = ordered => {}
+            () = told(&mut stop) => {}
+            () = tokio::time::sleep(LAB_PATIENCE) => tracing::warn!("no lab gave orders"),
         }
     }
 
@@ -154,7 +164,6 @@ impl<M: Machine> Engine<M> {
     async fn wait(&mut self) -> Result<(), Stop> {
         let deadline = [self.timers.next(), self.held.next(), self.links.patience(), self.log.idle_deadline()];
         let deadline = deadline.into_iter().flatten().min();
-        let pause = Duration::from_micros(deadline.unwrap_or_default().saturating_sub(clock::now()).0);
         let inbox = Arc::clone(&self.inbox);
         tokio::select! {
             biased;
@@ -162,7 +171,7 @@ impl<M: Machine> Engine<M> {
             Some(command) = self.lab.command() => self.obey(command),
             done = self.log.durable() => done?,
             () = inbox.filled() => {}
-            () = tokio::time::sleep(pause), if deadline.is_some() => {}
+            rung = self.alarm.ring(deadline) => rung.map_err(NodeError::Alarm)?,
         }
         Ok(())
     }
@@ -177,11 +186,12 @@ impl<M: Machine> Engine<M> {
             self.observe(|_| Observation::Durable { upto });
             self.step(Input::Durable { upto }).await?;
         }
-        let mut items = Vec::new();
+        let mut items = std::mem::take(&mut self.items);
         self.inbox.take(&mut items);
-        for item in items {
+        for item in items.drain(..) {
             self.take(item).await?;
         }
+        self.items = items;
         while let Some(Waiting { envelope, asked }) = self.held.pop(self.now) {
             self.deliver(envelope, asked).await?;
         }

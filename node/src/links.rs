@@ -108,20 +108,25 @@ impl Links {
         Some(conditions.draw(&mut peer.random))
     }
 
-    /// Puts a message into what leaves with the next flush, or gives it back: there is no session, and it is lost.
-    pub(crate) fn push(&mut self, envelope: Envelope) -> Result<(), Envelope> {
+    /// Puts a message into what leaves with the next flush. Returns it if there is no session: it is lost.
+    pub(crate) fn push(&mut self, envelope: Envelope) -> Option<Envelope> {
         let node = envelope.to;
         let waits = self.patience.is_some() && self.configured.contains(&node);
         let peer = self.peer(node);
         if peer.session.is_none() && !waits {
-            return Err(envelope);
+            return Some(envelope);
         }
         let first = peer.pending.is_empty();
         peer.pending.push(envelope);
         if first {
             self.dirty.push(node);
         }
-        Ok(())
+        None
+    }
+
+    /// Messages to configured peers wait for a first session until then.
+    pub(crate) fn be_patient_until(&mut self, until: Micros) {
+        self.patience = Some(until);
     }
 
     /// When patience with links that are not up yet ends; `None` if it has, or if nothing waits for it.
@@ -139,13 +144,15 @@ impl Links {
     /// Hands everything pending to the transports, a batch a link. Returns what found a full or broken one: it is lost.
     pub(crate) fn flush(&mut self) -> Vec<Envelope> {
         let mut lost = Vec::new();
-        for node in std::mem::take(&mut self.dirty) {
+        let mut dirty = std::mem::take(&mut self.dirty);
+        for node in dirty.drain(..) {
             let peer = self.peer(node);
             if let Some(session) = &peer.session {
                 session.outbox.extend(&mut peer.pending);
                 lost.append(&mut peer.pending);
             }
         }
+        self.dirty = dirty;
         lost
     }
 

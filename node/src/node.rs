@@ -1,6 +1,7 @@
 //! A node from start to end: opens the journal, recovers the machine, listens, serves, stops.
 
 use crate::{
+    alarm::Alarm,
     clock,
     config::{NodeConfig, Ready},
     error::NodeError,
@@ -12,7 +13,7 @@ use crate::{
     log::{Log, Recovered},
     replies::Replies,
     services::{LabService, LinkService, OperatorService, TransactionsService},
-    session::{CONNECTION_WINDOW, Door, STREAM_WINDOW},
+    session::{CONNECTION_WINDOW, Door, HTTP_FRAME, STREAM_WINDOW},
     timers::{Held, Timers},
     trace::Trace,
 };
@@ -137,12 +138,14 @@ where
             gated: false,
             lab: LabPort::new(obeyed),
             log,
+            alarm: Alarm::new().map_err(NodeError::Alarm)?,
             timers: Timers::new(),
             held: Held::new(),
             links: Links::new(config.id, incarnation, config.seed, peers, now + BOOT_PATIENCE),
             trace,
             replies: Replies::default(),
             inbox,
+            items: Vec::new(),
             stop: stopped,
             now,
             sent: 0,
@@ -216,6 +219,7 @@ async fn router(door: &Arc<Door>, config: &NodeConfig, lab: Option<LabService>) 
         .tcp_nodelay(true)
         .initial_stream_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
+        .max_frame_size(HTTP_FRAME)
         .add_service(LinkServer::new(LinkService { door: Arc::clone(door) }).max_decoding_message_size(MAX_MESSAGE))
         .add_service(transactions.max_decoding_message_size(MAX_MESSAGE))
         .add_service(OperatorServer::new(OperatorService { door: Arc::clone(door), protocol }))

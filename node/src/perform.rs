@@ -5,6 +5,7 @@ use crate::{
     clock,
     event_loop::{Engine, Stop, told},
     lab::Command,
+    trace::Trace,
 };
 use indoubt_proto::{
     gate::{Edge, Fate, Moment, RuleId, Verdict},
@@ -89,6 +90,7 @@ impl<M: Machine> Engine<M> {
     /// Performs the effects of the step just taken.
     pub(crate) async fn perform(&mut self) -> Result<(), Stop> {
         self.step_sent.clear();
+        self.trace.iter_mut().for_each(Trace::begin_step);
         let mut effects = std::mem::take(&mut self.effects);
         effects.extend(self.stepper.drain());
         for effect in effects.drain(..) {
@@ -119,6 +121,7 @@ impl<M: Machine> Engine<M> {
             }
         }
         self.effects = effects;
+        self.trace.iter_mut().for_each(Trace::end_step);
         Ok(())
     }
 
@@ -194,13 +197,11 @@ impl<M: Machine> Engine<M> {
     }
 
     fn push(&mut self, envelope: Envelope) -> bool {
-        match self.links.push(envelope) {
-            Ok(()) => true,
-            Err(lost) => {
-                self.observe_dropped(&lost);
-                false
-            }
+        let lost = self.links.push(envelope);
+        if let Some(lost) = &lost {
+            self.observe_dropped(lost);
         }
+        lost.is_none()
     }
 
     fn observe_sent(&mut self, id: MessageId, to: NodeId, message: &Message, copy: bool) {
@@ -278,6 +279,7 @@ impl<M: Machine> Engine<M> {
             }
         };
         self.now = clock::now();
+        self.trace.iter_mut().for_each(Trace::renew_step);
         Ok(fate)
     }
 }

@@ -45,6 +45,9 @@ pub(crate) const STREAM_WINDOW: u32 = 4 << 20;
 /// The same for all streams of a connection.
 pub(crate) const CONNECTION_WINDOW: u32 = 16 << 20;
 
+/// The largest HTTP/2 frame that a node accepts: a batch in one piece, where the default would cut it into 16 KiB ones.
+pub(crate) const HTTP_FRAME: u32 = 256 << 10;
+
 /// What sessions of one node share.
 #[derive(Debug)]
 pub(crate) struct Door {
@@ -196,7 +199,8 @@ pub(crate) async fn dial(address: &str) -> Result<Channel, Status> {
         .tcp_keepalive(Some(Duration::from_secs(10)))
         .connect_timeout(Duration::from_secs(2))
         .initial_stream_window_size(STREAM_WINDOW)
-        .initial_connection_window_size(CONNECTION_WINDOW);
+        .initial_connection_window_size(CONNECTION_WINDOW)
+        .max_frame_size(HTTP_FRAME);
     endpoint.connect().await.map_err(|error| Status::unavailable(format!("{address}: {error}")))
 }
 

@@ -6,6 +6,7 @@ use crate::clock;
 use indoubt_proto::{
     ids::NodeId,
     observation::{Observation, Stamped},
+    time::Micros,
 };
 use std::{
     fs::{File, OpenOptions},
@@ -23,6 +24,8 @@ pub(crate) struct Trace {
     buffer: Vec<u8>,
     node: NodeId,
     seq: u64,
+    /// The time of the present step.
+    step: Option<Micros>,
 }
 
 impl Trace {
@@ -32,12 +35,29 @@ impl Trace {
         let (frames, end) = whole_frames(&file)?;
         file.set_len(end)?;
         file.seek(SeekFrom::Start(end))?;
-        Ok(Trace { file, buffer: Vec::new(), node, seq: frames })
+        Ok(Trace { file, buffer: Vec::new(), node, seq: frames, step: None })
     }
 
-    /// Adds an observation of now.
+    /// What follows happens in one step: its observations share one instant, as in the virtual world. A lock that is
+    /// granted in the step that asks for it was not waited for.
+    pub(crate) fn begin_step(&mut self) {
+        self.step = Some(clock::now());
+    }
+
+    /// The present step, if there is one, goes on after a halt.
+    pub(crate) fn renew_step(&mut self) {
+        self.step = self.step.map(|_| clock::now());
+    }
+
+    /// The step is over.
+    pub(crate) fn end_step(&mut self) {
+        self.step = None;
+    }
+
+    /// Adds an observation of now, or of the present step.
     pub(crate) fn add(&mut self, what: Observation) {
-        let stamped = Stamped { t_us: clock::now().0 as i64, seq: self.seq, node: self.node, what };
+        let now = self.step.unwrap_or_else(clock::now);
+        let stamped = Stamped { t_us: now.0 as i64, seq: self.seq, node: self.node, what };
         self.seq += 1;
         let at = self.buffer.len();
         self.buffer.extend_from_slice(&[0; HEAD]);

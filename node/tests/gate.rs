@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{Cluster, P1, P2, asked, copied, count, dropped, eventually, orders, received, request, sent};
+use common::{C1, Cluster, P1, P2, asked, copied, count, dropped, eventually, orders, received, request, sent};
 use indoubt_node::client::LabReport;
 use indoubt_proto::{
     conditions::{Conditions, Latency},
@@ -44,7 +44,7 @@ fn durable(what: &Observation) -> bool {
 
 #[tokio::test]
 async fn before_an_append_nothing_of_it_is_anywhere_and_a_release_lets_it_happen() {
-    let cluster = Cluster::start().await;
+    let cluster = Cluster::under_lab(C1).await;
     let (lab, mut reports) = cluster.c1.lab().await;
     lab.set_orders(orders(Verb::Append, "begun", Edge::Before, Action::Ask)).await.unwrap();
     let submitted = submit(&cluster).await;
@@ -60,7 +60,7 @@ async fn before_an_append_nothing_of_it_is_anywhere_and_a_release_lets_it_happen
 
 #[tokio::test]
 async fn after_an_append_the_record_is_in_the_file_and_not_forced() {
-    let cluster = Cluster::start().await;
+    let cluster = Cluster::under_lab(C1).await;
     let (lab, mut reports) = cluster.c1.lab().await;
     lab.set_orders(orders(Verb::Append, "begun", Edge::After, Action::Ask)).await.unwrap();
     let submitted = submit(&cluster).await;
@@ -75,7 +75,7 @@ async fn after_an_append_the_record_is_in_the_file_and_not_forced() {
 
 #[tokio::test]
 async fn a_halted_node_obeys_orders_and_a_release_decides_the_fate_of_the_message() {
-    let cluster = Cluster::start().await;
+    let cluster = Cluster::under_lab(C1).await;
     let (lab, mut reports) = cluster.c1.lab().await;
     lab.set_orders(orders(Verb::Send, "work", Edge::Before, Action::Ask)).await.unwrap();
     let submitted = submit(&cluster).await;
@@ -94,7 +94,7 @@ async fn a_halted_node_obeys_orders_and_a_release_decides_the_fate_of_the_messag
 
 #[tokio::test]
 async fn after_a_send_the_message_has_left_and_can_be_waited_for() {
-    let cluster = Cluster::start().await;
+    let cluster = Cluster::under_lab(C1).await;
     let (lab, mut reports) = cluster.c1.lab().await;
     lab.set_orders(orders(Verb::Send, "work", Edge::After, Action::Ask)).await.unwrap();
     let submitted = submit(&cluster).await;
@@ -110,7 +110,7 @@ async fn after_a_send_the_message_has_left_and_can_be_waited_for() {
 
 #[tokio::test]
 async fn a_refused_request_is_answered_in_the_receivers_name_and_never_taken() {
-    let cluster = Cluster::start().await;
+    let cluster = Cluster::under_lab(P1).await;
     let (lab, _reports) = cluster.p1.lab().await;
     lab.set_orders(orders(Verb::Deliver, "work", Edge::Before, Action::Refuse)).await.unwrap();
     let submitted = submit(&cluster).await;
@@ -130,7 +130,7 @@ async fn a_refused_request_is_answered_in_the_receivers_name_and_never_taken() {
 
 #[tokio::test]
 async fn a_delayed_delivery_happens_once_and_later() {
-    let cluster = Cluster::start().await;
+    let cluster = Cluster::under_lab(P1).await;
     let (lab, _reports) = cluster.p1.lab().await;
     let delay = Micros::from_millis(5);
     lab.set_orders(orders(Verb::Deliver, "work", Edge::Before, Action::Delay(delay))).await.unwrap();
@@ -142,7 +142,7 @@ async fn a_delayed_delivery_happens_once_and_later() {
 
 #[tokio::test]
 async fn a_duplicated_message_arrives_twice_under_one_id_and_the_copy_says_so() {
-    let cluster = Cluster::start().await;
+    let cluster = Cluster::under_lab(C1).await;
     let (lab, _reports) = cluster.c1.lab().await;
     lab.set_orders(orders(Verb::Send, "work", Edge::Before, Action::Duplicate)).await.unwrap();
     committed(submit(&cluster).await).await;
@@ -157,7 +157,7 @@ async fn a_duplicated_message_arrives_twice_under_one_id_and_the_copy_says_so() 
 
 #[tokio::test]
 async fn a_report_names_the_message_and_says_whether_it_was_taken_or_lost() {
-    let cluster = Cluster::start().await;
+    let cluster = Cluster::under_lab(P2).await;
     let (lab, mut reports) = cluster.p2.lab().await;
     let mut both = orders(Verb::Deliver, "work", Edge::After, Action::Report);
     lab.set_orders(both.clone()).await.unwrap();
@@ -182,7 +182,7 @@ async fn a_report_names_the_message_and_says_whether_it_was_taken_or_lost() {
 
 #[tokio::test]
 async fn a_node_whose_lab_is_gone_goes_on() {
-    let cluster = Cluster::start().await;
+    let cluster = Cluster::under_lab(C1).await;
     let (lab, mut reports) = cluster.c1.lab().await;
     lab.set_orders(orders(Verb::Observe, "reached", Edge::After, Action::Ask)).await.unwrap();
     let submitted = submit(&cluster).await;
@@ -194,7 +194,7 @@ async fn a_node_whose_lab_is_gone_goes_on() {
 
 #[tokio::test]
 async fn a_halted_node_that_is_told_to_stop_does_not_do_what_it_halted_at() {
-    let cluster = Cluster::start().await;
+    let cluster = Cluster::under_lab(C1).await;
     let (lab, mut reports) = cluster.c1.lab().await;
     lab.set_orders(orders(Verb::Append, "begun", Edge::Before, Action::Ask)).await.unwrap();
     let people = cluster.c1.client().await;
@@ -202,14 +202,14 @@ async fn a_halted_node_that_is_told_to_stop_does_not_do_what_it_halted_at() {
     asked(&mut reports).await;
     let config = cluster.c1.stop().await;
     assert!(submitted.await.unwrap().is_err());
-    let c1 = common::Running::start(config).await;
+    let c1 = common::Running::start(indoubt_node::NodeConfig { lab: false, ..config }).await;
     let state = c1.client().await.state(true).await.unwrap();
     assert_eq!((state.incarnation, state.stats.last.0, state.inspection.open.len()), (2, 0, 0));
 }
 
 #[tokio::test]
 async fn conditions_of_a_link_are_drawn_at_the_sender_and_held_at_the_receiver() {
-    let cluster = Cluster::start().await;
+    let cluster = Cluster::under_lab(C1).await;
     let (lab, _reports) = cluster.c1.lab().await;
     let latency = Latency::Constant(Micros::from_millis(3));
     let slow = Conditions { latency, loss: 0.0, duplicate: 1.0 };
@@ -229,8 +229,27 @@ async fn conditions_of_a_link_are_drawn_at_the_sender_and_held_at_the_receiver()
 #[tokio::test]
 async fn a_node_without_a_lab_obeys_none() {
     let dir = tempfile::tempdir().unwrap();
-    let config = indoubt_node::NodeConfig { lab: false, ..common::config(&dir, P1, Vec::new()) };
-    let node = common::Running::start(config).await;
+    let node = common::Running::start(common::config(&dir, P1, Vec::new())).await;
     let refused = indoubt_node::client::LabControl::connect(&node.address()).await.unwrap_err();
     assert_eq!(refused.code(), tonic::Code::Unimplemented);
+}
+
+#[tokio::test]
+async fn recovery_waits_for_the_first_orders_so_that_a_fault_may_concern_it() {
+    let cluster = Cluster::start().await;
+    let config = cluster.p1.stop().await;
+    let people = cluster.c1.client().await;
+    let txn = tokio::spawn(async move { people.submit(request()).await });
+    cluster.c1.observed(|o| dropped(o, "work")).await;
+    let c1 = cluster.c1.stop().await;
+    assert!(txn.await.unwrap().is_err());
+    let p1 = common::Running::start(config).await;
+    let c1 = common::Running::start(indoubt_node::NodeConfig { lab: true, ..c1 }).await;
+    let (lab, mut reports) = c1.lab().await;
+    lab.set_orders(orders(Verb::Send, "work", Edge::Before, Action::Ask)).await.unwrap();
+    let question = asked(&mut reports).await;
+    assert_eq!(count(&p1.trace(), |o| received(o, "work")), 0, "recovery sends nothing before the lab says so");
+    lab.set_orders(Orders::default()).await.unwrap();
+    lab.release(question.ask, Fate::default());
+    p1.observed(|o| received(o, "work")).await;
 }

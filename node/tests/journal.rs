@@ -89,6 +89,23 @@ fn forcing_what_is_durable_does_nothing() {
 }
 
 #[test]
+fn forcing_what_a_force_under_way_covers_does_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let disk = Arc::new(TestDisk::default());
+    let (mut journal, _) = open_on(&disk, dir.path());
+    disk.hold();
+    let before = disk.forces();
+    append(&mut journal, 1..=1);
+    journal.flush(true).unwrap();
+    disk.wait_for_forces(before + 1);
+    journal.flush(true).unwrap();
+    disk.release();
+    wait_for(&mut journal, 1);
+    journal.close().unwrap();
+    assert_eq!(disk.forces(), before + 1);
+}
+
+#[test]
 fn a_slow_force_is_not_durable_before_its_time_and_heals_at_once() {
     let dir = tempfile::tempdir().unwrap();
     let disk = Arc::new(TestDisk::default());
@@ -261,4 +278,23 @@ fn a_compaction_that_has_not_begun_gives_way_to_the_next() {
     assert_eq!(disk.forces(), before + 2, "the first force and one compaction");
     journal.close().unwrap();
     assert_eq!(open(dir.path()).1, [vec![(4, true, payload(4))], plain([5])].concat());
+}
+
+#[test]
+fn a_compaction_that_is_due_during_another_follows_it_and_takes_what_came_after_with_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let disk = Arc::new(TestDisk::default());
+    let (mut journal, _) = open_on(&disk, dir.path());
+    append(&mut journal, 1..=1);
+    disk.hold();
+    let before = disk.forces();
+    journal.compact(Lsn(1), ["one"]).unwrap();
+    disk.wait_for_forces(before + 1);
+    write(&mut journal, 2..=2);
+    journal.compact(Lsn(2), ["one", "two"]).unwrap();
+    write(&mut journal, 3..=3);
+    disk.release();
+    wait_for(&mut journal, 2);
+    journal.close().unwrap();
+    assert_eq!(open(dir.path()).1, [compacted(2, &["one", "two"]), plain([3])].concat());
 }

@@ -140,8 +140,9 @@ async fn a_vote_for_durability_leaves_only_after_it_and_is_observed_before_it_is
     let durable = place(&|o| matches!(o, Observation::Durable { .. }));
     let answered = place(&|o| common::sent(o, "work-done"));
     assert!(appended < durable && durable < answered);
-    let taken = cluster.c1.trace();
-    let taken = taken.iter().find(|s| common::received(&s.what, "work-done")).expect("taken");
+    let Observation::Sent { id: answer, .. } = trace[answered].what else { panic!("not sent") };
+    let taken = |o: &Observation| matches!(o, Observation::Received { id, .. } if *id == answer);
+    let taken = cluster.c1.observed(taken).await;
     assert!(trace[durable].t_us <= taken.t_us, "the nodes of a host share one axis");
 }
 
@@ -169,7 +170,8 @@ async fn what_is_open_says_since_when() {
 #[tokio::test]
 async fn health_and_reflection_answer() {
     let dir = tempfile::tempdir().unwrap();
-    let node = Running::start(config(&dir, P1, Vec::new())).await;
+    let config = indoubt_node::NodeConfig { lab: true, ..config(&dir, P1, Vec::new()) };
+    let node = Running::start(config).await;
     let endpoint = tonic::transport::Endpoint::from_shared(format!("http://{}", node.address())).unwrap();
     let channel = endpoint.connect().await.unwrap();
     let mut health = tonic_health::pb::health_client::HealthClient::new(channel.clone());

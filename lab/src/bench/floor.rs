@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 
 /// A floor machine logs nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub enum NoRecord {}
+pub(crate) enum NoRecord {}
 
 impl Record for NoRecord {
     fn word(&self) -> &'static str {
@@ -27,7 +27,7 @@ impl Record for NoRecord {
 
 /// Which message pattern a floor coordinator follows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Pattern {
+pub(crate) enum Pattern {
     /// Work, prepare, decision, each with its answer: 2PC, presumed abort, all commit.
     TwoPhase,
     /// One step after another, each with its answer.
@@ -36,7 +36,7 @@ pub enum Pattern {
 
 /// Passes a transaction through its messages.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct FloorCoordinator {
+pub(crate) struct FloorCoordinator {
     pattern: Pattern,
     open: BTreeMap<TxnId, Open>,
 }
@@ -53,7 +53,7 @@ const TICKET: Ticket = Ticket { log: LogId(0), serial: Serial(0), finished_below
 
 impl FloorCoordinator {
     /// A coordinator of this pattern.
-    pub fn new(pattern: Pattern) -> Self {
+    pub(crate) fn new(pattern: Pattern) -> Self {
         FloorCoordinator { pattern, open: BTreeMap::new() }
     }
 
@@ -152,7 +152,7 @@ impl Machine for FloorCoordinator {
 
 /// Answers whatever it is asked.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub struct FloorParticipant;
+pub(crate) struct FloorParticipant;
 
 impl Machine for FloorParticipant {
     type Record = NoRecord;

@@ -113,7 +113,7 @@ impl Load {
 
     /// Keeps so many in flight for `warm_up` and then for `measure`; waits until all are answered.
     pub(super) async fn stream(&mut self, in_flight: u32, warm_up: Duration, measure: Duration) -> Result<Measured> {
-        let mut latencies = Histogram::<u64>::new(3).expect("three digits are allowed");
+        let mut latencies = histogram();
         let begin = Instant::now();
         let (from, to) = (begin + warm_up, begin + warm_up + measure);
         let mut counted = 0u64;
@@ -191,7 +191,7 @@ pub(super) async fn unary(
             Ok::<_, tonic::Status>((seen, succeeded))
         })
     });
-    let mut latencies = Histogram::<u64>::new(3).expect("three digits are allowed");
+    let mut latencies = histogram();
     let (mut counted, mut all) = (0, 0);
     for call in calls.collect::<Vec<_>>() {
         let (seen, succeeded) = call.await.context("a caller was cut off")??;
@@ -200,6 +200,11 @@ pub(super) async fn unary(
         seen.into_iter().for_each(|us| latencies.saturating_record(us));
     }
     Ok((measured(callers, counted, measure, &latencies), all))
+}
+
+/// Latencies in microseconds, up to an hour.
+fn histogram() -> Histogram<u64> {
+    Histogram::new_with_bounds(1, 3_600_000_000, 3).expect("these bounds are allowed")
 }
 
 fn measured(in_flight: u32, counted: u64, measure: Duration, latencies: &Histogram<u64>) -> Measured {

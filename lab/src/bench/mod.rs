@@ -1,6 +1,6 @@
 //! `indoubt bench`: throughput and latency of real processes, beside the floor measured in the same run.
 
-pub mod floor;
+pub(crate) mod floor;
 mod load;
 mod memory;
 
@@ -24,7 +24,7 @@ const KEYS: u32 = 20_000;
 const WARM_UP: Duration = Duration::from_millis(700);
 
 /// Runs the benchmark.
-pub fn bench(args: &BenchArgs, common: &Common) -> Result<Verdict> {
+pub(crate) fn bench(args: &BenchArgs, common: &Common) -> Result<Verdict> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("no runtime")?;
     let report = runtime.block_on(measure(args, common))?;
     if common.format == Format::Json {

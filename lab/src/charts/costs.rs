@@ -19,7 +19,7 @@ const LEFT: i32 = 260;
 const RIGHT: i32 = 190;
 
 /// Bars of what was measured, with a mark where the papers put a transaction that commits without a failure.
-pub struct Costs {
+pub(crate) struct Costs {
     groups: Vec<(Protocol, Vec<Bar>)>,
 }
 
@@ -31,7 +31,7 @@ struct Bar {
 
 /// What a transaction over `n` participants that commits costs by protocols.md section 1: messages, forced writes. The
 /// baselines have no paper: n calls with their answers, and each call's own force (and the status row's two).
-pub fn paper_costs(protocol: Protocol, n: f64) -> (f64, f64) {
+pub(crate) fn paper_costs(protocol: Protocol, n: f64) -> (f64, f64) {
     match protocol {
         Protocol::TwoPhase | Protocol::PresumedNothing | Protocol::Cooperative => (4.0 * n, 1.0 + 2.0 * n),
         Protocol::PresumedCommit => (3.0 * n, 2.0 + n),
@@ -43,7 +43,7 @@ pub fn paper_costs(protocol: Protocol, n: f64) -> (f64, f64) {
 
 impl Costs {
     /// Of this scenario: the mean over the seeds of each protocol.
-    pub fn new(summary: &Summary) -> Self {
+    pub(crate) fn new(summary: &Summary) -> Self {
         let touch = summary.scenario["workload"]["touch"].as_f64().unwrap_or(3.0);
         let mut groups: Vec<(Protocol, Vec<Bar>)> = Vec::new();
         for run in &summary.runs {

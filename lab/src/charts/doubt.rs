@@ -6,7 +6,7 @@ use super::{
 };
 use crate::palette;
 use anyhow::Result;
-use indoubt_simulator::summary::Run;
+use indoubt_simulator::summary::{DoubtInterval, Run};
 use plotters::{
     coord::Shift,
     prelude::*,
@@ -14,13 +14,13 @@ use plotters::{
 };
 
 /// A panel per protocol, branches stacked in the order in which they came to be in doubt.
-pub struct Doubt<'a> {
+pub(crate) struct Doubt<'a> {
     runs: Vec<&'a Run>,
 }
 
 impl<'a> Doubt<'a> {
     /// Of these runs.
-    pub fn new(runs: &[&'a Run]) -> Self {
+    pub(crate) fn new(runs: &[&'a Run]) -> Self {
         Doubt { runs: runs.to_vec() }
     }
 }
@@ -46,11 +46,19 @@ impl Chart for Doubt<'_> {
         )?;
         let end = panel::horizon(&self.runs);
         for (run, area) in self.runs.iter().zip(&areas) {
-            let branches = &run.series.in_doubt;
+            let branches = longest(&run.series.in_doubt);
             let doubt = &run.measures.in_doubt_ms;
             let caption = match doubt.count {
                 0 => format!("{}: no branch is ever in doubt", run.protocol),
-                count => format!("{}: {count} branches, the longest {:.0} ms", run.protocol, doubt.max),
+                count if count as usize > branches.len() => {
+                    format!(
+                        "{}: the {} longest of {count} branches, up to {:.0} ms",
+                        run.protocol,
+                        branches.len(),
+                        doubt.max
+                    )
+                }
+                count => format!("{}: {count} branches, up to {:.0} ms", run.protocol, doubt.max),
             };
             let mut plane = panel::panel(area, &caption, "branches", end, branches.len() as f64, run)?;
             // Thin bars need a floor, or a branch of a millisecond is not seen at all.
@@ -73,4 +81,16 @@ impl Chart for Doubt<'_> {
         }
         Ok(())
     }
+}
+
+/// More bars than these would be thinner than a pixel.
+const MOST: usize = 60;
+
+/// The longest intervals, in the order of their begin.
+fn longest(intervals: &[DoubtInterval]) -> Vec<&DoubtInterval> {
+    let mut longest: Vec<&DoubtInterval> = intervals.iter().collect();
+    longest.sort_by(|a, b| (b.to_ms - b.from_ms).total_cmp(&(a.to_ms - a.from_ms)));
+    longest.truncate(MOST);
+    longest.sort_by(|a, b| a.from_ms.total_cmp(&b.from_ms));
+    longest
 }

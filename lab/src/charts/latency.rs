@@ -10,13 +10,13 @@ use indoubt_simulator::summary::Run;
 use plotters::{coord::Shift, prelude::*};
 
 /// A panel per protocol, time on a logarithmic axis.
-pub struct LatencyDistribution<'a> {
+pub(crate) struct LatencyDistribution<'a> {
     runs: Vec<&'a Run>,
 }
 
 impl<'a> LatencyDistribution<'a> {
     /// Of these runs.
-    pub fn new(runs: &[&'a Run]) -> Self {
+    pub(crate) fn new(runs: &[&'a Run]) -> Self {
         LatencyDistribution { runs: runs.to_vec() }
     }
 }

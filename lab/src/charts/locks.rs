@@ -10,13 +10,13 @@ use indoubt_simulator::summary::{LocksHeld, Run};
 use plotters::{coord::Shift, prelude::*};
 
 /// A panel per protocol: locks free of doubt, in doubt on top, waiters and pending records as lines.
-pub struct Locks<'a> {
+pub(crate) struct Locks<'a> {
     runs: Vec<&'a Run>,
 }
 
 impl<'a> Locks<'a> {
     /// Of these runs.
-    pub fn new(runs: &[&'a Run]) -> Self {
+    pub(crate) fn new(runs: &[&'a Run]) -> Self {
         Locks { runs: runs.to_vec() }
     }
 }

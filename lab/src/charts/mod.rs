@@ -8,12 +8,12 @@ mod outcomes;
 mod panel;
 mod throughput;
 
-pub use costs::Costs;
-pub use doubt::Doubt;
-pub use latency::LatencyDistribution;
-pub use locks::Locks;
-pub use outcomes::Outcomes;
-pub use throughput::ThroughputOverTime;
+pub(crate) use costs::Costs;
+pub(crate) use doubt::Doubt;
+pub(crate) use latency::LatencyDistribution;
+pub(crate) use locks::Locks;
+pub(crate) use outcomes::Outcomes;
+pub(crate) use throughput::ThroughputOverTime;
 
 use anyhow::{Context, Result, anyhow};
 use indoubt_simulator::summary::Summary;
@@ -25,7 +25,7 @@ use plotters::{
 use std::{path::Path, sync::Once};
 
 /// Something that can be drawn on any backend.
-pub trait Chart {
+pub(crate) trait Chart {
     /// What it shows, in one sentence: its caption in the report.
     fn caption(&self) -> String;
     /// Width and height in pixels.
@@ -36,10 +36,8 @@ pub trait Chart {
         DB::ErrorType: 'static;
 }
 
-/// A chart that was written: its file stem, its caption and its SVG text (for the report).
-pub struct Drawn {
-    /// The file name without its ending.
-    pub name: &'static str,
+/// A chart that was written: its caption and its SVG text, for the report.
+pub(crate) struct Drawn {
     /// The caption.
     pub caption: String,
     /// The SVG document.
@@ -47,7 +45,7 @@ pub struct Drawn {
 }
 
 /// Draws all charts of one scenario into `folder` (created if need be).
-pub fn draw_all(summary: &Summary, folder: &Path) -> Result<Vec<Drawn>> {
+pub(crate) fn draw_all(summary: &Summary, folder: &Path) -> Result<Vec<Drawn>> {
     std::fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
     let runs = first_seed(summary);
     Ok(vec![
@@ -67,7 +65,7 @@ fn first_seed(summary: &Summary) -> Vec<&indoubt_simulator::summary::Run> {
 }
 
 /// Writes `<name>.svg` and `<name>.png`.
-pub fn save(chart: &impl Chart, folder: &Path, name: &'static str) -> Result<Drawn> {
+pub(crate) fn save(chart: &impl Chart, folder: &Path, name: &'static str) -> Result<Drawn> {
     bundled_fonts()?;
     let mut svg = String::new();
     {
@@ -79,7 +77,7 @@ pub fn save(chart: &impl Chart, folder: &Path, name: &'static str) -> Result<Dra
     let path = folder.join(format!("{name}.png"));
     let root = BitMapBackend::new(&path, chart.size()).into_drawing_area();
     paint(chart, &root).with_context(|| format!("cannot draw {}", path.display()))?;
-    Ok(Drawn { name, caption: chart.caption(), svg })
+    Ok(Drawn { caption: chart.caption(), svg })
 }
 
 fn paint<DB: DrawingBackend>(chart: &impl Chart, root: &DrawingArea<DB, Shift>) -> Result<()>

@@ -21,7 +21,7 @@ const LEFT: i32 = 330;
 const RIGHT: i32 = 150;
 
 /// One bar for each scenario and protocol, divided by final state.
-pub struct Outcomes {
+pub(crate) struct Outcomes {
     rows: Vec<Row>,
 }
 
@@ -33,7 +33,7 @@ struct Row {
 
 impl Outcomes {
     /// Of these scenarios; several seeds of one protocol are added up.
-    pub fn new(summaries: &[&Summary]) -> Self {
+    pub(crate) fn new(summaries: &[&Summary]) -> Self {
         let mut rows = Vec::new();
         for summary in summaries {
             let name = summary.scenario["name"].as_str().unwrap_or("scenario").to_owned();

@@ -11,27 +11,27 @@ use plotters::{
 };
 
 /// The plane of a panel: seconds to the right, a quantity upwards.
-pub type Plane<'a, DB> = ChartContext<'a, DB, Cartesian2d<RangedCoordf64, RangedCoordf64>>;
+pub(crate) type Plane<'a, DB> = ChartContext<'a, DB, Cartesian2d<RangedCoordf64, RangedCoordf64>>;
 
 /// The width of all charts, in pixels.
-pub const WIDTH: u32 = 1000;
+pub(crate) const WIDTH: u32 = 1000;
 /// The height of one panel.
-pub const PANEL: u32 = 210;
+pub(crate) const PANEL: u32 = 210;
 /// The room for the legend above the panels.
-pub const LEGEND: u32 = 64;
+pub(crate) const LEGEND: u32 = 64;
 
 /// Text in the bundled font.
-pub fn text(size: u32) -> TextStyle<'static> {
+pub(crate) fn text(size: u32) -> TextStyle<'static> {
     ("sans-serif", size).into_font().color(&palette::INK)
 }
 
 /// Bold text in the bundled font.
-pub fn bold(size: u32) -> TextStyle<'static> {
+pub(crate) fn bold(size: u32) -> TextStyle<'static> {
     ("sans-serif", size, FontStyle::Bold).into_font().color(&palette::INK)
 }
 
 /// An entry of a legend: what it looks like and what it means.
-pub enum Mark {
+pub(crate) enum Mark {
     /// A filled area.
     Area(RGBColor),
     /// A filled area with a hatch.
@@ -43,7 +43,11 @@ pub enum Mark {
 }
 
 /// Draws a title and a legend in one row each.
-pub fn legend<DB: DrawingBackend>(area: &DrawingArea<DB, Shift>, title: &str, entries: &[(Mark, &str)]) -> Result<()>
+pub(crate) fn legend<DB: DrawingBackend>(
+    area: &DrawingArea<DB, Shift>,
+    title: &str,
+    entries: &[(Mark, &str)],
+) -> Result<()>
 where
     DB::ErrorType: 'static,
 {
@@ -76,7 +80,7 @@ where
 }
 
 /// Splits a chart into its legend and one area per panel.
-pub fn panels<DB: DrawingBackend>(
+pub(crate) fn panels<DB: DrawingBackend>(
     root: &DrawingArea<DB, Shift>,
     count: usize,
 ) -> (DrawingArea<DB, Shift>, Vec<DrawingArea<DB, Shift>>) {
@@ -85,7 +89,7 @@ pub fn panels<DB: DrawingBackend>(
 }
 
 /// A panel with axes, a caption, and the fault windows behind.
-pub fn panel<'a, DB: DrawingBackend + 'a>(
+pub(crate) fn panel<'a, DB: DrawingBackend + 'a>(
     area: &'a DrawingArea<DB, Shift>,
     caption: &str,
     unit: &str,
@@ -113,6 +117,7 @@ where
         .x_labels(12)
         .y_labels(5)
         .x_label_formatter(&|x| format!("{x:.1} s"))
+        .y_label_formatter(&|y| format!("{y:.0}"))
         .y_desc(unit.to_owned())
         .label_style(text(12))
         .axis_desc_style(text(12))
@@ -158,7 +163,7 @@ fn short(label: &str) -> String {
 }
 
 /// The corners of a step line through points that hold until the next.
-pub fn steps(points: &[(f64, f64)], end: f64) -> Vec<(f64, f64)> {
+pub(crate) fn steps(points: &[(f64, f64)], end: f64) -> Vec<(f64, f64)> {
     let mut line = Vec::with_capacity(points.len() * 2 + 1);
     for (i, (x, y)) in points.iter().enumerate() {
         line.push((*x, *y));
@@ -168,7 +173,7 @@ pub fn steps(points: &[(f64, f64)], end: f64) -> Vec<(f64, f64)> {
 }
 
 /// The last instant that a run has something to say about, in seconds.
-pub fn horizon(runs: &[&Run]) -> f64 {
+pub(crate) fn horizon(runs: &[&Run]) -> f64 {
     let of = |run: &Run| {
         let locks = run.series.locks_held.last().map_or(0.0, |p| p.t_ms);
         let rate = run.series.throughput_tps.last().map_or(0.0, |p| p.t_ms + p.interval_ms);
@@ -178,6 +183,6 @@ pub fn horizon(runs: &[&Run]) -> f64 {
 }
 
 /// The chart's height for so many panels.
-pub fn height(count: usize) -> u32 {
+pub(crate) fn height(count: usize) -> u32 {
     LEGEND + PANEL * count.max(1) as u32
 }

@@ -10,13 +10,13 @@ use indoubt_simulator::{protocol::Family, summary::Run};
 use plotters::{coord::Shift, prelude::*};
 
 /// A panel per protocol.
-pub struct ThroughputOverTime<'a> {
+pub(crate) struct ThroughputOverTime<'a> {
     runs: Vec<&'a Run>,
 }
 
 impl<'a> ThroughputOverTime<'a> {
     /// Of these runs.
-    pub fn new(runs: &[&'a Run]) -> Self {
+    pub(crate) fn new(runs: &[&'a Run]) -> Self {
         ThroughputOverTime { runs: runs.to_vec() }
     }
 }

@@ -19,7 +19,7 @@ use std::process::ExitCode;
 
 /// Whether everything that was claimed and promised holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
+pub(crate) enum Verdict {
     /// Status 0.
     Holds,
     /// Status 1.

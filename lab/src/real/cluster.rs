@@ -24,7 +24,7 @@ use tokio::{net::TcpSocket, task, time::timeout};
 const UP_WITHIN: Duration = Duration::from_secs(10);
 
 /// What a cluster is started with.
-pub struct Launch {
+pub(crate) struct Launch {
     /// What is run.
     pub protocol: Protocol,
     /// How many coordinating nodes.
@@ -46,7 +46,7 @@ pub struct Launch {
 }
 
 /// A cluster.
-pub struct Cluster {
+pub(crate) struct Cluster {
     launch: Launch,
     program: PathBuf,
     folder: TempDir,
@@ -65,7 +65,7 @@ struct Place {
 
 impl Cluster {
     /// Makes folders and ports for a cluster; nothing runs yet.
-    pub fn prepare(launch: Launch) -> Result<Cluster> {
+    pub(crate) fn prepare(launch: Launch) -> Result<Cluster> {
         let program = std::env::current_exe().context("the path of this executable is not known")?;
         let folder =
             tempfile::Builder::new().prefix("indoubt-").tempdir().context("no folder for the cluster's data")?;
@@ -92,53 +92,53 @@ impl Cluster {
     }
 
     /// All nodes: coordinating ones first.
-    pub fn nodes(&self) -> Vec<NodeId> {
+    pub(crate) fn nodes(&self) -> Vec<NodeId> {
         self.nodes.keys().copied().collect()
     }
 
     /// Where a node listens.
-    pub fn address(&self, node: NodeId) -> String {
+    pub(crate) fn address(&self, node: NodeId) -> String {
         self.nodes[&node].address.to_string()
     }
 
     /// The incarnation of the process that runs, or ran last; 0 before the first.
-    pub fn incarnation(&self, node: NodeId) -> u32 {
+    pub(crate) fn incarnation(&self, node: NodeId) -> u32 {
         self.nodes[&node].incarnation
     }
 
     /// Whether a process runs for this node.
-    pub fn is_up(&self, node: NodeId) -> bool {
+    pub(crate) fn is_up(&self, node: NodeId) -> bool {
         self.nodes.get(&node).is_some_and(|place| place.process.is_some())
     }
 
     /// The process of a node that is up.
-    pub fn process(&mut self, node: NodeId) -> Option<&mut Process> {
+    pub(crate) fn process(&mut self, node: NodeId) -> Option<&mut Process> {
         self.nodes.get_mut(&node)?.process.as_mut()
     }
 
     /// Where a node keeps its journal.
-    pub fn data_dir(&self, node: NodeId) -> PathBuf {
+    pub(crate) fn data_dir(&self, node: NodeId) -> PathBuf {
         self.path(&format!("{node}.data"))
     }
 
     /// Where a node writes its trace.
-    pub fn trace_file(&self, node: NodeId) -> PathBuf {
+    pub(crate) fn trace_file(&self, node: NodeId) -> PathBuf {
         self.path(&format!("{node}.trace"))
     }
 
     /// Where a node's standard error goes.
-    pub fn log_file(&self, node: NodeId) -> PathBuf {
+    pub(crate) fn log_file(&self, node: NodeId) -> PathBuf {
         self.path(&format!("{node}.log"))
     }
 
     /// Starts a node, off this thread, until it is ready; [`Cluster::started`] takes what it answers.
-    pub fn start(&self, node: NodeId) -> task::JoinHandle<Result<(Process, Ready)>> {
+    pub(crate) fn start(&self, node: NodeId) -> task::JoinHandle<Result<(Process, Ready)>> {
         let (program, args, log) = (self.program.clone(), self.args(node), self.log_file(node));
         task::spawn_blocking(move || Process::start(&program, &args, &log))
     }
 
     /// A node has started.
-    pub fn started(&mut self, node: NodeId, (process, ready): (Process, Ready)) -> Result<()> {
+    pub(crate) fn started(&mut self, node: NodeId, (process, ready): (Process, Ready)) -> Result<()> {
         let place = self.nodes.get_mut(&node).context("no such node")?;
         if ready.address != place.address {
             bail!("{node} listens on {} instead of {}", ready.address, place.address);
@@ -149,7 +149,7 @@ impl Cluster {
     }
 
     /// Starts all nodes, participants first.
-    pub async fn start_all(&mut self) -> Result<()> {
+    pub(crate) async fn start_all(&mut self) -> Result<()> {
         let mut order = self.nodes();
         order.sort_by_key(|node| node.role == Role::Coordinating);
         let starting: Vec<_> = order.into_iter().map(|node| (node, self.start(node))).collect();
@@ -162,7 +162,7 @@ impl Cluster {
 
     /// Waits until all nodes have sessions with each other, as far as they speak: the first transactions must not meet
     /// links that are not there yet.
-    pub async fn wait_for_links(&self) -> Result<()> {
+    pub(crate) async fn wait_for_links(&self) -> Result<()> {
         for node in self.nodes() {
             let speaks_to = |other: &NodeId| self.peers(*other).any(|(peer, _)| *peer == node);
             let dialed = self.peers(node).map(|(peer, _)| *peer);
@@ -180,7 +180,7 @@ impl Cluster {
     }
 
     /// SIGKILL; then its journal is cut to a seeded prefix of what no force covered, as after a loss of power.
-    pub fn kill(&mut self, node: NodeId) -> Result<bool> {
+    pub(crate) fn kill(&mut self, node: NodeId) -> Result<bool> {
         let Some(place) = self.nodes.get_mut(&node) else { return Ok(false) };
         let Some(mut process) = place.process.take() else { return Ok(false) };
         process.kill()?;
@@ -191,12 +191,12 @@ impl Cluster {
     }
 
     /// The journal of a node that is down is gone.
-    pub fn lose_log(&self, node: NodeId) -> Result<()> {
+    pub(crate) fn lose_log(&self, node: NodeId) -> Result<()> {
         journal::lose(&self.data_dir(node)).with_context(|| format!("cannot lose the journal of {node}"))
     }
 
     /// Ends all nodes and waits; traces are complete then.
-    pub fn end(&mut self) -> Result<()> {
+    pub(crate) fn end(&mut self) -> Result<()> {
         for (node, place) in &mut self.nodes {
             if let Some(mut process) = place.process.take() {
                 process.end().with_context(|| format!("cannot end {node}"))?;
@@ -206,7 +206,7 @@ impl Cluster {
     }
 
     /// A node that ended by itself: who, how, and what it said last.
-    pub fn casualty(&mut self) -> Option<String> {
+    pub(crate) fn casualty(&mut self) -> Option<String> {
         let (node, status) =
             self.nodes.iter_mut().find_map(|(node, place)| Some((*node, place.process.as_mut()?.ended()?)))?;
         let said = std::fs::read_to_string(self.log_file(node)).unwrap_or_default();

@@ -3,16 +3,16 @@
 mod clients;
 mod cluster;
 mod merge;
-pub mod processes;
+pub(crate) mod processes;
 mod stage;
 
-pub use cluster::{Cluster, Launch};
+pub(crate) use cluster::{Cluster, Launch};
 
 use anyhow::{Context, Result};
 use indoubt_simulator::{protocol::Protocol, recording::Recording, scenario::Scenario};
 
 /// Runs one protocol of a scenario on real processes, to its end.
-pub fn run(scenario: &Scenario, protocol: Protocol, seed: u64) -> Result<Recording> {
+pub(crate) fn run(scenario: &Scenario, protocol: Protocol, seed: u64) -> Result<Recording> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("no runtime")?;
     let run = runtime.block_on(stage::play(scenario, protocol, seed));
     // Nobody waits for tasks that still dial nodes which are gone.

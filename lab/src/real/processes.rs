@@ -24,7 +24,7 @@ const READY_WITHIN: Duration = Duration::from_secs(20);
 const END_WITHIN: Duration = Duration::from_secs(10);
 
 /// One node's process.
-pub struct Process {
+pub(crate) struct Process {
     child: Child,
     name: String,
     /// Held open: its end tells the node that the lab is gone.
@@ -34,7 +34,7 @@ pub struct Process {
 
 impl Process {
     /// Starts `program` and waits for its readiness line. What it says on standard error goes to `log`.
-    pub fn start(program: &Path, args: &[String], log: &Path) -> Result<(Process, Ready)> {
+    pub(crate) fn start(program: &Path, args: &[String], log: &Path) -> Result<(Process, Ready)> {
         let name = args.iter().skip_while(|a| *a != "--id").nth(1).cloned().unwrap_or_else(|| "a node".into());
         let stderr = std::fs::OpenOptions::new().create(true).append(true).open(log);
         let stderr = stderr.with_context(|| format!("cannot open the log of {name}"))?;
@@ -81,23 +81,23 @@ impl Process {
     }
 
     /// SIGKILL, and waits until it is gone.
-    pub fn kill(&mut self) -> Result<()> {
+    pub(crate) fn kill(&mut self) -> Result<()> {
         self.signal(Signal::KILL)?;
         self.reap().map(drop)
     }
 
     /// SIGSTOP.
-    pub fn pause(&self) -> Result<()> {
+    pub(crate) fn pause(&self) -> Result<()> {
         self.signal(Signal::STOP)
     }
 
     /// SIGCONT.
-    pub fn resume(&self) -> Result<()> {
+    pub(crate) fn resume(&self) -> Result<()> {
         self.signal(Signal::CONT)
     }
 
     /// SIGTERM: asks it to end and waits; kills it if it does not end in time. Answers whether it ended well.
-    pub fn end(&mut self) -> Result<bool> {
+    pub(crate) fn end(&mut self) -> Result<bool> {
         self.signal(Signal::CONT)?;
         self.signal(Signal::TERM)?;
         let begin = std::time::Instant::now();
@@ -113,7 +113,7 @@ impl Process {
     }
 
     /// Whether it has ended by itself, and how.
-    pub fn ended(&mut self) -> Option<ExitStatus> {
+    pub(crate) fn ended(&mut self) -> Option<ExitStatus> {
         if self.reaped {
             return None;
         }
@@ -125,7 +125,7 @@ impl Process {
     }
 
     /// The memory that it occupies at present, in bytes (resident set).
-    pub fn memory(&self) -> Option<u64> {
+    pub(crate) fn memory(&self) -> Option<u64> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).ok()?;
         let line = status.lines().find(|l| l.starts_with("VmRSS:"))?;
         line.split_whitespace().nth(1)?.parse::<u64>().ok().map(|kib| kib * 1024)
@@ -160,7 +160,7 @@ impl Drop for Process {
 }
 
 /// On SIGINT or SIGTERM: kills every process that runs and ends this one with status 130.
-pub fn end_all_on_signals() -> Result<()> {
+pub(crate) fn end_all_on_signals() -> Result<()> {
     use tokio::signal::unix::{SignalKind, signal};
     let (tell, told) = mpsc::channel();
     thread::spawn(move || {

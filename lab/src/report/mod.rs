@@ -11,7 +11,7 @@ use indoubt_simulator::summary::Summary;
 use std::{fmt::Write as _, path::Path};
 
 /// One scenario as the report shows it.
-pub struct Section<'a> {
+pub(crate) struct Section<'a> {
     /// Its numbers.
     pub summary: &'a Summary,
     /// Its charts.
@@ -21,7 +21,7 @@ pub struct Section<'a> {
 }
 
 /// What stands at the top of the report.
-pub struct Head<'a> {
+pub(crate) struct Head<'a> {
     /// The title.
     pub title: &'a str,
     /// The command that made the run.
@@ -31,12 +31,12 @@ pub struct Head<'a> {
 }
 
 /// Writes the report.
-pub fn write(path: &Path, head: &Head<'_>, sections: &[Section<'_>]) -> Result<()> {
+pub(crate) fn write(path: &Path, head: &Head<'_>, sections: &[Section<'_>]) -> Result<()> {
     export::write_text(path, &render(head, sections))
 }
 
 /// The report's text.
-pub fn render(head: &Head<'_>, sections: &[Section<'_>]) -> String {
+pub(crate) fn render(head: &Head<'_>, sections: &[Section<'_>]) -> String {
     let mut page = String::with_capacity(1 << 20);
     let summaries: Vec<&Summary> = sections.iter().map(|s| s.summary).collect();
     page += "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n";

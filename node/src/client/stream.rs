@@ -1,6 +1,7 @@
 //! A client with an id of its own and a session: what load is made of.
 
 use crate::{
+    alarm::Alarm,
     clock, frames,
     link::{Dialed, MAX_MESSAGE, Outbox},
     session::{Greeting, Pauses, dial, greet},
@@ -15,10 +16,7 @@ use indoubt_proto::{
         v1::{self, transactions_client::TransactionsClient},
     },
 };
-use std::{
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
-};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::{sync::mpsc, task::JoinHandle};
 use tonic::{Status, Streaming};
 
@@ -61,7 +59,8 @@ fn lock(session: &Session) -> MutexGuard<'_, Option<(Hello, Arc<Outbox>)>> {
 
 impl ClientSession {
     /// Keeps a session of `client` with `home` at `address` (`host:port`), on the runtime at hand. `incarnation` tells the
-    /// runs of one client apart in message ids; `seed` is for the jitter of the pauses between dialing.
+    /// runs of one client apart in message ids; `seed` is for the jitter of the pauses between dialing. The channel of
+    /// events closes only when the process is out of file descriptors.
     pub fn open(
         client: NodeId,
         incarnation: u32,
@@ -126,13 +125,17 @@ async fn keep(
 ) {
     let mut pauses = Pauses::new(seed, &format!("dial {} {home} {}", me.node, me.incarnation));
     let mut held = Held::new();
+    let mut alarm = match Alarm::new() {
+        Ok(alarm) => alarm,
+        Err(error) => return tracing::error!(%error, "a client has no alarm, so no session"),
+    };
     loop {
         let dialed_at = clock::now();
         match greet(me, home, |frames| connect(&address, frames)).await {
             Ok(Greeting { peer, outbox, mut inbound }) => {
                 *lock(&session) = Some((peer, Arc::clone(&outbox)));
                 let _ = events.send(ClientEvent::Up { incarnation: peer.incarnation, log: peer.log });
-                if let Err(status) = read(peer, me.node, &mut inbound, &mut held, &events).await {
+                if let Err(status) = read(peer, me.node, &mut inbound, &mut held, &mut alarm, &events).await {
                     tracing::debug!(%home, %status, "a client's session broke");
                 }
                 *lock(&session) = None;
@@ -147,7 +150,7 @@ async fn keep(
         loop {
             tokio::select! {
                 () = &mut pause => break,
-                () = due(&held) => release(&mut held, &events),
+                Ok(()) = alarm.ring(held.next()) => release(&mut held, &events),
             }
         }
     }
@@ -159,12 +162,13 @@ async fn read(
     me: NodeId,
     inbound: &mut Streaming<v1::Frame>,
     held: &mut Held<Envelope>,
+    alarm: &mut Alarm,
     events: &mpsc::UnboundedSender<ClientEvent>,
 ) -> Result<(), Status> {
     loop {
         let frame = tokio::select! {
             frame = inbound.message() => frame?,
-            () = due(held) => {
+            Ok(()) = alarm.ring(held.next()) => {
                 release(held, events);
                 continue;
             }
@@ -181,14 +185,6 @@ async fn read(
         if !batch.is_empty() {
             let _ = events.send(ClientEvent::Messages(batch));
         }
-    }
-}
-
-/// Waits until something held is due; for ever, if nothing is held.
-async fn due(held: &Held<Envelope>) {
-    match held.next() {
-        Some(at) => tokio::time::sleep(Duration::from_micros(at.saturating_sub(clock::now()).0)).await,
-        None => std::future::pending().await,
     }
 }
 

@@ -75,7 +75,7 @@ impl Running {
     }
 }
 
-/// A cluster of c1, p1, p2, with traces, under a lab.
+/// A cluster of c1, p1, p2, with traces.
 pub struct Cluster {
     pub dir: tempfile::TempDir,
     pub c1: Running,
@@ -85,24 +85,28 @@ pub struct Cluster {
 
 impl Cluster {
     pub async fn start() -> Cluster {
+        Cluster::with(|config| config).await
+    }
+
+    /// One node obeys a lab, and does nothing before its first orders.
+    pub async fn under_lab(node: NodeId) -> Cluster {
+        Cluster::with(|config| NodeConfig { lab: config.id == node, ..config }).await
+    }
+
+    async fn with(change: impl Fn(NodeConfig) -> NodeConfig) -> Cluster {
         let dir = tempfile::tempdir().expect("a temporary directory");
-        let p2 = Running::start(config(&dir, P2, Vec::new())).await;
-        let p1 = Running::start(config(&dir, P1, vec![(P2, p2.address())])).await;
+        let p2 = Running::start(change(config(&dir, P2, Vec::new()))).await;
+        let p1 = Running::start(change(config(&dir, P1, vec![(P2, p2.address())]))).await;
         let peers = vec![(P1, p1.address()), (P2, p2.address())];
-        let c1 = Running::start(config(&dir, C1, peers)).await;
+        let c1 = Running::start(change(config(&dir, C1, peers))).await;
         Cluster { dir, c1, p1, p2 }
     }
 }
 
-/// A node with a trace and a lab.
+/// A node with a trace.
 pub fn config(dir: &tempfile::TempDir, id: NodeId, peers: Vec<(NodeId, String)>) -> NodeConfig {
     let path = |name: String| -> PathBuf { dir.path().join(name) };
-    NodeConfig {
-        peers,
-        lab: true,
-        trace: Some(path(format!("{id}.trace"))),
-        ..NodeConfig::new(id, "toy", path(id.to_string()))
-    }
+    NodeConfig { peers, trace: Some(path(format!("{id}.trace"))), ..NodeConfig::new(id, "toy", path(id.to_string())) }
 }
 
 /// A transaction at p1 and p2.
