@@ -106,3 +106,80 @@ fn explain_tells_who_died_and_who_was_blocked() {
         assert!(out.to_lowercase().contains(word), "{word} is missing in:\n{out}");
     }
 }
+
+/// Ctrl-C while processes run: status 130, and neither a process nor a folder is left.
+#[test]
+fn an_interrupt_leaves_no_process_and_no_folder_behind() {
+    use std::{io::Read, process::Stdio, time::Duration};
+    let folder = tempfile::tempdir().unwrap();
+    let mut lab = std::process::Command::new(env!("CARGO_BIN_EXE_indoubt"))
+        .args(["run", "coordinator-dies-after-votes", "--world", "real", "--quiet", "--output", "out"])
+        .current_dir(folder.path())
+        .env("TMPDIR", folder.path())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let clusters = || {
+        let entries = fs::read_dir(folder.path()).unwrap().flatten();
+        entries.filter(|e| e.file_name().to_string_lossy().starts_with("indoubt-")).count()
+    };
+    while clusters() == 0 {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    std::thread::sleep(Duration::from_millis(300));
+    let pid = rustix::process::Pid::from_child(&lab);
+    rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
+    assert_eq!(lab.wait().unwrap().code(), Some(130));
+    let mut said = String::new();
+    lab.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+    assert!(said.contains("node processes ended"), "{said}");
+    assert_eq!(clusters(), 0);
+    let ours = folder.path().to_string_lossy().into_owned();
+    let alive = fs::read_dir("/proc").unwrap().flatten().filter(|p| {
+        fs::read(p.path().join("cmdline")).is_ok_and(|line| String::from_utf8_lossy(&line).contains(&ours))
+    });
+    assert_eq!(alive.count(), 0);
+}
+
+/// Nodes by hand, as the README shows them: submit, look, refuse what is none.
+#[test]
+fn nodes_started_by_hand_take_a_transaction_and_refuse_what_is_none() {
+    use std::{
+        io::{BufRead, BufReader},
+        process::{Child, Stdio},
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let start = |words: &[&str]| -> (Child, String) {
+        let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_indoubt"))
+            .args(words)
+            .current_dir(folder.path())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let address = line.split(' ').nth(4).unwrap_or_else(|| panic!("no readiness line: {line}")).to_owned();
+        (child, address)
+    };
+    let (p1, at_p1) = start(&["participant", "--id", "p1", "--data-dir", "p1.d"]);
+    let (p2, at_p2) = start(&["participant", "--id", "p2", "--data-dir", "p2.d"]);
+    let peers = format!("p1={at_p1},p2={at_p2}");
+    let (c1, at_c1) = start(&["orchestrator", "--id", "c1", "--data-dir", "c1.d", "--peers", &peers]);
+    let submit = |steps: &[&str]| said(&[&["submit", "--node", &at_c1], steps].concat(), folder.path());
+    let (status, out, err) = submit(&["p1:add(p1/a,10)", "p2:add(p2/a,-10)"]);
+    assert_eq!(status, 0, "{out}{err}");
+    let (status, out, _) = submit(&["p1:add(p1/a,5)", "p2:add(p2/a,-5,0)"]);
+    assert!(status == 1 && out.contains("compensated"), "{out}");
+    // Nobody told c1 where p9 is: the submission is refused, not sent to nowhere for ever.
+    let (status, out, _) = submit(&["p9:add(p9/a,1)"]);
+    assert!(status == 1 && out.contains("refused") && out.contains("p9"), "{out}");
+    let (status, _, err) = submit(&["p1:frobnicate(x)"]);
+    assert!(status == 2 && err.contains("add(KEY,DELTA)"), "{err}");
+    let (_, out, _) = said(&["state", "--node", &at_p1, "--accounts"], folder.path());
+    assert!(out.contains("p1/a = 10"), "{out}");
+    for mut child in [p1, p2, c1] {
+        let pid = rustix::process::Pid::from_child(&child);
+        rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+        assert_eq!(child.wait().unwrap().code(), Some(0), "SIGTERM ends a node well");
+    }
+}

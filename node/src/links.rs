@@ -156,6 +156,11 @@ impl Links {
         lost
     }
 
+    /// Whether this node was told where `node` is.
+    pub(crate) fn knows(&self, node: NodeId) -> bool {
+        self.configured.contains(&node)
+    }
+
     /// How many sessions there are.
     pub(crate) fn sessions(&self) -> u64 {
         self.peers.values().filter(|peer| peer.session.is_some()).count() as u64

@@ -11,7 +11,7 @@ use indoubt_proto::{
     gate::{Edge, Fate, Moment, RuleId, Verdict},
     ids::{MessageId, NodeId, TxnId},
     machine::{Effect, Input, Machine, Record},
-    message::Message,
+    message::{Message, Outcome, Reason, ReasonKind},
     observation::{Observation, Phase},
     time::Micros,
     wire::{Envelope, LabCommand, NodeReport, Reported, SentMessage},
@@ -78,7 +78,19 @@ impl<M: Machine> Engine<M> {
             let Envelope { id, to, copy, ref message, .. } = envelope;
             Observation::Received { id, from: id.from, to, message: message.kind(), txn: message.txn(), copy }
         });
+        if let Some(refusal) = self.refusal(&envelope.message) {
+            return self.send(envelope.id.from, refusal).await;
+        }
         self.step(Input::Message { from: envelope.id.from, message: envelope.message }).await
+    }
+
+    /// The answer to a submission that names a participant of which this node was never told. Machines do not know their
+    /// cluster: a saga would resend to nowhere for ever.
+    fn refusal(&self, message: &Message) -> Option<Message> {
+        let Message::Submit(submission) = message else { return None };
+        let stranger = submission.steps.iter().map(|step| step.node).find(|node| !self.links.knows(*node))?;
+        let reason = Reason::new(ReasonKind::BadPlan, format!("{} does not know of a participant {stranger}", self.me));
+        Some(Message::Outcome { txn: submission.txn, outcome: Outcome::Refused(reason) })
     }
 
     /// One step.

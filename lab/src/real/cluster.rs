@@ -1,6 +1,6 @@
 //! A cluster of real processes: their folders, ports and command lines; starting, killing, freezing and ending them.
 
-use super::processes::Process;
+use super::processes::{Folder, Process};
 use anyhow::{Context, Result, bail};
 use indoubt_node::{Ready, client::NodeClient, journal};
 use indoubt_proto::{
@@ -17,7 +17,6 @@ use std::{
     path::{Path, PathBuf},
     time::Duration,
 };
-use tempfile::TempDir;
 use tokio::{net::TcpSocket, task, time::timeout};
 
 /// How long all links may take to come up.
@@ -49,7 +48,7 @@ pub(crate) struct Launch {
 pub(crate) struct Cluster {
     launch: Launch,
     program: PathBuf,
-    folder: TempDir,
+    folder: Folder,
     nodes: BTreeMap<NodeId, Place>,
 }
 
@@ -67,8 +66,7 @@ impl Cluster {
     /// Makes folders and ports for a cluster; nothing runs yet.
     pub(crate) fn prepare(launch: Launch) -> Result<Cluster> {
         let program = std::env::current_exe().context("the path of this executable is not known")?;
-        let folder =
-            tempfile::Builder::new().prefix("indoubt-").tempdir().context("no folder for the cluster's data")?;
+        let folder = Folder::make()?;
         let ids = (1..=launch.coordinating)
             .map(NodeId::coordinating)
             .chain((1..=launch.participants).map(NodeId::participant));

@@ -7,16 +7,44 @@ use rustix::process::{Pid, Signal, kill_process};
 use std::{
     collections::BTreeSet,
     io::{BufRead, BufReader, Read},
-    path::Path,
+    path::{Path, PathBuf},
     process::{Child, ChildStdin, Command, ExitStatus, Stdio},
     sync::{Mutex, PoisonError, mpsc},
     thread,
     time::Duration,
 };
+use tempfile::TempDir;
 
 /// The ids of all processes that are running now. A number leaves the set before its process is reaped, so that a signal
 /// can never reach a stranger who got the same number.
 static RUNNING: Mutex<BTreeSet<i32>> = Mutex::new(BTreeSet::new());
+
+/// The folders of all clusters that exist now: a signal leaves nothing behind on the disk either.
+static FOLDERS: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
+
+/// A cluster's folder; it goes away with this value, or when a signal ends the lab.
+pub(crate) struct Folder(TempDir);
+
+impl Folder {
+    /// A new one among the system's temporary files.
+    pub(crate) fn make() -> Result<Folder> {
+        let folder =
+            tempfile::Builder::new().prefix("indoubt-").tempdir().context("no folder for the cluster's data")?;
+        FOLDERS.lock().unwrap_or_else(PoisonError::into_inner).insert(folder.path().to_owned());
+        Ok(Folder(folder))
+    }
+
+    /// Where it is.
+    pub(crate) fn path(&self) -> &Path {
+        self.0.path()
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        FOLDERS.lock().unwrap_or_else(PoisonError::into_inner).remove(self.0.path());
+    }
+}
 
 /// How long a node may take until it is ready.
 const READY_WITHIN: Duration = Duration::from_secs(20);
@@ -183,6 +211,9 @@ pub(crate) fn end_all_on_signals() -> Result<()> {
             let running = RUNNING.lock().unwrap_or_else(PoisonError::into_inner);
             for pid in running.iter().copied().filter_map(Pid::from_raw) {
                 _ = kill_process(pid, Signal::KILL);
+            }
+            for folder in FOLDERS.lock().unwrap_or_else(PoisonError::into_inner).iter() {
+                _ = std::fs::remove_dir_all(folder);
             }
             eprintln!("interrupted: {} node processes ended", running.len());
             std::process::exit(130);
