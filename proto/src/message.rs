@@ -1,12 +1,19 @@
 //! What nodes say to each other. Domain types: the wire's own types appear in `wire.rs` alone.
 
+mod kind;
+
+pub use crate::{
+    outcome::{Outcome, OutcomeWord},
+    reason::{Reason, ReasonKind},
+};
+pub use kind::MessageKind;
+
 use crate::{
     ids::{LogId, NodeId, Ticket, TxnId},
     operation::{Operation, ReadValue},
     plan::{StepOps, Submission},
 };
 use serde::{Deserialize, Serialize};
-use std::fmt;
 
 /// Commit or abort.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -64,173 +71,6 @@ pub enum ReadVote {
     Release,
     /// The work travels with PREPARE: it keeps its locks until the decision.
     Keep,
-}
-
-/// Why something did not happen.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Reason {
-    /// The class, for programs.
-    pub kind: ReasonKind,
-    /// The particulars, for people; may be empty.
-    pub detail: String,
-}
-
-impl Reason {
-    /// A reason with its particulars.
-    pub fn new(kind: ReasonKind, detail: impl Into<String>) -> Self {
-        Reason { kind, detail: detail.into() }
-    }
-}
-
-impl From<ReasonKind> for Reason {
-    fn from(kind: ReasonKind) -> Self {
-        Reason { kind, detail: String::new() }
-    }
-}
-
-impl fmt::Display for Reason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.kind.text())?;
-        if self.detail.is_empty() { Ok(()) } else { write!(f, ": {}", self.detail) }
-    }
-}
-
-/// The classes of [`Reason`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-pub enum ReasonKind {
-    /// An operation's `min` does not hold.
-    Constraint,
-    /// A lock was not granted in time.
-    LockTimeout,
-    /// The work round did not end in time.
-    WorkTimeout,
-    /// A vote did not come in time.
-    VoteTimeout,
-    /// The unprotected call was not answered in time.
-    CallTimeout,
-    /// The request concerns something finished: a late or duplicated copy (rule 17b).
-    Finished,
-    /// A failure answered in somebody's name (a `refuse` fault).
-    Failure,
-    /// Beyond a limit of the coordinating node.
-    Limit,
-    /// The plan is none.
-    BadPlan,
-    /// An operator decided.
-    Operator,
-    /// Found begun but not decided at a restart.
-    Recovery,
-    /// The coordinating node cannot be reached; nothing was sent.
-    Unreachable,
-    /// Forgotten, or never heard of by this incarnation.
-    Forgotten,
-    /// A participant gave its branch up, because PREPARE never came (rule 6).
-    GaveUp,
-}
-
-impl ReasonKind {
-    /// All of them: their position is their number on the wire (from 1).
-    pub const ALL: [ReasonKind; 14] = [
-        ReasonKind::Constraint,
-        ReasonKind::LockTimeout,
-        ReasonKind::WorkTimeout,
-        ReasonKind::VoteTimeout,
-        ReasonKind::CallTimeout,
-        ReasonKind::Finished,
-        ReasonKind::Failure,
-        ReasonKind::Limit,
-        ReasonKind::BadPlan,
-        ReasonKind::Operator,
-        ReasonKind::Recovery,
-        ReasonKind::Unreachable,
-        ReasonKind::Forgotten,
-        ReasonKind::GaveUp,
-    ];
-
-    /// A sentence without its full stop.
-    pub fn text(self) -> &'static str {
-        match self {
-            ReasonKind::Constraint => "a constraint does not hold",
-            ReasonKind::LockTimeout => "a lock was not granted in time",
-            ReasonKind::WorkTimeout => "the work was not done in time",
-            ReasonKind::VoteTimeout => "a vote did not come in time",
-            ReasonKind::CallTimeout => "the call was not answered in time",
-            ReasonKind::Finished => "already finished",
-            ReasonKind::Failure => "the request failed",
-            ReasonKind::Limit => "beyond a limit",
-            ReasonKind::BadPlan => "not a sound plan",
-            ReasonKind::Operator => "an operator decided",
-            ReasonKind::Recovery => "found undecided at a restart",
-            ReasonKind::Unreachable => "the coordinating node cannot be reached",
-            ReasonKind::Forgotten => "forgotten, or never heard of",
-            ReasonKind::GaveUp => "given up before the vote",
-        }
-    }
-}
-
-/// What a client is told: never a guess.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub enum Outcome {
-    /// All effects are there (2PC; an unprotected sequence whose calls all succeeded).
-    Committed {
-        /// What its reads found.
-        reads: Vec<ReadValue>,
-    },
-    /// All steps of the saga are done, and its end is durable.
-    Completed {
-        /// What its reads found.
-        reads: Vec<ReadValue>,
-    },
-    /// No effects, or none that this protocol cares about (`none`).
-    Aborted(Reason),
-    /// Every applied step of the saga was undone.
-    Compensated(Reason),
-    /// Never begun.
-    Refused(Reason),
-    /// The truth is not known here.
-    Unknown(Reason),
-}
-
-impl Outcome {
-    /// The word of `clients` in summary.json: `succeeded`, `aborted`, `compensated`, `refused` or `unknown`.
-    pub fn word(&self) -> OutcomeWord {
-        match self {
-            Outcome::Committed { .. } | Outcome::Completed { .. } => OutcomeWord::Succeeded,
-            Outcome::Aborted(_) => OutcomeWord::Aborted,
-            Outcome::Compensated(_) => OutcomeWord::Compensated,
-            Outcome::Refused(_) => OutcomeWord::Refused,
-            Outcome::Unknown(_) => OutcomeWord::Unknown,
-        }
-    }
-}
-
-/// The words of `clients` in summary.json.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum OutcomeWord {
-    /// Committed or completed.
-    Succeeded,
-    /// Aborted.
-    Aborted,
-    /// Compensated.
-    Compensated,
-    /// Never begun.
-    Refused,
-    /// Not known.
-    Unknown,
-}
-
-impl OutcomeWord {
-    /// The word.
-    pub fn word(self) -> &'static str {
-        match self {
-            OutcomeWord::Succeeded => "succeeded",
-            OutcomeWord::Aborted => "aborted",
-            OutcomeWord::Compensated => "compensated",
-            OutcomeWord::Refused => "refused",
-            OutcomeWord::Unknown => "unknown",
-        }
-    }
 }
 
 /// What a coordinating node says of a transaction that it is asked about.
@@ -472,95 +312,6 @@ pub enum Message {
         /// A sentence for people.
         detail: String,
     },
-}
-
-/// The kinds of message: the words that faults and traces use.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-#[allow(missing_docs, reason = "each stands for the message of its name")]
-pub enum MessageKind {
-    Submit,
-    Outcome,
-    StatusQuery,
-    StatusReply,
-    Work,
-    WorkDone,
-    Prepare,
-    Vote,
-    Decision,
-    Ack,
-    Inquire,
-    Answer,
-    Step,
-    StepResult,
-    Settle,
-    Compensate,
-    CompensateResult,
-    Resolve,
-    Resume,
-    Done,
-}
-
-impl MessageKind {
-    /// All kinds.
-    pub const ALL: [MessageKind; 20] = [
-        MessageKind::Submit,
-        MessageKind::Outcome,
-        MessageKind::StatusQuery,
-        MessageKind::StatusReply,
-        MessageKind::Work,
-        MessageKind::WorkDone,
-        MessageKind::Prepare,
-        MessageKind::Vote,
-        MessageKind::Decision,
-        MessageKind::Ack,
-        MessageKind::Inquire,
-        MessageKind::Answer,
-        MessageKind::Step,
-        MessageKind::StepResult,
-        MessageKind::Settle,
-        MessageKind::Compensate,
-        MessageKind::CompensateResult,
-        MessageKind::Resolve,
-        MessageKind::Resume,
-        MessageKind::Done,
-    ];
-
-    /// The word, for example `work-done`.
-    pub fn word(self) -> &'static str {
-        match self {
-            MessageKind::Submit => "submit",
-            MessageKind::Outcome => "outcome",
-            MessageKind::StatusQuery => "status-query",
-            MessageKind::StatusReply => "status-reply",
-            MessageKind::Work => "work",
-            MessageKind::WorkDone => "work-done",
-            MessageKind::Prepare => "prepare",
-            MessageKind::Vote => "vote",
-            MessageKind::Decision => "decision",
-            MessageKind::Ack => "ack",
-            MessageKind::Inquire => "inquire",
-            MessageKind::Answer => "answer",
-            MessageKind::Step => "step",
-            MessageKind::StepResult => "step-result",
-            MessageKind::Settle => "settle",
-            MessageKind::Compensate => "compensate",
-            MessageKind::CompensateResult => "compensate-result",
-            MessageKind::Resolve => "resolve",
-            MessageKind::Resume => "resume",
-            MessageKind::Done => "done",
-        }
-    }
-
-    /// The kind of this word.
-    pub fn from_word(word: &str) -> Option<MessageKind> {
-        MessageKind::ALL.into_iter().find(|kind| kind.word() == word)
-    }
-
-    /// Whether it belongs to the work round, whose messages are counted apart from the papers' commit messages.
-    pub fn is_work(self) -> bool {
-        matches!(self, MessageKind::Work | MessageKind::WorkDone)
-    }
 }
 
 impl Message {
