@@ -188,18 +188,18 @@ impl<'a> Stage<'a> {
         self.trace.push(Stamped { t_us: monotonic_now().0 as i64, seq: 0, node, what });
     }
 
-    /// Offers load until `duration`.
+    /// Offers load until `duration`: everything that is due before, also what came due while the lab was busy.
     async fn load(&mut self) -> Result<()> {
         let end = self.scenario.duration;
         loop {
             let now = self.now();
-            if now >= end {
-                return Ok(());
-            }
-            self.strike(now).await?;
+            self.strike(now.min(end)).await?;
             let mut effects = Vec::new();
             self.pool.due(now, &mut effects);
             self.act(effects).await?;
+            if now >= end {
+                return Ok(());
+            }
             let next = [self.director.next_due(), self.pool.next_due(), Some(end)].into_iter().flatten().min();
             self.wait_until(next.unwrap_or(end)).await?;
         }

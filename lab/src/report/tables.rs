@@ -10,7 +10,16 @@ use std::fmt::Write as _;
 
 /// A table of escaped cells; the first row is its head.
 fn table(head: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> String {
-    let mut text = String::from("<table>\n<tr>");
+    table_of("", head, rows)
+}
+
+/// A table of words, which stand at the left.
+fn words(head: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> String {
+    table_of(" class=\"words\"", head, rows)
+}
+
+fn table_of(class: &str, head: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> String {
+    let mut text = format!("<table{class}>\n<tr>");
     for cell in head {
         _ = write!(text, "<th>{cell}</th>");
     }
@@ -111,7 +120,7 @@ pub(super) fn faults(summary: &Summary) -> String {
     if lines.is_empty() {
         "<p>None: nothing fails.</p>\n".into()
     } else {
-        table(&["protocol", "fault", "fired", "at"], lines)
+        words(&["protocol", "fault", "fired", "at"], lines)
     }
 }
 
@@ -240,7 +249,7 @@ pub(super) fn expectations(summary: &Summary) -> String {
             lines.push(vec![name(summary, run), escape(&claim.text), escape(&claim.actual.to_string()), held.into()]);
         }
     }
-    if lines.is_empty() { "<p>Nothing.</p>\n".into() } else { table(&["protocol", "claim", "found", ""], lines) }
+    if lines.is_empty() { "<p>Nothing.</p>\n".into() } else { words(&["protocol", "claim", "found", ""], lines) }
 }
 
 /// Every check of every run.
@@ -263,5 +272,5 @@ pub(super) fn checks(summary: &Summary) -> String {
             ]);
         }
     }
-    table(&["protocol", "check", "promised", "", "detail"], lines)
+    words(&["protocol", "check", "promised", "", "detail"], lines)
 }
