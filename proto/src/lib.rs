@@ -14,6 +14,7 @@ pub mod observation;
 pub mod operation;
 pub mod outcome;
 pub mod plan;
+pub mod planted;
 pub mod random;
 pub mod reason;
 pub mod settings;

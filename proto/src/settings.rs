@@ -1,6 +1,6 @@
 //! What a cluster is told once: timeouts, limits, protocol options.
 
-use crate::time::Micros;
+use crate::{planted::Planted, time::Micros};
 use serde::{Deserialize, Serialize};
 
 /// The timeouts of a cluster, as a scenario's `[timeouts]` sets them.
@@ -125,4 +125,7 @@ pub struct Settings {
     pub limits: Limits,
     /// Protocol options.
     pub options: Options,
+    /// A planted bug; never one outside of tests.
+    #[serde(skip)]
+    pub planted: Planted,
 }

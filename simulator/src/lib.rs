@@ -19,5 +19,6 @@ pub mod scenario;
 pub mod script;
 pub mod summary;
 pub mod trace;
+pub mod trial;
 pub mod workload;
 pub mod world;

@@ -8,6 +8,7 @@ use indoubt_proto::{
     ids::NodeId,
     message::Decision,
     observation::Phase,
+    planted::Planted,
     settings::{Limits, Options, Settings, Timeouts},
     time::Micros,
 };
@@ -46,6 +47,9 @@ pub struct Scenario {
     pub expects: Vec<Expect>,
     /// `[sweep]`: parameter path to values, in the order of the file.
     pub sweep: Vec<(String, Vec<String>)>,
+    /// A planted bug; never one outside of tests.
+    #[serde(skip)]
+    pub planted: Planted,
 }
 
 impl Scenario {
@@ -66,7 +70,7 @@ impl Scenario {
 
     /// What every machine of the cluster is told.
     pub fn settings(&self) -> Settings {
-        Settings { timeouts: self.timeouts, limits: Limits::default(), options: self.options }
+        Settings { timeouts: self.timeouts, limits: Limits::default(), options: self.options, planted: self.planted }
     }
 }
 

@@ -130,6 +130,7 @@ impl Script {
             faults: vec![],
             expects: vec![],
             sweep: vec![],
+            planted: Default::default(),
         };
         Script { scenario, protocol, seed: 1, arrivals: vec![] }
     }

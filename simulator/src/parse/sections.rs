@@ -80,6 +80,7 @@ pub(super) fn scenario(root: &Table<'_, '_>) -> Result<Scenario, ScenarioError> 
         faults: Vec::new(),
         expects: Vec::new(),
         sweep: Vec::new(),
+        planted: Default::default(),
     };
     for value in root.read("fault", Value::list)?.unwrap_or_default() {
         let fault = fault::fault(&value.table("[[fault]]", &fault::FIELDS)?, &scenario)?;

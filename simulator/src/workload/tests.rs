@@ -37,6 +37,7 @@ pub(crate) fn scenario(change: impl FnOnce(&mut Scenario)) -> Scenario {
         faults: vec![],
         expects: vec![],
         sweep: vec![],
+        planted: Default::default(),
     };
     change(&mut scenario);
     scenario

@@ -200,6 +200,7 @@ pub(crate) fn scenario(faults: Vec<Fault>, expects: Vec<Expect>) -> Scenario {
         faults,
         expects,
         sweep: vec![],
+        planted: Default::default(),
     }
 }
 
