@@ -1,5 +1,6 @@
 //! The command line. Each subcommand's own file in `commands/` says what it does; here is only what can be said to it.
 
+use crate::commands::replay::ReplayArgs;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use indoubt_proto::ids::{NodeId, TxnId};
 use indoubt_simulator::protocol::Protocol;
@@ -27,6 +28,7 @@ Examples:
   indoubt run coordinator-dies-after-votes        one scenario in the virtual world
   indoubt run my.toml --world real --trace        your own, on real processes, with its trace
   indoubt explain coordinator-dies-after-votes    what happens, as a conversation
+  indoubt replay slow-lossy-network --seed 17     one history again, with its whole trace and every check
 
 Exit status: 0 all expectations and promised checks hold, 1 one does not, 2 the lab could not run.";
 
@@ -78,6 +80,8 @@ pub struct CompareArgs {
 pub enum Command {
     /// Run scenarios: files, or names of bundled ones
     Run(RunArgs),
+    /// Repeat one run of one protocol in the virtual world, with its whole trace
+    Replay(ReplayArgs),
     /// List bundled scenarios, or the points and phases at which faults can strike
     List(ListArgs),
     /// Tell what happens in a scenario, as a readable conversation
@@ -178,7 +182,7 @@ fn parse_seeds(text: &str) -> Result<Seeds, String> {
     if (1..=MOST).contains(&count) { Ok(seeds) } else { Err(format!("between 1 and {MOST} seeds, please")) }
 }
 
-fn parse_protocol(text: &str) -> Result<Protocol, String> {
+pub(crate) fn parse_protocol(text: &str) -> Result<Protocol, String> {
     Protocol::from_name(text).ok_or_else(|| {
         let names: Vec<_> = Protocol::ALL.iter().map(|p| p.name()).collect();
         format!("no such protocol; there are {}", names.join(", "))

@@ -5,7 +5,7 @@ use anstyle::{AnsiColor, Style};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use indoubt_simulator::{
     protocol::Protocol,
-    summary::{Run, Summary, Verdict},
+    summary::{Check, Run, Summary, Verdict},
 };
 use std::time::Duration;
 
@@ -114,6 +114,19 @@ pub(crate) fn time(ms: f64) -> String {
         ms if ms < 10.0 => format!("{ms:.1} ms"),
         ms if ms < 1_000.0 => format!("{ms:.0} ms"),
         ms => format!("{:.1} s", ms / 1_000.0),
+    }
+}
+
+/// Every check of one run, promised or not, with what was found where it does not hold.
+pub(crate) fn checks(checks: &[Check]) {
+    for check in checks {
+        let promised = if check.promised { "promised" } else { "not promised" };
+        let held = match (check.held, check.promised) {
+            (true, _) => format!("{GOOD}holds{GOOD:#}"),
+            (false, true) => format!("{BAD}does not hold{BAD:#}: {}", check.detail),
+            (false, false) => format!("does not hold: {}", check.detail),
+        };
+        anstream::println!("  {:20} {promised:12}  {held}", check.name);
     }
 }
 

@@ -50,6 +50,25 @@ fn the_command_in_repro_txt_repeats_the_run() {
     assert_eq!(summary(&first), summary(&first.join("again/duplicated-messages")));
 }
 
+/// One of many seeds, again: the same history byte for byte, from the bundled name and from the folder that it left.
+#[test]
+fn replay_repeats_one_history() {
+    let folder = tempfile::tempdir().unwrap();
+    let many = ["run", "slow-lossy-network", "--seeds", "3..5", "--protocols", "saga", "--trace", "--output", "many"];
+    assert_eq!(said(&many, folder.path()).0, 0);
+    let trace = |run: &str| fs::read(folder.path().join(run).join("slow-lossy-network/trace/saga-4.jsonl")).unwrap();
+    for (from, output) in [("slow-lossy-network", "again"), ("many/slow-lossy-network", "from-folder")] {
+        let replay = ["replay", from, "--protocol", "saga", "--seed", "4", "--output", output, "--format", "json"];
+        let (status, out, err) = said(&replay, folder.path());
+        assert_eq!(status, 0, "{err}");
+        let told: serde_json::Value = serde_json::from_str(&out).unwrap();
+        assert_eq!((told["run"]["seed"].as_u64(), told["run"]["verdict"].as_str()), (Some(4), Some("ok")));
+        assert!(trace("many") == trace(output), "{from}");
+    }
+    let (status, out, _) = said(&["explain", "again/slow-lossy-network/trace/saga-4.jsonl"], folder.path());
+    assert!(status == 0 && out.contains("saga with seed 4"), "{out}");
+}
+
 #[test]
 fn a_claim_that_does_not_hold_is_status_1_and_says_what_was_found() {
     let folder = tempfile::tempdir().unwrap();

@@ -12,6 +12,7 @@ use indoubt_simulator::{
     recording::Recording,
     scenario::{Arrivals, Scenario, WorkloadKind},
     script::{Play, Script, add, at_phase},
+    trace::fingerprint,
     world,
 };
 use std::collections::BTreeMap;
@@ -38,6 +39,26 @@ fn one_seed_gives_one_history_and_another_seed_another() {
             assert!(first.faults.iter().all(|fault| fault.at.len() == 1), "{protocol} {:?}", first.faults);
         }
     }
+}
+
+#[test]
+fn every_bundled_scenario_gives_one_history_under_each_of_its_protocols() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../scenarios");
+    let mut histories = 0;
+    for file in std::fs::read_dir(folder).expect("scenarios/ is beside this crate").flatten() {
+        if file.path().extension().is_none_or(|extension| extension != "toml") {
+            continue;
+        }
+        let text = std::fs::read_to_string(file.path()).expect("a readable file");
+        let scenario = Scenario::parse(&text, &file.path().to_string_lossy()).expect("a bundled scenario parses");
+        for protocol in &scenario.protocols {
+            let [first, again] = [(), ()].map(|()| world::run(&scenario, *protocol, scenario.seed).trace);
+            assert!(first == again, "{} {protocol}", scenario.name);
+            assert_eq!(fingerprint(&first), fingerprint(&again));
+            histories += 1;
+        }
+    }
+    assert!(histories > 40, "only {histories}");
 }
 
 #[test]

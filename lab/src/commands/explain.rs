@@ -50,12 +50,11 @@ pub(super) fn explain(args: &ExplainArgs) -> Result<Verdict> {
 
 fn record(args: &ExplainArgs) -> Result<(String, Recording)> {
     if args.scenario.ends_with(".jsonl") {
-        let protocol = args.protocol.unwrap_or(Protocol::TwoPhase);
-        let trace = read_trace(Path::new(&args.scenario))?;
-        return Ok((
-            format!("From {}.", args.scenario),
-            Recording { protocol, seed: args.seed.unwrap_or(0), trace, faults: Vec::new() },
-        ));
+        let path = Path::new(&args.scenario);
+        let trace = read_trace(path)?;
+        let (protocol, seed) = named(path).unwrap_or((Protocol::TwoPhase, 0));
+        let (protocol, seed) = (args.protocol.unwrap_or(protocol), args.seed.unwrap_or(seed));
+        return Ok((format!("From {}.", args.scenario), Recording { protocol, seed, trace, faults: Vec::new() }));
     }
     let scenario = bundled::load(&args.scenario)?;
     let protocol = args.protocol.unwrap_or(scenario.protocols[0]);
@@ -65,6 +64,12 @@ fn record(args: &ExplainArgs) -> Result<(String, Recording)> {
     }
     let recording = world::run(&scenario, protocol, args.seed.unwrap_or(scenario.seed));
     Ok((format!("{}: {}", scenario.name, scenario.about), recording))
+}
+
+/// Protocol and seed of a trace that bears them in its name, as the lab writes it: `2pc-7.jsonl`.
+fn named(path: &Path) -> Option<(Protocol, u64)> {
+    let (protocol, seed) = path.file_stem()?.to_str()?.rsplit_once('-')?;
+    Some((Protocol::from_name(protocol)?, seed.parse().ok()?))
 }
 
 fn read_trace(path: &Path) -> Result<Vec<Stamped>> {

@@ -7,6 +7,7 @@ mod explain;
 mod list;
 mod node;
 mod operator;
+pub mod replay;
 mod run;
 mod submit;
 
@@ -53,6 +54,7 @@ fn dispatch(cli: Cli) -> Result<Verdict> {
     match cli.command {
         None => with_clean_up(|| compare::compare(&cli.compare, &common)),
         Some(Command::Run(args)) => with_clean_up(|| run::run(&args, &common)),
+        Some(Command::Replay(args)) => replay::replay(&args, &common),
         Some(Command::List(args)) => list::list(&args, &common),
         Some(Command::Explain(args)) => explain::explain(&args),
         Some(Command::Resolve(args)) => operator::resolve(&args),

@@ -73,13 +73,7 @@ pub(super) fn finish(
 
 /// A scenario with everything that the command line changes in it.
 fn task(name: &str, args: &RunArgs) -> Result<Task> {
-    let mut scenario = bundled::load(name)?;
-    for change in &args.set {
-        let (path, value) = change
-            .split_once('=')
-            .with_context(|| format!("--set {change}: expected PATH=VALUE, such as workload.rate=200"))?;
-        scenario = scenario.set(path, value).with_context(|| format!("--set {change}"))?;
-    }
+    let mut scenario = changed(bundled::load(name)?, &args.set)?;
     if !args.protocols.is_empty() {
         scenario = scenario.with_protocols(&args.protocols)?;
     }
@@ -94,6 +88,17 @@ fn task(name: &str, args: &RunArgs) -> Result<Task> {
         scenario.seed = first;
     }
     Ok(Task { scenario, seeds })
+}
+
+/// A scenario with these parameters changed, each as PATH=VALUE.
+pub(super) fn changed(mut scenario: Scenario, changes: &[String]) -> Result<Scenario> {
+    for change in changes {
+        let (path, value) = change
+            .split_once('=')
+            .with_context(|| format!("--set {change}: expected PATH=VALUE, such as workload.rate=200"))?;
+        scenario = scenario.set(path, value).with_context(|| format!("--set {change}"))?;
+    }
+    Ok(scenario)
 }
 
 /// How many jobs at a time: virtual runs are busy all the time, real ones mostly wait.

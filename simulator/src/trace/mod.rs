@@ -11,4 +11,4 @@ mod words;
 mod write;
 
 pub use read::{TraceError, from_json_line};
-pub use write::{push_json_line, to_json_line};
+pub use write::{fingerprint, push_json_line, to_json_line};

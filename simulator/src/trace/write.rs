@@ -10,6 +10,18 @@ use indoubt_proto::{
 };
 use std::fmt::{Display, Write};
 
+/// A number that two traces share if they are the same line for line: FNV-1a over their lines. Histories are compared by it
+/// between builds and machines.
+pub fn fingerprint(trace: &[Stamped]) -> u64 {
+    let mut line = String::new();
+    trace.iter().fold(0xcbf2_9ce4_8422_2325, |hash, seen| {
+        line.clear();
+        push_json_line(seen, &mut line);
+        line.push('\n');
+        line.bytes().fold(hash, |h: u64, b| (h ^ u64::from(b)).wrapping_mul(0x0000_0100_0000_01b3))
+    })
+}
+
 /// One observation as one line, without its newline.
 pub fn to_json_line(seen: &Stamped) -> String {
     let mut line = String::with_capacity(192);

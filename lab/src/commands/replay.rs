@@ -1,0 +1,127 @@
+//! `indoubt replay`: one run of one protocol under one seed, again, with its whole trace and every check. What a failed
+//! sweep, swarm or enumeration names as its command.
+
+use super::{
+    Verdict,
+    execute::{self, How, Task},
+    run,
+};
+use crate::{
+    bundled,
+    cli::{Common, Format, WorldName, parse_protocol},
+    display,
+    export::{self, RunFolder},
+    report::{self, Head, Section},
+};
+use anyhow::{Context, Result};
+use clap::Args;
+use indoubt_simulator::{protocol::Protocol, summary::Run, trace};
+use serde_json::json;
+use std::path::{Path, PathBuf};
+
+/// `indoubt replay`.
+#[derive(Args, Clone, Debug)]
+#[command(after_help = "\
+One seed is one history, byte for byte, in every build: the fingerprint that is printed says whether two are the same.
+
+Examples:
+  indoubt replay coordinator-dies-after-votes
+  indoubt replay slow-lossy-network --protocol saga --seed 17
+  indoubt replay results/runs/latest/slow-lossy-network --protocol 2pc --seed 17
+  indoubt explain results/runs/latest/happy-path/trace/2pc-1.jsonl --all")]
+pub struct ReplayArgs {
+    /// A scenario file, the name of a bundled scenario, or a scenario's folder of an earlier run.
+    #[arg(value_name = "SCENARIO")]
+    pub scenario: String,
+    /// Which protocol (default: the scenario's first).
+    #[arg(long, value_parser = parse_protocol)]
+    pub protocol: Option<Protocol>,
+    /// The seed (default: the scenario's own).
+    #[arg(long)]
+    pub seed: Option<u64>,
+    /// Change a parameter, as `workload.rate=200`; may be repeated.
+    #[arg(long = "set", value_name = "PATH=VALUE")]
+    pub set: Vec<String>,
+    /// The run's own folder (default: results/runs/TIME-NAME).
+    #[arg(long, value_name = "DIR")]
+    pub output: Option<PathBuf>,
+}
+
+/// Runs it again.
+pub(super) fn replay(args: &ReplayArgs, common: &Common) -> Result<Verdict> {
+    let scenario = run::changed(load(&args.scenario)?, &args.set)?;
+    let protocol = args.protocol.unwrap_or(scenario.protocols[0]);
+    let mut scenario = scenario.with_protocols(&[protocol])?;
+    scenario.seed = args.seed.unwrap_or(scenario.seed);
+    let task = Task { seeds: vec![scenario.seed], scenario };
+    let how = How { world: WorldName::Virtual, jobs: 1, keep: true };
+    let finished = execute::execute(std::slice::from_ref(&task), how, &display::progress(0, true))?;
+    let done = finished.first().context("one task was run")?;
+    let (run, recording) = done.summary.runs.first().zip(done.recordings.first()).context("one run was kept")?;
+
+    let folder = RunFolder::create(args.output.as_deref(), &format!("replay-{}", task.scenario.name))?;
+    let path = folder.scenario(&task.scenario.name);
+    // The folder's own scenario has all changes in it, so the command needs none.
+    let command = format!("indoubt replay scenario.toml --protocol {protocol} --seed {}", run.seed);
+    let charts = export::write_scenario(&path, &task.scenario, &done.summary, &done.recordings, true, &command)?;
+    folder.write_index(&[&done.summary])?;
+    let report = folder.path().join("report.html");
+    let section = Section { summary: &done.summary, charts, command: command.clone() };
+    report::write(&report, &Head { title: &task.scenario.name, command: &command, outcomes: None }, &[section])?;
+
+    let fingerprint = format!("{:016x}", trace::fingerprint(&recording.trace));
+    let trace = path.join("trace").join(format!("{protocol}-{}.jsonl", run.seed));
+    match common.format {
+        Format::Json => {
+            let told = json!({
+                "scenario": task.scenario.name, "run": run, "observations": recording.trace.len(),
+                "fingerprint": fingerprint, "trace": trace, "report": report,
+            });
+            println!("{}", serde_json::to_string_pretty(&told)?);
+        }
+        Format::Text if common.quiet => {}
+        Format::Text => {
+            println!("{}: {}", task.scenario.name, task.scenario.about);
+            tell(run);
+            println!("\n{} observations, fingerprint {fingerprint}", recording.trace.len());
+            println!("trace: {}\nreport: {}", trace.display(), report.display());
+            println!("as a conversation: indoubt explain {} --all", trace.display());
+        }
+    }
+    display::failures(&done.summary);
+    Ok(export::holds(&done.summary).into())
+}
+
+/// A file, a bundled name, or the folder that an earlier run left.
+fn load(what: &str) -> Result<indoubt_simulator::scenario::Scenario> {
+    let resolved = Path::new(what).join("scenario.toml");
+    if resolved.is_file() { bundled::load(&resolved.to_string_lossy()) } else { bundled::load(what) }
+}
+
+/// What happened, and every check.
+fn tell(run: &Run) {
+    println!("{} with seed {}\n", run.protocol, run.seed);
+    let (now, told) = (&run.transactions, &run.clients);
+    println!(
+        "  {} transactions: {} succeeded, {} aborted, {} compensated, {} partial, {} refused, {} unresolved, {} stuck",
+        now.submitted, now.succeeded, now.aborted, now.compensated, now.partial, now.refused, now.unresolved, now.stuck
+    );
+    println!(
+        "  clients were told: {} succeeded, {} aborted, {} compensated, {} refused, {} unknown",
+        told.succeeded, told.aborted, told.compensated, told.refused, told.unknown
+    );
+    let measures = &run.measures;
+    println!(
+        "  in doubt {} at most, blocked {}, pending {}; {} bystanders\n",
+        display::time(measures.in_doubt_ms.max),
+        display::time(measures.blocked_ms.max),
+        display::time(measures.pending_ms.max),
+        measures.bystanders.count
+    );
+    for fault in &run.faults {
+        let at: Vec<String> = fault.at_ms.iter().take(5).map(|ms| format!("{ms} ms")).collect();
+        let more = if fault.fired > 5 { ", …" } else { "" };
+        println!("  fault {}: fired {} times at {}{more}", fault.text, fault.fired, at.join(", "));
+    }
+    display::checks(&run.checks);
+}
