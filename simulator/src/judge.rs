@@ -6,7 +6,8 @@ use crate::{
     history::Fate,
     measure::{Measured, Measurer, numbers},
     promises::{Waivers, promises},
-    recording::Recording,
+    protocol::Protocol,
+    recording::{FaultRecord, Recording},
     scenario::{Claim, Expect, Scenario},
     summary::{Check, Expectation, FaultFired, Run, Verdict},
 };
@@ -23,41 +24,56 @@ pub fn judge(scenario: &Scenario, recording: &Recording) -> Run {
         measurer.take(seen);
     }
     let measured = measurer.finish(scenario.duration);
-    let waivers = Waivers::of(scenario, recording, &measured.aftermath);
+    pass_judgement(scenario, recording.protocol, recording.seed, &recording.faults, measured)
+}
+
+/// Judges one run that was measured already. `faults` tells what became of the faults that apply to this protocol.
+pub(crate) fn pass_judgement(
+    scenario: &Scenario,
+    protocol: Protocol,
+    seed: u64,
+    faults: &[FaultRecord],
+    measured: Measured,
+) -> Run {
+    let waivers = Waivers::of(scenario, protocol, faults, &measured.aftermath);
     let checks = check(&Evidence { measured: &measured, timeouts: scenario.timeouts }, &waivers);
-    let found = numbers(&measured.measures, &measured.transactions, &measured.clients);
-    let claims = scenario.expects.iter().filter(|expect| expect.protocol == recording.protocol);
+    // Only claims read numbers by their paths.
+    let mut claims = scenario.expects.iter().filter(|expect| expect.protocol == protocol).peekable();
+    let found = match claims.peek() {
+        Some(_) => numbers(&measured.measures, &measured.transactions, &measured.clients),
+        None => BTreeMap::new(),
+    };
     let expectations = claims.map(|expect| compare(expect, &found, &checks)).collect();
-    let verdict = verdict(recording, &measured, &checks);
+    let verdict = verdict(protocol, &measured, &checks);
     let Measured { measures, series, transactions, clients, .. } = measured;
     Run {
-        protocol: recording.protocol,
-        seed: recording.seed,
+        protocol,
+        seed,
         verdict,
         transactions,
         clients,
         measures,
         series,
         checks,
-        faults: recording.faults.iter().map(fired).collect(),
+        faults: faults.iter().map(fired).collect(),
         expectations,
     }
 }
 
 /// A broken promise is a violation; without one, a run that leaves something promised open (waived, or its trace ends
 /// early) is not known to be right.
-fn verdict(recording: &Recording, measured: &Measured, checks: &[Check]) -> Verdict {
+fn verdict(protocol: Protocol, measured: &Measured, checks: &[Check]) -> Verdict {
     let open = measured.aftermath.fates.values().any(|fate| matches!(fate, Fate::Unresolved | Fate::Stuck));
     if checks.iter().any(|check| check.promised && !check.held) {
         Verdict::Violated
-    } else if promises(recording.protocol.family(), "termination") && (open || !measured.aftermath.history.complete) {
+    } else if promises(protocol.family(), "termination") && (open || !measured.aftermath.history.complete) {
         Verdict::Unknown
     } else {
         Verdict::Ok
     }
 }
 
-fn fired(record: &crate::recording::FaultRecord) -> FaultFired {
+fn fired(record: &FaultRecord) -> FaultFired {
     FaultFired {
         text: record.text.clone(),
         fired: record.at.len() as u64,

@@ -13,8 +13,8 @@
 use crate::{
     check::Finding,
     history::Aftermath,
-    protocol::Family,
-    recording::Recording,
+    protocol::{Family, Protocol},
+    recording::FaultRecord,
     scenario::{FaultAction, Scenario},
 };
 use indoubt_proto::{
@@ -58,15 +58,15 @@ pub(crate) struct Waivers {
 
 impl Waivers {
     /// The waivers of a run, from the faults that fired and the state of the cluster at its end.
-    pub(crate) fn of(scenario: &Scenario, recording: &Recording, aftermath: &Aftermath) -> Self {
+    pub(crate) fn of(scenario: &Scenario, protocol: Protocol, faults: &[FaultRecord], aftermath: &Aftermath) -> Self {
         let topology = &aftermath.history.topology;
         let mut waivers = Waivers {
             not_running: topology.not_running().collect(),
             cut: topology.cut_links().collect(),
             ..Waivers::default()
         };
-        let applying = scenario.faults.iter().filter(|fault| fault.applies(recording.protocol));
-        for (fault, record) in applying.zip(&recording.faults) {
+        let applying = scenario.faults.iter().filter(|fault| fault.applies(protocol));
+        for (fault, record) in applying.zip(faults) {
             let Some(first) = record.at.first() else {
                 continue;
             };

@@ -15,7 +15,7 @@ use crate::{
     clients::{ClientEffect, ClientPool},
     faults::Director,
     protocol::{Family, Protocol},
-    recording::Recording,
+    recording::{FaultRecord, Recording},
     scenario::Scenario,
 };
 use indoubt_coordinator::{Coordinator, Presumption};
@@ -24,7 +24,7 @@ use indoubt_proto::{
     gate::Gate,
     ids::{LogId, NodeId},
     inspect::Inspection,
-    observation::Observation,
+    observation::{Observation, Stamped},
     operation::Key,
     random::stream,
     time::Micros,
@@ -39,9 +39,29 @@ use std::collections::{BTreeMap, VecDeque};
 /// After load ended: the least time between two looks at whether everything is resolved.
 const LOOK: Micros = Micros::from_millis(5);
 
+/// Where a world writes what it observes.
+pub trait Sink {
+    /// Takes the next observation, in the order of `seq`.
+    fn take(&mut self, seen: Stamped);
+}
+
+impl Sink for Vec<Stamped> {
+    fn take(&mut self, seen: Stamped) {
+        self.push(seen);
+    }
+}
+
 /// Runs one protocol of a scenario under one seed, to its end.
 pub fn run(scenario: &Scenario, protocol: Protocol, seed: u64) -> Recording {
     run_with(scenario, protocol, seed, ClientPool::new(scenario, seed)).0
+}
+
+/// Like [`run`], with the observations going straight into `sink`: nothing of them is kept here. Returns what became of
+/// each fault that applies to this protocol.
+pub fn run_into(scenario: &Scenario, protocol: Protocol, seed: u64, sink: &mut dyn Sink) -> Vec<FaultRecord> {
+    let mut world = World::new(scenario, protocol, seed, ClientPool::new(scenario, seed), sink);
+    world.play();
+    world.director.fired()
 }
 
 /// Like [`run`], with these clients; and also what every node that is up at the end shows of itself, data included.
@@ -51,18 +71,19 @@ pub fn run_with(
     seed: u64,
     clients: ClientPool,
 ) -> (Recording, BTreeMap<NodeId, Inspection>) {
-    let mut world = World::new(scenario, protocol, seed, clients);
+    let mut trace = Vec::new();
+    let mut world = World::new(scenario, protocol, seed, clients, &mut trace);
     world.play();
     let inspections =
         world.seats.iter().filter_map(|seat| Some((seat.hands.port.id, seat.driver.inspect(true)?))).collect();
-    let recording = Recording { protocol, seed, trace: world.commons.trace, faults: world.director.fired() };
-    (recording, inspections)
+    let faults = world.director.fired();
+    (Recording { protocol, seed, trace, faults }, inspections)
 }
 
 struct World<'a> {
     scenario: &'a Scenario,
     seed: u64,
-    commons: Commons,
+    commons: Commons<'a>,
     director: Director,
     pool: ClientPool,
     /// Coordinating nodes, then participants.
@@ -77,13 +98,13 @@ struct World<'a> {
 }
 
 impl<'a> World<'a> {
-    fn new(scenario: &'a Scenario, protocol: Protocol, seed: u64, pool: ClientPool) -> Self {
+    fn new(scenario: &'a Scenario, protocol: Protocol, seed: u64, pool: ClientPool, sink: &'a mut dyn Sink) -> Self {
         let director = Director::new(scenario, protocol);
         let mut opening = pool.opening();
         let clients: Vec<NodeId> = pool.clients().collect();
         let cluster = scenario.cluster;
         let seating = Seating::new(cluster.coordinators, cluster.participants, clients.len());
-        let commons = Commons::new(seating, scenario.force, seed);
+        let commons = Commons::new(seating, scenario.force, seed, sink);
         let hands = |node: NodeId, director: &Director| {
             let at = seating.of(node).expect("every node of the cluster has a seat");
             let mut hands = Hands {

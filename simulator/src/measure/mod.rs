@@ -22,6 +22,7 @@ use crate::{
     history::{Aftermath, Fate, History},
     protocol::{Family, Protocol},
     summary::{Clients, Measures, Series, Transactions},
+    world::Sink,
 };
 use indoubt_proto::{message::OutcomeWord, observation::Stamped, time::Micros};
 
@@ -36,6 +37,12 @@ pub struct Measurer {
     clients: latency::Clients,
     costs: costs::Costs,
     anomalies: anomalies::Anomalies,
+}
+
+impl Sink for Measurer {
+    fn take(&mut self, seen: Stamped) {
+        Measurer::take(self, &seen);
+    }
 }
 
 /// What a trace comes to.

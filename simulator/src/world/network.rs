@@ -1,10 +1,10 @@
-//! What all nodes share: the clock, the trace, the event queue, and the network between them.
+//! What all nodes share: the clock, the sink of observations, the event queue, and the network between them.
 //!
 //! A link is a session between two incarnations. A message that reaches a node is handed to the incarnation to which it was
 //! sent, or lost; it survives the death of its sender. Messages of one link may overtake each other. Partitions need nothing
 //! here: they are rules of the senders' gates.
 
-use super::queue::Queue;
+use super::{Sink, queue::Queue};
 use indoubt_proto::{
     conditions::Conditions,
     gate::Fate,
@@ -109,10 +109,11 @@ impl Port {
 }
 
 /// What all nodes share.
-#[derive(Clone, Debug)]
-pub(super) struct Commons {
+pub(super) struct Commons<'a> {
     pub(super) now: Micros,
-    pub(super) trace: Vec<Stamped>,
+    sink: &'a mut dyn Sink,
+    /// Observations so far.
+    observed: u64,
     pub(super) queue: Queue<Event>,
     pub(super) seating: Seating,
     /// Messages that have not arrived yet.
@@ -126,12 +127,13 @@ pub(super) struct Commons {
     links: Vec<Option<Box<Stream>>>,
 }
 
-impl Commons {
-    pub(super) fn new(seating: Seating, force: Micros, seed: u64) -> Self {
+impl<'a> Commons<'a> {
+    pub(super) fn new(seating: Seating, force: Micros, seed: u64, sink: &'a mut dyn Sink) -> Self {
         let seats = seating.count();
         Commons {
             now: Micros::ZERO,
-            trace: Vec::new(),
+            sink,
+            observed: 0,
             queue: Queue::new(),
             seating,
             flying: 0,
@@ -144,8 +146,9 @@ impl Commons {
 
     /// Writes an observation of `node`.
     pub(super) fn observe(&mut self, node: NodeId, what: Observation) {
-        let seq = self.trace.len() as u64;
-        self.trace.push(Stamped { t_us: self.now.0 as i64, seq, node, what });
+        let seq = self.observed;
+        self.observed += 1;
+        self.sink.take(Stamped { t_us: self.now.0 as i64, seq, node, what });
     }
 
     /// A node is up in this incarnation (0: it is down).

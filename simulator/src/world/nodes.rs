@@ -87,11 +87,11 @@ pub(super) trait Driven {
     fn fire(&mut self, token: u64) -> bool;
     /// Performs the effects of the present step, from where it stands. `word` is the lab's word on the effect before which
     /// it halted.
-    fn advance(&mut self, hands: &mut Hands, commons: &mut Commons, word: Option<Fate>) -> Progress;
+    fn advance(&mut self, hands: &mut Hands, commons: &mut Commons<'_>, word: Option<Fate>) -> Progress;
     /// A force returned; the next one begins if one is due.
-    fn forced(&mut self, hands: &Hands, commons: &mut Commons) -> Lsn;
+    fn forced(&mut self, hands: &Hands, commons: &mut Commons<'_>) -> Lsn;
     /// Flushes lazy records if nothing was forced for a while.
-    fn flush(&mut self, hands: &Hands, commons: &mut Commons);
+    fn flush(&mut self, hands: &Hands, commons: &mut Commons<'_>);
     /// The node dies: its machine is gone, its journal is cut.
     fn crash(&mut self, random: &mut Stream);
     /// Its journal is lost.
@@ -140,7 +140,7 @@ impl<M: Machine> Driver<M> {
         self.effects.extend(stepper.drain());
     }
 
-    fn perform(&mut self, effect: Effect<M>, hands: &mut Hands, commons: &mut Commons, fate: Fate) {
+    fn perform(&mut self, effect: Effect<M>, hands: &mut Hands, commons: &mut Commons<'_>, fate: Fate) {
         match effect {
             Effect::Append { lsn, record, write } => {
                 let what =
@@ -175,7 +175,7 @@ impl<M: Machine> Driver<M> {
         }
     }
 
-    fn begin_force(&mut self, hands: &Hands, commons: &mut Commons) {
+    fn begin_force(&mut self, hands: &Hands, commons: &mut Commons<'_>) {
         self.journal.begin();
         self.last_force = commons.now;
         let takes = commons.force.max(hands.gate.orders().min_force);
@@ -183,7 +183,7 @@ impl<M: Machine> Driver<M> {
         commons.queue.push(commons.now + takes, Event::Forced { seat, incarnation });
     }
 
-    fn schedule_flush(&mut self, hands: &Hands, commons: &mut Commons) {
+    fn schedule_flush(&mut self, hands: &Hands, commons: &mut Commons<'_>) {
         if self.journal.is_idle_with_tail() && !self.flush_scheduled {
             self.flush_scheduled = true;
             let Port { seat, incarnation, .. } = hands.port;
@@ -231,7 +231,7 @@ impl<M: Machine> Driven for Driver<M> {
         true
     }
 
-    fn advance(&mut self, hands: &mut Hands, commons: &mut Commons, mut word: Option<Fate>) -> Progress {
+    fn advance(&mut self, hands: &mut Hands, commons: &mut Commons<'_>, mut word: Option<Fate>) -> Progress {
         let guarded = !hands.gate.orders().rules.is_empty();
         while let Some(effect) = self.effects.pop_front() {
             let Some((moment, txn)) = (if guarded { moment(&effect) } else { None }) else {
@@ -275,7 +275,7 @@ impl<M: Machine> Driven for Driver<M> {
         Progress::Done
     }
 
-    fn forced(&mut self, hands: &Hands, commons: &mut Commons) -> Lsn {
+    fn forced(&mut self, hands: &Hands, commons: &mut Commons<'_>) -> Lsn {
         let upto = self.journal.finish();
         self.last_force = commons.now;
         if self.journal.is_due() {
@@ -284,7 +284,7 @@ impl<M: Machine> Driven for Driver<M> {
         upto
     }
 
-    fn flush(&mut self, hands: &Hands, commons: &mut Commons) {
+    fn flush(&mut self, hands: &Hands, commons: &mut Commons<'_>) {
         self.flush_scheduled = false;
         if !self.journal.is_idle_with_tail() {
             return;
