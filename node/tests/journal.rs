@@ -127,7 +127,7 @@ fn closing_forces_everything_and_does_not_wait_for_a_slow_disk() {
     journal.set_min_force(A_DAY);
     append(&mut journal, 1..=3);
     journal.close().unwrap();
-    let report = indoubt_node::journal::cut_tail(dir.path(), 1).unwrap();
+    let report = indoubt_node::journal::cut_tail(dir.path(), 1, None).unwrap();
     assert_eq!((report.durable, report.kept), (Lsn(3), Lsn(3)));
 }
 
@@ -171,7 +171,7 @@ fn one_process_at_a_time_uses_a_directory() {
     let error = Journal::open(dir.path()).unwrap_err();
     assert!(matches!(error, JournalError::Locked { .. }), "{error}");
     assert!(matches!(lose(dir.path()), Err(JournalError::Locked { .. })));
-    assert!(matches!(indoubt_node::journal::cut_tail(dir.path(), 1), Err(JournalError::Locked { .. })));
+    assert!(matches!(indoubt_node::journal::cut_tail(dir.path(), 1, None), Err(JournalError::Locked { .. })));
     drop(journal);
     open(dir.path());
 }

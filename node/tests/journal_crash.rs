@@ -92,9 +92,9 @@ fn a_cut_keeps_what_was_forced_and_any_prefix_of_the_rest() {
     let mut reports = BTreeSet::new();
     for seed in 0..200 {
         let dir = copy(dir.path());
-        let report = cut_tail(dir.path(), seed).unwrap();
+        let report = cut_tail(dir.path(), seed, None).unwrap();
         assert_eq!((report.last, report.durable), (Lsn(6), Lsn(3)));
-        assert_eq!(cut_tail(copy(dir.path()).path(), seed).unwrap().durable, Lsn(3), "a cut may be cut again");
+        assert_eq!(cut_tail(copy(dir.path()).path(), seed, None).unwrap().durable, Lsn(3), "a cut may be cut again");
         let (_journal, recovered) = try_open(dir.path()).unwrap();
         assert_eq!(found(&recovered), plain(1..=report.kept.0));
         assert_eq!(recovered.torn > 0, report.torn);
@@ -106,12 +106,30 @@ fn a_cut_keeps_what_was_forced_and_any_prefix_of_the_rest() {
 }
 
 #[test]
+fn a_cut_that_says_how_many_unforced_records_survive_keeps_as_many() {
+    let dir = directory();
+    let (mut journal, _) = open(dir.path());
+    force(&mut journal, 1..=3);
+    write(&mut journal, 4..=6);
+    drop(journal);
+    for (keep, kept) in [(0, 3), (1, 4), (3, 6), (4, 6), (u64::MAX, 6)] {
+        for seed in 0..20 {
+            let dir = copy(dir.path());
+            let report = cut_tail(dir.path(), seed, Some(keep)).unwrap();
+            assert_eq!((report.durable, report.kept), (Lsn(3), Lsn(kept)));
+            let (_journal, recovered) = try_open(dir.path()).unwrap();
+            assert_eq!(found(&recovered), plain(1..=kept));
+        }
+    }
+}
+
+#[test]
 fn the_same_seed_cuts_the_same() {
     let dir = directory();
     let (mut journal, _) = open(dir.path());
     write(&mut journal, 1..=50);
     drop(journal);
-    let cut = |seed| cut_tail(copy(dir.path()).path(), seed).unwrap();
+    let cut = |seed| cut_tail(copy(dir.path()).path(), seed, None).unwrap();
     assert_eq!(cut(7), cut(7));
     assert!((0..10).map(cut).any(|report| report != cut(7)));
 }
@@ -129,19 +147,19 @@ fn a_cut_goes_no_deeper_than_a_slow_force_that_did_not_return() {
     disk.wait_for_forces(before + 1);
     let killed = copy(dir.path());
     disk.release();
-    let cuts = (0..50).map(|seed| cut_tail(copy(killed.path()).path(), seed).unwrap().kept);
+    let cuts = (0..50).map(|seed| cut_tail(copy(killed.path()).path(), seed, None).unwrap().kept);
     assert_eq!(cuts.collect::<BTreeSet<_>>(), BTreeSet::from([Lsn(1), Lsn(2)]));
 }
 
 #[test]
 fn without_a_journal_nothing_is_cut_and_without_a_mark_nothing_may_be() {
     let dir = directory();
-    assert_eq!(cut_tail(dir.path(), 1).unwrap(), CutReport::default());
+    assert_eq!(cut_tail(dir.path(), 1, None).unwrap(), CutReport::default());
     let (mut journal, _) = open(dir.path());
     force(&mut journal, 1..=3);
     drop(journal);
     fs::remove_file(dir.path().join("durable")).unwrap();
-    let error = cut_tail(dir.path(), 1).unwrap_err();
+    let error = cut_tail(dir.path(), 1, None).unwrap_err();
     assert!(matches!(&error, JournalError::Corrupt { path, .. } if path.ends_with("durable")), "{error}");
     assert_eq!(open(dir.path()).1, plain(1..=3));
 }
@@ -231,7 +249,7 @@ impl Model {
             Event::Kill(cut) => {
                 self.journal = None;
                 if let Some(seed) = cut {
-                    cut_tail(self.dir.path(), seed).unwrap();
+                    cut_tail(self.dir.path(), seed, None).unwrap();
                 }
                 self.reopen();
             }

@@ -29,8 +29,9 @@ use watch::{Counting, Stage, Watch};
 pub enum Deed {
     /// Write this in the lab's name: a fault fired, a link was cut or healed.
     Observe(Observation),
-    /// Kill this node, which is up (the world writes `crashed`).
-    Kill(NodeId),
+    /// Kill this node, which is up (the world writes `crashed`). So many records of its unforced tail survive, at most all;
+    /// without a number, the seed draws how many.
+    Kill(NodeId, Option<u64>),
     /// Lose the journal of this node, which is down.
     LoseLog(NodeId),
     /// Boot this node, which is down.

@@ -275,6 +275,9 @@ pub enum FaultAction {
         restart_after: Option<Micros>,
         /// Whether its journal is lost.
         lose_log: bool,
+        /// How many records of the tail that no force covers survive, at most all of it; `None`: the seed draws. Always
+        /// `None` with `lose_log`.
+        keep: Option<u64>,
     },
     /// Brings a killed node back.
     Restart {

@@ -202,7 +202,8 @@ impl Script {
     /// A node is killed; it comes back after this many milliseconds, if given.
     pub fn kill(self, trigger: Trigger, name: &str, restart_after_ms: Option<u64>) -> Self {
         let restart_after = restart_after_ms.map(Micros::from_millis);
-        let mut script = self.fault(trigger, FaultAction::Kill { node: node(name), restart_after, lose_log: false });
+        let mut script =
+            self.fault(trigger, FaultAction::Kill { node: node(name), restart_after, lose_log: false, keep: None });
         script.name_last(format!("kill {name}"));
         script
     }
@@ -210,7 +211,8 @@ impl Script {
     /// A node is killed and comes back without its journal.
     pub fn lose_log(self, trigger: Trigger, name: &str, restart_after_ms: u64) -> Self {
         let restart_after = Some(Micros::from_millis(restart_after_ms));
-        let mut script = self.fault(trigger, FaultAction::Kill { node: node(name), restart_after, lose_log: true });
+        let mut script =
+            self.fault(trigger, FaultAction::Kill { node: node(name), restart_after, lose_log: true, keep: None });
         script.name_last(format!("{name} loses its log"));
         script
     }

@@ -53,7 +53,7 @@ fn termination_is_waived_where_nothing_was_healed() {
 
 #[test]
 fn a_log_lost_by_a_fault_waives_that_nodes_durability_and_what_follows_but_not_agreement() {
-    let lose = |node| vec![fault(20, FaultAction::Kill { node, restart_after: None, lose_log: true })];
+    let lose = |node| vec![fault(20, FaultAction::Kill { node, restart_after: None, lose_log: true, keep: None })];
     let lost = COMMIT.replace("99 lab end", "20 p2 crashed\n30 p2 restarted 0 77\n99 lab end");
     let story = format!("{BEGAN}{lost}");
     let excused = judged(TwoPhase, lose(NodeId::participant(2)), vec![], &story);
@@ -130,8 +130,10 @@ fn claims_are_compared_by_path_and_a_quantile_of_nothing_satisfies_nothing() {
 
 #[test]
 fn faults_are_reported_with_when_they_fired_and_were_undone() {
-    let (kill, mut record) =
-        fault(20, FaultAction::Kill { node: NodeId::coordinating(1), restart_after: None, lose_log: false });
+    let (kill, mut record) = fault(
+        20,
+        FaultAction::Kill { node: NodeId::coordinating(1), restart_after: None, lose_log: false, keep: None },
+    );
     record.until = vec![Some(Micros::from_millis(70))];
     let run = judged(TwoPhase, vec![(kill, record)], vec![], &format!("{BEGAN}{COMMIT}"));
     let fired = &run.faults[0];

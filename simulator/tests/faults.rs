@@ -92,7 +92,7 @@ fn a_transaction_counts_once_per_phase_through_restarts() {
     assert_eq!(halt(&mut d, 10, C1, 1), Reply::default());
     assert_eq!(halt(&mut d, 20, C1, 1), Reply::default());
     let reply = halt(&mut d, 30, C1, 2);
-    assert_eq!(struck(&reply.deeds), [&Deed::Kill(C1)]);
+    assert_eq!(struck(&reply.deeds), [&Deed::Kill(C1, None)]);
     assert!(
         matches!(&reply.deeds[0], Deed::Observe(Observation::Fault { .. })),
         "the trace says why before it happens"
@@ -109,11 +109,17 @@ fn a_transaction_counts_once_per_phase_through_restarts() {
 }
 
 #[test]
+fn a_kill_hands_on_how_much_of_the_tail_survives() {
+    let mut d = director(&KILL.replace("nth = 2", "nth = 1").replace("restart_after", "keep = 2\nrestart_after"));
+    assert_eq!(struck(&halt(&mut d, 10, C1, 1).deeds), [&Deed::Kill(C1, Some(2))]);
+}
+
+#[test]
 fn all_faults_of_one_event_act_together() {
     let mut d = director(&format!("{KILL}{}", KILL.replace("coordinator", "p1")));
     halt(&mut d, 10, C1, 1);
     let reply = halt(&mut d, 20, C1, 2);
-    assert_eq!(struck(&reply.deeds), [&Deed::Kill(C1), &Deed::Kill(P1)]);
+    assert_eq!(struck(&reply.deeds), [&Deed::Kill(C1, None), &Deed::Kill(P1, None)]);
 }
 
 #[test]
@@ -131,7 +137,7 @@ fn a_kill_of_a_node_that_is_down_has_fired_and_does_nothing_more() {
         "[[fault]]\nat = \"1s\"\ndo = \"kill\"\nnode = \"p1\"\nrestart_after = \"5s\"\n\
          [[fault]]\nat = \"2s\"\ndo = \"kill\"\nnode = \"p1\"\nrestart_after = \"1s\"\n",
     );
-    assert_eq!(struck(&d.due(ms(1_000))), [&Deed::Kill(P1)]);
+    assert_eq!(struck(&d.due(ms(1_000))), [&Deed::Kill(P1, None)]);
     let second = d.due(ms(2_000));
     assert_eq!((struck(&second).len(), fired(&second)), (0, 1));
     // Not even its restart: the node comes back when the first one says.
@@ -151,7 +157,7 @@ fn a_restart_of_a_running_node_does_nothing_and_an_early_one_replaces_the_planne
     assert_eq!((struck(&first).len(), fired(&first)), (0, 1));
     d.due(ms(2_000));
     assert_eq!(struck(&d.due(ms(3_000))), [&Deed::Restart(P1)]);
-    assert_eq!(struck(&d.due(ms(5_000))), [&Deed::Kill(P1)]);
+    assert_eq!(struck(&d.due(ms(5_000))), [&Deed::Kill(P1, None)]);
     // The first kill's restart, at 6 s, was used up; the second one's comes at 8 s.
     assert_eq!(d.due(ms(6_000)), []);
     assert_eq!(struck(&d.due(ms(8_000))), [&Deed::Restart(P1)]);
@@ -163,7 +169,7 @@ fn a_lost_log_is_lost_after_the_kill_even_of_a_node_that_is_down() {
     let mut d = director(
         "[[fault]]\nat = \"1s\"\ndo = \"lose-log\"\nnode = \"c1\"\n[[fault]]\nat = \"2s\"\ndo = \"lose-log\"\nnode = \"c1\"\n",
     );
-    assert_eq!(struck(&d.due(ms(1_000))), [&Deed::Kill(C1), &Deed::LoseLog(C1)]);
+    assert_eq!(struck(&d.due(ms(1_000))), [&Deed::Kill(C1, None), &Deed::LoseLog(C1)]);
     assert_eq!(struck(&d.due(ms(2_000))), [&Deed::LoseLog(C1)]);
 }
 
@@ -174,7 +180,7 @@ fn death_ends_a_freeze() {
          [[fault]]\nat = \"2s\"\ndo = \"kill\"\nnode = \"p1\"\nrestart_after = \"1s\"\n",
     );
     assert_eq!(struck(&d.due(ms(1_000))), [&Deed::Pause(P1)]);
-    assert_eq!(struck(&d.due(ms(2_000))), [&Deed::Kill(P1)]);
+    assert_eq!(struck(&d.due(ms(2_000))), [&Deed::Kill(P1, None)]);
     assert_eq!(struck(&d.due(ms(3_000))), [&Deed::Restart(P1)]);
     assert_eq!(d.due(ms(6_000)), [], "nobody is resumed who was not frozen");
     assert_eq!(d.fired()[0].until, [Some(ms(2_000))]);
@@ -296,10 +302,10 @@ fn after_the_sends_the_fault_waits_until_they_were_taken() {
 #[test]
 fn work_that_is_lost_was_sent_but_a_decision_that_is_lost_told_nobody() {
     let mut d = director("[[fault]]\non = { phase = \"work-sent\" }\ndo = \"kill\"\nnode = \"c1\"");
-    assert_eq!(struck(&d.asked(ms(1), C1, &[RuleId(0)], txn(1), true).deeds), [&Deed::Kill(C1)]);
+    assert_eq!(struck(&d.asked(ms(1), C1, &[RuleId(0)], txn(1), true).deeds), [&Deed::Kill(C1, None)]);
     let mut d = director("[[fault]]\non = { phase = \"half-told\" }\ndo = \"kill\"\nnode = \"c1\"");
     assert_eq!(d.asked(ms(1), C1, &[RuleId(0)], txn(1), true), Reply::default());
-    assert_eq!(struck(&d.asked(ms(2), C1, &[RuleId(0)], txn(2), false).deeds), [&Deed::Kill(C1)]);
+    assert_eq!(struck(&d.asked(ms(2), C1, &[RuleId(0)], txn(2), false).deeds), [&Deed::Kill(C1, None)]);
 }
 
 #[test]
@@ -313,7 +319,7 @@ fn half_told_of_a_saga_is_its_first_compensation_wherever() {
     }
     assert_eq!(halt(&mut d, 1, P2, 1), Reply::default());
     assert_eq!(halt(&mut d, 2, P1, 1), Reply::default(), "the same saga's second compensation");
-    assert_eq!(struck(&halt(&mut d, 3, P1, 2).deeds), [&Deed::Kill(C1)]);
+    assert_eq!(struck(&halt(&mut d, 3, P1, 2).deeds), [&Deed::Kill(C1, None)]);
 }
 
 #[test]
@@ -322,12 +328,12 @@ fn a_point_counts_transactions_and_an_effect_counts_each_time() {
         director("[[fault]]\non = { node = \"p1\", point = \"prepared\", nth = 2 }\ndo = \"kill\"\nnode = \"p1\"");
     halt(&mut d, 1, P1, 1);
     assert_eq!(halt(&mut d, 2, P1, 1), Reply::default(), "observed again in recovery");
-    assert_eq!(struck(&halt(&mut d, 3, P1, 2).deeds), [&Deed::Kill(P1)]);
+    assert_eq!(struck(&halt(&mut d, 3, P1, 2).deeds), [&Deed::Kill(P1, None)]);
     let mut d = director(
         "[[fault]]\non = { node = \"p1\", effect = \"observe:in-doubt\", nth = 2 }\ndo = \"kill\"\nnode = \"p1\"",
     );
     halt(&mut d, 1, P1, 1);
-    assert_eq!(struck(&halt(&mut d, 2, P1, 1).deeds), [&Deed::Kill(P1)]);
+    assert_eq!(struck(&halt(&mut d, 2, P1, 1).deeds), [&Deed::Kill(P1, None)]);
 }
 
 #[test]
@@ -335,7 +341,7 @@ fn voted_is_asked_where_the_vote_is_taken() {
     let mut d = director("[[fault]]\non = { node = \"p2\", point = \"voted\" }\ndo = \"kill\"\nnode = \"p2\"");
     assert!(asking(&d, P2).is_empty());
     assert_eq!((asking(&d, C1).len(), asking(&d, C2).len()), (1, 1));
-    assert_eq!(struck(&halt(&mut d, 1, C2, 1).deeds), [&Deed::Kill(P2)]);
+    assert_eq!(struck(&halt(&mut d, 1, C2, 1).deeds), [&Deed::Kill(P2, None)]);
 }
 
 #[test]

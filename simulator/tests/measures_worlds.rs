@@ -22,7 +22,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// Ten busy seconds in which a node is down for two: a coordinating one from the instant that it has every vote.
 fn killed(kind: WorkloadKind, node: NodeId) -> Scenario {
-    let kill = FaultAction::Kill { node, restart_after: Some(Micros::from_secs(2)), lose_log: false };
+    let kill = FaultAction::Kill { node, restart_after: Some(Micros::from_secs(2)), lose_log: false, keep: None };
     let (mut fault, _) = tape::fault(3_000, kill);
     if node.role == Role::Coordinating {
         fault.trigger = Trigger::Phase { home: node, phase: Phase::WorkDone, nth: 30 };

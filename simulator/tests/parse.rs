@@ -205,9 +205,25 @@ fn coordinator_is_c1() {
     let s = fault("on = { phase = \"work-done\" }\ndo = \"kill\"\nnode = \"coordinator\"");
     assert_eq!(
         s.faults[0].action,
-        FaultAction::Kill { node: NodeId::coordinating(1), restart_after: None, lose_log: false }
+        FaultAction::Kill { node: NodeId::coordinating(1), restart_after: None, lose_log: false, keep: None }
     );
     assert_eq!(s.faults[0].trigger, Trigger::Phase { home: NodeId::coordinating(1), phase: Phase::WorkDone, nth: 1 });
+}
+
+#[test]
+fn a_kill_may_say_how_much_of_the_unforced_tail_survives() {
+    let kill = "at = \"1s\"\ndo = \"kill\"\nnode = \"p1\"\nrestart_after = \"2s\"\n";
+    for (keep, text) in
+        [(0, "no unforced record survives"), (1, "1 unforced record survives"), (7, "7 unforced records")]
+    {
+        let s = fault(&format!("{kill}keep = {keep}"));
+        assert!(matches!(s.faults[0].action, FaultAction::Kill { keep: Some(k), lose_log: false, .. } if k == keep));
+        assert!(s.faults[0].text.contains(text), "{}", s.faults[0].text);
+    }
+    assert!(!fault(kill).faults[0].text.contains("survive"));
+    bad_fault(&format!("{kill}keep = -1"), 5, &["keep"]);
+    bad_fault(&format!("{}keep = 0", kill.replace("kill", "lose-log")), 5, &["unknown field `keep`", "`lose-log`"]);
+    bad_fault("at = \"1s\"\ndo = \"heal\"\nkeep = 0", 3, &["`keep`", "`heal`"]);
 }
 
 #[test]

@@ -114,6 +114,7 @@ fn any_fault() -> impl Strategy<Value = String> {
     let struck = (moment, node, lasts.clone()).prop_flat_map(|(moment, node, lasts)| {
         prop::sample::select(vec![
             format!("{moment}\ndo = \"kill\"\nnode = \"{node}\"\nrestart_after = \"1500us\""),
+            format!("{moment}\ndo = \"kill\"\nnode = \"{node}\"\nkeep = 2"),
             format!("{moment}\ndo = \"lose-log\"\nnode = \"{node}\""),
             format!("{moment}\ndo = \"restart\"\nnode = \"{node}\""),
             format!("{moment}\ndo = \"pause\"\nnode = \"{node}\"\n{lasts}"),

@@ -36,7 +36,7 @@ pub(super) async fn measure(say: &impl Fn(String)) -> Result<Value> {
     }
     load::verify(&cluster, 1, load.succeeded).await?;
     // What the data itself costs is seen after a restart, when nothing of the opening file is left in memory.
-    cluster.kill(P1)?;
+    cluster.kill(P1, None)?;
     let begin = Instant::now();
     let started = cluster.start(P1).await.context("a start was cut off")??;
     let restart = begin.elapsed();

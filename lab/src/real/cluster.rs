@@ -177,14 +177,16 @@ impl Cluster {
         Ok(())
     }
 
-    /// SIGKILL; then its journal is cut to a seeded prefix of what no force covered, as after a loss of power.
-    pub(crate) fn kill(&mut self, node: NodeId) -> Result<bool> {
+    /// SIGKILL; then its journal is cut to a prefix of what no force covered, as after a loss of power: of so many records,
+    /// or a seeded one.
+    pub(crate) fn kill(&mut self, node: NodeId, keep: Option<u64>) -> Result<bool> {
         let Some(place) = self.nodes.get_mut(&node) else { return Ok(false) };
         let Some(mut process) = place.process.take() else { return Ok(false) };
         process.kill()?;
         place.kills += 1;
         let seed = stream(self.launch.seed, &format!("cut {node} {}", place.kills)).next_u64();
-        journal::cut_tail(&self.data_dir(node), seed).with_context(|| format!("cannot cut the journal of {node}"))?;
+        journal::cut_tail(&self.data_dir(node), seed, keep)
+            .with_context(|| format!("cannot cut the journal of {node}"))?;
         Ok(true)
     }
 

@@ -24,14 +24,14 @@ pub struct CutReport {
     pub torn: bool,
 }
 
-/// Cuts the journal in `dir`, which no process may be using, to a prefix of the records that were not forced, drawn from
-/// `seed`: each number of records is as likely, and one cut in four leaves a torn record behind it. Without a journal
-/// nothing happens.
+/// Cuts the journal in `dir`, which no process may be using, to a prefix of the records that were not forced: `keep` of
+/// them, at most all, or a number drawn from `seed`, each as likely. One cut in four, drawn too, leaves a torn record
+/// behind it. Without a journal nothing happens.
 ///
 /// # Errors
 /// A process uses the directory; it cannot be read or written; the journal is corrupt; or the durable mark is missing or
 /// corrupt, so that it is not known what may be cut. Nothing is changed then.
-pub fn cut_tail(dir: &Path, seed: u64) -> Result<CutReport, JournalError> {
+pub fn cut_tail(dir: &Path, seed: u64, keep: Option<u64>) -> Result<CutReport, JournalError> {
     let paths = Paths::new(dir);
     let _lock = paths.lock()?;
     let Some(contents) = Contents::read(&paths)? else { return Ok(CutReport::default()) };
@@ -50,7 +50,8 @@ pub fn cut_tail(dir: &Path, seed: u64) -> Result<CutReport, JournalError> {
         }
     }
     let mut random = stream(seed, "journal cut");
-    let kept = random.random_range(0..ends.len());
+    let drawn = random.random_range(0..ends.len());
+    let kept = keep.map_or(drawn, |keep| (ends.len() - 1).min(usize::try_from(keep).unwrap_or(usize::MAX)));
     let mut length = ends[kept];
     report.kept = Lsn(report.durable.0 + kept as u64);
     if let Some(next) = ends.get(kept + 1)

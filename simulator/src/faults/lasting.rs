@@ -115,14 +115,14 @@ impl Board {
     pub(super) fn begin(&mut self, token: Token, action: FaultAction, acts: &mut Acts) -> (Option<Token>, Vec<Token>) {
         let mut ended = Vec::new();
         let begun = match action {
-            FaultAction::Kill { node, lose_log, .. } => {
+            FaultAction::Kill { node, lose_log, keep, .. } => {
                 let down = self.find(|it| matches!(it, Lasting::Down(n) if *n == node)).first().copied();
                 if down.is_none() {
                     // Death ends a freeze.
                     ended = self.find(|it| matches!(it, Lasting::Paused(n) if *n == node));
                     self.lasting.retain(|token, _| !ended.contains(token));
                     self.lasting.insert(token, Lasting::Down(node));
-                    acts.deeds.push(Deed::Kill(node));
+                    acts.deeds.push(Deed::Kill(node, keep));
                 }
                 if lose_log {
                     acts.deeds.push(Deed::LoseLog(node));

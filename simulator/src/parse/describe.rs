@@ -8,10 +8,16 @@ pub(super) fn fault(trigger: &Trigger, action: &FaultAction) -> String {
     let lasting = |lasts: &Option<_>| lasts.map_or(String::new(), |lasts| format!(" for {lasts}"));
     let when = when(trigger);
     match action {
-        FaultAction::Kill { node, restart_after, lose_log } => {
+        FaultAction::Kill { node, restart_after, lose_log, keep } => {
             let log = if *lose_log { " and lose its log" } else { "" };
             let back = restart_after.map_or(String::new(), |after| format!(", back after {after}"));
-            format!("kill {node}{log} {when}{back}")
+            let kept = match keep {
+                None => String::new(),
+                Some(0) => ", no unforced record survives".into(),
+                Some(1) => ", 1 unforced record survives".into(),
+                Some(keep) => format!(", {keep} unforced records survive"),
+            };
+            format!("kill {node}{log} {when}{kept}{back}")
         }
         FaultAction::Restart { node } => format!("restart {node} {when}"),
         FaultAction::Pause { node, lasts } => format!("pause {node} {when}{}", lasting(lasts)),

@@ -16,12 +16,13 @@ use indoubt_proto::{
     time::Micros,
 };
 
-pub(super) const FIELDS: [&str; 18] = [
+pub(super) const FIELDS: [&str; 19] = [
     "on",
     "at",
     "do",
     "node",
     "restart_after",
+    "keep",
     "for",
     "between",
     "one_way",
@@ -40,7 +41,8 @@ pub(super) const FIELDS: [&str; 18] = [
 /// What each `do` knows besides `do` and `protocols`.
 fn fields(deed: Deed) -> &'static [&'static str] {
     match deed {
-        Deed::Kill | Deed::LoseLog => &["on", "at", "do", "protocols", "node", "restart_after"],
+        Deed::Kill => &["on", "at", "do", "protocols", "node", "restart_after", "keep"],
+        Deed::LoseLog => &["on", "at", "do", "protocols", "node", "restart_after"],
         Deed::Restart | Deed::Resume => &["on", "at", "do", "protocols", "node"],
         Deed::Pause => &["on", "at", "do", "protocols", "node", "for"],
         Deed::Partition => &["on", "at", "do", "protocols", "between", "one_way", "for"],
@@ -119,6 +121,7 @@ fn action(
             node: whom()?,
             restart_after: table.read("restart_after", |v| v.duration(SOME))?,
             lose_log: deed == Deed::LoseLog,
+            keep: table.read("keep", |v| v.integer(0..=u64::MAX))?,
         }),
         Deed::Restart => Ok(FaultAction::Restart { node: whom()? }),
         Deed::Pause => Ok(FaultAction::Pause { node: whom()?, lasts: lasts()? }),

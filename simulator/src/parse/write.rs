@@ -139,11 +139,14 @@ impl Writer {
         self.head("[[fault]]");
         self.trigger(&fault.trigger);
         match &fault.action {
-            FaultAction::Kill { node, restart_after, lose_log } => {
+            FaultAction::Kill { node, restart_after, lose_log, keep } => {
                 self.text("do", if *lose_log { "lose-log" } else { "kill" });
                 self.text("node", node);
                 if let Some(after) = restart_after {
                     self.text("restart_after", after);
+                }
+                if let Some(keep) = keep {
+                    self.plain("keep", keep);
                 }
             }
             FaultAction::Restart { node } => {

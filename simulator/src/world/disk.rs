@@ -118,9 +118,12 @@ impl<R: Clone> Journal<R> {
         upto
     }
 
-    /// The node died. Any prefix of the tail survives, drawn from the disk's own stream.
-    pub(super) fn crash(&mut self, random: &mut Stream) {
-        let survivors = random.random_range(0..=self.tail.len());
+    /// The node died. A prefix of the tail survives: of so many records, at most all, or drawn from the disk's own stream.
+    pub(super) fn crash(&mut self, keep: Option<u64>, random: &mut Stream) {
+        let survivors = match keep {
+            Some(keep) => usize::try_from(keep).unwrap_or(usize::MAX),
+            None => random.random_range(0..=self.tail.len()),
+        };
         self.tail.truncate(survivors);
         self.durable.extend(self.tail.drain(..).map(|(lsn, record)| Logged { lsn, compacted: false, record }));
         self.under_way = None;
@@ -140,6 +143,7 @@ impl<R: Clone> Journal<R> {
 mod tests {
     use super::*;
     use indoubt_proto::random::stream;
+    use rand::Rng;
     use std::collections::BTreeSet;
 
     fn appended(writes: &[(u64, Write)]) -> Journal<u64> {
@@ -180,12 +184,27 @@ mod tests {
             journal.append(Lsn(2), 2, Write::Lazy);
             journal.append(Lsn(3), 3, Write::Forced);
             journal.begin();
-            journal.crash(&mut stream(seed, "disk p1"));
+            journal.crash(None, &mut stream(seed, "disk p1"));
             assert_eq!(journal.last().0, *survivors(&journal).last().unwrap());
             assert!(!journal.is_due() && journal.is_flushed());
             seen.insert(survivors(&journal));
         }
         assert_eq!(seen.into_iter().collect::<Vec<_>>(), [vec![1], vec![1, 2], vec![1, 2, 3]]);
+    }
+
+    #[test]
+    fn a_crash_that_says_how_much_of_the_tail_survives_draws_nothing() {
+        let mut random = stream(1, "disk p1");
+        for (keep, left) in [(0, 1), (1, 2), (2, 3), (3, 3), (u64::MAX, 3)] {
+            let mut journal = appended(&[(1, Write::Forced)]);
+            journal.begin();
+            journal.finish();
+            journal.append(Lsn(2), 2, Write::Lazy);
+            journal.append(Lsn(3), 3, Write::Forced);
+            journal.crash(Some(keep), &mut random);
+            assert_eq!((journal.last(), survivors(&journal).len()), (Lsn(left), left as usize));
+        }
+        assert_eq!(random.next_u64(), stream(1, "disk p1").next_u64());
     }
 
     #[test]
@@ -197,7 +216,7 @@ mod tests {
         assert!(journal.is_due());
         let mut died = journal.clone();
         died.begin();
-        died.crash(&mut stream(1, "disk p1"));
+        died.crash(None, &mut stream(1, "disk p1"));
         assert_eq!(survivors(&died), [1, 2]);
         journal.append(Lsn(3), 3, Write::Lazy);
         journal.begin();

@@ -29,7 +29,7 @@ impl World<'_> {
     fn perform_one(&mut self, deed: Deed) {
         match deed {
             Deed::Observe(what) => self.commons.observe(NodeId::LAB, what),
-            Deed::Kill(node) => self.kill(node),
+            Deed::Kill(node, keep) => self.kill(node, keep),
             Deed::LoseLog(node) => {
                 if let Some(at) = self.seat(node).filter(|at| !self.seats[*at].is_up()) {
                     self.journals += 1;
@@ -93,13 +93,13 @@ impl World<'_> {
         }
     }
 
-    fn kill(&mut self, node: NodeId) {
+    fn kill(&mut self, node: NodeId, keep: Option<u64>) {
         let Some(at) = self.seat(node).filter(|at| self.seats[*at].is_up()) else { return };
         let incarnation = self.seats[at].hands.port.incarnation;
         self.commons.observe(node, Observation::Crashed { incarnation });
         self.commons.set_present(at, 0);
         self.pool.down(node);
-        for flight in self.seats[at].crash() {
+        for flight in self.seats[at].crash(keep) {
             self.commons.observe(NodeId::LAB, dropped(&flight));
             self.fared(flight.id, true);
         }

@@ -93,7 +93,7 @@ pub(super) trait Driven {
     /// Flushes lazy records if nothing was forced for a while.
     fn flush(&mut self, hands: &Hands, commons: &mut Commons<'_>);
     /// The node dies: its machine is gone, its journal is cut.
-    fn crash(&mut self, random: &mut Stream);
+    fn crash(&mut self, keep: Option<u64>, random: &mut Stream);
     /// Its journal is lost.
     fn lose_log(&mut self, log: LogId);
     /// Whether everything it logged is durable.
@@ -299,13 +299,13 @@ impl<M: Machine> Driven for Driver<M> {
         }
     }
 
-    fn crash(&mut self, random: &mut Stream) {
+    fn crash(&mut self, keep: Option<u64>, random: &mut Stream) {
         self.stepper = None;
         self.effects.clear();
         self.armed.clear();
         self.timers.clear();
         self.flush_scheduled = false;
-        self.journal.crash(random);
+        self.journal.crash(keep, random);
     }
 
     fn lose_log(&mut self, log: LogId) {

@@ -121,13 +121,13 @@ impl Seat {
         self.stage = Stage::Stepping(None);
     }
 
-    /// It dies. Returns the messages that it held and never took.
-    pub(super) fn crash(&mut self) -> Vec<Flight> {
+    /// It dies; so many records of its tail survive, drawn if not given. Returns the messages that it held and never took.
+    pub(super) fn crash(&mut self, keep: Option<u64>) -> Vec<Flight> {
         self.life = Life::Down;
         self.halt = None;
         self.word = None;
         self.hands.sends.clear();
-        self.driver.crash(&mut self.disk);
+        self.driver.crash(keep, &mut self.disk);
         let taking = match std::mem::replace(&mut self.stage, Stage::Idle) {
             Stage::Taking(flight, _) => Some(flight),
             Stage::Idle | Stage::Stepping(_) => None,

@@ -22,7 +22,7 @@ impl Stage<'_> {
     async fn perform_one(&mut self, deed: Deed) -> Result<()> {
         match deed {
             Deed::Observe(what) => self.observe(NodeId::LAB, what),
-            Deed::Kill(node) => self.kill(node).await?,
+            Deed::Kill(node, keep) => self.kill(node, keep).await?,
             Deed::LoseLog(node) => {
                 if !self.cluster.is_up(node) && !self.starting.contains_key(&node) {
                     self.cluster.lose_log(node)?;
@@ -61,7 +61,7 @@ impl Stage<'_> {
         Ok(())
     }
 
-    async fn kill(&mut self, node: NodeId) -> Result<()> {
+    async fn kill(&mut self, node: NodeId, keep: Option<u64>) -> Result<()> {
         if let Some(handle) = self.starting.remove(&node) {
             // It was about to start: it does, and dies at once.
             handle.await.context("a start was cut off")?;
@@ -76,7 +76,7 @@ impl Stage<'_> {
         }
         let incarnation = self.cluster.incarnation(node);
         self.controls.remove(&node);
-        if self.cluster.kill(node)? {
+        if self.cluster.kill(node, keep)? {
             self.paused.remove(&node);
             self.observe(node, Observation::Crashed { incarnation });
         }
