@@ -67,10 +67,13 @@ pub struct CompareArgs {
     /// The run's folder (default: results/runs/TIME-comparison).
     #[arg(long, value_name = "DIR")]
     pub output: Option<PathBuf>,
-    /// The master seed of all scenarios instead of their own.
+    /// The first master seed of all scenarios instead of their own.
     #[arg(long)]
     pub seed: Option<u64>,
-    /// Clusters at a time (default: half the processors more than there are).
+    /// Seeds of each scenario in the virtual world.
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u16).range(1..=10_000))]
+    pub seeds: u16,
+    /// Jobs at a time (default: the processors; for real clusters half as many more).
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
     pub jobs: Option<u16>,
 }

@@ -1,6 +1,6 @@
 //! What people see on the terminal: tables, colours that respect NO_COLOR and pipes, progress on long work.
 
-use crate::export;
+use crate::{export, seeds};
 use anstyle::{AnsiColor, Style};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use indoubt_simulator::{
@@ -31,8 +31,9 @@ pub(crate) fn progress(total: u64, quiet: bool) -> ProgressBar {
 pub(crate) fn verdicts(summaries: &[&Summary]) {
     let widest = summaries.iter().map(|s| export::scenario_name(s).len()).max().unwrap_or(8).max(8);
     anstream::println!(
-        "{STRONG}{:widest$}  {:15} {:>6} {:>9} {:>9} {:>10} {:>10} {:>9} {:>8}  verdict{STRONG:#}",
+        "{STRONG}{:widest$}  {:7}  {:15} {:>6} {:>9} {:>9} {:>10} {:>10} {:>9} {:>8}  verdict{STRONG:#}",
         "scenario",
+        "world",
         "protocol",
         "done",
         "in doubt",
@@ -44,13 +45,13 @@ pub(crate) fn verdicts(summaries: &[&Summary]) {
     );
     for summary in summaries {
         for (i, (protocol, runs)) in by_protocol(summary).into_iter().enumerate() {
-            let name = if i == 0 { export::scenario_name(summary) } else { "" };
+            let (name, world) = if i == 0 { (export::scenario_name(summary), &*summary.world) } else { ("", "") };
             let most = |f: fn(&Run) -> f64| runs.iter().map(|r| f(r)).fold(0.0, f64::max);
             let sum = |f: fn(&Run) -> u64| runs.iter().map(|r| f(r)).sum::<u64>();
             let done =
                 100.0 * sum(|r| r.transactions.succeeded) as f64 / sum(|r| r.transactions.submitted).max(1) as f64;
             anstream::println!(
-                "{name:widest$}  {:15} {:>5.0}% {:>9} {:>9} {:>10} {:>10} {:>9} {:>8}  {}",
+                "{name:widest$}  {world:7}  {:15} {:>5.0}% {:>9} {:>9} {:>10} {:>10} {:>9} {:>8}  {}",
                 protocol.name(),
                 done,
                 time(most(|r| r.measures.in_doubt_ms.max)),
@@ -64,7 +65,7 @@ pub(crate) fn verdicts(summaries: &[&Summary]) {
         }
     }
     anstream::println!(
-        "{FAINT}in doubt, blocked, pending, unavail.: the longest; partial: transactions left with some effects and not others{FAINT:#}"
+        "{FAINT}in doubt, blocked, pending, unavail.: the longest of any seed; bystanders, partial (some effects there, others not, for good): over all seeds{FAINT:#}"
     );
 }
 
@@ -137,20 +138,23 @@ pub(crate) fn failures(summary: &Summary) {
     }
 }
 
-/// Quantiles over many seeds, and the worst seed, for each protocol.
-pub(crate) fn seeds(summary: &Summary) {
-    for (protocol, runs) in by_protocol(summary).into_iter().filter(|(_, runs)| runs.len() > 1) {
-        let mut maxima: Vec<(f64, u64)> = runs.iter().map(|r| (r.measures.in_doubt_ms.max, r.seed)).collect();
-        maxima.sort_by(|a, b| a.0.total_cmp(&b.0));
-        let at = |q: f64| maxima[((maxima.len() - 1) as f64 * q).round() as usize].0;
-        let (worst, seed) = maxima[maxima.len() - 1];
-        anstream::println!(
-            "{protocol} over {} seeds: longest time in doubt p50 {}, p90 {}, p99 {}, max {} (seed {seed})",
-            runs.len(),
-            time(at(0.5)),
-            time(at(0.9)),
-            time(at(0.99)),
-            time(worst)
-        );
+/// For each protocol that ran under many seeds: how its costs are spread over them, and how to see the worst one.
+pub(crate) fn over_seeds(summary: &Summary) {
+    let rows = seeds::over_seeds(summary);
+    if rows.is_empty() {
+        return;
+    }
+    anstream::println!(
+        "{STRONG}{}, over seeds{:w$} {:>9} {:>9} {:>9} {:>9}  worst seed{STRONG:#}",
+        export::scenario_name(summary),
+        "",
+        "least",
+        "p50",
+        "p90",
+        "most",
+        w = 30usize.saturating_sub(export::scenario_name(summary).len()),
+    );
+    for seeds::OverSeeds { protocol, metric, quantiles: [least, p50, p90, most], worst } in rows {
+        anstream::println!("  {protocol:15} {metric:24} {least:>9} {p50:>9} {p90:>9} {most:>9}  {worst}");
     }
 }

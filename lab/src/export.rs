@@ -96,6 +96,12 @@ pub(crate) fn scenario_name(summary: &Summary) -> &str {
     summary.scenario["name"].as_str().unwrap_or("scenario")
 }
 
+/// What tells scenarios of one run apart: the name, and the world where it is the real one. An anchor in the report.
+pub(crate) fn anchor(summary: &Summary) -> String {
+    let name = scenario_name(summary);
+    if summary.world == "real" { format!("{name}-real") } else { name.to_owned() }
+}
+
 /// Whether all expectations and promised checks of all runs hold, and every fault fired in some seed of its protocol.
 pub(crate) fn holds(summary: &Summary) -> bool {
     failures(summary).is_empty()
@@ -132,13 +138,12 @@ fn never_fired(summary: &Summary) -> Vec<String> {
     silent.map(|(protocol, text, _)| format!("{protocol}: the fault never fired: {text}")).collect()
 }
 
-/// Writes everything of one scenario. Traces are written on request, and always of a run in which a check failed.
+/// Writes everything of one scenario, with the traces of these recordings.
 pub(crate) fn write_scenario(
     folder: &Path,
     scenario: &Scenario,
     summary: &Summary,
     recordings: &[Recording],
-    all_traces: bool,
     command: &str,
 ) -> Result<Vec<Drawn>> {
     fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
@@ -147,11 +152,7 @@ pub(crate) fn write_scenario(
     write_json(&folder.join("summary.json"), summary)?;
     write_text(&folder.join("summary.csv"), &csv(summary))?;
     for recording in recordings {
-        let of_it = |r: &&Run| r.protocol == recording.protocol && r.seed == recording.seed;
-        let failed = summary.runs.iter().find(of_it).is_some_and(|r| r.verdict != Verdict::Ok);
-        if all_traces || failed {
-            write_trace(folder, recording)?;
-        }
+        write_trace(folder, recording)?;
     }
     charts::draw_all(summary, &folder.join("charts"))
 }

@@ -10,3 +10,4 @@ mod export;
 mod palette;
 mod real;
 mod report;
+mod seeds;

@@ -4,7 +4,7 @@ use super::{
     Chart,
     panel::{self, LEGEND, Mark, WIDTH},
 };
-use crate::palette;
+use crate::{export, palette};
 use anyhow::Result;
 use indoubt_simulator::{
     protocol::{Family, Protocol},
@@ -36,7 +36,7 @@ impl Outcomes {
     pub(crate) fn new(summaries: &[&Summary]) -> Self {
         let mut rows = Vec::new();
         for summary in summaries {
-            let name = summary.scenario["name"].as_str().unwrap_or("scenario").to_owned();
+            let name = export::anchor(summary);
             let mut protocols: Vec<Protocol> = Vec::new();
             for run in &summary.runs {
                 if !protocols.contains(&run.protocol) {

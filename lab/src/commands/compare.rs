@@ -1,9 +1,12 @@
-//! `indoubt` alone: the comparison. The showcase scenarios on real processes, several clusters at a time; a last run has
-//! the machine to itself, because latencies of clusters that share two processors say little.
+//! `indoubt` alone: the comparison. Every bundled scenario in the virtual world under many seeds, the showcase on real
+//! processes, and one report of both.
+//!
+//! Real runs come first, several clusters at a time while nothing else keeps the processors busy; the last word on
+//! latencies has a cluster that is alone, because those of clusters that share two processors say little.
 
 use super::{
     Verdict,
-    execute::{self, How, Task},
+    execute::{self, Finished, How, Task},
     run,
 };
 use crate::{
@@ -16,56 +19,95 @@ use crate::{
 use anyhow::Result;
 use indoubt_proto::time::Micros;
 use indoubt_simulator::summary::Summary;
+use std::path::Path;
 
-/// The most load that a scenario of the comparison offers.
+/// The most load that a real scenario of the comparison offers.
 const LOAD: Micros = Micros::from_secs(3);
 /// The scenario whose latencies are taken with the machine alone.
 const ALONE: &str = "happy-path";
 
 /// Runs the comparison.
 pub(super) fn compare(args: &CompareArgs, common: &Common) -> Result<Verdict> {
-    let mut together = Vec::new();
-    let mut alone = Vec::new();
-    for name in bundled::SHOWCASE {
+    let folder = RunFolder::create(args.output.as_deref(), "comparison")?;
+    let quiet = common.quiet || common.format == Format::Json;
+    let say = |what: String| {
+        if !quiet {
+            anstream::eprintln!("{what}");
+        }
+    };
+    say("indoubt compares two-phase commit, sagas and no protocol at all by breaking them; about a minute.".into());
+
+    say(format!("On real processes: {}.", bundled::SHOWCASE.join(", ")));
+    let real = on_real_processes(args, quiet)?;
+    say(format!("In the virtual world: {} scenarios, {} seeds each.", bundled::SCENARIOS.len(), args.seeds));
+    let simulated = in_the_virtual_world(args, quiet)?;
+
+    // The virtual results are the run's own scenarios; the real ones have a folder of their own beside them.
+    let mut sections = write_all(folder.path(), &simulated)?;
+    sections.extend(write_all(&folder.path().join("real"), &real)?);
+    let summaries: Vec<&Summary> = sections.iter().map(|section| section.summary).collect();
+    let title = "Two-phase commit and sagas, compared by breaking them";
+    run::finish(&folder, title, &words(args), &sections, &summaries, common)
+}
+
+/// Each task that was run, with the command that repeats it.
+struct Part {
+    tasks: Vec<Task>,
+    finished: Vec<Finished>,
+    repro: fn(&Task) -> String,
+}
+
+fn on_real_processes(args: &CompareArgs, quiet: bool) -> Result<Part> {
+    let load = |name: &str| -> Result<Task> {
         let mut scenario = bundled::load(name)?;
         scenario.duration = scenario.duration.min(LOAD);
         scenario.seed = args.seed.unwrap_or(scenario.seed);
-        let seeds = vec![scenario.seed];
-        if name == ALONE { &mut alone } else { &mut together }.push(Task { scenario, seeds });
-    }
-    let folder = RunFolder::create(args.output.as_deref(), "comparison")?;
-    let quiet = common.quiet || common.format == Format::Json;
-    if !quiet {
-        anstream::eprintln!(
-            "indoubt compares two-phase commit, sagas and no protocol at all on real processes; about a minute."
-        );
-    }
-    let how = How { world: WorldName::Real, jobs: run::jobs(args.jobs, WorldName::Real), keep: false };
-    let mut finished = execute::execute(&alone, How { jobs: 1, ..how }, &display::progress(0, quiet))?;
-    finished.extend(execute::execute(&together, how, &display::progress(0, quiet))?);
-
-    let tasks = alone.iter().chain(&together);
-    let mut sections = Vec::new();
-    for (task, done) in tasks.zip(&finished) {
-        let path = folder.scenario(&task.scenario.name);
-        let repro = format!(
-            "indoubt run {} --world real --set duration={} --seed {}",
-            task.scenario.name, task.scenario.duration, task.scenario.seed
-        );
-        let charts = export::write_scenario(&path, &task.scenario, &done.summary, &done.recordings, false, &repro)?;
-        sections.push(Section { summary: &done.summary, charts, command: repro });
-    }
-    let summaries: Vec<&Summary> = finished.iter().map(|f| &f.summary).collect();
-    let command = match args.seed {
-        Some(seed) => format!("indoubt --seed {seed}"),
-        None => "indoubt".into(),
+        Ok(Task { seeds: vec![scenario.seed], scenario })
     };
-    run::finish(
-        &folder,
-        "Two-phase commit and sagas, compared by breaking them",
-        &command,
-        &sections,
-        &summaries,
-        common,
-    )
+    let how = How { world: WorldName::Real, jobs: run::jobs(args.jobs, WorldName::Real), keep: false };
+    let mut tasks = vec![load(ALONE)?];
+    let mut finished = execute::execute(&tasks, How { jobs: 1, ..how }, &display::progress(0, quiet))?;
+    let others = bundled::SHOWCASE.into_iter().filter(|name| *name != ALONE).map(load).collect::<Result<Vec<_>>>()?;
+    finished.extend(execute::execute(&others, how, &display::progress(0, quiet))?);
+    tasks.extend(others);
+    let repro = |task: &Task| {
+        let scenario = &task.scenario;
+        let (name, duration) = (&scenario.name, scenario.duration);
+        format!("indoubt run {name} --world real --set duration={duration} --seed {}", scenario.seed)
+    };
+    Ok(Part { tasks, finished, repro })
+}
+
+fn in_the_virtual_world(args: &CompareArgs, quiet: bool) -> Result<Part> {
+    let load = |(name, _): &(&str, &str)| -> Result<Task> {
+        let mut scenario = bundled::load(name)?;
+        scenario.seed = args.seed.unwrap_or(scenario.seed);
+        let seeds = (scenario.seed..).take(args.seeds.into()).collect();
+        Ok(Task { scenario, seeds })
+    };
+    let tasks = bundled::SCENARIOS.iter().map(load).collect::<Result<Vec<_>>>()?;
+    let how = How { world: WorldName::Virtual, jobs: run::jobs(args.jobs, WorldName::Virtual), keep: false };
+    let finished = execute::execute(&tasks, how, &display::progress(0, quiet))?;
+    let repro = |task: &Task| {
+        let last = task.seeds.last().copied().unwrap_or(task.scenario.seed);
+        format!("indoubt run {} --seeds {}..{last}", task.scenario.name, task.scenario.seed)
+    };
+    Ok(Part { tasks, finished, repro })
+}
+
+fn write_all<'a>(folder: &Path, part: &'a Part) -> Result<Vec<Section<'a>>> {
+    let write = |(task, done): (&Task, &'a Finished)| {
+        let path = folder.join(&task.scenario.name);
+        let command = (part.repro)(task);
+        let charts = export::write_scenario(&path, &task.scenario, &done.summary, &done.recordings, &command)?;
+        Ok(Section { summary: &done.summary, charts, command })
+    };
+    part.tasks.iter().zip(&part.finished).map(write).collect()
+}
+
+/// The command line, as the report names it.
+fn words(args: &CompareArgs) -> String {
+    let mut words = vec!["indoubt".to_owned(), format!("--seeds {}", args.seeds)];
+    words.extend(args.seed.map(|seed| format!("--seed {seed}")));
+    words.join(" ")
 }

@@ -8,7 +8,8 @@ use indoubt_simulator::{
     protocol::Protocol,
     recording::Recording,
     scenario::Scenario,
-    summary::{Run, Summary, Verdict},
+    summary::{Run, Series, Summary, Verdict},
+    trial::trial,
     world,
 };
 use std::{
@@ -31,7 +32,7 @@ pub(super) struct Task {
 pub(super) struct Finished {
     /// Its numbers.
     pub(super) summary: Summary,
-    /// The recordings that are worth writing: all if asked for, else those in which a check failed.
+    /// The recordings that are worth writing: all if asked for, else those in which a promise or a claim does not hold.
     pub(super) recordings: Vec<Recording>,
 }
 
@@ -51,6 +52,8 @@ struct Job<'a> {
     scenario: &'a Scenario,
     protocol: Protocol,
     seed: u64,
+    /// Whether this is its task's first seed: charts over time show that one, so only its series are kept.
+    first: bool,
 }
 
 /// Runs all tasks; results come in the order of the tasks, their runs in the order of protocols and seeds.
@@ -58,11 +61,12 @@ pub(super) fn execute(tasks: &[Task], how: How, bar: &ProgressBar) -> Result<Vec
     let mut jobs = Vec::new();
     for (task, it) in tasks.iter().enumerate() {
         for protocol in &it.scenario.protocols {
-            jobs.extend(it.seeds.iter().map(|seed| Job {
+            jobs.extend(it.seeds.iter().enumerate().map(|(at, seed)| Job {
                 task,
                 scenario: &it.scenario,
                 protocol: *protocol,
                 seed: *seed,
+                first: at == 0,
             }));
         }
     }
@@ -83,13 +87,26 @@ pub(super) fn execute(tasks: &[Task], how: How, bar: &ProgressBar) -> Result<Vec
 }
 
 fn one(job: &Job<'_>, how: How) -> Result<(Run, Option<Recording>)> {
-    let recording = match how.world {
-        WorldName::Virtual => world::run(job.scenario, job.protocol, job.seed),
-        WorldName::Real => real::run(job.scenario, job.protocol, job.seed)?,
+    let surprised = |run: &Run| run.expectations.iter().any(|claim| !claim.held);
+    let worth = |run: &Run| how.keep || run.verdict == Verdict::Violated || surprised(run);
+    let (mut run, recording) = match how.world {
+        WorldName::Virtual => {
+            let run = trial(job.scenario, job.protocol, job.seed);
+            // One seed is one history: what was not kept can be had again.
+            let recording = worth(&run).then(|| world::run(job.scenario, job.protocol, job.seed));
+            (run, recording)
+        }
+        WorldName::Real => {
+            let recording = real::run(job.scenario, job.protocol, job.seed)?;
+            let run = judge(job.scenario, &recording);
+            let recording = worth(&run).then_some(recording);
+            (run, recording)
+        }
     };
-    let run = judge(job.scenario, &recording);
-    let worth = how.keep || run.verdict != Verdict::Ok;
-    Ok((run, worth.then_some(recording)))
+    if !job.first {
+        run.series = Series::default();
+    }
+    Ok((run, recording))
 }
 
 fn empty(scenario: &Scenario, world: WorldName) -> Finished {

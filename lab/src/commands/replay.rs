@@ -63,7 +63,7 @@ pub(super) fn replay(args: &ReplayArgs, common: &Common) -> Result<Verdict> {
     let path = folder.scenario(&task.scenario.name);
     // The folder's own scenario has all changes in it, so the command needs none.
     let command = format!("indoubt replay scenario.toml --protocol {protocol} --seed {}", run.seed);
-    let charts = export::write_scenario(&path, &task.scenario, &done.summary, &done.recordings, true, &command)?;
+    let charts = export::write_scenario(&path, &task.scenario, &done.summary, &done.recordings, &command)?;
     folder.write_index(&[&done.summary])?;
     let report = folder.path().join("report.html");
     let section = Section { summary: &done.summary, charts, command: command.clone() };

@@ -34,8 +34,7 @@ pub(super) fn run(args: &RunArgs, common: &Common) -> Result<Verdict> {
     for ((task, done), name) in tasks.iter().zip(&finished).zip(&args.scenarios) {
         let repro = repro(name, &task.scenario, args);
         let path = folder.scenario(&task.scenario.name);
-        let charts =
-            export::write_scenario(&path, &task.scenario, &done.summary, &done.recordings, args.trace, &repro)?;
+        let charts = export::write_scenario(&path, &task.scenario, &done.summary, &done.recordings, &repro)?;
         sections.push(Section { summary: &done.summary, charts, command: repro });
     }
     let summaries: Vec<&Summary> = finished.iter().map(|f| &f.summary).collect();
@@ -63,7 +62,10 @@ pub(super) fn finish(
         Format::Text if common.quiet => {}
         Format::Text => {
             display::verdicts(summaries);
-            summaries.iter().for_each(|s| display::seeds(s));
+            // Of many scenarios the report has the spreads; here they would bury the verdicts.
+            if let [only] = summaries {
+                display::over_seeds(only);
+            }
             println!("report: {}", report.display());
         }
     }

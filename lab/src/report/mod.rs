@@ -57,8 +57,8 @@ pub(crate) fn render(head: &Head<'_>, sections: &[Section<'_>]) -> String {
     if sections.len() > 1 {
         page += "<nav>";
         for summary in &summaries {
-            let name = escape(scenario_name(summary));
-            _ = write!(page, "<a href=\"#{name}\">{name}</a>");
+            let anchor = escape(&export::anchor(summary));
+            _ = write!(page, "<a href=\"#{anchor}\">{anchor}</a>");
         }
         page += "</nav>\n";
     }
@@ -79,7 +79,8 @@ fn scenario(section: &Section<'_>) -> String {
     let summary = section.summary;
     let name = escape(scenario_name(summary));
     let about = escape(summary.scenario["about"].as_str().unwrap_or(""));
-    let mut text = format!("<section id=\"{name}\">\n<h2>{name}</h2>\n<p class=\"about\">{about}</p>\n");
+    let anchor = escape(&export::anchor(summary));
+    let mut text = format!("<section id=\"{anchor}\">\n<h2>{name}</h2>\n<p class=\"about\">{about}</p>\n");
     _ = writeln!(
         text,
         "<p class=\"faint\">World: {}. Repeat it: <code>{}</code></p>",
@@ -93,6 +94,7 @@ fn scenario(section: &Section<'_>) -> String {
     text += &tables::faults(summary);
     text += "<h3>What it cost</h3>\n";
     text += &tables::measures(summary);
+    text += &tables::over_seeds(summary);
     text += "<h3>What became of the transactions, and what clients were told</h3>\n";
     text += &tables::fates(summary);
     text += "<h3>What was claimed</h3>\n";

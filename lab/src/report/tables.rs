@@ -3,7 +3,8 @@
 use super::escape;
 use crate::{
     display::{by_protocol, time},
-    export::scenario_name,
+    export::{anchor, scenario_name},
+    seeds,
 };
 use indoubt_simulator::summary::{Run, Summary, Verdict};
 use std::fmt::Write as _;
@@ -34,9 +35,15 @@ fn table_of(class: &str, head: &[&str], rows: impl IntoIterator<Item = Vec<Strin
     text + "</table>\n"
 }
 
+/// The runs that are shown one by one: all of the first seed. What the others say stands in [`over_seeds`].
+fn shown(summary: &Summary) -> impl Iterator<Item = &Run> {
+    let first = summary.runs.first().map(|run| run.seed);
+    summary.runs.iter().filter(move |run| Some(run.seed) == first)
+}
+
 /// The row's name: the protocol, with the seed where there are several.
 fn name(summary: &Summary, run: &Run) -> String {
-    let several = summary.runs.iter().filter(|r| r.protocol == run.protocol).count() > 1;
+    let several = summary.runs.iter().any(|other| other.seed != run.seed);
     if several {
         format!("{} <span class=\"faint\">seed {}</span>", run.protocol, run.seed)
     } else {
@@ -44,13 +51,27 @@ fn name(summary: &Summary, run: &Run) -> String {
     }
 }
 
-/// At most this many rows of one kind: reports of a thousand seeds stay readable, the CSV has them all.
-const MOST_ROWS: usize = 40;
-
 fn rows<'a>(summary: &'a Summary, row: impl Fn(&'a Run) -> Vec<String> + 'a) -> impl Iterator<Item = Vec<String>> + 'a {
-    let left_out = summary.runs.len().saturating_sub(MOST_ROWS);
-    let note = (left_out > 0).then(|| vec![format!("… {left_out} more in summary.csv")]);
-    summary.runs.iter().take(MOST_ROWS).map(row).chain(note)
+    shown(summary).map(row)
+}
+
+/// How costs are spread over seeds; nothing if there is one.
+pub(super) fn over_seeds(summary: &Summary) -> String {
+    let rows = seeds::over_seeds(summary);
+    if rows.is_empty() {
+        return String::new();
+    }
+    let lines = rows.into_iter().map(|row| {
+        let mut cells = vec![row.protocol.to_string(), format!("<code>{}</code>", row.metric)];
+        cells.extend(row.quantiles);
+        cells.push(row.worst.to_string());
+        cells
+    });
+    let count = by_protocol(summary).first().map_or(0, |(_, runs)| runs.len());
+    format!(
+        "<h3>Over {count} seeds</h3>\n{}",
+        table(&["protocol", "metric", "least", "p50", "p90", "most", "worst seed"], lines)
+    )
 }
 
 /// Verdicts over all scenarios.
@@ -73,9 +94,10 @@ pub(super) fn verdicts(summaries: &[&Summary]) -> String {
             };
             let most = |f: fn(&Run) -> f64| time(runs.iter().map(|r| f(r)).fold(0.0, f64::max));
             let sum = |f: fn(&Run) -> u64| runs.iter().map(|r| f(r)).sum::<u64>().to_string();
-            let link = escape(scenario_name(summary));
+            let anchor = escape(&anchor(summary));
             vec![
-                format!("<a href=\"#{link}\">{link}</a>"),
+                format!("<a href=\"#{anchor}\">{}</a>", escape(scenario_name(summary))),
+                escape(&summary.world),
                 protocol.to_string(),
                 verdict,
                 held,
@@ -92,6 +114,7 @@ pub(super) fn verdicts(summaries: &[&Summary]) -> String {
     });
     let head = [
         "scenario",
+        "world",
         "protocol",
         "promises",
         "claims held",
@@ -110,7 +133,7 @@ pub(super) fn verdicts(summaries: &[&Summary]) -> String {
 /// Which faults fired, and when.
 pub(super) fn faults(summary: &Summary) -> String {
     let mut lines = Vec::new();
-    for run in summary.runs.iter().take(MOST_ROWS) {
+    for run in shown(summary) {
         for fault in &run.faults {
             let when: Vec<_> = fault.at_ms.iter().take(6).map(|ms| time(*ms)).collect();
             let more = if fault.at_ms.len() > 6 { " …" } else { "" };
@@ -242,7 +265,7 @@ pub(super) fn fates(summary: &Summary) -> String {
 /// The scenario's claims.
 pub(super) fn expectations(summary: &Summary) -> String {
     let mut lines = Vec::new();
-    for run in summary.runs.iter().take(MOST_ROWS) {
+    for run in shown(summary) {
         for claim in &run.expectations {
             let held =
                 if claim.held { "<span class=\"good\">held</span>" } else { "<span class=\"bad\">not held</span>" };
@@ -255,7 +278,7 @@ pub(super) fn expectations(summary: &Summary) -> String {
 /// Every check of every run.
 pub(super) fn checks(summary: &Summary) -> String {
     let mut lines = Vec::new();
-    for run in summary.runs.iter().take(MOST_ROWS) {
+    for run in shown(summary) {
         for check in &run.checks {
             let verdict = match (check.promised, check.held) {
                 (_, true) => "<span class=\"good\">held</span>",
