@@ -4,27 +4,59 @@
 use crate::summary::Spread;
 use hdrhistogram::Histogram;
 
+/// So many values are kept as they are before a histogram is made of them: most samples of a short run hold a handful, and
+/// a histogram's counters are 16 KiB.
+const FEW: usize = 64;
+
 /// Durations in microseconds, gathered one by one.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Sample {
-    histogram: Histogram<u64>,
+    gathered: Gathered,
     sum: u64,
     max: u64,
     censored: u64,
 }
 
-impl Default for Sample {
+#[derive(Clone, Debug)]
+enum Gathered {
+    Few(Vec<u64>),
+    Many(Box<Histogram<u64>>),
+}
+
+impl Default for Gathered {
     fn default() -> Self {
-        let histogram = Histogram::new(3).expect("three significant digits are supported");
-        Sample { histogram, sum: 0, max: 0, censored: 0 }
+        Gathered::Few(Vec::new())
     }
+}
+
+fn histogram(of: &[u64]) -> Histogram<u64> {
+    let mut histogram = Histogram::new(3).expect("three significant digits are supported");
+    for us in of {
+        histogram.record(*us).expect("the histogram grows to any value");
+    }
+    histogram
+}
+
+/// The highest value that stands in the same bucket of a histogram of three significant digits: 2,048 buckets of one
+/// microsecond, then for each doubling 1,024 that are twice as wide.
+fn highest_alike(us: u64) -> u64 {
+    let shift = (u64::BITS - us.leading_zeros()).saturating_sub(11);
+    us | ((1 << shift) - 1)
 }
 
 impl Sample {
     /// Adds one; a negative duration (clocks of two hosts) counts as none.
     pub(super) fn add(&mut self, us: i64) {
         let us = us.max(0) as u64;
-        self.histogram.record(us).expect("the histogram grows to any value");
+        match &mut self.gathered {
+            Gathered::Few(few) if few.len() < FEW => few.push(us),
+            Gathered::Few(few) => {
+                let mut all = histogram(few);
+                all.record(us).expect("the histogram grows to any value");
+                self.gathered = Gathered::Many(Box::new(all));
+            }
+            Gathered::Many(all) => all.record(us).expect("the histogram grows to any value"),
+        }
         self.sum += us;
         self.max = self.max.max(us);
     }
@@ -35,16 +67,49 @@ impl Sample {
         self.censored += 1;
     }
 
+    fn len(&self) -> u64 {
+        match &self.gathered {
+            Gathered::Few(few) => few.len() as u64,
+            Gathered::Many(all) => all.len(),
+        }
+    }
+
+    /// The values at these quantiles, which rise: of each the highest of its bucket, but never more than the exact maximum.
+    /// Nothing if the sample is empty.
+    fn at_quantiles(&self, quantiles: impl Iterator<Item = f64>) -> Vec<u64> {
+        let total = self.len();
+        let rank = |quantile: f64| ((quantile * total as f64).ceil() as u64).clamp(1, total);
+        if total == 0 {
+            return Vec::new();
+        }
+        match &self.gathered {
+            Gathered::Few(few) => {
+                let mut few = few.clone();
+                few.sort_unstable();
+                quantiles.map(|quantile| highest_alike(few[rank(quantile) as usize - 1]).min(self.max)).collect()
+            }
+            Gathered::Many(all) => {
+                let mut buckets = all.iter_recorded();
+                let (mut value, mut seen) = (0, 0);
+                let mut up_to = |rank: u64| {
+                    while seen < rank {
+                        let Some(bucket) = buckets.next() else { break };
+                        value = bucket.value_iterated_to();
+                        seen += bucket.count_at_value();
+                    }
+                    value.min(self.max)
+                };
+                quantiles.map(|quantile| up_to(rank(quantile))).collect()
+            }
+        }
+    }
+
     /// Pairs of milliseconds and the share that is at most so long; at most 100, the last share is 1.
     pub(super) fn distribution(&self) -> Vec<(f64, f64)> {
         const PAIRS: u32 = 100;
-        if self.histogram.is_empty() {
-            return Vec::new();
-        }
+        let shares = || (1..=PAIRS).map(|pair| f64::from(pair) / f64::from(PAIRS));
         let mut pairs: Vec<(f64, f64)> = Vec::new();
-        for pair in 1..=PAIRS {
-            let share = f64::from(pair) / f64::from(PAIRS);
-            let us = self.histogram.value_at_quantile(share).min(self.max);
+        for (us, share) in self.at_quantiles(shares()).into_iter().zip(shares()) {
             match pairs.last_mut() {
                 Some((ms, last)) if *ms == us as f64 / 1_000.0 => *last = share,
                 _ => pairs.push((us as f64 / 1_000.0, share)),
@@ -56,14 +121,14 @@ impl Sample {
     /// In milliseconds.
     pub(super) fn spread(&self) -> Spread {
         let ms = |us: u64| us as f64 / 1_000.0;
-        // A bucket stands for its highest value, which the exact maximum may undercut.
-        let quantile = |q| ms(self.histogram.value_at_quantile(q).min(self.max));
+        let quantiles = self.at_quantiles([0.5, 0.9, 0.99].into_iter());
+        let quantile = |at: usize| quantiles.get(at).copied().map_or(0.0, ms);
         Spread {
-            count: self.histogram.len(),
+            count: self.len(),
             sum: ms(self.sum),
-            p50: quantile(0.5),
-            p90: quantile(0.9),
-            p99: quantile(0.99),
+            p50: quantile(0),
+            p90: quantile(1),
+            p99: quantile(2),
             max: ms(self.max),
             censored: self.censored,
         }
@@ -85,6 +150,31 @@ mod tests {
         assert_eq!(spread.sum, (500_500 * 1_001 + 7_654_321) as f64 / 1_000.0);
         for (found, right) in [(spread.p50, 501.5), (spread.p90, 901.9), (spread.p99, 991.99)] {
             assert!((found - right).abs() / right < 0.002, "{found} is not {right}");
+        }
+    }
+
+    #[test]
+    fn a_sample_of_a_few_says_what_a_histogram_of_them_would() {
+        for spread in [1u64, 40, 2_500, 1_000_000] {
+            let mut sample = Sample::default();
+            let values: Vec<u64> = (0..FEW as u64).map(|n| (n * 7_919 % 64) * spread + n % 3).collect();
+            values.iter().for_each(|us| sample.add(*us as i64));
+            let Gathered::Few(few) = &sample.gathered else { panic!("so many are a few") };
+            let all = histogram(few);
+            for quantile in 1..=1_000 {
+                let quantile = f64::from(quantile) / 1_000.0;
+                let found = sample.at_quantiles(std::iter::once(quantile))[0];
+                assert_eq!(found, all.value_at_quantile(quantile).min(sample.max), "{spread} {quantile}");
+            }
+            let before = sample.spread();
+            sample.add(0);
+            sample.add(values[40] as i64);
+            let Gathered::Many(all) = &sample.gathered else { panic!("one more is many") };
+            for quantile in [0.001, 0.1, 0.5, 0.9, 0.99, 0.999, 1.0] {
+                let found = sample.at_quantiles(std::iter::once(quantile))[0];
+                assert_eq!(found, all.value_at_quantile(quantile).min(sample.max), "{spread} {quantile}");
+            }
+            assert_eq!(sample.spread().max, before.max);
         }
     }
 
