@@ -2,6 +2,7 @@
 //! and participants together in the virtual world. What it all costs is in `paper_costs.rs`.
 
 use indoubt_proto::{
+    conditions::Latency,
     gate::Edge,
     ids::{NodeId, TxnId},
     message::{Decision, MessageKind, OutcomeWord, Vote},
@@ -326,7 +327,9 @@ fn rule_16_no_prepare_leaves_before_the_initiation_is_durable() {
     }
     assert!(checked > 100);
     // A slow disk holds PREPARE back.
-    let slow = transfer(Protocol::PresumedCommit).with(|scenario| scenario.force = Micros::from_millis(50)).play();
+    let slow = transfer(Protocol::PresumedCommit)
+        .with(|scenario| scenario.force = Latency::Constant(Micros::from_millis(50)))
+        .play();
     let prepared =
         slow.find(|_, what| matches!(what, Observation::Sent { message: MessageKind::Prepare, .. }).then_some(()));
     assert_eq!(prepared[0].0, Micros::from_millis(51));

@@ -299,7 +299,7 @@ impl<M: Machine> Engine<M> {
 
     fn set_orders(&mut self, orders: Orders) {
         self.gated = !orders.rules.is_empty();
-        self.log.set_min_force(orders.min_force);
+        self.log.set_forces(orders.force, orders.min_force);
         self.links.set_conditions(&orders.links);
         self.gate.set(orders);
     }

@@ -30,7 +30,9 @@ pub use scan::{Record, Recovered};
 
 use format::{Header, Sealer};
 use indoubt_proto::{
+    conditions::Latency,
     ids::{LogId, Lsn},
+    random::Stream,
     time::Micros,
 };
 use shared::{Progress, Shared, Snapshot, Stop};
@@ -128,7 +130,17 @@ impl Journal {
         self.shared.submit(Snapshot { header, bytes })
     }
 
-    /// The least time that a force takes: the slow disk of a scenario. It applies to a force under way, too.
+    /// How long each force takes at least, drawn when it begins; nothing unless this is said. A constant draws nothing.
+    pub fn set_force_latency(&self, latency: Latency) {
+        self.shared.state().force_latency = latency;
+    }
+
+    /// Where the times of forces are drawn from, instead of a stream that is the same for all journals.
+    pub fn draw_forces_from(&self, random: Stream) {
+        self.shared.state().random = random;
+    }
+
+    /// What no force takes less than: the slow disk of a scenario. It applies to a force under way, too.
     pub fn set_min_force(&self, least: Micros) {
         self.shared.set_min_force(Duration::from_micros(least.0));
     }

@@ -6,8 +6,10 @@ use crate::{
     journal::{self, Journal},
 };
 use indoubt_proto::{
-    ids::{LogId, Lsn},
+    conditions::Latency,
+    ids::{LogId, Lsn, NodeId},
     machine::{Logged, Record, Write},
+    random::stream,
     time::Micros,
     wire::Stats,
 };
@@ -47,8 +49,8 @@ pub(crate) struct Recovered<R> {
 }
 
 impl Log {
-    /// Opens the journal in `dir`, and decodes what it holds.
-    pub(crate) fn open<R: Record>(dir: &Path) -> Result<(Log, Recovered<R>), NodeError> {
+    /// Opens the journal of `me` in `dir`, and decodes what it holds. How long forces take is drawn from this seed.
+    pub(crate) fn open<R: Record>(dir: &Path, me: NodeId, seed: u64) -> Result<(Log, Recovered<R>), NodeError> {
         let (journal, found) = Journal::open(dir)?;
         let decode = |found: journal::Record<'_>| match postcard::from_bytes(found.payload) {
             Ok(record) => Ok(Logged { lsn: found.lsn, compacted: found.compacted, record }),
@@ -56,6 +58,7 @@ impl Log {
         };
         let records = found.records().map(decode).collect::<Result<_, _>>()?;
         let journal::Recovered { log, incarnation, last, .. } = found;
+        journal.draw_forces_from(stream(seed, &format!("disk force {me} {incarnation}")));
         let writer = Log {
             journal,
             scratch: Vec::new(),
@@ -150,8 +153,9 @@ impl Log {
         Ok(fresh)
     }
 
-    /// The least time that a force takes.
-    pub(crate) fn set_min_force(&self, least: Micros) {
+    /// How long each force takes at least, and what none takes less than.
+    pub(crate) fn set_forces(&self, each: Latency, least: Micros) {
+        self.journal.set_force_latency(each);
         self.journal.set_min_force(least);
     }
 

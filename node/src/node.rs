@@ -116,7 +116,8 @@ where
     /// The data directory is in use, damaged or another node's; the port is in use; the trace cannot be opened.
     pub async fn start(machine: M, config: NodeConfig) -> Result<Self, NodeError> {
         claim(&config)?;
-        let (log, Recovered { log: id, incarnation, last, records }) = Log::open(&config.data_dir)?;
+        let (log, Recovered { log: id, incarnation, last, records }) =
+            Log::open(&config.data_dir, config.id, config.seed)?;
         let trace = config.trace.as_deref().map(|path| Trace::open(path, config.id)).transpose();
         let trace = trace.map_err(NodeError::Trace)?;
         let stepper = Stepper::boot(machine, id, incarnation, last, records, config.compact_every.max(1));

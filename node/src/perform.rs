@@ -116,7 +116,10 @@ impl<M: Machine> Engine<M> {
                     self.pass(Edge::After, &moment, txn).await?;
                 }
                 Effect::Send { to, message } => self.send(to, message).await?,
-                Effect::Arm { timer, after } => self.timers.arm(timer, self.now + after.max(Micros(1))),
+                Effect::Arm { timer, after } => {
+                    let after = self.gate.orders().clock.true_time(after).max(Micros(1));
+                    self.timers.arm(timer, self.now + after);
+                }
                 Effect::Disarm(timer) => self.timers.disarm(&timer),
                 Effect::Compacted { upto, records } => self.log.compact(upto, &records)?,
                 Effect::Observe(what) => {

@@ -5,6 +5,7 @@ mod common;
 use common::{C1, Cluster, P1, P2, asked, copied, count, dropped, eventually, orders, received, request, sent};
 use indoubt_node::client::LabReport;
 use indoubt_proto::{
+    clock::ClockRate,
     conditions::{Conditions, Latency},
     gate::{Action, Edge, Fate, Orders, RuleId, Verb},
     ids::TxnId,
@@ -224,6 +225,30 @@ async fn conditions_of_a_link_are_drawn_at_the_sender_and_held_at_the_receiver()
     cluster.p1.observed(|o| matches!(o, Observation::Received { copy: true, .. })).await;
     lab.set_orders(Orders::default()).await.unwrap();
     committed(submitted).await;
+}
+
+#[tokio::test]
+async fn a_slow_clock_fires_late_and_a_slow_disk_forces_late() {
+    let cluster = Cluster::under_lab(C1).await;
+    let (lab, mut reports) = cluster.c1.lab().await;
+    let asking = orders(Verb::Send, "work", Edge::Before, Action::Ask);
+    let force = Latency::Uniform { min: Micros::from_millis(4), max: Micros::from_millis(6) };
+    lab.set_orders(Orders { clock: ClockRate::new(0.1).unwrap(), force, ..asking }).await.unwrap();
+    let submitted = submit(&cluster).await;
+    for _ in [P1, P2] {
+        let question = asked(&mut reports).await;
+        lab.release(question.ask, Fate { drop: true, ..Fate::default() });
+    }
+    let resent = asked(&mut reports).await;
+    lab.set_orders(Orders::default()).await.unwrap();
+    lab.release(resent.ask, Fate::default());
+    committed(submitted).await;
+    let trace = cluster.c1.trace();
+    let at = |what: fn(&Observation) -> bool| trace.iter().filter(move |s| what(&s.what)).map(|s| s.t_us);
+    let first = |what: fn(&Observation) -> bool| at(what).next().expect("it happened");
+    assert!(first(durable) - first(appended) >= 4_000, "what was drawn is a lower bound");
+    let to_p1: Vec<i64> = at(|o| sent(o, "work") && matches!(o, Observation::Sent { to: P1, .. })).collect();
+    assert!(to_p1[1] - to_p1[0] >= 299_000, "the toy resends after 30 ms by its own clock: {to_p1:?}");
 }
 
 #[tokio::test]

@@ -1,11 +1,12 @@
-//! Network conditions of one link in one direction, the same code in both worlds.
+//! How long messages and forces take, and the network conditions of one link in one direction: the same code in both
+//! worlds.
 
 use crate::{random::Stream, time::Micros};
 use rand::RngExt;
 use rand_distr::{Distribution, LogNormal};
 use serde::{Deserialize, Serialize};
 
-/// How long a message travels.
+/// How long a message travels, or a force takes.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Latency {
@@ -20,7 +21,7 @@ pub enum Latency {
     },
     /// Log-normal, given by its median and its 99th percentile.
     LogNormal {
-        /// Half of all messages are faster.
+        /// Half of all are faster.
         median: Micros,
         /// One in a hundred is slower.
         p99: Micros,
@@ -28,7 +29,11 @@ pub enum Latency {
 }
 
 impl Latency {
-    fn draw(&self, random: &mut Stream) -> Micros {
+    /// No time at all.
+    pub const ZERO: Latency = Latency::Constant(Micros::ZERO);
+
+    /// The next one. A constant draws nothing.
+    pub fn draw(&self, random: &mut Stream) -> Micros {
         // The 99th percentile of the standard normal distribution.
         const Z99: f64 = 2.326_347_874_040_841;
         match *self {
@@ -41,6 +46,12 @@ impl Latency {
                 Micros(normal.sample(random).round() as u64)
             }
         }
+    }
+}
+
+impl Default for Latency {
+    fn default() -> Self {
+        Self::ZERO
     }
 }
 
@@ -57,7 +68,7 @@ pub struct Conditions {
 
 impl Conditions {
     /// A perfect link.
-    pub const PERFECT: Conditions = Conditions { latency: Latency::Constant(Micros::ZERO), loss: 0.0, duplicate: 0.0 };
+    pub const PERFECT: Conditions = Conditions { latency: Latency::ZERO, loss: 0.0, duplicate: 0.0 };
 
     /// The fate of the next message.
     pub fn draw(&self, random: &mut Stream) -> Journey {

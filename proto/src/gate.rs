@@ -6,7 +6,8 @@
 //! touch every message, or a share of them, are carried out on the spot.
 
 use crate::{
-    conditions::Conditions,
+    clock::ClockRate,
+    conditions::{Conditions, Latency},
     ids::{NodeId, TxnId},
     message::Message,
     observation::Observation,
@@ -197,7 +198,11 @@ pub struct Verdict {
 pub struct Orders {
     /// The rules of this node.
     pub rules: Vec<Rule>,
-    /// The least time that a force takes.
+    /// How fast its timers run.
+    pub clock: ClockRate,
+    /// How long each force takes (in the real world: at least).
+    pub force: Latency,
+    /// A slow disk: no force takes less.
     pub min_force: Micros,
     /// The conditions of its outgoing links; a link that is not listed is perfect.
     pub links: Vec<(NodeId, Conditions)>,

@@ -4,6 +4,7 @@
 //! Read in this order: [`ids`], [`operation`], [`plan`], [`message`], [`machine`], [`observation`], [`gate`].
 //! Without the `wire` feature this crate is pure: no clock, no I/O, no async.
 
+pub mod clock;
 pub mod conditions;
 pub mod gate;
 pub mod ids;

@@ -2,6 +2,7 @@
 #![cfg(feature = "wire")]
 
 use indoubt_proto::{
+    clock::ClockRate,
     conditions::{Conditions, Latency},
     gate::{Action, Edge, Fate, Orders, Rule, RuleId, Selector, Verb},
     ids::{LogId, Lsn, MessageId, NodeId, TxnId},
@@ -87,6 +88,8 @@ fn orders() -> Orders {
             Rule { id: RuleId(1), selector, share: Some(0.1), action: Action::Delay(Micros(5)) },
             Rule { id: RuleId(2), selector: Selector::any(Verb::Observe), share: None, action: Action::Ask },
         ],
+        clock: ClockRate::new(1.5).unwrap(),
+        force: Latency::LogNormal { median: Micros(300), p99: Micros(900) },
         min_force: Micros(20_000),
         links: vec![
             (NodeId::participant(1), link(Latency::Constant(Micros(9)))),
@@ -239,6 +242,14 @@ fn orders_from_which_nothing_sound_can_be_drawn_are_refused() {
         refused(|orders| orders.rules[0].action = Action::Delay(Micros(u64::MAX))),
         "set_orders.orders_json.rules[0].delay: 18446744073709551615 us are more than a day"
     );
+    assert_eq!(
+        refused(|orders| orders.force = Latency::LogNormal { median: Micros(9), p99: Micros(8) }),
+        "set_orders.orders_json.force: 9us is more than 8us"
+    );
+    let json = serde_json::to_string(&orders()).unwrap().replace("1.5", "0.0");
+    let set = v1::lab_command::Command::SetOrders(v1::SetOrders { version: 1, orders_json: json });
+    let text = refusal(LabCommand::try_from(v1::LabCommand { command: Some(set) }));
+    assert!(text.starts_with("set_orders.orders_json: no clock runs at 0"), "{text}");
     let set = v1::lab_command::Command::SetOrders(v1::SetOrders { version: 1, orders_json: "{".into() });
     let text = refusal(LabCommand::try_from(v1::LabCommand { command: Some(set) }));
     assert!(text.starts_with("set_orders.orders_json: EOF"), "{text}");

@@ -81,15 +81,16 @@ pub struct Director {
 }
 
 impl Director {
-    /// The faults of `scenario` that apply to `protocol`. It draws nothing: shares are drawn by the nodes' gates.
-    pub fn new(scenario: &Scenario, protocol: Protocol) -> Self {
+    /// The faults of `scenario` that apply to `protocol`. It draws the rates of clocks alone: shares are drawn by the nodes'
+    /// gates.
+    pub fn new(scenario: &Scenario, protocol: Protocol, seed: u64) -> Self {
         let applying = scenario.faults.iter().filter(|fault| fault.applies(protocol));
         let watches = applying.map(|fault| Watch::new(fault, scenario, protocol)).collect();
         let mut director = Director {
             watches,
             timed: BTreeMap::new(),
             sequence: 0,
-            board: Board::new(scenario),
+            board: Board::new(scenario, seed),
             orders: BTreeMap::new(),
             version: 0,
         };

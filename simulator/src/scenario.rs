@@ -3,15 +3,18 @@
 
 use crate::protocol::Protocol;
 use indoubt_proto::{
-    conditions::Conditions,
+    clock::ClockRate,
+    conditions::{Conditions, Latency},
     gate::Selector,
     ids::NodeId,
     message::Decision,
     observation::Phase,
     planted::Planted,
+    random::stream,
     settings::{Limits, Options, Settings, Timeouts},
     time::Micros,
 };
+use rand::RngExt;
 use serde::{Deserialize, Serialize};
 
 /// A scenario, as resolved: defaults filled in, names checked.
@@ -36,7 +39,9 @@ pub struct Scenario {
     /// What links do.
     pub network: Network,
     /// How long a force takes (in the real world: at least).
-    pub force: Micros,
+    pub force: Latency,
+    /// How fast the nodes' timers run.
+    pub clocks: Clocks,
     /// Timeouts.
     pub timeouts: Timeouts,
     /// Protocol options.
@@ -172,6 +177,29 @@ pub struct LinkOverride {
     pub to: NodeId,
     /// Its conditions.
     pub conditions: Conditions,
+}
+
+/// How fast the nodes' timers run; exactly, unless something is said.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Clocks {
+    /// Each node's rate is drawn uniformly from 1 ± this; 0: every clock keeps time.
+    pub drift: f64,
+    /// Nodes whose rate is not drawn; a later entry wins.
+    pub nodes: Vec<(NodeId, ClockRate)>,
+}
+
+impl Clocks {
+    /// The rate of a node's clock under a master seed. It is the node's for the whole run, through restarts.
+    pub fn rate(&self, node: NodeId, seed: u64) -> ClockRate {
+        if let Some((_, rate)) = self.nodes.iter().rfind(|(of, _)| *of == node) {
+            return *rate;
+        }
+        if self.drift == 0.0 {
+            return ClockRate::EXACT;
+        }
+        let rate = stream(seed, &format!("clock {node}")).random_range(1.0 - self.drift..=1.0 + self.drift);
+        ClockRate::new(rate).expect("a scenario's drift leaves every rate possible")
+    }
 }
 
 /// One scripted fault.

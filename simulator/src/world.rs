@@ -99,12 +99,12 @@ struct World<'a> {
 
 impl<'a> World<'a> {
     fn new(scenario: &'a Scenario, protocol: Protocol, seed: u64, pool: ClientPool, sink: &'a mut dyn Sink) -> Self {
-        let director = Director::new(scenario, protocol);
+        let director = Director::new(scenario, protocol, seed);
         let mut opening = pool.opening();
         let clients: Vec<NodeId> = pool.clients().collect();
         let cluster = scenario.cluster;
         let seating = Seating::new(cluster.coordinators, cluster.participants, clients.len());
-        let commons = Commons::new(seating, scenario.force, seed, sink);
+        let commons = Commons::new(seating, seed, sink);
         let hands = |node: NodeId, director: &Director| {
             let at = seating.of(node).expect("every node of the cluster has a seat");
             let mut hands = Hands {

@@ -26,11 +26,11 @@ fn scenario(rest: &str) -> Scenario {
 }
 
 fn director(rest: &str) -> Director {
-    Director::new(&scenario(rest), Protocol::TwoPhase)
+    Director::new(&scenario(rest), Protocol::TwoPhase, 1)
 }
 
 fn under(rest: &str, protocol: Protocol) -> Director {
-    Director::new(&scenario(rest).with_protocols(&[protocol]).unwrap(), protocol)
+    Director::new(&scenario(rest).with_protocols(&[protocol]).unwrap(), protocol, 1)
 }
 
 fn txn(number: u64) -> Option<TxnId> {
@@ -377,7 +377,7 @@ fn at_the_end_of_load_every_fault_without_an_end_of_its_own_ends() {
     let deeds = d.end_of_load(ms(10_000));
     assert_eq!(struck(&deeds), [&Deed::Resume(P2)], "kills last");
     assert_eq!(heals(&deeds), [(C1, P1), (P1, C1)]);
-    assert_eq!((d.orders(P3).min_force, lossy(&d)), (ms(1), 0));
+    assert_eq!((d.orders(P3).min_force, lossy(&d)), (ms(0), 0));
     assert!(d.version() > before);
     assert!(rules(&d, P2, Action::Ask).is_empty() && rules(&d, P2, Action::Delay(Micros::from_secs(1))).is_empty());
     // The partition with a `for` runs on, and of what has not happened only the kill still may.
@@ -402,15 +402,15 @@ fn an_operator_resolves_at_every_participant_named() {
 
 #[test]
 fn orders_hold_the_least_force_and_the_conditions_of_every_link() {
+    use indoubt_proto::conditions::Latency::Constant;
     let d = director("[disk]\nforce = \"2ms\"\n[[network.link]]\nfrom = \"c1\"\nto = \"p2\"\nlatency = \"50ms\"");
     let orders = d.orders(C1);
-    assert_eq!(orders.min_force, ms(2));
+    assert_eq!((orders.force, orders.min_force), (Constant(ms(2)), ms(0)));
     let peers: Vec<NodeId> = orders.links.iter().map(|(peer, _)| *peer).collect();
     assert_eq!(peers, [P1, P2, P3, K1, NodeId::client(2)]);
     let latency = |d: &Director, from, to| {
         d.orders(from).links.into_iter().find(|(peer, _)| *peer == to).map(|(_, conditions)| conditions.latency)
     };
-    use indoubt_proto::conditions::Latency::Constant;
     assert_eq!(latency(&d, C1, P2), Some(Constant(ms(50))));
     assert_eq!(latency(&d, P2, C1), Some(Constant(ms(1))));
     assert_eq!(latency(&d, P1, P2), Some(Constant(ms(1))));

@@ -31,7 +31,7 @@ fn killed(kind: WorkloadKind, node: NodeId) -> Scenario {
     scenario.workload.kind = kind;
     scenario.workload.arrivals = Arrivals::Rate(30.0);
     (scenario.workload.audit, scenario.workload.refuse, scenario.workload.touch) = (0.15, 0.1, 3);
-    scenario.force = Micros::from_millis(1);
+    scenario.force = Latency::Constant(Micros::from_millis(1));
     scenario.network.base.latency = Latency::Constant(Micros::from_millis(1));
     scenario
 }

@@ -2,6 +2,7 @@
 //! would be right.
 
 use indoubt_proto::{
+    conditions::Latency,
     gate::{Edge, Verb},
     ids::NodeId,
     observation::Phase,
@@ -59,7 +60,9 @@ fn defaults_are_those_of_the_format() {
     assert_eq!((s.cluster.participants, s.cluster.coordinators), (3, 2));
     assert_eq!((s.workload.touch, s.workload.keys, s.workload.transactions), (3, 100, None));
     assert_eq!((s.workload.skew, s.workload.refuse, s.workload.audit), (0.0, 0.0, 0.0));
-    assert_eq!((s.network.base.loss, s.network.base.duplicate, s.force), (0.0, 0.0, Micros::from_millis(1)));
+    assert_eq!((s.network.base.loss, s.network.base.duplicate), (0.0, 0.0));
+    assert_eq!(s.force, Latency::Constant(Micros::from_millis(1)));
+    assert_eq!(s.clocks, Default::default());
     assert_eq!(s.timeouts, Default::default());
     assert_eq!(s.options, Default::default());
     assert!(s.about.is_empty() && s.faults.is_empty() && s.expects.is_empty() && s.sweep.is_empty());
@@ -92,7 +95,7 @@ fn a_duration_without_a_unit_is_refused() {
     bad("[timeouts]\nvote = \"1h\"", 2, &["`1h`", "us, ms, s or m"]);
     bad("[timeouts]\nretry = \"0s\"", 2, &["from 1us to 3600s"]);
     refused("name = \"x\"\nduration = \"61m\"\n[workload]\nkind = \"trip\"\nrate = 1", 2, &["61m", "3600s"]);
-    assert_eq!(good("[disk]\nforce = \"1.5ms\"").force, Micros(1500));
+    assert_eq!(good("[disk]\nforce = \"1.5ms\"").force, Latency::Constant(Micros(1500)));
 }
 
 #[test]
@@ -449,4 +452,28 @@ fn a_fault_and_a_claim_are_named_in_one_line() {
     );
     let s = good("[[expect]]\nprotocol = \"2pc\"\nmetric = \"in_doubt_ms.max\"\nmin = 7000\nmax = 9000");
     assert_eq!(s.expects[0].text, "2pc: in_doubt_ms.max >= 7000 and <= 9000");
+}
+
+#[test]
+fn a_force_has_the_forms_of_a_latency_and_clocks_have_rates() {
+    let ms = Micros::from_millis;
+    assert_eq!(
+        good("[disk]\nforce = { min = \"1ms\", max = \"5ms\" }").force,
+        Latency::Uniform { min: ms(1), max: ms(5) }
+    );
+    let tailed = good("[disk]\nforce = { median = \"1ms\", p99 = \"9ms\" }");
+    assert_eq!(tailed.force, Latency::LogNormal { median: ms(1), p99: ms(9) });
+    let clocks = good("[clocks]\ndrift = 0.1\n[[clocks.node]]\nnode = \"coordinator\"\nrate = 1.5").clocks;
+    let c1 = indoubt_proto::ids::NodeId::coordinating(1);
+    assert_eq!((clocks.drift, clocks.nodes.len()), (0.1, 1));
+    assert_eq!((clocks.nodes[0].0, clocks.nodes[0].1.get()), (c1, 1.5));
+
+    bad("[disk]\nforce = { min = \"5ms\", max = \"1ms\" }", 2, &["`max`", "less than 5ms"]);
+    bad("[disk]\nforce = { median = \"5ms\", mean = \"1ms\" }", 2, &["unknown field `mean` in `force`"]);
+    bad("[disk]\nforce = { median = \"5ms\" }", 2, &["`p99`"]);
+    bad("[clocks]\ndrift = 1", 2, &["`1`", "0 to 0.9"]);
+    bad("[clocks]\nrate = 1", 2, &["unknown field `rate` in [clocks]"]);
+    bad("[clocks]\n[[clocks.node]]\nnode = \"p1\"\nrate = 0", 4, &["`0`", "0.01 to 100"]);
+    bad("[clocks]\n[[clocks.node]]\nnode = \"p9\"\nrate = 2", 3, &["p9"]);
+    bad("[clocks]\n[[clocks.node]]\nnode = \"p1\"", 2, &["`rate`"]);
 }

@@ -204,3 +204,18 @@ proptest! {
         _ = good("[[fault]]\nat = \"1s\"\ndo = \"heal\"").set(&path, &value);
     }
 }
+
+#[test]
+fn clocks_and_disks_survive_being_written_back_and_are_set_from_outside() {
+    let s = good(
+        "[disk]\nforce = { median = \"1ms\", p99 = \"9ms\" }\n[clocks]\ndrift = 0.25\n[[clocks.node]]\nnode = \"p2\"\nrate = 1.5",
+    );
+    assert_eq!(Scenario::parse(&s.to_toml(), "resolved"), Ok(s.clone()));
+    assert_eq!(s.set("clocks.drift", "0.5").unwrap().clocks.drift, 0.5);
+    assert_eq!(s.set("clocks.node.0.rate", "2").unwrap().clocks.nodes[0].1.get(), 2.0);
+    assert_eq!(s.set("disk.force", "3ms").unwrap().force, good("[disk]\nforce = \"3ms\"").force);
+    assert_eq!(
+        s.set("disk.force.p99", "99ms").unwrap().force,
+        good("[disk]\nforce = { median = \"1ms\", p99 = \"99ms\" }").force
+    );
+}

@@ -119,7 +119,7 @@ impl<'a> Stage<'a> {
             protocol,
             seed,
             cluster,
-            director: Director::new(scenario, protocol),
+            director: Director::new(scenario, protocol, seed),
             pool,
             clients: Clients::new(seed),
             controls: BTreeMap::new(),

@@ -8,7 +8,11 @@ use super::{
     open::OnFailure,
     paths::Paths,
 };
-use indoubt_proto::ids::{LogId, Lsn};
+use indoubt_proto::{
+    conditions::Latency,
+    ids::{LogId, Lsn},
+    random::{Stream, stream},
+};
 use std::{
     fmt,
     fs::File,
@@ -89,6 +93,8 @@ pub(super) struct State {
     /// What follows the compaction: records and the number of the last.
     pub(super) backlog: Vec<u8>,
     pub(super) backlog_last: Lsn,
+    pub(super) force_latency: Latency,
+    pub(super) random: Stream,
     pub(super) min_force: Duration,
     pub(super) stop: Option<Stop>,
     /// What failed.
@@ -104,12 +110,19 @@ impl State {
             compacting: false,
             backlog: Vec::new(),
             backlog_last: tail.written,
+            force_latency: Latency::ZERO,
+            random: stream(0, "disk force"),
             min_force: Duration::ZERO,
             stop: None,
             failed: None,
             on_failure: Some(on_failure),
             tail,
         }
+    }
+
+    /// How long the force that begins now takes at least.
+    pub(super) fn draw_force(&mut self) -> Duration {
+        Duration::from_micros(self.force_latency.draw(&mut self.random).0)
     }
 
     /// Moves what came during a compaction into the new file.

@@ -10,7 +10,7 @@ use indoubt_proto::ids::Lsn;
 use std::{
     fs::File,
     sync::{Arc, PoisonError},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 /// Runs until it is stopped, or until something fails. `dir` is the data directory.
@@ -59,9 +59,9 @@ fn next(shared: &Shared) -> Task {
 
 /// The last record that is now durable; `None` if the thread was stopped before that could be told.
 fn force(shared: &Shared, tail: &Tail) -> Result<Option<Lsn>, JournalError> {
-    let began = Instant::now();
+    let pace = Pace::begin(shared);
     shared.disk.force(&tail.file).map_err(io_error("force", shared.paths.journal()))?;
-    if wait_out(shared, began).is_none() {
+    if pace.wait_out(shared).is_none() {
         return Ok(None);
     }
     mark(shared, tail)?;
@@ -70,11 +70,11 @@ fn force(shared: &Shared, tail: &Tail) -> Result<Option<Lsn>, JournalError> {
 
 /// Writes the new file beside the old one, forces it, and puts it in its place.
 fn compact(shared: &Shared, dir: &File, snapshot: &Snapshot) -> Result<Option<Lsn>, JournalError> {
-    let began = Instant::now();
+    let pace = Pace::begin(shared);
     let disk = &*shared.disk;
     let new = Replacement::write(disk, shared.paths.journal(), &snapshot.bytes)?;
     // Until the force has returned, a slow one included, a kill must find the old journal.
-    if wait_out(shared, began).is_none() {
+    if pace.wait_out(shared).is_none() {
         return Ok(None);
     }
     let file = new.put(disk, dir)?;
@@ -96,19 +96,31 @@ fn mark(shared: &Shared, tail: &Tail) -> Result<(), JournalError> {
     shared.mark.write(&*shared.disk, header)
 }
 
-/// Waits until the force has taken as long as it must. `None` if the thread is to end at once.
-fn wait_out(shared: &Shared, began: Instant) -> Option<()> {
-    let mut state = shared.state();
-    loop {
-        match state.stop {
-            Some(Stop::AtOnce) => return None,
-            Some(Stop::WhenDone) => return Some(()),
-            None => {}
+/// A force under way, and what it takes at least.
+struct Pace {
+    began: Instant,
+    takes: Duration,
+}
+
+impl Pace {
+    fn begin(shared: &Shared) -> Self {
+        Pace { began: Instant::now(), takes: shared.state().draw_force() }
+    }
+
+    /// Waits until the force has taken as long as it must. `None` if the thread is to end at once.
+    fn wait_out(&self, shared: &Shared) -> Option<()> {
+        let mut state = shared.state();
+        loop {
+            match state.stop {
+                Some(Stop::AtOnce) => return None,
+                Some(Stop::WhenDone) => return Some(()),
+                None => {}
+            }
+            let rest = self.takes.max(state.min_force).saturating_sub(self.began.elapsed());
+            if rest.is_zero() {
+                return Some(());
+            }
+            state = shared.wake.wait_timeout(state, rest).unwrap_or_else(PoisonError::into_inner).0;
         }
-        let rest = state.min_force.saturating_sub(began.elapsed());
-        if rest.is_zero() {
-            return Some(());
-        }
-        state = shared.wake.wait_timeout(state, rest).unwrap_or_else(PoisonError::into_inner).0;
     }
 }

@@ -150,6 +150,7 @@ fn orders(json: &str) -> Result<Orders, WireError> {
     }
     let orders: Orders = serde_json::from_str(json).map_err(|error| WireError::new(error.to_string()))?;
     micros("min_force", orders.min_force.0)?;
+    latency("force", &orders.force)?;
     for (rule, index) in orders.rules.iter().zip(0..) {
         if let Action::Delay(by) = rule.action {
             micros("delay", by.0).at_index(index).at("rules")?;
@@ -168,13 +169,17 @@ fn orders(json: &str) -> Result<Orders, WireError> {
 fn link(conditions: &Conditions) -> Result<(), WireError> {
     fraction("loss", conditions.loss)?;
     fraction("duplicate", conditions.duplicate)?;
-    let (low, high) = match conditions.latency {
+    latency("latency", &conditions.latency)
+}
+
+fn latency(field: &str, latency: &Latency) -> Result<(), WireError> {
+    let (low, high) = match *latency {
         Latency::Constant(latency) => (latency, latency),
         Latency::Uniform { min, max } => (min, max),
         Latency::LogNormal { median, p99 } => (median, p99),
     };
-    micros("latency", high.0)?;
-    if low > high { Err(WireError::new(format!("{low} is more than {high}"))).at("latency") } else { Ok(()) }
+    micros(field, high.0)?;
+    if low > high { Err(WireError::new(format!("{low} is more than {high}"))).at(field) } else { Ok(()) }
 }
 
 fn fraction(field: &str, share: f64) -> Result<(), WireError> {

@@ -4,7 +4,8 @@
 use super::Deed;
 use crate::scenario::{FaultAction, Network, Scenario};
 use indoubt_proto::{
-    conditions::Conditions,
+    clock::ClockRate,
+    conditions::{Conditions, Latency},
     gate::{Action, Orders, Rule, RuleId, Selector, Verb},
     ids::NodeId,
     observation::Observation,
@@ -52,7 +53,8 @@ enum Lasting {
 pub(super) struct Board {
     nodes: Vec<NodeId>,
     network: Network,
-    force: Micros,
+    force: Latency,
+    clocks: BTreeMap<NodeId, ClockRate>,
     lasting: BTreeMap<Token, Lasting>,
 }
 
@@ -89,11 +91,12 @@ impl FaultAction {
 }
 
 impl Board {
-    pub(super) fn new(scenario: &Scenario) -> Self {
+    pub(super) fn new(scenario: &Scenario, seed: u64) -> Self {
         Board {
             nodes: scenario.cluster.nodes().chain(scenario.clients()).collect(),
             network: scenario.network.clone(),
             force: scenario.force,
+            clocks: scenario.cluster.nodes().map(|node| (node, scenario.clocks.rate(node, seed))).collect(),
             lasting: BTreeMap::new(),
         }
     }
@@ -213,7 +216,9 @@ impl Board {
         let peers = self.nodes.iter().filter(|peer| **peer != node && speak(node, **peer));
         Orders {
             rules: rules.collect(),
-            min_force: slow.max().unwrap_or_default().max(self.force),
+            clock: self.clocks.get(&node).copied().unwrap_or_default(),
+            force: self.force,
+            min_force: slow.max().unwrap_or_default(),
             links: peers.map(|peer| (*peer, self.conditions(node, *peer))).collect(),
         }
     }

@@ -7,9 +7,10 @@ use super::{
 };
 use crate::{
     protocol::Protocol,
-    scenario::{Arrivals, Cluster, LinkOverride, Network, Scenario, Workload, WorkloadKind},
+    scenario::{Arrivals, Clocks, Cluster, LinkOverride, Network, Scenario, Workload, WorkloadKind},
 };
 use indoubt_proto::{
+    clock::ClockRate,
     conditions::{Conditions, Latency},
     ids::{NodeId, Role},
     settings::{CompensateFrom, Options, Timeouts, WorkRound},
@@ -17,7 +18,7 @@ use indoubt_proto::{
 };
 use std::ops::RangeInclusive;
 
-pub(super) const TOP: [&str; 15] = [
+pub(super) const TOP: [&str; 16] = [
     "name",
     "about",
     "protocols",
@@ -28,6 +29,7 @@ pub(super) const TOP: [&str; 15] = [
     "workload",
     "network",
     "disk",
+    "clocks",
     "timeouts",
     "options",
     "fault",
@@ -41,6 +43,8 @@ pub(super) const NETWORK: [&str; 4] = ["latency", "loss", "duplicate", "link"];
 pub(super) const LINK: [&str; 5] = ["from", "to", "latency", "loss", "duplicate"];
 pub(super) const LATENCY: [&str; 4] = ["min", "max", "median", "p99"];
 pub(super) const DISK: [&str; 1] = ["force"];
+pub(super) const CLOCKS: [&str; 2] = ["drift", "node"];
+pub(super) const CLOCK: [&str; 2] = ["node", "rate"];
 pub(super) const TIMEOUTS: [&str; 4] = ["vote", "decision", "lock", "retry"];
 pub(super) const OPTIONS: [&str; 7] =
     ["work", "read_only", "forward_recovery", "compensate_from", "compensation_attempts", "step_attempts", "retries"];
@@ -52,7 +56,10 @@ const ANY: RangeInclusive<Micros> = Micros::ZERO..=HOUR;
 pub(super) const SOME: RangeInclusive<Micros> = Micros(1)..=HOUR;
 /// What is run unless `protocols` says otherwise.
 const DEFAULT_PROTOCOLS: [Protocol; 3] = [Protocol::TwoPhase, Protocol::Saga, Protocol::None];
-const MILLISECOND: Micros = Micros::from_millis(1);
+/// What a message travels and a force takes unless the scenario says otherwise.
+const A_MILLISECOND: Latency = Latency::Constant(Micros::from_millis(1));
+/// The most by which clocks may be drawn to differ from true time.
+const MOST_DRIFT: f64 = 0.9;
 
 /// `touch` unless it is given.
 pub(super) fn default_touch(cluster: Cluster) -> u16 {
@@ -72,9 +79,10 @@ pub(super) fn scenario(root: &Table<'_, '_>) -> Result<Scenario, ScenarioError> 
         workload: workload(root, cluster)?,
         network: network(root, cluster)?,
         force: match root.section("disk", &DISK)? {
-            Some(disk) => disk.read("force", |v| v.duration(ANY))?.unwrap_or(MILLISECOND),
-            None => MILLISECOND,
+            Some(disk) => disk.read("force", latency)?.unwrap_or(A_MILLISECOND),
+            None => A_MILLISECOND,
         },
+        clocks: clocks(root, cluster)?,
         timeouts: timeouts(root)?,
         options: options(root)?,
         faults: Vec::new(),
@@ -179,7 +187,7 @@ fn workload(root: &Table<'_, '_>, cluster: Cluster) -> Result<Workload, Scenario
 }
 
 fn network(root: &Table<'_, '_>, cluster: Cluster) -> Result<Network, ScenarioError> {
-    let plain = Conditions { latency: Latency::Constant(MILLISECOND), loss: 0.0, duplicate: 0.0 };
+    let plain = Conditions { latency: A_MILLISECOND, loss: 0.0, duplicate: 0.0 };
     let Some(section) = root.section("network", &NETWORK)? else {
         return Ok(Network { base: plain, links: Vec::new() });
     };
@@ -208,7 +216,7 @@ fn latency(value: &Value<'_, '_>) -> Result<Latency, ScenarioError> {
     if !value.is_table() {
         return Ok(Latency::Constant(value.duration(ANY)?));
     }
-    let table = value.table("`latency`", &LATENCY)?;
+    let table = value.table(format!("`{}`", value.field), &LATENCY)?;
     let ends = |low: &str, high: &str, least: RangeInclusive<Micros>| {
         let low = table.need(low)?.duration(least)?;
         let value = table.need(high)?;
@@ -225,6 +233,20 @@ fn latency(value: &Value<'_, '_>) -> Result<Latency, ScenarioError> {
         let (median, p99) = ends("median", "p99", SOME)?;
         Ok(Latency::LogNormal { median, p99 })
     }
+}
+
+fn clocks(root: &Table<'_, '_>, cluster: Cluster) -> Result<Clocks, ScenarioError> {
+    let Some(section) = root.section("clocks", &CLOCKS)? else { return Ok(Clocks::default()) };
+    let what = format!("a share from 0 to {MOST_DRIFT}");
+    let drift = section.read("drift", |v| v.number(&what, |n| (0.0..=MOST_DRIFT).contains(&n)))?.unwrap_or(0.0);
+    let mut nodes = Vec::new();
+    for value in section.read("node", Value::list)?.unwrap_or_default() {
+        let clock = value.table("[[clocks.node]]", &CLOCK)?;
+        let what = format!("a rate from {} to {}", ClockRate::SLOWEST, ClockRate::FASTEST);
+        let rate = clock.need("rate")?.number(&what, |n| ClockRate::new(n).is_some())?;
+        nodes.push((node(&clock.need("node")?, cluster)?, ClockRate::new(rate).expect("just checked")));
+    }
+    Ok(Clocks { drift, nodes })
 }
 
 fn timeouts(root: &Table<'_, '_>) -> Result<Timeouts, ScenarioError> {

@@ -34,7 +34,14 @@ impl Scenario {
             file.conditions(&link.conditions);
         }
         file.head("[disk]");
-        file.text("force", self.force);
+        file.latency("force", &self.force);
+        file.head("[clocks]");
+        file.number("drift", self.clocks.drift);
+        for (node, rate) in &self.clocks.nodes {
+            file.head("[[clocks.node]]");
+            file.text("node", node);
+            file.number("rate", rate.get());
+        }
         self.write_timeouts_and_options(&mut file);
         self.faults.iter().for_each(|fault| file.fault(fault));
         self.expects.iter().for_each(|expect| file.expect(expect));
@@ -122,17 +129,19 @@ impl Writer {
     }
 
     fn conditions(&mut self, conditions: &Conditions) {
-        match conditions.latency {
-            Latency::Constant(latency) => self.text("latency", latency),
-            Latency::Uniform { min, max } => {
-                self.plain("latency", format!("{{ min = \"{min}\", max = \"{max}\" }}"));
-            }
-            Latency::LogNormal { median, p99 } => {
-                self.plain("latency", format!("{{ median = \"{median}\", p99 = \"{p99}\" }}"));
-            }
-        }
+        self.latency("latency", &conditions.latency);
         self.number("loss", conditions.loss);
         self.number("duplicate", conditions.duplicate);
+    }
+
+    fn latency(&mut self, field: &str, latency: &Latency) {
+        match latency {
+            Latency::Constant(latency) => self.text(field, latency),
+            Latency::Uniform { min, max } => self.plain(field, format!("{{ min = \"{min}\", max = \"{max}\" }}")),
+            Latency::LogNormal { median, p99 } => {
+                self.plain(field, format!("{{ median = \"{median}\", p99 = \"{p99}\" }}"));
+            }
+        }
     }
 
     fn fault(&mut self, fault: &Fault) {

@@ -4,7 +4,7 @@ use crate::{
     scenario::{Cluster, Network, Workload as Load, WorkloadKind},
 };
 use indoubt_proto::{
-    conditions::Conditions,
+    conditions::{Conditions, Latency},
     operation::Operation,
     plan::{StepKind, Submission},
     settings::{Options, Timeouts},
@@ -31,7 +31,8 @@ pub(crate) fn scenario(change: impl FnOnce(&mut Scenario)) -> Scenario {
             audit: 0.1,
         },
         network: Network { base: Conditions::PERFECT, links: vec![] },
-        force: Micros::from_millis(1),
+        force: Latency::Constant(Micros::from_millis(1)),
+        clocks: Default::default(),
         timeouts: Timeouts::default(),
         options: Options::default(),
         faults: vec![],

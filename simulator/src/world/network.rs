@@ -6,8 +6,8 @@
 
 use super::{Sink, queue::Queue};
 use indoubt_proto::{
-    conditions::Conditions,
-    gate::Fate,
+    conditions::{Conditions, Latency},
+    gate::{Fate, Orders},
     ids::{MessageId, NodeId, Role},
     message::Message,
     observation::{Observation, Stamped},
@@ -118,17 +118,17 @@ pub(super) struct Commons<'a> {
     pub(super) seating: Seating,
     /// Messages that have not arrived yet.
     pub(super) flying: usize,
-    /// What a force takes at least.
-    pub(super) force: Micros,
     seed: u64,
     /// The incarnation of each node that is up, by seat; 0 for one that is down.
     present: Vec<u32>,
     /// The draws of each link, by the seats of sender and receiver; made at the first message.
     links: Vec<Option<Box<Stream>>>,
+    /// The draws of each disk, by seat; made at the first force that does not take always the same.
+    disks: Vec<Option<Box<Stream>>>,
 }
 
 impl<'a> Commons<'a> {
-    pub(super) fn new(seating: Seating, force: Micros, seed: u64, sink: &'a mut dyn Sink) -> Self {
+    pub(super) fn new(seating: Seating, seed: u64, sink: &'a mut dyn Sink) -> Self {
         let seats = seating.count();
         Commons {
             now: Micros::ZERO,
@@ -137,10 +137,10 @@ impl<'a> Commons<'a> {
             queue: Queue::new(),
             seating,
             flying: 0,
-            force,
             seed,
             present: vec![0; seats],
             links: vec![None; seats * seats],
+            disks: vec![None; seats],
         }
     }
 
@@ -159,6 +159,18 @@ impl<'a> Commons<'a> {
     /// Whether a flight still has a receiver.
     pub(super) fn is_present(&self, flight: &Flight, seat: usize) -> bool {
         self.present[seat] == flight.to_incarnation
+    }
+
+    /// How long the force takes that a node begins now.
+    pub(super) fn force_takes(&mut self, port: &Port, orders: &Orders) -> Micros {
+        let takes = match orders.force {
+            Latency::Constant(takes) => takes,
+            drawn => {
+                let name = || Box::new(stream(self.seed, &format!("disk force {}", port.id)));
+                drawn.draw(self.disks[port.seat].get_or_insert_with(name))
+            }
+        };
+        takes.max(orders.min_force)
     }
 
     /// Sends a message on its journey. `fate` is what the gate does to it beyond the link's conditions.

@@ -163,6 +163,7 @@ impl<M: Machine> Driver<M> {
                 }
                 self.timers.insert(self.token, timer);
                 let Port { seat, incarnation, .. } = hands.port;
+                let after = hands.gate.orders().clock.true_time(after);
                 commons.queue.push(commons.now + after, Event::Fires { seat, incarnation, token: self.token });
             }
             Effect::Disarm(timer) => {
@@ -178,7 +179,7 @@ impl<M: Machine> Driver<M> {
     fn begin_force(&mut self, hands: &Hands, commons: &mut Commons<'_>) {
         self.journal.begin();
         self.last_force = commons.now;
-        let takes = commons.force.max(hands.gate.orders().min_force);
+        let takes = commons.force_takes(&hands.port, hands.gate.orders());
         let Port { seat, incarnation, .. } = hands.port;
         commons.queue.push(commons.now + takes, Event::Forced { seat, incarnation });
     }

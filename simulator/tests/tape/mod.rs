@@ -9,7 +9,7 @@
 pub(crate) mod book;
 
 use indoubt_proto::{
-    conditions::Conditions,
+    conditions::{Conditions, Latency},
     ids::{LogId, Lsn, MessageId, NodeId, TxnId},
     inspect::LockMode,
     machine::Write,
@@ -194,7 +194,8 @@ pub(crate) fn scenario(faults: Vec<Fault>, expects: Vec<Expect>) -> Scenario {
             audit: 0.0,
         },
         network: Network { base: Conditions::PERFECT, links: vec![] },
-        force: Micros::ZERO,
+        force: Latency::ZERO,
+        clocks: Default::default(),
         timeouts: Timeouts::default(),
         options: Options::default(),
         faults,

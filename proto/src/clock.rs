@@ -1,0 +1,74 @@
+//! How fast a node's timers run.
+
+use crate::time::Micros;
+use serde::{Deserialize, Serialize};
+
+/// How fast a node's clock runs: 1 is exact, 1.5 is fast by half. A clock that runs fast fires early: a timer armed for `d`
+/// fires after `d / rate` of true time. Drivers apply it to every timer that a machine arms; machines know nothing of it.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "f64", into = "f64")]
+pub struct ClockRate(f64);
+
+impl ClockRate {
+    /// The rate of a clock that keeps time.
+    pub const EXACT: ClockRate = ClockRate(1.0);
+    /// The slowest clock: a timer for one second fires after a hundred.
+    pub const SLOWEST: f64 = 0.01;
+    /// The fastest clock: a timer for one second fires after ten milliseconds.
+    pub const FASTEST: f64 = 100.0;
+
+    /// A rate between [`ClockRate::SLOWEST`] and [`ClockRate::FASTEST`]; `None` for any other.
+    pub fn new(rate: f64) -> Option<Self> {
+        (Self::SLOWEST..=Self::FASTEST).contains(&rate).then_some(ClockRate(rate))
+    }
+
+    /// As a number.
+    pub fn get(self) -> f64 {
+        self.0
+    }
+
+    /// The true time after which a timer that is armed for `after` fires, to the nearest microsecond.
+    pub fn true_time(self, after: Micros) -> Micros {
+        if self == Self::EXACT { after } else { Micros((after.0 as f64 / self.0).round() as u64) }
+    }
+}
+
+impl Default for ClockRate {
+    fn default() -> Self {
+        Self::EXACT
+    }
+}
+
+impl TryFrom<f64> for ClockRate {
+    type Error = String;
+
+    fn try_from(rate: f64) -> Result<Self, String> {
+        Self::new(rate).ok_or_else(|| format!("no clock runs at {rate}: {} to {}", Self::SLOWEST, Self::FASTEST))
+    }
+}
+
+impl From<ClockRate> for f64 {
+    fn from(rate: ClockRate) -> f64 {
+        rate.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clock_that_runs_fast_fires_early_and_a_slow_one_late() {
+        let fires = |rate| ClockRate::new(rate).unwrap().true_time(Micros::from_millis(300));
+        assert_eq!(fires(1.5), Micros::from_millis(200));
+        assert_eq!(fires(0.5), Micros::from_millis(600));
+        assert_eq!(ClockRate::EXACT.true_time(Micros(u64::MAX)), Micros(u64::MAX), "exactly, not by way of a fraction");
+    }
+
+    #[test]
+    fn a_rate_that_no_clock_has_is_refused() {
+        for rate in [0.0, -1.0, f64::NAN, f64::INFINITY, 0.001, 1_000.0] {
+            assert_eq!(ClockRate::new(rate), None, "{rate}");
+        }
+    }
+}
