@@ -6,6 +6,7 @@
 pub mod check;
 pub mod clients;
 pub mod conversation;
+pub mod costs;
 pub mod faults;
 mod history;
 pub mod judge;
