@@ -111,6 +111,7 @@ fn wrong_types_are_refused_with_what_they_are() {
     bad("transactions = \"many\"", 1, &["`transactions` must be a whole number", "`many`"]);
     bad("transactions = 1.5", 1, &["whole number", "`1.5`"]);
     bad("[options]\nread_only = \"yes\"", 2, &["`read_only` must be true or false, not `yes`"]);
+    bad("[options]\nabort = \"never\"", 2, &["`never`", "at-once", "after-all-votes"]);
     bad("[network]\nlink = 3", 2, &["`link` must be a list"]);
     bad("[cluster]\nparticipants = [1]", 2, &["`participants`", "a list"]);
     refused("name = \"x\"\nworkload = 3", 2, &["`workload` must be a table"]);

@@ -110,7 +110,7 @@ pub fn delays(protocol: Protocol, participants: usize) -> Delays {
     let play = script(protocol, participants, case)
         .with(|scenario| {
             scenario.network.base = Conditions { latency: Latency::Constant(MESSAGE), ..Conditions::PERFECT };
-            scenario.force = FORCE;
+            scenario.force = Latency::Constant(FORCE);
             scenario.options.work = WorkRound::WithPrepare;
             // Nobody loses patience with links this slow.
             let patience = Micros::from_secs(3600);
