@@ -19,6 +19,7 @@ pub mod recording;
 pub mod scenario;
 pub mod script;
 pub mod summary;
+pub mod sweep;
 pub mod trace;
 pub mod trial;
 pub mod workload;
