@@ -8,7 +8,6 @@ pub mod commands;
 mod display;
 mod export;
 mod palette;
-mod parallel;
 mod real;
 mod report;
 mod seeds;

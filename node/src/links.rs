@@ -5,7 +5,7 @@ use crate::link::Outbox;
 use indoubt_proto::{
     conditions::{Conditions, Journey},
     ids::NodeId,
-    random::{Stream, of_link},
+    random::{Stream, stream},
     time::Micros,
     wire::Envelope,
 };
@@ -67,7 +67,7 @@ impl Links {
             session: None,
             pending: Vec::new(),
             conditions: None,
-            random: of_link(seed, me, incarnation, node),
+            random: stream(seed, &format!("link {me} {node} {incarnation}")),
         })
     }
 

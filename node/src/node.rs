@@ -21,7 +21,7 @@ use indoubt_proto::{
     gate::Gate,
     ids::Lsn,
     machine::Machine,
-    random::of_gate,
+    random::stream,
     stepper::Stepper,
     wire::{
         DESCRIPTORS, Hello, Stats,
@@ -135,7 +135,7 @@ where
             incarnation,
             stepper,
             effects: Vec::new(),
-            gate: Gate::new(of_gate(config.seed, config.id, incarnation)),
+            gate: Gate::new(stream(config.seed, &format!("gate {} {incarnation}", config.id))),
             gated: false,
             lab: LabPort::new(obeyed),
             log,

@@ -49,6 +49,20 @@ pub enum Moment<'a> {
     Observe(&'a Observation),
 }
 
+impl Moment<'_> {
+    /// What effect selectors call it: verb, word, qualifier and step.
+    pub fn words(&self) -> (Verb, &'static str, Option<&'static str>, Option<u32>) {
+        match self {
+            Moment::Append { record, .. } => (Verb::Append, record, None, None),
+            Moment::Send { message, .. } => (Verb::Send, message.kind().word(), message.qualifier(), message.step()),
+            Moment::Deliver { message, .. } => {
+                (Verb::Deliver, message.kind().word(), message.qualifier(), message.step())
+            }
+            Moment::Observe(seen) => (Verb::Observe, seen.kind(), seen.qualifier(), seen.step()),
+        }
+    }
+}
+
 /// The verbs of effect selectors: `append:committed`, `send:decision:commit`, `deliver:vote:yes`, `observe:in-doubt`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -97,15 +111,13 @@ impl Selector {
     }
 
     fn matches(&self, moment: &Moment<'_>) -> bool {
-        let (verb, word, qualifier, step, peer, txn) = match moment {
-            Moment::Append { record, txn } => (Verb::Append, *record, None, None, None, *txn),
-            Moment::Send { to, message } => {
-                (Verb::Send, message.kind().word(), message.qualifier(), message.step(), Some(*to), message.txn())
+        let (verb, word, qualifier, step) = moment.words();
+        let (peer, txn) = match moment {
+            Moment::Append { txn, .. } => (None, *txn),
+            Moment::Send { to: peer, message } | Moment::Deliver { from: peer, message } => {
+                (Some(*peer), message.txn())
             }
-            Moment::Deliver { from, message } => {
-                (Verb::Deliver, message.kind().word(), message.qualifier(), message.step(), Some(*from), message.txn())
-            }
-            Moment::Observe(seen) => (Verb::Observe, seen.kind(), seen.qualifier(), seen.step(), None, seen.txn()),
+            Moment::Observe(seen) => (None, seen.txn()),
         };
         self.verb == verb
             && self.word.as_deref().is_none_or(|w| w == word)
@@ -224,11 +236,6 @@ impl Gate {
     /// Replaces the orders.
     pub fn set(&mut self, orders: Orders) {
         self.orders = orders;
-    }
-
-    /// Draws from this stream from now on: another incarnation of the node has begun.
-    pub fn draw_from(&mut self, random: Stream) {
-        self.random = random;
     }
 
     /// The present orders.

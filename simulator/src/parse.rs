@@ -21,6 +21,11 @@ pub fn duration(text: &str) -> Option<indoubt_proto::time::Micros> {
     reader::duration(text)
 }
 
+/// A fault in one line for people: how results name it.
+pub(crate) fn describe(trigger: &crate::scenario::Trigger, action: &crate::scenario::FaultAction) -> String {
+    describe::fault(trigger, action)
+}
+
 /// A scenario that is none.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub struct ScenarioError {

@@ -50,7 +50,7 @@ pub struct Scenario {
     pub faults: Vec<Fault>,
     /// What is claimed.
     pub expects: Vec<Expect>,
-    /// `[sweep]`: parameter path to values, in the order of the file, and what is drawn: see [`crate::sweep`].
+    /// `[sweep]`: parameter path to values, in the order of the file.
     pub sweep: Vec<(String, Vec<String>)>,
     /// A planted bug; never one outside of tests.
     #[serde(skip)]
@@ -216,6 +216,11 @@ pub struct Fault {
 }
 
 impl Fault {
+    /// A fault under all protocols, named as a scenario's are.
+    pub fn new(trigger: Trigger, action: FaultAction) -> Self {
+        Fault { text: crate::parse::describe(&trigger, &action), trigger, action, protocols: None }
+    }
+
     /// Whether it happens under this protocol.
     pub fn applies(&self, protocol: Protocol) -> bool {
         self.protocols.as_ref().is_none_or(|only| only.contains(&protocol))

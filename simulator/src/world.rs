@@ -21,12 +21,12 @@ use crate::{
 use indoubt_coordinator::{Coordinator, Presumption};
 use indoubt_participant::Participant;
 use indoubt_proto::{
-    gate::Gate,
-    ids::{LogId, NodeId},
+    gate::{Edge, Gate, Verb},
+    ids::{LogId, MessageId, NodeId},
     inspect::Inspection,
     observation::{Observation, Stamped},
     operation::Key,
-    random::{of_gate, stream},
+    random::stream,
     time::Micros,
 };
 use indoubt_saga::{Orchestrator, Unprotected};
@@ -43,6 +43,35 @@ const LOOK: Micros = Micros::from_millis(5);
 pub trait Sink {
     /// Takes the next observation, in the order of `seq`.
     fn take(&mut self, seen: Stamped);
+
+    /// Whether it wants to be told of every moment about which a gate may be asked.
+    fn watches(&self) -> bool {
+        false
+    }
+
+    /// A node of the cluster passes an edge of a moment: here a fault can strike.
+    fn pass(&mut self, _passed: Passed) {}
+}
+
+/// An edge of a moment that a node passes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Passed {
+    /// Which node.
+    pub node: NodeId,
+    /// Before or after. An observation has one edge: before.
+    pub edge: Edge,
+    /// What the node does.
+    pub verb: Verb,
+    /// The record's, message's or observation's word.
+    pub word: &'static str,
+    /// `yes`, `commit`, …
+    pub qualifier: Option<&'static str>,
+    /// The step of a saga, 1-based.
+    pub step: Option<u32>,
+    /// How many records of its journal no force covers at this instant.
+    pub tail: usize,
+    /// After a send: the messages that must be taken before the edge is reached; it never is if one of them is lost.
+    pub awaits: Vec<MessageId>,
 }
 
 impl Sink for Vec<Stamped> {
@@ -109,7 +138,7 @@ impl<'a> World<'a> {
             let at = seating.of(node).expect("every node of the cluster has a seat");
             let mut hands = Hands {
                 port: Port::new(node, at, seating.count()),
-                gate: Gate::new(of_gate(seed, node, 1)),
+                gate: Gate::new(stream(seed, &format!("gate {node}"))),
                 sends: Vec::new(),
             };
             hands.obey(director.orders(node), &seating);

@@ -88,6 +88,11 @@ impl<R: Clone> Journal<R> {
         self.under_way.is_none() && !self.is_due() && !self.tail.is_empty()
     }
 
+    /// How many records no force covers.
+    pub(super) fn tail(&self) -> usize {
+        self.tail.len()
+    }
+
     /// Whether everything is durable.
     pub(super) fn is_flushed(&self) -> bool {
         self.under_way.is_none() && self.replacement.is_none() && self.tail.is_empty()

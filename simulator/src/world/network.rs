@@ -4,14 +4,14 @@
 //! sent, or lost; it survives the death of its sender. Messages of one link may overtake each other. Partitions need nothing
 //! here: they are rules of the senders' gates.
 
-use super::{Sink, queue::Queue};
+use super::{Passed, Sink, nodes::Hands, queue::Queue};
 use indoubt_proto::{
     conditions::{Conditions, Latency},
-    gate::{Fate, Orders},
+    gate::{Edge, Fate, Moment, Orders},
     ids::{MessageId, NodeId, Role},
     message::Message,
     observation::{Observation, Stamped},
-    random::{Stream, of_forces, of_link},
+    random::{Stream, stream},
     time::Micros,
 };
 
@@ -112,6 +112,8 @@ impl Port {
 pub(super) struct Commons<'a> {
     pub(super) now: Micros,
     sink: &'a mut dyn Sink,
+    /// Whether the sink wants to be told of moments.
+    pub(super) watched: bool,
     /// Observations so far.
     observed: u64,
     pub(super) queue: Queue<Event>,
@@ -132,6 +134,7 @@ impl<'a> Commons<'a> {
         let seats = seating.count();
         Commons {
             now: Micros::ZERO,
+            watched: sink.watches(),
             sink,
             observed: 0,
             queue: Queue::new(),
@@ -151,12 +154,22 @@ impl<'a> Commons<'a> {
         self.sink.take(Stamped { t_us: self.now.0 as i64, seq, node, what });
     }
 
-    /// A node is up in this incarnation (0: it is down), which draws from streams of its own.
+    /// Tells a sink that watches of an edge of a moment that `hands` pass. `tail`: the records that no force covers.
+    pub(super) fn pass(&mut self, hands: &Hands, edge: Edge, moment: &Moment<'_>, tail: usize) {
+        if !self.watched {
+            return;
+        }
+        let (verb, word, qualifier, step) = moment.words();
+        let awaits = match moment {
+            Moment::Send { to, message } if edge == Edge::After => hands.awaited(*to, message.txn()),
+            _ => Vec::new(),
+        };
+        self.sink.pass(Passed { node: hands.port.id, edge, verb, word, qualifier, step, tail, awaits });
+    }
+
+    /// A node is up in this incarnation (0: it is down).
     pub(super) fn set_present(&mut self, seat: usize, incarnation: u32) {
         self.present[seat] = incarnation;
-        let seats = self.seating.count();
-        self.links[seat * seats..(seat + 1) * seats].fill_with(|| None);
-        self.disks[seat] = None;
     }
 
     /// Whether a flight still has a receiver.
@@ -169,8 +182,8 @@ impl<'a> Commons<'a> {
         let takes = match orders.force {
             Latency::Constant(takes) => takes,
             drawn => {
-                let made = || Box::new(of_forces(self.seed, port.id, port.incarnation));
-                drawn.draw(self.disks[port.seat].get_or_insert_with(made))
+                let name = || Box::new(stream(self.seed, &format!("disk force {}", port.id)));
+                drawn.draw(self.disks[port.seat].get_or_insert_with(name))
             }
         };
         takes.max(orders.min_force)
@@ -186,7 +199,7 @@ impl<'a> Commons<'a> {
         self.observe(port.id, sent(&flight));
         let conditions = port.conditions[receiver];
         let link = &mut self.links[port.seat * self.seating.count() + receiver];
-        let random = link.get_or_insert_with(|| Box::new(of_link(self.seed, port.id, port.incarnation, to)));
+        let random = link.get_or_insert_with(|| Box::new(stream(self.seed, &format!("link {} {to}", port.id))));
         let journey = conditions.draw(random);
         if fate.drop || journey.lost || flight.to_incarnation == 0 {
             self.observe(port.id, dropped(&flight));

@@ -6,7 +6,7 @@ use super::{
 };
 use indoubt_proto::{
     gate::{Edge, Fate, Gate, Moment, RuleId},
-    ids::{LogId, Lsn, NodeId, TxnId},
+    ids::{LogId, Lsn, MessageId, NodeId, TxnId},
     inspect::Inspection,
     machine::{Effect, Input, Machine, Record},
     message::Message,
@@ -73,6 +73,17 @@ impl Hands {
     }
 }
 
+impl Hands {
+    /// The messages that must be taken before this step's next one, to `to` about `txn`, counts as sent: it, and what the
+    /// step has sent about the same.
+    pub(super) fn awaited(&self, to: NodeId, txn: Option<TxnId>) -> Vec<MessageId> {
+        let Port { id: from, incarnation, sent, .. } = self.port;
+        let before = self.sends.iter().filter(|send| txn.is_none() || send.txn == txn).map(|send| send.count);
+        let this = (!to.is_client()).then_some(sent + 1);
+        before.chain(this).map(|count| MessageId { from, incarnation, count }).collect()
+    }
+}
+
 /// A machine of any protocol, driven.
 pub(super) trait Driven {
     /// Boots from what the journal holds; the effects of recovery wait for [`Driven::advance`].
@@ -96,6 +107,8 @@ pub(super) trait Driven {
     fn crash(&mut self, keep: Option<u64>, random: &mut Stream);
     /// Its journal is lost.
     fn lose_log(&mut self, log: LogId);
+    /// How many records of its journal no force covers.
+    fn tail(&self) -> usize;
     /// Whether everything it logged is durable.
     fn is_flushed(&self) -> bool;
     /// What a person may see of it; `None` while it is down.
@@ -233,7 +246,7 @@ impl<M: Machine> Driven for Driver<M> {
     }
 
     fn advance(&mut self, hands: &mut Hands, commons: &mut Commons<'_>, mut word: Option<Fate>) -> Progress {
-        let guarded = !hands.gate.orders().rules.is_empty();
+        let guarded = commons.watched || !hands.gate.orders().rules.is_empty();
         while let Some(effect) = self.effects.pop_front() {
             let Some((moment, txn)) = (if guarded { moment(&effect) } else { None }) else {
                 self.perform(effect, hands, commons, word.take().unwrap_or_default());
@@ -242,20 +255,27 @@ impl<M: Machine> Driven for Driver<M> {
             let mut halted = None;
             let fate = match word.take() {
                 Some(fate) => fate,
-                None => match hands.ask(Edge::Before, &moment, txn) {
-                    Ok(fate) => fate,
-                    // Before and after an observation are the same: it is written, so that the trace tells what a fault
-                    // answered to, and both edges halt once.
-                    Err(halt) if matches!(effect, Effect::Observe(_)) => {
-                        halted = Some(Halt { edge: Edge::After, ..halt });
-                        Fate::default()
+                None => {
+                    commons.pass(hands, Edge::Before, &moment, self.journal.tail());
+                    match hands.ask(Edge::Before, &moment, txn) {
+                        Ok(fate) => fate,
+                        // Before and after an observation are the same: it is written, so that the trace tells what a
+                        // fault answered to, and both edges halt once.
+                        Err(halt) if matches!(effect, Effect::Observe(_)) => {
+                            halted = Some(Halt { edge: Edge::After, ..halt });
+                            Fate::default()
+                        }
+                        Err(halt) => {
+                            self.effects.push_front(effect);
+                            return Progress::Halted(halt);
+                        }
                     }
-                    Err(halt) => {
-                        self.effects.push_front(effect);
-                        return Progress::Halted(halt);
-                    }
-                },
+                }
             };
+            if !matches!(effect, Effect::Observe(_)) {
+                let appends = usize::from(matches!(effect, Effect::Append { .. }));
+                commons.pass(hands, Edge::After, &moment, self.journal.tail() + appends);
+            }
             if let Err(after) = hands.ask(Edge::After, &moment, txn) {
                 halted = Some(match halted {
                     Some(before) => Halt { rules: [before.rules, after.rules].concat(), ..after },
@@ -311,6 +331,10 @@ impl<M: Machine> Driven for Driver<M> {
 
     fn lose_log(&mut self, log: LogId) {
         self.journal.lose(log);
+    }
+
+    fn tail(&self) -> usize {
+        self.journal.tail()
     }
 
     fn is_flushed(&self) -> bool {

@@ -250,6 +250,7 @@ impl World<'_> {
                         Progress::Done => {
                             if let Some((from, message)) = kept {
                                 let moment = Moment::Deliver { from, message: &message };
+                                self.commons.pass(&seat.hands, Edge::After, &moment, seat.driver.tail());
                                 seat.halt = seat.hands.ask(Edge::After, &moment, message.txn()).err();
                             }
                         }
@@ -279,6 +280,7 @@ impl World<'_> {
             }
             Incoming::Flight(flight) => {
                 let moment = Moment::Deliver { from: flight.id.from, message: &flight.message };
+                self.commons.pass(&seat.hands, Edge::Before, &moment, seat.driver.tail());
                 match seat.hands.ask(Edge::Before, &moment, flight.message.txn()) {
                     Ok(fate) => self.take_message(at, flight, fate),
                     Err(halt) => {
@@ -304,7 +306,7 @@ impl World<'_> {
         }
         self.commons.observe(node, received(&flight));
         let Flight { id, message, .. } = flight;
-        let kept = seat.hands.halts_after_steps().then(|| (id.from, message.clone()));
+        let kept = (self.commons.watched || seat.hands.halts_after_steps()).then(|| (id.from, message.clone()));
         seat.driver.message(id.from, message);
         seat.stage = Stage::Stepping(kept);
         self.fared(id, false);

@@ -1,0 +1,93 @@
+//! A case: who dies where, and how much of the journal's tail survives each time.
+
+use super::{place::Place, small::Ending};
+use std::{fmt, str::FromStr};
+
+/// One death.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Strike {
+    /// Where.
+    pub place: Place,
+    /// How many records survive of those that no force covers.
+    pub keep: u64,
+}
+
+/// One case of one protocol: the small run that it belongs to, and its deaths in order.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Case {
+    /// How many participants the transaction touches; the cluster has as many.
+    pub participants: u16,
+    /// How the run ends if nobody dies.
+    pub ending: Ending,
+    /// The deaths.
+    pub strikes: Vec<Strike>,
+}
+
+impl fmt::Display for Case {
+    /// `3/commit/p2/before/append:prepared/1/keep0`, a second death after a `+`: one word for a shell.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.participants, self.ending)?;
+        for (strike, at) in self.strikes.iter().zip(0..) {
+            let before = if at == 0 { '/' } else { '+' };
+            write!(f, "{before}{}/keep{}", strike.place, strike.keep)?;
+        }
+        Ok(())
+    }
+}
+
+impl FromStr for Case {
+    type Err = String;
+
+    /// Takes what `Display` writes.
+    fn from_str(text: &str) -> Result<Self, String> {
+        let mut parts = text.splitn(3, '/');
+        let (Some(participants), Some(ending)) = (parts.next(), parts.next()) else {
+            return Err(format!(
+                "`{text}` is no case: expected PARTICIPANTS/ENDING/PLACE/keepN, as 3/commit/p2/before/append:prepared/1/keep0"
+            ));
+        };
+        let count = participants.parse().ok().filter(|count| *count > 0);
+        let participants = count.ok_or_else(|| format!("`{participants}` is no number of participants"))?;
+        let ending = ending.parse()?;
+        let strikes = match parts.next() {
+            None => Vec::new(),
+            Some(strikes) => strikes.split('+').map(strike).collect::<Result<_, _>>()?,
+        };
+        Ok(Case { participants, ending, strikes })
+    }
+}
+
+fn strike(text: &str) -> Result<Strike, String> {
+    let (place, keep) = text.rsplit_once("/keep").ok_or_else(|| {
+        format!("`{text}` does not say how many unforced records survive: it ends with /keep0, /keep1, …")
+    })?;
+    let keep = keep.parse().map_err(|_| format!("`keep{keep}`: expected a number of records"))?;
+    Ok(Strike { place: place.parse()?, keep })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_case_is_one_word_and_survives_being_written() {
+        for text in [
+            "2/commit",
+            "3/refuse-2/p2/before/append:prepared/1/keep0",
+            "3/commit/p2/after/append:prepared/1/keep1+c1/after/send:decision:commit/2/keep0",
+        ] {
+            assert_eq!(text.parse::<Case>().unwrap().to_string(), text);
+            assert!(text.chars().all(|c| c.is_ascii_alphanumeric() || "/:+-".contains(c)));
+        }
+        for (text, word) in [
+            ("3", "is no case"),
+            ("0/commit", "participants"),
+            ("3/maybe/p2/before/append:prepared/1/keep0", "`maybe`"),
+            ("3/commit/p2/before/append:prepared/1", "/keep0"),
+            ("3/commit/p2/before/append:prepared/1/keepx", "number of records"),
+        ] {
+            let error = text.parse::<Case>().unwrap_err();
+            assert!(error.contains(word), "{text}: {error}");
+        }
+    }
+}
