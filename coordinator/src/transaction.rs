@@ -20,6 +20,7 @@ use indoubt_proto::{
     observation::{Observation, Phase},
     operation::ReadValue,
     plan::Submission,
+    settings::AbortWhen,
 };
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -51,8 +52,8 @@ enum State {
     Working { missing: usize, initiation: Option<Lsn> },
     /// PREPARE could go, but not before the initiation is durable (rule 16).
     Initiating { initiation: Lsn },
-    /// PREPARE is sent.
-    Voting { missing: usize, yes: usize },
+    /// PREPARE is sent; `refused` is the first NO, while all votes are waited for.
+    Voting { missing: usize, yes: usize, refused: Option<Reason> },
     /// The decision is commit once this record is durable.
     Committing { committed: Lsn },
     /// The decision is abort once this record is durable.
@@ -168,7 +169,7 @@ impl Transaction {
             let read_vote = desk.read_vote();
             out.send(node, Message::Prepare { txn: self.txn, ticket, steps, peers, read_vote });
         }
-        self.state = State::Voting { missing: self.branches.len(), yes: 0 };
+        self.state = State::Voting { missing: self.branches.len(), yes: 0, refused: None };
         if desk.with_prepare() {
             self.reach(Phase::WorkSent, out);
         }
@@ -191,15 +192,20 @@ impl Transaction {
             Vote::Failed => branch.heard,
         };
         match &mut self.state {
-            State::Voting { missing, yes } => {
+            State::Voting { missing, yes, refused } => {
                 branch.heard = heard;
+                *missing -= 1;
                 if matches!(vote, Vote::No | Vote::Failed) {
                     let reason = reason.unwrap_or_else(|| Reason::new(ReasonKind::Failure, format!("at {node}")));
+                    refused.get_or_insert(reason);
+                }
+                // A failure is no vote: there is nothing to wait for that could still be counted.
+                let waits = vote != Vote::Failed && desk.settings.options.abort == AbortWhen::AfterAllVotes;
+                if let Some(reason) = refused.take_if(|_| *missing == 0 || !waits) {
                     out.disarm(CoordinatorTimer::Vote(self.txn));
                     return self.abort(reason, desk, out);
                 }
                 self.reads.extend(reads);
-                *missing -= 1;
                 *yes += usize::from(vote == Vote::Yes);
                 if *missing == 0 {
                     out.disarm(CoordinatorTimer::Vote(self.txn));
@@ -328,9 +334,10 @@ impl Transaction {
 
     /// A vote is over time.
     pub(crate) fn vote_timed_out(&mut self, desk: &mut Desk, out: &mut Out<Coordinator>) {
-        if matches!(self.state, State::Voting { .. }) {
+        if let State::Voting { refused, .. } = &mut self.state {
             let before = if desk.with_prepare() { Heard::Nothing } else { Heard::WorkDone };
-            let reason = Reason::new(ReasonKind::VoteTimeout, branch::names(&self.branches, before));
+            let missing = || Reason::new(ReasonKind::VoteTimeout, branch::names(&self.branches, before));
+            let reason = refused.take().unwrap_or_else(missing);
             self.abort(reason, desk, out);
         }
     }

@@ -1,14 +1,15 @@
 //! The cost table of protocols.md section 1, the coordinator's side: every message of the commit, every forced and every
-//! lazy record, counted. The bench plays the participants; `paper_costs.rs` counts both sides in the virtual world.
+//! lazy record, counted. The bench plays the participants; `simulator/tests/costs.rs`
+//! counts both sides in the virtual world.
 
 mod common;
 
-use common::{Bench, CLIENT, committed, log_of, p, plan, txn, with_prepare};
+use common::{Bench, CLIENT, aborted, after_all_votes, committed, log_of, p, plan, txn, with_prepare};
 use indoubt_coordinator::{CoordinatorTimer, Presumption};
 use indoubt_proto::{
     machine::Write,
     message::{
-        Decision,
+        Decision, ReasonKind,
         Vote::{self, *},
     },
 };
@@ -181,5 +182,47 @@ fn section_1_a_commit_waits_for_one_force_and_under_prc_for_two() {
         }
         assert_eq!(bench.decided(1), [Decision::Commit]);
         assert_eq!(waited, forces, "{presumption:?}");
+    }
+}
+
+#[test]
+fn section_1_after_all_votes_an_abort_goes_to_the_yes_voters_alone() {
+    for presumption in Presumption::ALL {
+        let mut bench = Bench::with(presumption, after_all_votes(), false);
+        bench.prepare(1, 4);
+        bench.sent.clear();
+        // Two NO votes come first: at once, ABORT would go to everybody who was not heard yet.
+        for (number, vote) in [(2, No), (4, No), (1, Yes)] {
+            bench.vote(p(number), 1, vote);
+            bench.force();
+            assert_eq!((bench.decided(1).len(), bench.decisions().len()), (0, 0), "{presumption:?}: a vote is missing");
+        }
+        bench.vote(p(3), 1, Yes);
+        bench.force();
+        let ack = presumption.row().ack_abort;
+        assert_eq!(bench.decisions(), [p(1), p(3)].map(|node| (node, Decision::Abort, ack)), "{presumption:?}");
+    }
+}
+
+#[test]
+fn after_all_votes_a_missing_vote_is_waited_for_until_its_timeout_and_a_failure_not_at_all() {
+    for presumption in Presumption::ALL {
+        let mut bench = Bench::with(presumption, after_all_votes(), false);
+        bench.prepare(1, 3);
+        bench.vote(p(1), 1, No);
+        bench.vote(p(2), 1, Yes);
+        bench.force();
+        assert_eq!(bench.decided(1), []);
+        bench.fire(CoordinatorTimer::Vote(txn(1)));
+        bench.force();
+        assert_eq!(bench.decided(1), [Decision::Abort], "{presumption:?}");
+        // It is told why it was refused, not that a vote is missing.
+        assert_eq!(bench.outcomes(), [(CLIENT, aborted(ReasonKind::Constraint))], "{presumption:?}");
+
+        let mut bench = Bench::with(presumption, after_all_votes(), false);
+        bench.prepare(1, 3);
+        bench.vote(p(1), 1, Failed);
+        bench.force();
+        assert_eq!(bench.decided(1), [Decision::Abort], "{presumption:?}");
     }
 }

@@ -1,6 +1,6 @@
 //! The command line. Each subcommand's own file in `commands/` says what it does; here is only what can be said to it.
 
-use crate::commands::replay::ReplayArgs;
+use crate::commands::{costs::CostsArgs, replay::ReplayArgs};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use indoubt_proto::ids::{NodeId, TxnId};
 use indoubt_simulator::protocol::Protocol;
@@ -85,6 +85,8 @@ pub enum Command {
     Run(RunArgs),
     /// Repeat one run of one protocol in the virtual world, with its whole trace
     Replay(ReplayArgs),
+    /// Count what one transaction costs, beside the formulas of the literature
+    Costs(CostsArgs),
     /// List bundled scenarios, or the points and phases at which faults can strike
     List(ListArgs),
     /// Tell what happens in a scenario, as a readable conversation

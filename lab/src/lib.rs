@@ -8,6 +8,7 @@ pub mod commands;
 mod display;
 mod export;
 mod palette;
+mod parallel;
 mod real;
 mod report;
 mod seeds;

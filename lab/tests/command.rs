@@ -69,6 +69,22 @@ fn replay_repeats_one_history() {
     assert!(status == 0 && out.contains("saga with seed 4"), "{out}");
 }
 
+/// Every count beside its formula, in the table, in the document and in the folder.
+#[test]
+fn costs_equal_the_papers() {
+    let folder = tempfile::tempdir().unwrap();
+    let (status, out, err) = said(&["costs", "--participants", "2..3", "--output", "out"], folder.path());
+    assert_eq!(status, 0, "{err}");
+    assert!(out.contains("12 = 12") && out.contains("2m+3f = 2m+3f") && !out.contains('≠'), "{out}");
+    let (status, json, _) = said(&["costs", "--participants", "2..3", "--format", "json"], folder.path());
+    let told: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!((status, told["holds"].as_bool(), told["differences"].as_u64()), (0, Some(true), Some(0)));
+    let written = fs::read_to_string(folder.path().join("out/costs.json")).unwrap();
+    assert_eq!(written, json.trim_end());
+    let (status, _, err) = said(&["costs", "--participants", "3..2"], folder.path());
+    assert!(status == 2 && err.contains("empty"), "{err}");
+}
+
 #[test]
 fn a_claim_that_does_not_hold_is_status_1_and_says_what_was_found() {
     let folder = tempfile::tempdir().unwrap();

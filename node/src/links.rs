@@ -5,7 +5,7 @@ use crate::link::Outbox;
 use indoubt_proto::{
     conditions::{Conditions, Journey},
     ids::NodeId,
-    random::{Stream, stream},
+    random::{Stream, of_link},
     time::Micros,
     wire::Envelope,
 };
@@ -67,7 +67,7 @@ impl Links {
             session: None,
             pending: Vec::new(),
             conditions: None,
-            random: stream(seed, &format!("link {me} {node} {incarnation}")),
+            random: of_link(seed, me, incarnation, node),
         })
     }
 

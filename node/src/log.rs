@@ -9,7 +9,7 @@ use indoubt_proto::{
     conditions::Latency,
     ids::{LogId, Lsn, NodeId},
     machine::{Logged, Record, Write},
-    random::stream,
+    random::of_forces,
     time::Micros,
     wire::Stats,
 };
@@ -58,7 +58,7 @@ impl Log {
         };
         let records = found.records().map(decode).collect::<Result<_, _>>()?;
         let journal::Recovered { log, incarnation, last, .. } = found;
-        journal.draw_forces_from(stream(seed, &format!("disk force {me} {incarnation}")));
+        journal.draw_forces_from(of_forces(seed, me, incarnation));
         let writer = Log {
             journal,
             scratch: Vec::new(),

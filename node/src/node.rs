@@ -21,7 +21,7 @@ use indoubt_proto::{
     gate::Gate,
     ids::Lsn,
     machine::Machine,
-    random::stream,
+    random::of_gate,
     stepper::Stepper,
     wire::{
         DESCRIPTORS, Hello, Stats,
@@ -135,7 +135,7 @@ where
             incarnation,
             stepper,
             effects: Vec::new(),
-            gate: Gate::new(stream(config.seed, &format!("gate {} {incarnation}", config.id))),
+            gate: Gate::new(of_gate(config.seed, config.id, incarnation)),
             gated: false,
             lab: LabPort::new(obeyed),
             log,

@@ -238,6 +238,11 @@ impl Gate {
         self.orders = orders;
     }
 
+    /// Draws from this stream from now on: another incarnation of the node has begun.
+    pub fn draw_from(&mut self, random: Stream) {
+        self.random = random;
+    }
+
     /// The present orders.
     pub fn orders(&self) -> &Orders {
         &self.orders

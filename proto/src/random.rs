@@ -1,5 +1,6 @@
 //! Named random streams from one master seed: an edit in one place does not shift the draws of another (design.md 9).
 
+use crate::ids::NodeId;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
@@ -16,6 +17,25 @@ pub fn stream(seed: u64, name: &str) -> Stream {
         key[slot..slot + 8].copy_from_slice(&hash.to_le_bytes());
     }
     ChaCha8Rng::from_seed(key)
+}
+
+// What both worlds draw, they draw from streams of these names: under one seed the same messages are lost, delayed and
+// doubled in either. An incarnation draws from streams of its own, because a process that starts knows nothing of the draws
+// of the one before it.
+
+/// What the network does to the messages that this incarnation of `from` sends to `to`.
+pub fn of_link(seed: u64, from: NodeId, incarnation: u32, to: NodeId) -> Stream {
+    stream(seed, &format!("link {from} {to} {incarnation}"))
+}
+
+/// Where faults that touch a share of messages apply at this incarnation of a node.
+pub fn of_gate(seed: u64, node: NodeId, incarnation: u32) -> Stream {
+    stream(seed, &format!("gate {node} {incarnation}"))
+}
+
+/// How long the forces of this incarnation of a node take.
+pub fn of_forces(seed: u64, node: NodeId, incarnation: u32) -> Stream {
+    stream(seed, &format!("disk force {node} {incarnation}"))
 }
 
 #[cfg(test)]

@@ -83,6 +83,17 @@ pub enum CompensateFrom {
     Failed,
 }
 
+/// When a coordinator that has a NO vote decides.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum AbortWhen {
+    /// At the first NO: ABORT goes to everyone not known to have voted NO or READ.
+    #[default]
+    AtOnce,
+    /// Once every vote arrived, or the vote timeout ran out: what the papers' tables count (protocols.md section 1).
+    AfterAllVotes,
+}
+
 /// Protocol options, as a scenario's `[options]` sets them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Options {
@@ -90,6 +101,8 @@ pub struct Options {
     pub work: WorkRound,
     /// Whether participants that only read may vote READ and drop out (protocols.md 12).
     pub read_only: bool,
+    /// When a NO vote becomes the decision to abort.
+    pub abort: AbortWhen,
     /// A restarted orchestrator goes on (rule 27) instead of turning back (rule 26).
     pub forward_recovery: bool,
     /// Rule 30.
@@ -107,6 +120,7 @@ impl Default for Options {
         Options {
             work: WorkRound::Separate,
             read_only: true,
+            abort: AbortWhen::AtOnce,
             forward_recovery: false,
             compensate_from: CompensateFrom::Previous,
             compensation_attempts: 10,

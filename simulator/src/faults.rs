@@ -10,7 +10,7 @@ mod watch;
 
 use crate::{
     protocol::Protocol,
-    recording::FaultRecord,
+    recording::{FaultRecord, Place},
     scenario::{FaultAction, MessageDeed, Scenario, Trigger, Which},
 };
 use indoubt_proto::{
@@ -160,7 +160,7 @@ impl Director {
                     watch.stage = next;
                     if acting {
                         fate.add(watch.touch());
-                        let token = self.fires(at, now, &mut acts);
+                        let token = self.fires(at, now, Some(Place { node, txn }), &mut acts);
                         if next != Stage::Touching {
                             self.close(token, now);
                         }
@@ -169,7 +169,7 @@ impl Director {
                 (Stage::Watching, Counting::Transactions(nth) | Counting::Effects(nth)) => {
                     if watch.counts(txn, lost) == Some(nth) {
                         stirred = true;
-                        self.strike(at, now, &mut acts);
+                        self.strike(at, now, Some(Place { node, txn }), &mut acts);
                     }
                 }
                 (Stage::Waiting | Stage::Over, _) | (Stage::Watching, Counting::Nothing) => {}
@@ -186,7 +186,7 @@ impl Director {
         let mut acts = Acts::default();
         while let Some(entry) = self.timed.first_entry().filter(|entry| entry.key().0 <= now) {
             match entry.remove() {
-                Timed::Strike(at) if self.watches[at].stage != Stage::Over => self.strike(at, now, &mut acts),
+                Timed::Strike(at) if self.watches[at].stage != Stage::Over => self.strike(at, now, None, &mut acts),
                 Timed::Open(at) if self.watches[at].stage == Stage::Waiting => self.watches[at].stage = Stage::Watching,
                 Timed::Close(at) => self.stop_touching(at, now),
                 Timed::Undo(token) => self.undo(token, now, &mut acts),
@@ -231,10 +231,11 @@ impl Director {
     }
 
     /// Notes that a fault fires.
-    fn fires(&mut self, at: usize, now: Micros, acts: &mut Acts) -> Token {
+    fn fires(&mut self, at: usize, now: Micros, place: Option<Place>, acts: &mut Acts) -> Token {
         let watch = &mut self.watches[at];
         watch.record.at.push(now);
         watch.record.until.push(None);
+        watch.record.places.push(place);
         acts.deeds.push(Deed::Observe(Observation::Fault { text: watch.fault.text.clone() }));
         (at, watch.record.at.len() - 1)
     }
@@ -245,9 +246,9 @@ impl Director {
     }
 
     /// A fault that happens once happens.
-    fn strike(&mut self, at: usize, now: Micros, acts: &mut Acts) {
+    fn strike(&mut self, at: usize, now: Micros, place: Option<Place>, acts: &mut Acts) {
         self.watches[at].stage = Stage::Over;
-        let token = self.fires(at, now, acts);
+        let token = self.fires(at, now, place, acts);
         let action = self.watches[at].fault.action.clone();
         let lasts = action.lasts();
         let (begun, ended) = self.board.begin(token, action, acts);

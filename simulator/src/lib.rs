@@ -6,6 +6,7 @@
 pub mod check;
 pub mod clients;
 pub mod conversation;
+pub mod costs;
 pub mod crash_points;
 pub mod faults;
 mod history;
@@ -19,6 +20,7 @@ pub mod recording;
 pub mod scenario;
 pub mod script;
 pub mod summary;
+pub mod sweep;
 pub mod trace;
 pub mod trial;
 pub mod workload;

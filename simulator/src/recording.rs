@@ -1,7 +1,11 @@
 //! What a world leaves behind after one run of one protocol: the observations, and which faults fired.
 
 use crate::protocol::Protocol;
-use indoubt_proto::{observation::Stamped, time::Micros};
+use indoubt_proto::{
+    ids::{NodeId, TxnId},
+    observation::Stamped,
+    time::Micros,
+};
 
 /// One run, observed.
 #[derive(Clone, Debug, PartialEq)]
@@ -25,4 +29,15 @@ pub struct FaultRecord {
     pub at: Vec<Micros>,
     /// When it was undone (healed, restarted, resumed), for shading; one per entry of `at`, `None` if never.
     pub until: Vec<Option<Micros>>,
+    /// Where it acted; one per entry of `at`, `None` for what came at a time.
+    pub places: Vec<Option<Place>>,
+}
+
+/// Where a fault acted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// The node that halted for it.
+    pub node: NodeId,
+    /// What the node halted at was about this transaction.
+    pub txn: Option<TxnId>,
 }

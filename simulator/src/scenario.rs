@@ -50,7 +50,7 @@ pub struct Scenario {
     pub faults: Vec<Fault>,
     /// What is claimed.
     pub expects: Vec<Expect>,
-    /// `[sweep]`: parameter path to values, in the order of the file.
+    /// `[sweep]`: parameter path to values, in the order of the file, and what is drawn: see [`crate::sweep`].
     pub sweep: Vec<(String, Vec<String>)>,
     /// A planted bug; never one outside of tests.
     #[serde(skip)]

@@ -26,7 +26,7 @@ use indoubt_proto::{
     inspect::Inspection,
     observation::{Observation, Stamped},
     operation::Key,
-    random::stream,
+    random::{of_gate, stream},
     time::Micros,
 };
 use indoubt_saga::{Orchestrator, Unprotected};
@@ -138,7 +138,7 @@ impl<'a> World<'a> {
             let at = seating.of(node).expect("every node of the cluster has a seat");
             let mut hands = Hands {
                 port: Port::new(node, at, seating.count()),
-                gate: Gate::new(stream(seed, &format!("gate {node}"))),
+                gate: Gate::new(of_gate(seed, node, 1)),
                 sends: Vec::new(),
             };
             hands.obey(director.orders(node), &seating);

@@ -111,6 +111,7 @@ fn wrong_types_are_refused_with_what_they_are() {
     bad("transactions = \"many\"", 1, &["`transactions` must be a whole number", "`many`"]);
     bad("transactions = 1.5", 1, &["whole number", "`1.5`"]);
     bad("[options]\nread_only = \"yes\"", 2, &["`read_only` must be true or false, not `yes`"]);
+    bad("[options]\nabort = \"never\"", 2, &["`never`", "at-once", "after-all-votes"]);
     bad("[network]\nlink = 3", 2, &["`link` must be a list"]);
     bad("[cluster]\nparticipants = [1]", 2, &["`participants`", "a list"]);
     refused("name = \"x\"\nworkload = 3", 2, &["`workload` must be a table"]);
@@ -428,6 +429,14 @@ fn a_sweep_names_parameters() {
         s.sweep,
         [("workload.rate".into(), values(&["10", "20.5"])), ("fault.0.restart_after".into(), values(&["1s", "2s"]))]
     );
+    let together =
+        good("[sweep]\n\"timeouts.vote, timeouts.decision\" = [\"1s\"]\nmetrics = [\"blocked_ms.max\"]").sweep;
+    assert_eq!(
+        together.iter().map(|(path, _)| path.as_str()).collect::<Vec<_>>(),
+        ["timeouts.vote, timeouts.decision", "metrics"]
+    );
+    bad("[sweep]\nmetrics = [\"blocked_ms.maxx\"]", 2, &["`blocked_ms.maxx`", "blocked_ms.max"]);
+    bad("[sweep]\n\"timeouts.vote, timeouts.decison\" = [\"1s\"]", 2, &["`timeouts.decison`"]);
     bad("[sweep]\n\"workload.rtae\" = [1]", 2, &["`workload.rtae`", "`workload.rate`"]);
     bad("[sweep]\n\"fault.0.for\" = [\"1s\"]", 2, &["`fault.0.for`"]);
     bad("[sweep]\nseed = []", 2, &["no values"]);

@@ -1,6 +1,10 @@
 //! A scenario that was accepted survives being written back, and can be changed from outside without holding nonsense.
 
-use indoubt_proto::{observation::Phase, settings::WorkRound, time::Micros};
+use indoubt_proto::{
+    observation::Phase,
+    settings::{AbortWhen, WorkRound},
+    time::Micros,
+};
 use indoubt_simulator::{
     protocol::Protocol,
     scenario::{Arrivals, FaultAction, Scenario, Trigger},
@@ -25,6 +29,7 @@ fn a_parameter_is_set_by_its_path() {
     assert_eq!(set("workload.clients", "8").workload.arrivals, Arrivals::Clients(8));
     assert_eq!(set("workload.clients", "8").set("workload.rate", "5").unwrap().workload.arrivals, Arrivals::Rate(5.0));
     assert_eq!(set("timeouts.vote", "2s").timeouts.vote, Micros::from_secs(2));
+    assert_eq!(set("options.abort", "after-all-votes").options.abort, AbortWhen::AfterAllVotes);
     assert_eq!(set("options.work", "with-prepare").options.work, WorkRound::WithPrepare);
     assert_eq!(set("protocols", "[\"saga\"]").protocols, [Protocol::Saga]);
     assert!(matches!(set("fault.0.on.nth", "7").faults[0].trigger, Trigger::Phase { nth: 7, .. }));
@@ -162,6 +167,7 @@ prop_compose! {
             "\"3ms\"", "{ min = \"1us\", max = \"2ms\" }", "{ median = \"1ms\", p99 = \"1s\" }",
         ]),
         work in prop::sample::select(vec!["separate", "with-prepare"]),
+        abort in prop::sample::select(vec!["at-once", "after-all-votes"]),
     ) -> String {
         let faults: String = faults
             .into_iter()
@@ -175,7 +181,7 @@ prop_compose! {
             "name = \"any\"\nabout = '''{}'''\nprotocols = [\"2pc\", \"2pc-cooperative\"]\nseed = {seed}\nduration = \"9s\"\n\
              settle = \"{us}us\"\n[workload]\nkind = \"transfer\"\nrate = {rate}\nskew = {skew}\nrefuse = {share}\n\
              [network]\nlatency = {latency}\nloss = {share}\n[[network.link]]\nfrom = \"c1\"\nto = \"p2\"\nlatency = \"{us}us\"\n\
-             [timeouts]\nlock = \"{us}us\"\n[options]\nwork = \"{work}\"\n{faults}\
+             [timeouts]\nlock = \"{us}us\"\n[options]\nwork = \"{work}\"\nabort = \"{abort}\"\n{faults}\
              [[expect]]\nprotocol = \"2pc\"\nmetric = \"wrong_audits\"\nmin = {bound:?}\n\
              [sweep]\n\"workload.kind\" = [{}]\n",
             about.replace('\'', ""),

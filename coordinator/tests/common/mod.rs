@@ -10,7 +10,7 @@ use indoubt_proto::{
     observation::{Observation, Phase},
     operation::{Key, Operation, ReadValue},
     plan::{PlanStep, StepKind, Submission},
-    settings::{Settings, WorkRound},
+    settings::{AbortWhen, Settings, WorkRound},
     time::Micros,
 };
 use std::collections::BTreeMap;
@@ -47,6 +47,12 @@ pub(crate) fn plan(number: u64, n: u16) -> Submission {
 pub(crate) fn with_prepare() -> Settings {
     let mut settings = Settings::default();
     settings.options.work = WorkRound::WithPrepare;
+    settings
+}
+
+pub(crate) fn after_all_votes() -> Settings {
+    let mut settings = Settings::default();
+    settings.options.abort = AbortWhen::AfterAllVotes;
     settings
 }
 

@@ -1,6 +1,7 @@
 //! Charts, drawn from summary.json alone: each once as SVG and once as PNG, with a bundled font.
 
 mod costs;
+mod costs_by_n;
 mod doubt;
 mod latency;
 mod locks;
@@ -9,6 +10,7 @@ mod panel;
 mod throughput;
 
 pub(crate) use costs::Costs;
+pub(crate) use costs_by_n::CostsByN;
 pub(crate) use doubt::Doubt;
 pub(crate) use latency::LatencyDistribution;
 pub(crate) use locks::Locks;

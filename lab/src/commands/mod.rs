@@ -2,6 +2,7 @@
 
 mod compare;
 mod completions;
+pub mod costs;
 mod execute;
 mod explain;
 mod list;
@@ -55,6 +56,7 @@ fn dispatch(cli: Cli) -> Result<Verdict> {
         None => with_clean_up(|| compare::compare(&cli.compare, &common)),
         Some(Command::Run(args)) => with_clean_up(|| run::run(&args, &common)),
         Some(Command::Replay(args)) => replay::replay(&args, &common),
+        Some(Command::Costs(args)) => costs::costs(&args, &common),
         Some(Command::List(args)) => list::list(&args, &common),
         Some(Command::Explain(args)) => explain::explain(&args),
         Some(Command::Resolve(args)) => operator::resolve(&args),

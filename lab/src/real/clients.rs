@@ -7,7 +7,7 @@ use indoubt_proto::{
     gate::{Edge, Fate, Gate, Moment, Orders, Verdict},
     ids::{MessageId, NodeId},
     message::Message,
-    random::{Stream, stream},
+    random::{Stream, of_gate, of_link},
     time::Micros,
 };
 use std::collections::BTreeMap;
@@ -57,12 +57,12 @@ impl Clients {
     /// Replaces a client's orders.
     pub(super) fn obey(&mut self, client: NodeId, orders: Orders) {
         for (to, conditions) in &orders.links {
-            let name = format!("link {client} {to}");
-            let link = self.links.entry((client, *to)).or_insert_with(|| (*conditions, stream(self.seed, &name)));
+            let link =
+                self.links.entry((client, *to)).or_insert_with(|| (*conditions, of_link(self.seed, client, 1, *to)));
             link.0 = *conditions;
         }
         let seed = self.seed;
-        self.gates.entry(client).or_insert_with(|| Gate::new(stream(seed, &format!("gate {client}")))).set(orders);
+        self.gates.entry(client).or_insert_with(|| Gate::new(of_gate(seed, client, 1))).set(orders);
     }
 
     /// What the client's gate says of a message that is about to leave.

@@ -101,7 +101,7 @@ impl Watch {
             told,
             count: 0,
             seen: BTreeSet::new(),
-            record: FaultRecord { text: fault.text.clone(), at: Vec::new(), until: Vec::new() },
+            record: FaultRecord { text: fault.text.clone(), at: Vec::new(), until: Vec::new(), places: Vec::new() },
             fault: fault.clone(),
         }
     }

@@ -13,7 +13,7 @@ use indoubt_proto::{
     clock::ClockRate,
     conditions::{Conditions, Latency},
     ids::{NodeId, Role},
-    settings::{CompensateFrom, Options, Timeouts, WorkRound},
+    settings::{AbortWhen, CompensateFrom, Options, Timeouts, WorkRound},
     time::Micros,
 };
 use std::ops::RangeInclusive;
@@ -46,8 +46,16 @@ pub(super) const DISK: [&str; 1] = ["force"];
 pub(super) const CLOCKS: [&str; 2] = ["drift", "node"];
 pub(super) const CLOCK: [&str; 2] = ["node", "rate"];
 pub(super) const TIMEOUTS: [&str; 4] = ["vote", "decision", "lock", "retry"];
-pub(super) const OPTIONS: [&str; 7] =
-    ["work", "read_only", "forward_recovery", "compensate_from", "compensation_attempts", "step_attempts", "retries"];
+pub(super) const OPTIONS: [&str; 8] = [
+    "work",
+    "read_only",
+    "abort",
+    "forward_recovery",
+    "compensate_from",
+    "compensation_attempts",
+    "step_attempts",
+    "retries",
+];
 
 const HOUR: Micros = Micros::from_secs(3600);
 /// Any duration, none at all included.
@@ -269,10 +277,12 @@ fn options(root: &Table<'_, '_>) -> Result<Options, ScenarioError> {
         Ok(section.read(field, |v| v.integer(least..=1_000_000))?.map_or(default, |n| n as u32))
     };
     let works = [("separate", WorkRound::Separate), ("with-prepare", WorkRound::WithPrepare)];
+    let aborts = [("at-once", AbortWhen::AtOnce), ("after-all-votes", AbortWhen::AfterAllVotes)];
     let froms = [("previous", CompensateFrom::Previous), ("failed", CompensateFrom::Failed)];
     Ok(Options {
         work: section.read("work", |v| v.word("place of the work", works.into_iter()))?.unwrap_or(default.work),
         read_only: flag("read_only", default.read_only)?,
+        abort: section.read("abort", |v| v.word("time to abort", aborts.into_iter()))?.unwrap_or(default.abort),
         forward_recovery: flag("forward_recovery", default.forward_recovery)?,
         compensate_from: section
             .read("compensate_from", |v| v.word("begin of compensation", froms.into_iter()))?

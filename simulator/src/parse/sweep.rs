@@ -5,17 +5,24 @@ use super::{
     reader::{Value, hint},
     sections,
 };
-use crate::scenario::Scenario;
+use crate::{measure::metric_paths, scenario::Scenario, sweep::METRICS};
 
-/// Reads the sweep of a scenario. Paths are checked here, values when they are set.
+/// Reads the sweep of a scenario: paths (several that move together, with commas between them) and their values, and under
+/// [`METRICS`] what is drawn. Paths are checked here, values when they are set.
 pub(super) fn sweep(value: &Value<'_, '_>, scenario: &Scenario) -> Result<Vec<(String, Vec<String>)>, ScenarioError> {
     let valid = paths(scenario);
     let mut sweep = Vec::new();
     for entry in value.any_table()?.entries() {
         let path = &entry.field;
-        if !valid.contains(path) {
-            let hint = hint(path, valid.iter().map(String::as_str));
-            return Err(entry.error(format!("unknown parameter `{path}` in [sweep]{hint}")));
+        if path == METRICS {
+            sweep.push((path.clone(), entry.list()?.iter().map(metric).collect::<Result<Vec<_>, _>>()?));
+            continue;
+        }
+        for one in path.split(',').map(str::trim) {
+            if !valid.iter().any(|known| known == one) {
+                let hint = hint(one, valid.iter().map(String::as_str));
+                return Err(entry.error(format!("unknown parameter `{one}` in [sweep]{hint}")));
+            }
         }
         let values = entry.list()?.iter().map(Value::scalar).collect::<Result<Vec<_>, _>>()?;
         if values.is_empty() {
@@ -24,6 +31,16 @@ pub(super) fn sweep(value: &Value<'_, '_>, scenario: &Scenario) -> Result<Vec<(S
         sweep.push((path.clone(), values));
     }
     Ok(sweep)
+}
+
+/// A metric that is drawn.
+fn metric(value: &Value<'_, '_>) -> Result<String, ScenarioError> {
+    let name = value.string()?;
+    let known = metric_paths();
+    if !known.iter().any(|path| path == name) {
+        return Err(value.error(format!("no metric `{name}`{}", hint(name, known.iter().map(String::as_str)))));
+    }
+    Ok(name.to_owned())
 }
 
 /// Every parameter that a run of this scenario has, as a path.
@@ -35,6 +52,7 @@ fn paths(scenario: &Scenario) -> Vec<String> {
     add("network", &["latency", "loss", "duplicate"]);
     add("network.latency", &sections::LATENCY);
     add("disk", &sections::DISK);
+    add("clocks", &["drift"]);
     add("timeouts", &sections::TIMEOUTS);
     add("options", &sections::OPTIONS);
     for at in 0..scenario.network.links.len() {

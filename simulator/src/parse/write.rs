@@ -5,7 +5,7 @@ use indoubt_proto::{
     conditions::{Conditions, Latency},
     gate::{Edge, Verb},
     ids::NodeId,
-    settings::{CompensateFrom, WorkRound},
+    settings::{AbortWhen, CompensateFrom, WorkRound},
     time::Micros,
 };
 use std::fmt::Display;
@@ -87,6 +87,11 @@ impl Scenario {
         };
         file.text("work", work);
         file.plain("read_only", options.read_only);
+        let abort = match options.abort {
+            AbortWhen::AtOnce => "at-once",
+            AbortWhen::AfterAllVotes => "after-all-votes",
+        };
+        file.text("abort", abort);
         file.plain("forward_recovery", options.forward_recovery);
         let from = match options.compensate_from {
             CompensateFrom::Previous => "previous",

@@ -7,7 +7,7 @@ use indoubt_proto::{
     ids::{LogId, NodeId, Role},
     message::Message,
     observation::Observation,
-    random::stream,
+    random::{of_gate, stream},
 };
 use rand::Rng;
 
@@ -81,6 +81,7 @@ impl World<'_> {
         let seat = &mut self.seats[at];
         seat.boot();
         let (node, incarnation) = (seat.id(), seat.hands.port.incarnation);
+        seat.hands.gate.draw_from(of_gate(self.seed, node, incarnation));
         let (log, upto) = seat.driver.journal();
         if incarnation > 1 {
             self.commons.observe(node, Observation::Restarted { incarnation, log, upto });

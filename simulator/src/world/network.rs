@@ -11,7 +11,7 @@ use indoubt_proto::{
     ids::{MessageId, NodeId, Role},
     message::Message,
     observation::{Observation, Stamped},
-    random::{Stream, stream},
+    random::{Stream, of_forces, of_link},
     time::Micros,
 };
 
@@ -167,9 +167,12 @@ impl<'a> Commons<'a> {
         self.sink.pass(Passed { node: hands.port.id, edge, verb, word, qualifier, step, tail, awaits });
     }
 
-    /// A node is up in this incarnation (0: it is down).
+    /// A node is up in this incarnation (0: it is down), which draws from streams of its own.
     pub(super) fn set_present(&mut self, seat: usize, incarnation: u32) {
         self.present[seat] = incarnation;
+        let seats = self.seating.count();
+        self.links[seat * seats..(seat + 1) * seats].fill_with(|| None);
+        self.disks[seat] = None;
     }
 
     /// Whether a flight still has a receiver.
@@ -182,8 +185,8 @@ impl<'a> Commons<'a> {
         let takes = match orders.force {
             Latency::Constant(takes) => takes,
             drawn => {
-                let name = || Box::new(stream(self.seed, &format!("disk force {}", port.id)));
-                drawn.draw(self.disks[port.seat].get_or_insert_with(name))
+                let made = || Box::new(of_forces(self.seed, port.id, port.incarnation));
+                drawn.draw(self.disks[port.seat].get_or_insert_with(made))
             }
         };
         takes.max(orders.min_force)
@@ -199,7 +202,7 @@ impl<'a> Commons<'a> {
         self.observe(port.id, sent(&flight));
         let conditions = port.conditions[receiver];
         let link = &mut self.links[port.seat * self.seating.count() + receiver];
-        let random = link.get_or_insert_with(|| Box::new(stream(self.seed, &format!("link {} {to}", port.id))));
+        let random = link.get_or_insert_with(|| Box::new(of_link(self.seed, port.id, port.incarnation, to)));
         let journey = conditions.draw(random);
         if fate.drop || journey.lost || flight.to_incarnation == 0 {
             self.observe(port.id, dropped(&flight));

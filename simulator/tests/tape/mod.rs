@@ -209,7 +209,7 @@ pub(crate) fn scenario(faults: Vec<Fault>, expects: Vec<Expect>) -> Scenario {
 pub(crate) fn fault(at_ms: u64, action: FaultAction) -> (Fault, FaultRecord) {
     let at = Micros::from_millis(at_ms);
     let text = format!("{action:?}");
-    let record = FaultRecord { text: text.clone(), at: vec![at], until: vec![None] };
+    let record = FaultRecord { text: text.clone(), at: vec![at], until: vec![None], places: vec![None] };
     (Fault { text, trigger: Trigger::At(at), action, protocols: None }, record)
 }
 

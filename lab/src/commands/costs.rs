@@ -1,0 +1,96 @@
+//! `indoubt costs`: what one transaction costs, case by case, beside the formulas of the literature; a difference is marked
+//! and gives status 1.
+
+use super::Verdict;
+use crate::{
+    cli::{Common, Format},
+    display,
+};
+use anyhow::{Context, Result};
+use clap::Args;
+use indoubt_simulator::costs::Table;
+use serde_json::json;
+use std::path::PathBuf;
+
+/// `indoubt costs`.
+#[derive(Args, Clone, Debug)]
+#[command(after_help = "\
+Runs one transaction of each case in each protocol in the virtual world (two-phase commit presuming nothing, abort and
+commit: commit, abort with 0 to N-1 yes votes, all read-only, some updating and the rest read-only; a saga whole, and
+refused at each step), counts its messages and log records in the trace, and prints them beside the formulas of the
+literature. Exit status 1 if one differs.
+
+Examples:
+  indoubt costs
+  indoubt costs --participants 3
+  indoubt costs --participants 1..16 --quiet
+  indoubt costs --format json
+  indoubt costs --output out")]
+pub struct CostsArgs {
+    /// N, the participants of the transaction: a number, or a range with both ends.
+    #[arg(long, value_name = "N|A..B", default_value = "1..8", value_parser = parse_participants)]
+    pub participants: Participants,
+    /// Also write costs.json and the chart into this folder.
+    #[arg(long, value_name = "DIR")]
+    pub output: Option<PathBuf>,
+}
+
+/// Numbers of participants, both ends included.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Participants {
+    from: usize,
+    to: usize,
+}
+
+fn parse_participants(text: &str) -> Result<Participants, String> {
+    const MOST: usize = 32;
+    let number = |t: &str| {
+        let found = t.trim().parse().ok().filter(|n| (1..=MOST).contains(n));
+        found.ok_or_else(|| format!("`{t}` is no number of participants between 1 and {MOST}"))
+    };
+    let (from, to) = match text.split_once("..") {
+        None => (number(text)?, number(text)?),
+        Some((from, to)) => (number(from)?, number(to.trim_start_matches('='))?),
+    };
+    if from > to {
+        return Err(format!("the range {from}..{to} is empty: the second must not be smaller"));
+    }
+    Ok(Participants { from, to })
+}
+
+/// Measures, prints, compares.
+pub(super) fn costs(args: &CostsArgs, common: &Common) -> Result<Verdict> {
+    let table = Table::measure(args.participants.from..=args.participants.to);
+    let differences = table.differences();
+    let document = json!({
+        "version": 1, "indoubt": env!("CARGO_PKG_VERSION"), "holds": differences == 0, "differences": differences,
+        "cells": table.cells, "at_once": table.at_once, "delays": table.delays,
+    });
+    let document = serde_json::to_string_pretty(&document)?;
+    if let Some(folder) = &args.output {
+        std::fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
+        let path = folder.join("costs.json");
+        std::fs::write(&path, &document).with_context(|| format!("cannot write {}", path.display()))?;
+        crate::charts::save(&crate::charts::CostsByN::new(&table), folder, "costs")?;
+    }
+    match common.format {
+        Format::Json => println!("{document}"),
+        Format::Text if common.quiet => display::costs::differing(&table),
+        Format::Text => display::costs::everything(&table),
+    }
+    Ok((differences == 0).into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn participants_are_a_number_or_a_range_with_both_ends() {
+        assert_eq!(parse_participants("3"), Ok(Participants { from: 3, to: 3 }));
+        assert_eq!(parse_participants("2..=4"), Ok(Participants { from: 2, to: 4 }));
+        for wrong in ["0", "3..1", "x", "1..x", "33", "-1", ""] {
+            assert!(parse_participants(wrong).is_err(), "{wrong}");
+        }
+    }
+}
