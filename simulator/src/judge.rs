@@ -19,11 +19,11 @@ pub use crate::{check::check_names, measure::metric_paths};
 
 /// Judges one run.
 pub fn judge(scenario: &Scenario, recording: &Recording) -> Run {
-    let mut measurer = Measurer::new(recording.protocol);
+    let mut measurer = Measurer::new(recording.protocol, scenario.duration);
     for seen in &recording.trace {
         measurer.take(seen);
     }
-    let measured = measurer.finish(scenario.duration);
+    let measured = measurer.finish();
     pass_judgement(scenario, recording.protocol, recording.seed, &recording.faults, measured)
 }
 
@@ -36,7 +36,9 @@ pub(crate) fn pass_judgement(
     measured: Measured,
 ) -> Run {
     let waivers = Waivers::of(scenario, protocol, faults, &measured.aftermath);
-    let checks = check(&Evidence { measured: &measured, timeouts: scenario.timeouts }, &waivers);
+    let evidence =
+        Evidence { aftermath: &measured.aftermath, anomalies: &measured.anomalies, timeouts: scenario.timeouts };
+    let checks = check(&evidence, &waivers);
     // Only claims read numbers by their paths.
     let mut claims = scenario.expects.iter().filter(|expect| expect.protocol == protocol).peekable();
     let found = match claims.peek() {
@@ -66,7 +68,7 @@ fn verdict(protocol: Protocol, measured: &Measured, checks: &[Check]) -> Verdict
     let open = measured.aftermath.fates.values().any(|fate| matches!(fate, Fate::Unresolved | Fate::Stuck));
     if checks.iter().any(|check| check.promised && !check.held) {
         Verdict::Violated
-    } else if promises(protocol.family(), "termination") && (open || !measured.aftermath.history.complete) {
+    } else if promises(protocol.family(), "termination") && (open || !measured.aftermath.complete) {
         Verdict::Unknown
     } else {
         Verdict::Ok

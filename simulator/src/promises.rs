@@ -59,7 +59,7 @@ pub(crate) struct Waivers {
 impl Waivers {
     /// The waivers of a run, from the faults that fired and the state of the cluster at its end.
     pub(crate) fn of(scenario: &Scenario, protocol: Protocol, faults: &[FaultRecord], aftermath: &Aftermath) -> Self {
-        let topology = &aftermath.history.topology;
+        let topology = &aftermath.topology;
         let mut waivers = Waivers {
             not_running: topology.not_running().collect(),
             cut: topology.cut_links().collect(),
@@ -84,7 +84,7 @@ impl Waivers {
     /// Notes the transactions with a branch at one of `nodes` that was in doubt when an operator decided, at `t`.
     fn resolved(&mut self, nodes: &[NodeId], t: i64, aftermath: &Aftermath) {
         for (txn, story, _) in aftermath.all() {
-            let by_hand = nodes.iter().filter_map(|node| story.branches.get(node)).any(|branch| {
+            let by_hand = nodes.iter().filter_map(|node| story.branches.get(*node)).any(|branch| {
                 branch.doubted.is_some_and(|since| since <= t) && branch.decisions.iter().any(|(when, _)| *when >= t)
             });
             if by_hand {

@@ -1,9 +1,9 @@
-//! A trial keeps no trace, and yet finds exactly what is found in a recording.
+//! A trial keeps no trace and forgets what is over, and yet finds exactly what is found in a recording.
 
 use indoubt_simulator::{
     judge::judge,
     protocol::Protocol,
-    scenario::{Scenario, WorkloadKind},
+    scenario::{FaultAction, Scenario, WorkloadKind},
     script::Script,
     trial::trial,
     world,
@@ -42,6 +42,18 @@ fn a_trial_of_a_rough_run_finds_what_its_recording_holds() {
     for protocol in Protocol::ALL {
         for kind in [WorkloadKind::Transfer, WorkloadKind::Order, WorkloadKind::Trip] {
             holds_for(&Script::rough(protocol, kind).scenario, protocol, [1]);
+        }
+    }
+}
+
+#[test]
+fn a_trial_in_which_nobody_dies_finds_what_its_recording_holds() {
+    for protocol in Protocol::ALL {
+        for kind in [WorkloadKind::Transfer, WorkloadKind::Order, WorkloadKind::Trip] {
+            let mut scenario = Script::rough(protocol, kind).scenario;
+            scenario.faults.retain(|fault| !matches!(fault.action, FaultAction::Kill { .. }));
+            assert!(!scenario.faults.is_empty());
+            holds_for(&scenario, protocol, [3]);
         }
     }
 }

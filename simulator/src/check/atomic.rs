@@ -26,8 +26,8 @@ fn deciders(txn: TxnId, story: &Story, decision: Decision) -> Vec<(i64, NodeId)>
     let mut deciders: Vec<(i64, NodeId)> = Vec::new();
     let first = |decisions: &[(i64, Decision)]| decisions.iter().find(|(_, d)| *d == decision).map(|(t, _)| *t);
     deciders.extend(first(&story.home_decided).map(|t| (t, txn.home)));
-    for (node, branch) in &story.branches {
-        deciders.extend(first(&branch.decisions).map(|t| (t, *node)));
+    for (node, branch) in story.branches.iter() {
+        deciders.extend(first(&branch.decisions).map(|t| (t, node)));
     }
     if decision == Decision::Commit {
         for effect in story.effects.iter().filter(|effect| effect.kind == EffectKind::Branch) {
@@ -72,7 +72,7 @@ pub(super) fn stability(evidence: &Evidence<'_>) -> Vec<Finding> {
         match evidence.family() {
             Family::TwoPhase => {
                 let own = std::iter::once((txn.home, story.home_decided.as_slice()));
-                let branches = story.branches.iter().map(|(node, branch)| (*node, branch.decisions.as_slice()));
+                let branches = story.branches.iter().map(|(node, branch)| (node, branch.decisions.as_slice()));
                 for (node, decisions) in own.chain(branches) {
                     if let Some(pair) = decisions.windows(2).find(|pair| pair[0].1 != pair[1].1) {
                         let [(first, one), (then, other)] = [pair[0], pair[1]];
@@ -86,7 +86,7 @@ pub(super) fn stability(evidence: &Evidence<'_>) -> Vec<Finding> {
                     }
                 }
                 for effect in story.effects.iter().filter(|effect| effect.kind == EffectKind::Branch) {
-                    let branch = story.branches.get(&effect.node);
+                    let branch = story.branches.get(effect.node);
                     let last = branch.and_then(|b| b.decisions.iter().rfind(|(t, _)| *t <= effect.t));
                     if let Some((t, Decision::Abort)) = last {
                         add(format!("{} aborted at {} and applied at {}", effect.node, At(*t), At(effect.t)));
@@ -116,7 +116,7 @@ pub(super) fn commit_validity(evidence: &Evidence<'_>) -> Vec<Finding> {
     let find = |(txn, story, _): (TxnId, &Story, Fate)| {
         let (t, decider) = *deciders(txn, story, Decision::Commit).first()?;
         let agreed = |node: &NodeId| {
-            let votes = story.branches.get(node).map(|branch| branch.votes.as_slice()).unwrap_or_default();
+            let votes = story.branches.get(*node).map(|branch| branch.votes.as_slice()).unwrap_or_default();
             let yes = votes.iter().any(|(at, vote)| *at <= t && matches!(vote, Vote::Yes | Vote::ReadOnly));
             yes && !votes.iter().any(|(at, vote)| *at <= t && *vote == Vote::No)
         };
@@ -141,9 +141,9 @@ pub(super) fn non_triviality(evidence: &Evidence<'_>) -> Vec<Finding> {
         };
         matches!(vote, Vote::Yes | Vote::ReadOnly) && *received - sent < evidence.timeouts.vote.0 as i64
     };
-    let topology = &evidence.aftermath().history.topology;
+    let topology = &evidence.aftermath().topology;
     let find = |(txn, story, _): (TxnId, &Story, Fate)| {
-        let all_yes = story.plan.nodes().iter().all(|node| story.branches.get(node).is_some_and(in_time));
+        let all_yes = story.plan.nodes().iter().all(|node| story.branches.get(*node).is_some_and(in_time));
         let no_failure = topology.life(txn.home).crashes == story.home_then.crashes;
         let (t, _) = story.home_decided.iter().find(|(_, decision)| *decision == Decision::Abort)?;
         let text = format!("{txn}: {} aborted at {} although every vote was yes and came in time", txn.home, At(*t));

@@ -12,7 +12,7 @@ use std::collections::BTreeSet;
 pub(super) fn durability(evidence: &Evidence<'_>) -> Vec<Finding> {
     let aftermath = evidence.aftermath();
     let find = |place: Place| {
-        let story = &aftermath.history.stories[&place.txn];
+        let story = &aftermath.stories[&place.txn];
         let told = story.told.iter().find(|(_, outcome)| *outcome == OutcomeWord::Succeeded);
         let told = told.map_or("applied".into(), |(t, _)| format!("told succeeded at {}", At(*t)));
         let gone = of(story, place).find_map(|effect| effect.gone.map(|gone| (effect.t, gone)));
@@ -31,7 +31,7 @@ pub(super) fn durability(evidence: &Evidence<'_>) -> Vec<Finding> {
 pub(super) fn no_effect_twice(evidence: &Evidence<'_>) -> Vec<Finding> {
     let aftermath = evidence.aftermath();
     let find = |(place, times): (Place, u64)| {
-        let story = &aftermath.history.stories[&place.txn];
+        let story = &aftermath.stories[&place.txn];
         let when: Vec<String> = of(story, place).map(|effect| At(effect.t).to_string()).collect();
         let (txn, what, node) = (place.txn, part(place.kind), place.node);
         let text = format!("{txn}: its {what} at {node} is there {} times, from {}", times + 1, when.join(" and "));

@@ -5,7 +5,7 @@ use crate::measure::{Anomaly, AnomalyKind};
 use std::collections::BTreeSet;
 
 pub(super) fn isolation(evidence: &Evidence<'_>) -> Vec<Finding> {
-    evidence.measured.anomalies.iter().map(finding).collect()
+    evidence.anomalies.iter().map(finding).collect()
 }
 
 fn finding(anomaly: &Anomaly) -> Finding {

@@ -10,7 +10,7 @@ mod sagas;
 
 use crate::{
     history::{Aftermath, Story},
-    measure::Measured,
+    measure::Anomaly,
     promises::Waivers,
     protocol::Family,
     summary::Check,
@@ -51,17 +51,18 @@ impl Finding {
 
 /// What a check looks at.
 pub(crate) struct Evidence<'a> {
-    pub(crate) measured: &'a Measured,
+    pub(crate) aftermath: &'a Aftermath,
+    pub(crate) anomalies: &'a [Anomaly],
     pub(crate) timeouts: Timeouts,
 }
 
 impl Evidence<'_> {
     fn aftermath(&self) -> &Aftermath {
-        &self.measured.aftermath
+        self.aftermath
     }
 
     fn family(&self) -> Family {
-        self.aftermath().history.family
+        self.aftermath().family
     }
 }
 
@@ -114,6 +115,17 @@ pub(crate) fn check(evidence: &Evidence<'_>, waivers: &Waivers) -> Vec<Check> {
         Check { name: (*name).to_string(), promised, held: told.is_empty(), detail: detail(&told) }
     };
     CHECKS.iter().map(run).collect()
+}
+
+/// Whether no check, promised or not, finds anything. (Anomalies are found while a run is measured, and are not looked at.)
+pub(crate) fn finds_nothing(aftermath: &Aftermath, timeouts: Timeouts) -> bool {
+    let evidence = Evidence { aftermath, anomalies: &[], timeouts };
+    CHECKS.iter().all(|(_, search)| search(&evidence).is_empty())
+}
+
+/// Whether a transaction keeps to rule 44 (protocols.md) by itself.
+pub(crate) fn keeps_to_order(story: &Story) -> bool {
+    money::keeps_to_order(story)
 }
 
 fn detail(told: &[String]) -> String {

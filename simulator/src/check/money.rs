@@ -28,7 +28,7 @@ struct Group {
 pub(super) fn audits(evidence: &Evidence<'_>) -> Vec<Finding> {
     let aftermath = evidence.aftermath();
     let find = |wrong: WrongAudit| {
-        let story = &aftermath.history.stories[&wrong.txn];
+        let story = &aftermath.stories[&wrong.txn];
         let when = story.told.first().map_or(story.began.unwrap_or_default(), |(t, _)| *t);
         let text = format!("{} found {} instead of {}, told at {}", wrong.txn, wrong.found, wrong.total, At(when));
         let keys = story.plan.0.iter().map(|entry| entry.key.clone()).collect();
@@ -49,40 +49,23 @@ pub(super) fn conservation(evidence: &Evidence<'_>) -> Vec<Finding> {
     found
 }
 
-/// Groups by connected components: two accounts in one plan belong together.
+/// All groups, in the order of their first records.
 fn groups(aftermath: &Aftermath) -> Vec<Group> {
-    let mut parent: Vec<usize> = Vec::new();
-    let mut number: BTreeMap<Key, usize> = BTreeMap::new();
-    let mut first_of: Vec<(TxnId, usize)> = Vec::new();
-    for (txn, story, _) in aftermath.all() {
-        let mut first = None;
-        for entry in story.plan.0.iter().filter(|entry| entry.delta.is_some()) {
-            let at = *number.entry(entry.key.clone()).or_insert_with(|| {
-                parent.push(parent.len());
-                parent.len() - 1
-            });
-            let root = root_of(&mut parent, at);
-            let first_root = root_of(&mut parent, *first.get_or_insert(root));
-            parent[root] = first_root;
-        }
-        first_of.extend(first.map(|first| (txn, first)));
-    }
+    let mut joined = aftermath.forgotten.groups.clone();
+    let members: Vec<(TxnId, Option<usize>)> =
+        aftermath.all().map(|(txn, story, _)| (txn, joined.join(&story.plan))).collect();
     let mut groups: BTreeMap<usize, Group> = BTreeMap::new();
-    for (key, at) in number {
-        groups.entry(root_of(&mut parent, at)).or_default().keys.insert(key);
+    for (at, key) in joined.keys().to_vec().into_iter().enumerate() {
+        groups.entry(joined.root(at)).or_default().keys.insert(key);
     }
-    for (txn, at) in first_of {
-        groups.entry(root_of(&mut parent, at)).or_default().txns.push(txn);
+    for (txn, at) in members {
+        if let Some(at) = at {
+            groups.entry(joined.root(at)).or_default().txns.push(txn);
+        }
     }
-    groups.into_values().collect()
-}
-
-fn root_of(parent: &mut [usize], mut at: usize) -> usize {
-    while parent[at] != at {
-        parent[at] = parent[parent[at]];
-        at = parent[at];
-    }
-    at
+    let mut groups: Vec<Group> = groups.into_values().collect();
+    groups.sort_by(|a, b| a.keys.first().cmp(&b.keys.first()));
+    groups
 }
 
 fn sum<'a>(updates: impl IntoIterator<Item = &'a Update>) -> i64 {
@@ -106,10 +89,10 @@ fn at_the_end(aftermath: &Aftermath, group: &Group) -> Option<Finding> {
     let mut off = 0;
     let mut culprits = Vec::new();
     for txn in &group.txns {
-        let story = &aftermath.history.stories[txn];
+        let story = &aftermath.stories[txn];
         let fate = aftermath.fates[txn];
         let right = if fate == Fate::Succeeded { planned(story) } else { 0 };
-        let by = sum(&story.changes(&aftermath.history.topology)) - right;
+        let by = sum(&story.changes(&aftermath.topology)) - right;
         if by != 0 {
             off += by;
             culprits.push((*txn, by, fate));
@@ -126,25 +109,44 @@ fn at_the_end(aftermath: &Aftermath, group: &Group) -> Option<Finding> {
     Some(finding(aftermath, group, culprits.into_iter().map(|(txn, ..)| txn).collect(), text))
 }
 
+/// Whether a plan debits first, and whether it credits first.
+fn order_of(story: &Story) -> (bool, bool) {
+    let (mut debit_first, mut credit_first, mut running) = (true, true, 0);
+    let mut by_step: BTreeMap<u32, i64> = BTreeMap::new();
+    for entry in &story.plan.0 {
+        *by_step.entry(entry.step).or_default() += entry.delta.unwrap_or(0);
+    }
+    for delta in by_step.values() {
+        running += delta;
+        debit_first &= running <= 0;
+        credit_first &= running >= 0;
+    }
+    (debit_first, credit_first)
+}
+
+/// Whether a transaction keeps to rule 44 by itself. A group in which all do keeps to it too, whichever of them are looked
+/// at.
+pub(super) fn keeps_to_order(story: &Story) -> bool {
+    let (debit_first, credit_first) = order_of(story);
+    let mut total = 0;
+    story.effects.iter().all(|effect| {
+        total += sum(&effect.updates);
+        !(debit_first && total > 0 || credit_first && total < 0)
+    })
+}
+
 /// Rule 44, at every moment of the run.
 fn on_the_way(aftermath: &Aftermath, group: &Group) -> Option<Finding> {
-    let stories = || group.txns.iter().map(|txn| (*txn, &aftermath.history.stories[txn]));
+    let stories = || group.txns.iter().map(|txn| (*txn, &aftermath.stories[txn]));
     let effects = || stories().flat_map(|(txn, story)| story.effects.iter().map(move |effect| (txn, effect)));
     if effects().any(|(_, effect)| effect.gone.is_some()) {
         return None;
     }
     let (mut debit_first, mut credit_first) = (true, true);
     for (_, story) in stories() {
-        let mut running = 0;
-        let mut by_step: BTreeMap<u32, i64> = BTreeMap::new();
-        for entry in &story.plan.0 {
-            *by_step.entry(entry.step).or_default() += entry.delta.unwrap_or(0);
-        }
-        for delta in by_step.values() {
-            running += delta;
-            debit_first &= running <= 0;
-            credit_first &= running >= 0;
-        }
+        let (debits, credits) = order_of(story);
+        debit_first &= debits;
+        credit_first &= credits;
     }
     let mut ordered: Vec<_> = effects().collect();
     ordered.sort_by_key(|(_, effect)| effect.seq);
@@ -164,7 +166,7 @@ fn finding(aftermath: &Aftermath, group: &Group, txns: BTreeSet<TxnId>, text: St
     let mut nodes = BTreeSet::new();
     for txn in &txns {
         nodes.insert(txn.home);
-        nodes.extend(aftermath.history.stories[txn].plan.nodes());
+        nodes.extend(aftermath.stories[txn].plan.nodes());
     }
     Finding { txns, nodes, keys: group.keys.clone(), text, stuck: false }
 }

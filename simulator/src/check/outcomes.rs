@@ -16,10 +16,10 @@ pub(super) fn termination(evidence: &Evidence<'_>) -> Vec<Finding> {
 }
 
 fn why_open(aftermath: &Aftermath, txn: TxnId, story: &Story) -> String {
-    let topology = &aftermath.history.topology;
+    let topology = &aftermath.topology;
     let mut why = Vec::new();
-    for (node, branch) in &story.branches {
-        if let Some((since, _)) = branch.in_doubt.filter(|_| story.in_doubt_at(*node, topology)) {
+    for (node, branch) in story.branches.iter() {
+        if let Some((since, _)) = branch.in_doubt.filter(|_| story.in_doubt_at(node, topology)) {
             why.push(format!("in doubt at {node} since {}", At(since)));
         }
     }
@@ -87,6 +87,6 @@ pub(super) fn told_truth(evidence: &Evidence<'_>) -> Vec<Finding> {
 
 /// Whether part of a 2PC transaction is committed while the rest of it is still open.
 fn half_there(evidence: &Evidence<'_>, story: &Story, fate: Fate) -> bool {
-    let topology = &evidence.aftermath().history.topology;
+    let topology = &evidence.aftermath().topology;
     fate == Fate::Unresolved && story.plan.writing_nodes().iter().any(|node| story.branch_stands(*node, topology))
 }

@@ -16,7 +16,7 @@ pub(super) fn completeness(evidence: &Evidence<'_>) -> Vec<Finding> {
             // What is not over is a matter for termination.
             (_, Fate::Unresolved | Fate::Stuck | Fate::Refused) => Vec::new(),
             (Family::TwoPhase, _) => {
-                let missing = |node: &NodeId| !story.branch_stands(*node, &aftermath.history.topology);
+                let missing = |node: &NodeId| !story.branch_stands(*node, &aftermath.topology);
                 let missing = story.plan.writing_nodes().into_iter().filter(missing);
                 let partial = fate == Fate::Partial;
                 partial.then(|| format!("not applied at {}", listed(missing))).into_iter().collect()

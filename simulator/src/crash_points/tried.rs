@@ -80,10 +80,10 @@ impl SmallRun {
     /// Runs one case and judges it.
     pub fn try_case(&self, strikes: Vec<Strike>) -> Tried {
         let scenario = self.scenario_of(&strikes);
-        let mut probe = Probe { measurer: Measurer::new(self.protocol), survived: Vec::new() };
+        let mut probe = Probe { measurer: Measurer::new(self.protocol, scenario.duration), survived: Vec::new() };
         let faults = world::run_into(&scenario, self.protocol, scenario.seed, &mut probe);
         let Probe { measurer, survived } = probe;
-        let measured = measurer.finish(scenario.duration);
+        let measured = measurer.finish();
         let run = pass_judgement(&scenario, self.protocol, scenario.seed, &faults, measured);
         let broken = run.checks.into_iter().filter(|check| !check.held);
         let now = run.transactions;

@@ -1,6 +1,6 @@
 //! What became of a transaction at the end (design.md section 8, `transactions`).
 
-use super::{EffectKind, History, Story};
+use super::{EffectKind, Story, Topology};
 use crate::protocol::Family;
 use indoubt_proto::{
     ids::{NodeId, TxnId},
@@ -41,20 +41,20 @@ impl Fate {
     }
 }
 
-pub(super) fn fate(history: &History, txn: TxnId, story: &Story) -> Fate {
+/// What became of a transaction of this family, in the cluster as it is at the end.
+pub(crate) fn fate(family: Family, topology: &Topology, txn: TxnId, story: &Story) -> Fate {
     if !story.accepted {
         return Fate::Refused;
     }
-    match history.family {
-        Family::TwoPhase => committed_or_not(history, txn, story),
-        Family::Saga | Family::Unprotected => stepwise(history, txn, story),
+    match family {
+        Family::TwoPhase => committed_or_not(topology, txn, story),
+        Family::Saga | Family::Unprotected => stepwise(family, topology, txn, story),
     }
 }
 
 /// The 2PC family.
-fn committed_or_not(history: &History, txn: TxnId, story: &Story) -> Fate {
-    let topology = &history.topology;
-    if story.branches.keys().any(|node| story.in_doubt_at(*node, topology)) {
+fn committed_or_not(topology: &Topology, txn: TxnId, story: &Story) -> Fate {
+    if story.branches.iter().any(|(node, _)| story.in_doubt_at(node, topology)) {
         return Fate::Unresolved;
     }
     let writing = story.plan.writing_nodes();
@@ -76,24 +76,24 @@ fn committed_or_not(history: &History, txn: TxnId, story: &Story) -> Fate {
     if nothing_applied && !commit && !story.told_success() {
         return if no_commit_will_come { Fate::Aborted } else { Fate::Unresolved };
     }
-    if missing.iter().any(|node| hopeless(history, txn, story, *node)) { Fate::Partial } else { Fate::Unresolved }
+    if missing.iter().any(|node| hopeless(topology, txn, story, *node)) { Fate::Partial } else { Fate::Unresolved }
 }
 
 /// Whether nothing will apply a branch any more, though others are, or the coordinator decided COMMIT.
-fn hopeless(history: &History, txn: TxnId, story: &Story, node: NodeId) -> bool {
-    let branch = story.branches.get(&node).cloned().unwrap_or_default();
-    story.lost_since_begun(node, &history.topology)
+fn hopeless(topology: &Topology, txn: TxnId, story: &Story, node: NodeId) -> bool {
+    let branch = story.branches.get(node).cloned().unwrap_or_default();
+    story.lost_since_begun(node, topology)
         || story.lost_at.contains(&node)
         || story.effects.iter().any(|e| e.node == node && e.kind == EffectKind::Branch && e.gone.is_some())
         || branch.decisions.iter().any(|(_, decision)| *decision == Decision::Abort)
         || branch.votes.iter().any(|(_, vote)| *vote == Vote::No)
         || story.decided_at_home(Decision::Abort)
-        || (story.ended.is_some() && history.topology.running(txn.home))
+        || (story.ended.is_some() && topology.running(txn.home))
 }
 
 /// Sagas and the unprotected baselines: step by step.
-fn stepwise(history: &History, txn: TxnId, story: &Story) -> Fate {
-    let home = history.topology.life(txn.home);
+fn stepwise(family: Family, topology: &Topology, txn: TxnId, story: &Story) -> Fate {
+    let home = topology.life(txn.home);
     let crashed = home.crashes > story.home_then.crashes;
     let steps = story.plan.writing_steps();
     if steps.is_empty() {
@@ -106,7 +106,7 @@ fn stepwise(history: &History, txn: TxnId, story: &Story) -> Fate {
         };
     }
     let over = story.ended.is_some()
-        || match history.family {
+        || match family {
             // Nothing of it survives a crash of its home, and nobody takes it up again.
             Family::Unprotected => !story.told.is_empty() || crashed,
             // An orchestrator that lost its journal has forgotten it.

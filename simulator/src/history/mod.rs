@@ -2,12 +2,17 @@
 //! Final states, effects and checks read this; measures of time are folded beside it, in [`crate::measure`].
 
 mod aftermath;
+mod branches;
 mod fate;
+mod forgotten;
+mod stories;
 mod story;
 mod topology;
 
 pub(crate) use aftermath::Aftermath;
-pub(crate) use fate::Fate;
+pub(crate) use fate::{Fate, fate};
+pub(crate) use forgotten::Forgotten;
+pub(crate) use stories::Stories;
 pub(crate) use story::{Branch, Effect, EffectKind, Plan, Story};
 pub(crate) use topology::Topology;
 
@@ -18,13 +23,13 @@ use indoubt_proto::{
     observation::{Observation, Phase, Stamped},
     operation::Update,
 };
-use std::collections::{BTreeMap, HashSet};
+use rustc_hash::FxHashSet;
 
 /// All stories, and the cluster as it is now.
 #[derive(Clone, Debug)]
 pub(crate) struct History {
     pub(crate) family: Family,
-    pub(crate) stories: BTreeMap<TxnId, Story>,
+    pub(crate) stories: Stories,
     pub(crate) topology: Topology,
     /// The time of the last line.
     pub(crate) end: i64,
@@ -32,33 +37,33 @@ pub(crate) struct History {
     pub(crate) complete: bool,
     /// Whether the last line taken was an effect seen for the first time.
     pub(crate) fresh: bool,
-    /// Effects by their place in a journal: recovery observes again what it replays.
-    places: HashSet<(NodeId, LogId, Lsn)>,
-    /// Where the effects of each node are.
-    by_node: BTreeMap<NodeId, Vec<(TxnId, usize)>>,
+    /// Effects by their place in a journal: recovery observes again what it replays. Only looked up, never iterated.
+    places: FxHashSet<(NodeId, LogId, Lsn)>,
+    /// Buffers of effects that are forgotten.
+    spare: Vec<Vec<Update>>,
 }
 
 impl History {
     pub(crate) fn new(family: Family) -> Self {
         History {
             family,
-            stories: BTreeMap::new(),
+            stories: Stories::default(),
             topology: Topology::default(),
             end: 0,
             complete: false,
             fresh: false,
-            places: HashSet::new(),
-            by_node: BTreeMap::new(),
+            places: FxHashSet::default(),
+            spare: Vec::new(),
         }
     }
 
-    /// Takes the next line. Whether reachability or a journal changed with it.
-    pub(crate) fn take(&mut self, seen: &Stamped) -> bool {
+    /// Takes the next line. `place` is that of the transaction that it is about. Whether reachability or a journal changed.
+    pub(crate) fn take(&mut self, seen: &Stamped, place: Option<usize>) -> bool {
         self.end = self.end.max(seen.t_us);
         self.fresh = false;
         let changed = self.topology.take(seen);
-        if let Some(txn) = seen.what.txn() {
-            self.tell(txn, seen);
+        if let Some(place) = place {
+            self.tell(place, seen);
         }
         match &seen.what {
             Observation::Restarted { log, upto, .. } => self.replayed(seen.node, *log, *upto),
@@ -68,22 +73,21 @@ impl History {
         changed
     }
 
-    fn tell(&mut self, txn: TxnId, seen: &Stamped) {
+    fn tell(&mut self, place: usize, seen: &Stamped) {
         use Observation as O;
         let (t, node) = (seen.t_us, seen.node);
-        let home = self.topology.life(txn.home);
-        let here = self.topology.life(node);
-        let story = self.stories.entry(txn).or_default();
+        let txn = self.stories.name(place);
+        let story = self.stories.at_mut(place);
         if !story.accepted && accepts(txn, seen) {
             story.accepted = true;
-            story.home_then = home;
+            story.home_then = self.topology.life(txn.home);
         }
         let at_home = node == txn.home;
         match &seen.what {
             O::ClientBegan { what, plan, total, .. } if story.began.is_none() => {
                 story.began = Some(t);
                 story.audit = what == "audit";
-                story.plan = Plan(plan.clone());
+                story.plan.0.clone_from(plan);
                 story.total = *total;
             }
             O::ClientEnded { outcome, .. } => story.told.push((t, *outcome)),
@@ -97,79 +101,98 @@ impl History {
             }
             O::StepRefused { step, .. } => story.refused.push((t, node, *step)),
             O::Read { key, value, step, .. } => story.read(*step, key, *value),
-            O::Sent { from, to, message: MessageKind::Prepare, copy: false, .. } if *from == txn.home => {
-                story.branch(*to).prepare_sent.get_or_insert(t);
+            O::Sent { from, to, message, copy, .. } => {
+                story.under_way += 1;
+                if *message == MessageKind::Prepare && !copy && *from == txn.home {
+                    story.branch(*to).prepare_sent.get_or_insert(t);
+                }
             }
-            O::Received { from, message: MessageKind::Vote, .. } if at_home => {
-                story.branch(*from).votes_received.push(t);
+            O::Received { from, message, .. } => {
+                story.under_way -= 1;
+                if *message == MessageKind::Vote && at_home {
+                    story.branch(*from).votes_received.push(t);
+                }
             }
+            O::Dropped { .. } => story.under_way -= 1,
+            O::Appended { lsn, .. } => match story.logged.iter_mut().find(|(at, _)| *at == node) {
+                Some((_, last)) => *last = *lsn,
+                None => story.logged.push((node, *lsn)),
+            },
             O::Voted { vote, .. } => story.branch(node).votes.push((t, *vote)),
             O::InDoubt { .. } => {
+                let losses = self.topology.life(node).losses;
                 let branch = story.branch(node);
-                branch.in_doubt.get_or_insert((t, here.losses));
+                branch.in_doubt.get_or_insert((t, losses));
                 branch.doubted = Some(t);
                 // In doubt again after a crash: what it had learned was not durable.
                 branch.learned_commit = None;
             }
             O::Decided { outcome, .. } => {
+                let crashes = self.topology.life(node).crashes;
                 let branch = story.branch(node);
                 branch.in_doubt = None;
                 branch.decisions.push((t, *outcome));
                 if *outcome == Decision::Commit {
-                    branch.learned_commit = Some(here.crashes);
+                    branch.learned_commit = Some(crashes);
                 }
             }
             O::Applied { effects, log, lsn, .. } => {
-                self.apply(txn, seen, EffectKind::Branch, effects, (*log, *lsn));
+                self.apply(place, seen, EffectKind::Branch, effects, (*log, *lsn));
             }
             O::StepApplied { step, effects, log, lsn, .. } => {
-                self.apply(txn, seen, EffectKind::Step(*step), effects, (*log, *lsn));
+                self.apply(place, seen, EffectKind::Step(*step), effects, (*log, *lsn));
             }
             O::Compensated { step, effects, log, lsn, .. } => {
-                self.apply(txn, seen, EffectKind::Undo(*step), effects, (*log, *lsn));
+                self.apply(place, seen, EffectKind::Undo(*step), effects, (*log, *lsn));
             }
             _ => {}
         }
     }
 
-    fn apply(&mut self, txn: TxnId, seen: &Stamped, kind: EffectKind, updates: &[Update], (log, lsn): (LogId, Lsn)) {
+    fn apply(&mut self, place: usize, seen: &Stamped, kind: EffectKind, changes: &[Update], (log, lsn): (LogId, Lsn)) {
         if !self.places.insert((seen.node, log, lsn)) {
             return;
         }
         self.fresh = true;
-        let story = self.stories.entry(txn).or_default();
-        self.by_node.entry(seen.node).or_default().push((txn, story.effects.len()));
-        story.effects.push(Effect {
-            t: seen.t_us,
-            seq: seen.seq,
-            node: seen.node,
-            kind,
-            updates: updates.to_vec(),
-            log,
-            lsn,
-            gone: None,
-        });
+        let mut updates = self.spare.pop().unwrap_or_default();
+        updates.extend_from_slice(changes);
+        let (t, seq, node) = (seen.t_us, seen.seq, seen.node);
+        self.stories.at_mut(place).effects.push(Effect { t, seq, node, kind, updates, log, lsn, gone: None });
     }
 
     /// A node came back with its journal up to `upto`: what it had written beyond, or in another journal, is gone.
     fn replayed(&mut self, node: NodeId, log: LogId, upto: Lsn) {
-        for (txn, at) in self.by_node.get(&node).into_iter().flatten() {
-            let effect = &mut self.stories.get_mut(txn).expect("its effect was told").effects[*at];
-            if effect.gone.is_none() && (effect.log != log || effect.lsn > upto) {
-                effect.gone = Some(self.end);
-                self.places.remove(&(node, effect.log, effect.lsn));
+        let History { stories, places, end, .. } = self;
+        for effect in stories.iter_mut().flat_map(|story| &mut story.effects) {
+            if effect.node == node && effect.gone.is_none() && (effect.log != log || effect.lsn > upto) {
+                effect.gone = Some(*end);
+                places.remove(&(node, effect.log, effect.lsn));
             }
         }
     }
 
-    /// The transactions that clients began, with their stories.
-    pub(crate) fn submitted(&self) -> impl Iterator<Item = (TxnId, &Story)> + '_ {
-        self.stories.iter().filter(|(_, story)| story.began.is_some()).map(|(txn, story)| (*txn, story))
+    /// Forgets a transaction and everything that only it is the reason for.
+    pub(crate) fn forget(&mut self, place: usize) {
+        for Effect { node, log, lsn, mut updates, .. } in self.stories.at_mut(place).effects.drain(..) {
+            self.places.remove(&(node, log, lsn));
+            updates.clear();
+            self.spare.push(updates);
+        }
+        self.stories.forget(place);
     }
 
-    /// What became of a transaction.
-    pub(crate) fn fate(&self, txn: TxnId, story: &Story) -> Fate {
-        fate::fate(self, txn, story)
+    /// One transaction as if the run ended now and there were no other.
+    pub(crate) fn alone<T>(&mut self, place: usize, look: impl FnOnce(&Aftermath) -> T) -> T {
+        let (txn, story) = (self.stories.name(place), self.stories.take(place));
+        let mut alone = Aftermath::new(self.family, self.topology.clone(), true, [(txn, story)].into());
+        let seen = look(&alone);
+        self.stories.put_back(place, alone.stories.remove(&txn).unwrap_or_default());
+        seen
+    }
+
+    /// The end of the run.
+    pub(crate) fn into_aftermath(self) -> Aftermath {
+        Aftermath::new(self.family, self.topology, self.complete, self.stories.into_map())
     }
 }
 

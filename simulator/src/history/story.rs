@@ -1,6 +1,9 @@
 //! One transaction's story.
 
-use super::topology::{Life, Topology};
+use super::{
+    branches::Branches,
+    topology::{Life, Topology},
+};
 use indoubt_proto::{
     ids::{LogId, Lsn, NodeId},
     message::{Decision, OutcomeWord, Vote},
@@ -84,6 +87,17 @@ pub(crate) struct Branch {
     pub(crate) learned_commit: Option<u32>,
 }
 
+impl Branch {
+    /// Empties it, and keeps its buffers.
+    pub(super) fn clear(&mut self) {
+        let Branch { mut votes, mut votes_received, mut decisions, .. } = std::mem::take(self);
+        votes.clear();
+        votes_received.clear();
+        decisions.clear();
+        *self = Branch { votes, votes_received, decisions, ..Branch::default() };
+    }
+}
+
 /// Everything that the trace says of one transaction.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Story {
@@ -103,18 +117,36 @@ pub(crate) struct Story {
     pub(crate) stuck: Option<u32>,
     /// Participants of which its home knows that they lost their branch with their journal.
     pub(crate) lost_at: BTreeSet<NodeId>,
-    pub(crate) branches: BTreeMap<NodeId, Branch>,
+    pub(crate) branches: Branches,
     /// Each once, in the order of the trace.
     pub(crate) effects: Vec<Effect>,
     /// Steps refused: when, where, which.
     pub(crate) refused: Vec<(i64, NodeId, u32)>,
     /// What each step read last.
     pub(crate) reads: BTreeMap<(u32, Key), i64>,
+    /// Its messages, copies included, that were sent and neither taken nor lost yet.
+    pub(crate) under_way: i64,
+    /// The last record about it in the journal of each node that logged one.
+    pub(crate) logged: Vec<(NodeId, Lsn)>,
 }
 
 impl Story {
+    /// Empties it, and keeps its buffers.
+    pub(super) fn clear(&mut self) {
+        let Story { mut plan, mut told, mut home_decided, mut branches, mut effects, mut refused, mut logged, .. } =
+            std::mem::take(self);
+        plan.0.clear();
+        told.clear();
+        home_decided.clear();
+        branches.clear();
+        effects.clear();
+        refused.clear();
+        logged.clear();
+        *self = Story { plan, told, home_decided, branches, effects, refused, logged, ..Story::default() };
+    }
+
     pub(super) fn branch(&mut self, node: NodeId) -> &mut Branch {
-        self.branches.entry(node).or_default()
+        self.branches.of(node)
     }
 
     pub(super) fn read(&mut self, step: u32, key: &Key, value: i64) {
@@ -157,13 +189,13 @@ impl Story {
 
     /// Whether a branch learned COMMIT and its node has not crashed since.
     pub(crate) fn commit_in_memory(&self, node: NodeId, topology: &Topology) -> bool {
-        let learned = self.branches.get(&node).and_then(|branch| branch.learned_commit);
+        let learned = self.branches.get(node).and_then(|branch| branch.learned_commit);
         learned == Some(topology.life(node).crashes)
     }
 
     /// Whether a branch is in doubt at a participant, in a journal that still exists.
     pub(crate) fn in_doubt_at(&self, node: NodeId, topology: &Topology) -> bool {
-        let doubt = self.branches.get(&node).and_then(|branch| branch.in_doubt);
+        let doubt = self.branches.get(node).and_then(|branch| branch.in_doubt);
         doubt.is_some_and(|(_, losses)| losses == topology.life(node).losses)
     }
 

@@ -1,10 +1,10 @@
 //! Which nodes are up, which links are cut, and which journals were lost, as the trace tells it.
 
 use indoubt_proto::{
-    ids::{LogId, Lsn, NodeId},
+    ids::{LogId, Lsn, NodeId, Role},
     observation::{Observation, Stamped},
 };
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 /// One node's life so far.
 #[derive(Clone, Copy, Debug, Default)]
@@ -27,7 +27,8 @@ pub(crate) struct Life {
 /// The cluster at one moment.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Topology {
-    lives: BTreeMap<NodeId, Life>,
+    /// By role and number.
+    lives: [Vec<Life>; 4],
     cut: BTreeSet<(NodeId, NodeId)>,
 }
 
@@ -81,12 +82,22 @@ impl Topology {
     }
 
     fn life_mut(&mut self, node: NodeId) -> &mut Life {
-        self.lives.entry(node).or_default()
+        let lives = &mut self.lives[node.role as usize];
+        let at = usize::from(node.number);
+        if lives.len() <= at {
+            lives.resize(at + 1, Life::default());
+        }
+        &mut lives[at]
     }
 
     /// A node's life; one that nothing was seen of is up since the beginning.
     pub(crate) fn life(&self, node: NodeId) -> Life {
-        self.lives.get(&node).copied().unwrap_or_default()
+        self.lives[node.role as usize].get(usize::from(node.number)).copied().unwrap_or_default()
+    }
+
+    /// The last record known to be durable at a node.
+    pub(crate) fn durable(&self, node: NodeId) -> Lsn {
+        self.life(node).durable
     }
 
     /// Up and not paused.
@@ -102,7 +113,11 @@ impl Topology {
 
     /// Nodes that do not run now.
     pub(crate) fn not_running(&self) -> impl Iterator<Item = NodeId> + '_ {
-        self.lives.iter().filter(|(_, life)| life.down || life.paused).map(|(node, _)| *node)
+        [Role::Coordinating, Role::Participant, Role::Client, Role::Lab].into_iter().flat_map(|role| {
+            let still =
+                move |(number, life): (u16, &Life)| (life.down || life.paused).then_some(NodeId { role, number });
+            (0..).zip(&self.lives[role as usize]).filter_map(still)
+        })
     }
 
     /// Links that are cut now, in one direction each.

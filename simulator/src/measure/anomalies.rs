@@ -7,14 +7,16 @@
 //!   or wrote it; a compensation that puts back an old value (rule 29) is one too. A put without an access before is none.
 //! - Fuzzy read: two steps of one transaction read the same record differently, and its own plan does not explain it.
 
-use crate::history::History;
+use super::at;
+use crate::history::{History, Story};
 use indoubt_proto::{
     ids::{NodeId, TxnId},
     message::{Decision, OutcomeWord},
     observation::{Observation, Phase, Stamped},
     operation::{Change, Key, Update},
 };
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use rustc_hash::FxHashMap;
+use std::collections::BTreeMap;
 
 /// The three kinds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -44,95 +46,139 @@ struct Changes {
     by_another: Option<(TxnId, u64)>,
 }
 
+/// One record.
+#[derive(Clone, Debug, Default)]
+struct Record {
+    changes: Option<Changes>,
+    /// Unfinished transactions that changed it.
+    unfinished: Vec<TxnId>,
+}
+
+/// One transaction.
+#[derive(Clone, Debug, Default)]
+struct OfTxn {
+    finished: bool,
+    /// The records that it changed while it was unfinished.
+    changed: Vec<Key>,
+    /// The place in the trace of its last access to each record.
+    accessed: Vec<(Key, u64)>,
+    /// What it read last of each record, and in which step.
+    read: Vec<(Key, (u32, i64))>,
+}
+
 /// The fold.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Anomalies {
-    /// Unfinished transactions by the record that they changed.
-    unfinished: HashMap<Key, BTreeSet<TxnId>>,
-    /// The records that an unfinished transaction changed.
-    changed_by: HashMap<TxnId, BTreeSet<Key>>,
-    finished: BTreeSet<TxnId>,
-    changes: HashMap<Key, Changes>,
-    /// The place in the trace of a transaction's last access to a record.
-    accessed: HashMap<(TxnId, Key), u64>,
-    /// What a transaction read last of a record, and in which step.
-    last_read: HashMap<(TxnId, Key), (u32, i64)>,
+    /// Only looked up, never iterated.
+    records: FxHashMap<Key, Record>,
+    /// By the place of the transaction.
+    of: Vec<OfTxn>,
     found: Vec<Anomaly>,
 }
 
+/// Puts a value beside a key, and returns the one that was there.
+fn put<T>(list: &mut Vec<(Key, T)>, key: &Key, value: T) -> Option<T> {
+    match list.iter_mut().find(|(k, _)| k == key) {
+        Some((_, old)) => Some(std::mem::replace(old, value)),
+        None => {
+            list.push((key.clone(), value));
+            None
+        }
+    }
+}
+
 impl Anomalies {
-    /// Takes the next line; `history` has taken it already.
-    pub(super) fn take(&mut self, seen: &Stamped, history: &History) {
+    /// Takes the next line, which is about the transaction at `place`; `history` has taken it already.
+    pub(super) fn take(&mut self, seen: &Stamped, place: usize, history: &History) {
         match &seen.what {
-            Observation::Read { txn, key, value, step } => self.read(seen, history, *txn, key, *step, *value),
-            Observation::Applied { txn, effects, .. } if history.fresh => {
-                let story = history.stories.get(txn);
-                if story.is_some_and(|story| story.decided_at_home(Decision::Commit)) {
-                    self.finish(*txn);
-                }
-                self.change(seen, *txn, effects, true);
+            Observation::Read { txn, key, value, step } => {
+                self.read(seen, (place, *txn), history.stories.at(place), key, *step, *value);
             }
-            Observation::StepApplied { txn, effects, .. } if history.fresh => self.change(seen, *txn, effects, true),
-            Observation::Compensated { txn, effects, .. } if history.fresh => self.change(seen, *txn, effects, false),
-            Observation::Decided { txn, outcome: Decision::Commit } if seen.node == txn.home => self.finish(*txn),
-            Observation::Reached { txn, phase: Phase::Ended } => self.finish(*txn),
+            Observation::Applied { txn, effects, .. } if history.fresh => {
+                if history.stories.at(place).decided_at_home(Decision::Commit) {
+                    self.finish(place, *txn);
+                }
+                self.change(seen, (place, *txn), effects, true);
+            }
+            Observation::StepApplied { txn, effects, .. } if history.fresh => {
+                self.change(seen, (place, *txn), effects, true);
+            }
+            Observation::Compensated { txn, effects, .. } if history.fresh => {
+                self.change(seen, (place, *txn), effects, false);
+            }
+            Observation::Decided { txn, outcome: Decision::Commit } if seen.node == txn.home => {
+                self.finish(place, *txn);
+            }
+            Observation::Reached { txn, phase: Phase::Ended } => self.finish(place, *txn),
             Observation::ClientEnded {
                 txn,
                 outcome: OutcomeWord::Succeeded | OutcomeWord::Aborted | OutcomeWord::Compensated,
                 ..
-            } => self.finish(*txn),
+            } => self.finish(place, *txn),
             _ => {}
         }
     }
 
-    fn finish(&mut self, txn: TxnId) {
-        self.finished.insert(txn);
-        for key in self.changed_by.remove(&txn).unwrap_or_default() {
-            if let Some(writers) = self.unfinished.get_mut(&key) {
-                writers.remove(&txn);
+    fn finish(&mut self, place: usize, txn: TxnId) {
+        let OfTxn { finished, changed, .. } = at(&mut self.of, place);
+        *finished = true;
+        for key in changed.drain(..) {
+            if let Some(record) = self.records.get_mut(&key) {
+                record.unfinished.retain(|writer| *writer != txn);
             }
         }
     }
 
-    fn read(&mut self, seen: &Stamped, history: &History, txn: TxnId, key: &Key, step: u32, value: i64) {
+    fn read(&mut self, seen: &Stamped, (place, txn): (usize, TxnId), story: &Story, key: &Key, step: u32, value: i64) {
         let found = |kind, other| Anomaly { kind, t: seen.t_us, txn, other, node: seen.node, key: key.clone() };
-        let dirty = self.unfinished.get(key).and_then(|writers| writers.iter().find(|writer| **writer != txn));
-        if let Some(writer) = dirty {
+        let writers = self.records.get(key).map(|record| record.unfinished.as_slice()).unwrap_or_default();
+        if let Some(writer) = writers.iter().filter(|writer| **writer != txn).min() {
             self.found.push(found(AnomalyKind::DirtyRead, *writer));
         }
-        if let Some((earlier, before)) = self.last_read.insert((txn, key.clone()), (step, value))
+        let of = at(&mut self.of, place);
+        if let Some((earlier, before)) = put(&mut of.read, key, (step, value))
             && earlier != step
             && before != value
-            && !writes_between(history, txn, key, earlier, step)
+            && !writes_between(story, key, earlier, step)
         {
             self.found.push(found(AnomalyKind::FuzzyRead, txn));
         }
-        self.accessed.insert((txn, key.clone()), seen.seq);
+        put(&mut of.accessed, key, seen.seq);
     }
 
     /// New effects of a transaction: forwards, or the compensation of a step.
-    fn change(&mut self, seen: &Stamped, txn: TxnId, updates: &[Update], forwards: bool) {
+    fn change(&mut self, seen: &Stamped, (place, txn): (usize, TxnId), updates: &[Update], forwards: bool) {
+        let of = at(&mut self.of, place);
         for Update { key, change } in updates {
-            let since = self.accessed.insert((txn, key.clone()), seen.seq);
-            let changes = self.changes.get(key).copied();
-            let another = changes.and_then(|c| if c.last.0 == txn { c.by_another } else { Some(c.last) });
+            let since = put(&mut of.accessed, key, seen.seq);
+            let record = match self.records.get_mut(key) {
+                Some(record) => record,
+                None => self.records.entry(key.clone()).or_default(),
+            };
+            let another = record.changes.and_then(|c| if c.last.0 == txn { c.by_another } else { Some(c.last) });
             if let (Change::Value(_), Some(since), Some((other, when))) = (change, since, another)
                 && when > since
             {
                 let (t, node, key) = (seen.t_us, seen.node, key.clone());
                 self.found.push(Anomaly { kind: AnomalyKind::LostUpdate, t, txn, other, node, key });
             }
-            let next = Changes { last: (txn, seen.seq), by_another: another };
-            self.changes.insert(key.clone(), next);
+            record.changes = Some(Changes { last: (txn, seen.seq), by_another: another });
             if !forwards {
-                if let Some(writers) = self.unfinished.get_mut(key) {
-                    writers.remove(&txn);
-                }
-            } else if !self.finished.contains(&txn) {
-                self.unfinished.entry(key.clone()).or_default().insert(txn);
-                self.changed_by.entry(txn).or_default().insert(key.clone());
+                record.unfinished.retain(|writer| *writer != txn);
+            } else if !of.finished && !record.unfinished.contains(&txn) {
+                record.unfinished.push(txn);
+                of.changed.push(key.clone());
             }
         }
+    }
+
+    /// Forgets a transaction that is finished.
+    pub(super) fn forget(&mut self, place: usize) {
+        let OfTxn { finished, changed, accessed, read } = at(&mut self.of, place);
+        *finished = false;
+        changed.clear();
+        accessed.clear();
+        read.clear();
     }
 
     /// All of them, in the order of the trace.
@@ -150,9 +196,8 @@ pub(super) fn count(found: &[Anomaly]) -> BTreeMap<AnomalyKind, u64> {
     counts
 }
 
-/// Whether the plan of `txn` changes `key` in a step from the earlier to the later of two, both included.
-fn writes_between(history: &History, txn: TxnId, key: &Key, one: u32, two: u32) -> bool {
+/// Whether the plan of a transaction changes `key` in a step from the earlier to the later of two, both included.
+fn writes_between(story: &Story, key: &Key, one: u32, two: u32) -> bool {
     let between = one.min(two)..=one.max(two);
-    let story = history.stories.get(&txn);
-    story.is_some_and(|story| story.plan.writes().any(|e| e.key == *key && between.contains(&e.step)))
+    story.plan.writes().any(|e| e.key == *key && between.contains(&e.step))
 }

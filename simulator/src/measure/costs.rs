@@ -4,13 +4,13 @@
 //! clients; a resend is a message of its own, a copy that a fault made is none. The work round stands apart. A log write
 //! counts if its record carries the id.
 
-use crate::history::History;
+use super::at;
+use crate::history::{History, Story};
 use indoubt_proto::{
-    ids::{NodeId, Role, TxnId},
+    ids::{NodeId, Role},
     machine::Write,
     observation::{Observation, Stamped},
 };
-use std::collections::HashMap;
 
 /// What one transaction has cost so far.
 #[derive(Clone, Copy, Debug, Default)]
@@ -21,10 +21,23 @@ struct Cost {
     lazy: u64,
 }
 
+impl Cost {
+    fn add(&mut self, other: Cost) {
+        self.messages += other.messages;
+        self.work_messages += other.work_messages;
+        self.forced += other.forced;
+        self.lazy += other.lazy;
+    }
+}
+
 /// The fold.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Costs {
-    of: HashMap<TxnId, Cost>,
+    /// By the place of the transaction.
+    of: Vec<Cost>,
+    /// What transactions that count and are forgotten have cost, and how many they were.
+    forgotten: Cost,
+    begun: u64,
 }
 
 /// Averages over transactions.
@@ -37,19 +50,18 @@ pub(super) struct PerTxn {
 }
 
 impl Costs {
-    pub(super) fn take(&mut self, seen: &Stamped) {
+    /// Takes the next line, which is about the transaction at `place`.
+    pub(super) fn take(&mut self, seen: &Stamped, place: usize) {
         match &seen.what {
-            Observation::Sent { from, to, message, txn: Some(txn), copy: false, .. }
-                if is_node(*from) && is_node(*to) =>
-            {
-                let cost = self.of.entry(*txn).or_default();
+            Observation::Sent { from, to, message, copy: false, .. } if is_node(*from) && is_node(*to) => {
+                let cost = at(&mut self.of, place);
                 match message.is_work() {
                     true => cost.work_messages += 1,
                     false => cost.messages += 1,
                 }
             }
-            Observation::Appended { txn: Some(txn), write, .. } => {
-                let cost = self.of.entry(*txn).or_default();
+            Observation::Appended { write, .. } => {
+                let cost = at(&mut self.of, place);
                 match write {
                     Write::Forced => cost.forced += 1,
                     Write::Lazy => cost.lazy += 1,
@@ -59,16 +71,20 @@ impl Costs {
         }
     }
 
+    /// Forgets a transaction, and keeps what it has cost.
+    pub(super) fn forget(&mut self, place: usize, story: &Story) {
+        let cost = std::mem::take(at(&mut self.of, place));
+        if counts(story) {
+            self.begun += 1;
+            self.forgotten.add(cost);
+        }
+    }
+
     pub(super) fn finish(&self, history: &History) -> PerTxn {
-        let mut total = Cost::default();
-        let mut begun = 0u64;
-        for (txn, _) in history.submitted().filter(|(_, story)| story.accepted && !story.audit) {
+        let (mut total, mut begun) = (self.forgotten, self.begun);
+        for (place, ..) in history.stories.iter().filter(|(_, _, story)| counts(story)) {
             begun += 1;
-            let cost = self.of.get(&txn).copied().unwrap_or_default();
-            total.messages += cost.messages;
-            total.work_messages += cost.work_messages;
-            total.forced += cost.forced;
-            total.lazy += cost.lazy;
+            total.add(self.of.get(place).copied().unwrap_or_default());
         }
         let per = |count: u64| if begun == 0 { 0.0 } else { count as f64 / begun as f64 };
         PerTxn {
@@ -82,4 +98,9 @@ impl Costs {
 
 fn is_node(node: NodeId) -> bool {
     matches!(node.role, Role::Coordinating | Role::Participant)
+}
+
+/// Transactions begun that are no audits.
+fn counts(story: &Story) -> bool {
+    story.began.is_some() && story.accepted && !story.audit
 }

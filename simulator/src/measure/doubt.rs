@@ -4,13 +4,12 @@
 //! new) to its learning the decision (`decided` at its node). A node that is down keeps its branches in doubt. A branch
 //! whose node came back without its journal is gone: its doubt ends there, for nobody is left to have it.
 
-use super::spread::Sample;
+use super::{at, series::DoubtSeries, spread::Sample};
 use crate::history::History;
 use indoubt_proto::{
     ids::{NodeId, TxnId},
     observation::{Observation, Stamped},
 };
-use std::collections::{BTreeMap, BTreeSet};
 
 /// One branch in doubt.
 #[derive(Clone, Debug)]
@@ -50,19 +49,37 @@ impl Clock {
     pub(super) fn holds(&self) -> bool {
         self.since.is_some()
     }
+
+    /// Adds the time gathered until now to a sample, as censored if the condition still holds; no time is no member of it.
+    /// It begins anew.
+    pub(super) fn end(&mut self, t: i64, sample: &mut Sample) {
+        match (self.at(t), self.holds()) {
+            (0, _) => {}
+            (us, true) => sample.add_open(us),
+            (us, false) => sample.add(us),
+        }
+        *self = Clock::default();
+    }
+}
+
+/// One transaction.
+#[derive(Clone, Debug, Default)]
+struct OfTxn {
+    /// Its branches in doubt.
+    open: Vec<(NodeId, Open)>,
+    /// Who knows its decision, with the count of its journal losses then.
+    informed: Vec<(NodeId, u32)>,
 }
 
 /// The fold.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Doubt {
-    /// By transaction first: a decision anywhere may unblock its other branches.
-    open: BTreeMap<(TxnId, NodeId), Open>,
-    /// Who knows the decision of a transaction, with the count of its journal losses then.
-    informed: BTreeMap<TxnId, BTreeMap<NodeId, u32>>,
+    /// By the place of the transaction: a decision anywhere may unblock its other branches.
+    of: Vec<OfTxn>,
     in_doubt: Sample,
     up: Sample,
     blocked: Sample,
-    intervals: Vec<Interval>,
+    intervals: DoubtSeries,
 }
 
 /// One branch's time in doubt, over or cut off by the end.
@@ -76,51 +93,61 @@ pub(super) struct Interval {
 }
 
 impl Doubt {
-    /// Takes the next line; `history` has taken it already, and `changed` says whether reachability changed with it.
-    pub(super) fn take(&mut self, seen: &Stamped, history: &History, changed: bool) {
+    /// Takes the next line; `history` has taken it already. `place` is that of the transaction that it is about, and
+    /// `changed` says whether reachability changed with it.
+    pub(super) fn take(&mut self, seen: &Stamped, place: Option<usize>, history: &History, changed: bool) {
         let (t, node, topology) = (seen.t_us, seen.node, &history.topology);
-        match &seen.what {
-            Observation::InDoubt { txn } => {
-                if let Some(informed) = self.informed.get_mut(txn) {
-                    informed.remove(&node);
+        match (&seen.what, place) {
+            (Observation::InDoubt { .. }, Some(place)) => {
+                let OfTxn { open, informed } = at(&mut self.of, place);
+                informed.retain(|(informed, _)| *informed != node);
+                if !open.iter().any(|(at, _)| *at == node) {
+                    let losses = topology.life(node).losses;
+                    open.push((node, Open { since: t, losses, up: Clock::default(), blocked: Clock::default() }));
                 }
-                let losses = topology.life(node).losses;
-                let open = Open { since: t, losses, up: Clock::default(), blocked: Clock::default() };
-                self.open.entry((*txn, node)).or_insert(open);
-                self.look_again(t, history, Some(*txn));
+                self.look_again(t, history, place);
             }
-            Observation::Decided { txn, .. } => {
-                self.informed.entry(*txn).or_default().insert(node, topology.life(node).losses);
-                if let Some(open) = self.open.remove(&(*txn, node)) {
-                    self.close(*txn, node, open, t, false);
+            (Observation::Decided { txn, .. }, Some(place)) => {
+                let OfTxn { open, informed } = at(&mut self.of, place);
+                informed.retain(|(informed, _)| *informed != node);
+                informed.push((node, topology.life(node).losses));
+                if let Some(ended) = open.iter().position(|(at, _)| *at == node) {
+                    let (_, ended) = open.swap_remove(ended);
+                    self.close(*txn, node, ended, t, false);
                 }
-                self.look_again(t, history, Some(*txn));
+                self.look_again(t, history, place);
             }
             _ if changed => {
                 let losses = topology.life(node).losses;
-                let gone = |(_, at): &(TxnId, NodeId), open: &mut Open| *at == node && open.losses < losses;
-                let ended: Vec<_> = self.open.extract_if(.., gone).collect();
-                for ((txn, node), open) in ended {
-                    self.close(txn, node, open, t, false);
+                self.close_if(history, t, false, |at, open| at == node && open.losses < losses);
+                for place in 0..self.of.len() {
+                    self.look_again(t, history, place);
                 }
-                self.look_again(t, history, None);
             }
             _ => {}
         }
     }
 
-    /// Recomputes who is up and who is blocked: of one transaction, or of all.
-    fn look_again(&mut self, t: i64, history: &History, txn: Option<TxnId>) {
-        let Doubt { open, informed, .. } = self;
-        let topology = &history.topology;
-        let update = |((txn, node), open): (&(TxnId, NodeId), &mut Open)| {
-            let up = topology.running(*node);
+    /// Recomputes who of a transaction's branches is up and who is blocked.
+    fn look_again(&mut self, t: i64, history: &History, place: usize) {
+        let Some(OfTxn { open, informed }) = self.of.get_mut(place) else { return };
+        for (node, open) in open {
+            let up = history.topology.running(*node);
             open.up.set(t, up);
-            open.blocked.set(t, up && !knows(informed.get(txn), *txn, *node, history));
-        };
-        match txn {
-            Some(txn) => open.range_mut((txn, NodeId::coordinating(0))..=(txn, NodeId::LAB)).for_each(update),
-            None => open.iter_mut().for_each(update),
+            open.blocked.set(t, up && !knows(informed, place, *node, history));
+        }
+    }
+
+    /// Closes some of the open branches, in the order of their names.
+    fn close_if(&mut self, history: &History, t: i64, censored: bool, which: impl Fn(NodeId, &Open) -> bool) {
+        let mut ended = Vec::new();
+        for (place, of) in self.of.iter_mut().enumerate().filter(|(_, of)| !of.open.is_empty()) {
+            let txn = history.stories.name(place);
+            ended.extend(of.open.extract_if(.., |(node, open)| which(*node, open)).map(|(node, o)| (txn, node, o)));
+        }
+        ended.sort_by_key(|(txn, node, _)| (*txn, *node));
+        for (txn, node, open) in ended {
+            self.close(txn, node, open, t, censored);
         }
     }
 
@@ -142,26 +169,30 @@ impl Doubt {
         }
     }
 
+    /// Forgets a transaction that has no branch in doubt.
+    pub(super) fn forget(&mut self, place: usize) {
+        let OfTxn { open, informed } = at(&mut self.of, place);
+        open.clear();
+        informed.clear();
+    }
+
     /// `in_doubt_ms`, `in_doubt_up_ms`, `blocked_ms`, and the intervals behind them; what is open at `end` is censored.
-    pub(super) fn finish(mut self, end: i64) -> ([Sample; 3], Vec<Interval>) {
-        for ((txn, node), open) in std::mem::take(&mut self.open) {
-            self.close(txn, node, open, end, true);
-        }
+    pub(super) fn finish(mut self, history: &History) -> ([Sample; 3], DoubtSeries) {
+        self.close_if(history, history.end, true, |_, _| true);
         ([self.in_doubt, self.up, self.blocked], self.intervals)
     }
 }
 
-/// Whether a node that `node` can reach knows the decision of `txn`.
-fn knows(informed: Option<&BTreeMap<NodeId, u32>>, txn: TxnId, node: NodeId, history: &History) -> bool {
+/// Whether a node that `node` can reach knows the decision of the transaction at `place`.
+fn knows(informed: &[(NodeId, u32)], place: usize, node: NodeId, history: &History) -> bool {
     let topology = &history.topology;
-    let kept = |informed: NodeId, losses: u32| topology.life(informed).losses == losses;
-    let told = informed.into_iter().flatten();
-    let mut reachable: BTreeSet<NodeId> = told.filter(|(n, losses)| kept(**n, **losses)).map(|(n, _)| *n).collect();
-    // A restarted coordinator answers by its presumption, unless its journal is another one.
-    let then = history.stories.get(&txn).map(|story| story.home_then).unwrap_or_default();
-    let home = topology.life(txn.home);
-    if home.restarts > then.restarts && home.losses == then.losses {
-        reachable.insert(txn.home);
+    let tells = |informed: NodeId| informed != node && topology.reaches(node, informed);
+    if informed.iter().any(|(informed, losses)| topology.life(*informed).losses == *losses && tells(*informed)) {
+        return true;
     }
-    reachable.into_iter().any(|informed| informed != node && topology.reaches(node, informed))
+    // A restarted coordinator answers by its presumption, unless its journal is another one.
+    let then = history.stories.at(place).home_then;
+    let txn_home = history.stories.name(place).home;
+    let home = topology.life(txn_home);
+    home.restarts > then.restarts && home.losses == then.losses && tells(txn_home)
 }

@@ -28,7 +28,7 @@ pub(crate) struct WrongAudit {
 
 /// Transactions with one branch committed and another aborted, or a saga neither whole nor fully compensated.
 pub(crate) fn torn(aftermath: &Aftermath) -> Vec<TxnId> {
-    let is_torn = |(_, story, fate): &(TxnId, &Story, Fate)| match (aftermath.history.family, fate) {
+    let is_torn = |(_, story, fate): &(TxnId, &Story, Fate)| match (aftermath.family, fate) {
         (_, Fate::Partial) => true,
         (Family::TwoPhase, _) => {
             let decided = |decision| {
@@ -68,10 +68,10 @@ pub(crate) fn duplicates(aftermath: &Aftermath) -> Vec<(Place, u64)> {
 /// Effects that are not there although somebody was told of them: the client that its transaction succeeded, or the
 /// coordinating node by the participant that had applied them. A branch in doubt is not lost.
 pub(crate) fn lost(aftermath: &Aftermath) -> Vec<Place> {
-    let topology = &aftermath.history.topology;
+    let topology = &aftermath.topology;
     let mut found = Vec::new();
     for (txn, story, _) in aftermath.all() {
-        if aftermath.history.family == Family::TwoPhase {
+        if aftermath.family == Family::TwoPhase {
             for node in story.plan.writing_nodes() {
                 let applied_once = story.effects.iter().any(|e| e.node == node && e.kind == EffectKind::Branch);
                 let told = story.told_success() && !story.in_doubt_at(node, topology);

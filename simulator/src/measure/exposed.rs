@@ -4,15 +4,14 @@
 //! A 2PC branch is committed from the moment that it learned COMMIT: it releases its locks then, though a lazy outcome
 //! record is durable only later. Transactions that were never exposed are not in the sample.
 
-use super::{doubt::Clock, spread::Sample};
+use super::{at, doubt::Clock, spread::Sample};
 use crate::history::History;
 use indoubt_proto::{
-    ids::{NodeId, TxnId},
+    ids::NodeId,
     message::Decision,
-    observation::{Observation, Stamped},
+    observation::{Observation, PlanEntry, Stamped},
     operation::Key,
 };
-use std::collections::{BTreeMap, BTreeSet};
 
 /// One planned effect.
 #[derive(Clone, Debug)]
@@ -24,7 +23,8 @@ struct Part {
     locked: bool,
 }
 
-#[derive(Clone, Debug)]
+/// One transaction. With fewer than two effects it has no parts: there is no other one.
+#[derive(Clone, Debug, Default)]
 struct Open {
     parts: Vec<Part>,
     clock: Clock,
@@ -33,67 +33,68 @@ struct Open {
 /// The fold.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Exposed {
-    open: BTreeMap<TxnId, Open>,
-    /// Transactions that hold a lock, by node: whom a crash concerns.
-    holding: BTreeMap<NodeId, BTreeSet<TxnId>>,
+    /// By the place of the transaction.
+    of: Vec<Open>,
+    /// Of those that are forgotten.
+    sample: Sample,
 }
 
 impl Exposed {
-    /// Takes the next line; `history` has taken it already.
-    pub(super) fn take(&mut self, seen: &Stamped, history: &History) {
+    /// Takes the next line, which `history` has taken already, and the place of the transaction that it is about.
+    pub(super) fn take(&mut self, seen: &Stamped, place: Option<usize>, history: &History) {
         let (t, node) = (seen.t_us, seen.node);
+        let Some(place) = place else {
+            if matches!(seen.what, Observation::Crashed { .. }) {
+                self.crash(t, node, history);
+            }
+            return;
+        };
         match &seen.what {
-            Observation::ClientBegan { txn, plan, .. } => {
-                let writes = plan.iter().filter(|entry| entry.delta.is_some() || entry.value.is_some());
-                let part = |entry: &indoubt_proto::observation::PlanEntry| Part {
-                    node: entry.node,
-                    step: entry.step,
-                    key: entry.key.clone(),
-                    applied: false,
-                    locked: false,
-                };
-                let parts: Vec<Part> = writes.map(part).collect();
-                // With fewer than two effects there is no other one.
-                if parts.len() > 1 {
-                    self.open.entry(*txn).or_insert(Open { parts, clock: Clock::default() });
+            Observation::ClientBegan { plan, .. } => {
+                let writes = || plan.iter().filter(|entry| entry.delta.is_some() || entry.value.is_some());
+                let open = at(&mut self.of, place);
+                if open.parts.is_empty() && writes().nth(1).is_some() {
+                    let part = |entry: &PlanEntry| {
+                        let PlanEntry { node, step, ref key, .. } = *entry;
+                        Part { node, step, key: key.clone(), applied: false, locked: false }
+                    };
+                    open.parts.extend(writes().map(part));
                 }
             }
-            Observation::LockGranted { txn, key, .. } => {
-                self.holding.entry(node).or_default().insert(*txn);
-                self.change(t, *txn, |part| part.node == node && part.key == *key, |part| part.locked = true);
+            Observation::LockGranted { key, .. } => {
+                self.change(t, place, |part| part.node == node && part.key == *key, |part| part.locked = true);
             }
-            Observation::LockReleased { txn, key } => {
-                self.change(t, *txn, |part| part.node == node && part.key == *key, |part| part.locked = false);
+            Observation::LockReleased { key, .. } => {
+                self.change(t, place, |part| part.node == node && part.key == *key, |part| part.locked = false);
             }
             Observation::Applied { txn, .. } | Observation::Decided { txn, outcome: Decision::Commit }
                 if node != txn.home =>
             {
-                self.change(t, *txn, |part| part.node == node, |part| part.applied = true);
+                self.change(t, place, |part| part.node == node, |part| part.applied = true);
             }
             // In doubt again after a crash: what it had learned was not durable.
-            Observation::InDoubt { txn } => {
-                self.change(t, *txn, |part| part.node == node, |part| part.applied = false);
+            Observation::InDoubt { .. } => {
+                self.change(t, place, |part| part.node == node, |part| part.applied = false);
             }
-            Observation::StepApplied { txn, step, .. } | Observation::Compensated { txn, step, .. } => {
-                let stands = standing(history, *txn, *step);
-                self.change(t, *txn, |part| part.step == *step, |part| part.applied = stands);
-            }
-            Observation::Crashed { .. } => {
-                for txn in self.holding.remove(&node).unwrap_or_default() {
-                    let story = history.stories.get(&txn);
-                    if story.is_some_and(|story| story.in_doubt_at(node, &history.topology)) {
-                        self.holding.entry(node).or_default().insert(txn);
-                    } else {
-                        self.change(t, txn, |part| part.node == node, |part| part.locked = false);
-                    }
-                }
+            Observation::StepApplied { step, .. } | Observation::Compensated { step, .. } => {
+                let stands = history.stories.at(place).standing(*step) > 0;
+                self.change(t, place, |part| part.step == *step, |part| part.applied = stands);
             }
             _ => {}
         }
     }
 
-    fn change(&mut self, t: i64, txn: TxnId, which: impl Fn(&Part) -> bool, how: impl Fn(&mut Part)) {
-        let Some(open) = self.open.get_mut(&txn) else {
+    /// The locks of a node that died are gone, but those of branches in doubt.
+    fn crash(&mut self, t: i64, node: NodeId, history: &History) {
+        for (place, _, story) in history.stories.iter() {
+            if !story.in_doubt_at(node, &history.topology) {
+                self.change(t, place, |part| part.node == node, |part| part.locked = false);
+            }
+        }
+    }
+
+    fn change(&mut self, t: i64, place: usize, which: impl Fn(&Part) -> bool, how: impl Fn(&mut Part)) {
+        let Some(open) = self.of.get_mut(place).filter(|open| !open.parts.is_empty()) else {
             return;
         };
         open.parts.iter_mut().filter(|part| which(part)).for_each(how);
@@ -102,20 +103,18 @@ impl Exposed {
         open.clock.set(t, shown && lacking);
     }
 
-    /// What is exposed at `end` is censored.
-    pub(super) fn finish(self, end: i64) -> Sample {
-        let mut sample = Sample::default();
-        for open in self.open.into_values() {
-            match (open.clock.at(end), open.clock.holds()) {
-                (0, _) => {}
-                (us, true) => sample.add_open(us),
-                (us, false) => sample.add(us),
-            }
-        }
-        sample
+    /// Forgets a transaction that is not exposed any more.
+    pub(super) fn forget(&mut self, place: usize, t: i64) {
+        let open = at(&mut self.of, place);
+        open.parts.clear();
+        open.clock.end(t, &mut self.sample);
     }
-}
 
-fn standing(history: &History, txn: TxnId, step: u32) -> bool {
-    history.stories.get(&txn).is_some_and(|story| story.standing(step) > 0)
+    /// What is exposed at `end` is censored.
+    pub(super) fn finish(mut self, end: i64) -> Sample {
+        for open in &mut self.of {
+            open.clock.end(end, &mut self.sample);
+        }
+        self.sample
+    }
 }

@@ -1,39 +1,49 @@
 //! What clients see: `latency_ms`, `throughput_tps`, `unavailable_ms`.
 
-use super::spread::Sample;
+use super::{at, series::Successes, spread::Sample};
 use crate::summary::Latency;
 use indoubt_proto::{
-    ids::TxnId,
     message::OutcomeWord,
     observation::{Observation, Stamped},
     time::Micros,
 };
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 /// The fold.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Clients {
-    /// Scheduled arrival of what was not answered yet, and whether it is an audit.
-    due: HashMap<TxnId, (i64, bool)>,
+    /// How long load was offered, in microseconds.
+    duration: i64,
+    /// By the place of a transaction that was not answered yet: its scheduled arrival, and whether it is an audit.
+    due: Vec<Option<(i64, bool)>>,
     succeeded: Sample,
     aborted: Sample,
     compensated: Sample,
     refused: Sample,
     unknown: Sample,
     audit: Sample,
-    /// When clients were told that they succeeded, audits included, in the order of the trace.
-    successes: Vec<i64>,
+    /// Clients told that they succeeded, audits included: over time, and so many while load was offered.
+    successes: Successes,
+    within: u64,
+    /// When the last of those was told, and the longest time before one, from the start of load or the one before it.
+    last: i64,
+    longest: i64,
 }
 
 impl Clients {
-    pub(super) fn take(&mut self, seen: &Stamped) {
+    pub(super) fn new(duration: Micros) -> Self {
+        Clients { duration: duration.0 as i64, ..Clients::default() }
+    }
+
+    /// Takes the next line, which is about the transaction at `place`.
+    pub(super) fn take(&mut self, seen: &Stamped, place: usize) {
         match &seen.what {
-            Observation::ClientBegan { txn, due_us, what, .. } => {
-                self.due.insert(*txn, (due_us.0 as i64, what == "audit"));
+            Observation::ClientBegan { due_us, what, .. } => {
+                *at(&mut self.due, place) = Some((due_us.0 as i64, what == "audit"));
             }
-            Observation::ClientEnded { txn, outcome, .. } => {
+            Observation::ClientEnded { outcome, .. } => {
                 // Only the first answer counts; a second one is a matter for the check `told-truth`.
-                let Some((due, audit)) = self.due.remove(txn) else {
+                let Some((due, audit)) = at(&mut self.due, place).take() else {
                     return;
                 };
                 let sample = match outcome {
@@ -46,7 +56,7 @@ impl Clients {
                 };
                 sample.add(seen.t_us - due);
                 if *outcome == OutcomeWord::Succeeded {
-                    self.successes.push(seen.t_us);
+                    self.succeeds(seen.t_us);
                 }
             }
             _ => {}
@@ -78,29 +88,27 @@ impl Clients {
         named.into_iter().map(pairs).filter(|(_, pairs)| !pairs.is_empty()).collect()
     }
 
+    fn succeeds(&mut self, t: i64) {
+        self.successes.add(t);
+        if (0..=self.duration).contains(&t) {
+            self.within += 1;
+            self.longest = self.longest.max(t - self.last);
+            self.last = self.last.max(t);
+        }
+    }
+
     /// When clients were told that they succeeded.
-    pub(super) fn successes(&self) -> &[i64] {
+    pub(super) fn successes(&self) -> &Successes {
         &self.successes
     }
 
     /// Successes told while load was offered, a second.
-    pub(super) fn throughput_tps(&self, duration: Micros) -> f64 {
-        let within = self.successes.iter().filter(|t| (0..=duration.0 as i64).contains(*t)).count();
-        if duration == Micros::ZERO { 0.0 } else { within as f64 / duration.as_secs_f64() }
+    pub(super) fn throughput_tps(&self) -> f64 {
+        if self.duration == 0 { 0.0 } else { self.within as f64 / Micros(self.duration as u64).as_secs_f64() }
     }
 
     /// The longest stretch of [0, `duration`] in which no client was told that it succeeded, in milliseconds.
-    pub(super) fn unavailable_ms(&self, duration: Micros) -> f64 {
-        let duration = duration.0 as i64;
-        let mut times: Vec<i64> = self.successes.iter().copied().filter(|t| (0..=duration).contains(t)).collect();
-        times.sort_unstable();
-        times.push(duration);
-        let mut last = 0;
-        let mut longest = 0;
-        for t in times {
-            longest = longest.max(t - last);
-            last = t;
-        }
-        longest as f64 / 1_000.0
+    pub(super) fn unavailable_ms(&self) -> f64 {
+        self.longest.max(self.duration - self.last) as f64 / 1_000.0
     }
 }

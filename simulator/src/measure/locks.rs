@@ -6,9 +6,9 @@
 //! A bystander is a transaction that waited, for any time at all, on a record of which another holder was in doubt; how long
 //! it did is the length of the union of those times over all its waits.
 
-use super::{doubt::Clock, series::LockSeries, spread::Sample};
+use super::{at, doubt::Clock, series::LockSeries, spread::Sample};
 use crate::{
-    history::Topology,
+    history::{Stories, Topology},
     summary::{Bystanders, LocksHeld},
 };
 use indoubt_proto::{
@@ -16,59 +16,83 @@ use indoubt_proto::{
     observation::{Observation, Stamped},
     operation::Key,
 };
+use rustc_hash::FxHashMap;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// One record of one participant that somebody holds or waits for.
-#[derive(Clone, Debug, Default)]
+/// One record of one participant that somebody holds or waits for. Transactions are meant by their places.
+#[derive(Clone, Debug)]
 struct Record {
-    holders: BTreeMap<TxnId, i64>,
-    waiters: BTreeSet<TxnId>,
+    node: NodeId,
+    key: Key,
+    /// With since when.
+    holders: Vec<(usize, i64)>,
+    waiters: Vec<usize>,
     /// The waiters that wait on a holder in doubt.
-    behind: BTreeSet<TxnId>,
+    behind: Vec<usize>,
 }
 
-/// How long one transaction stood by.
+/// One transaction.
 #[derive(Clone, Debug, Default)]
-struct Bystander {
-    /// Of how many records at once.
-    records: u32,
-    clock: Clock,
+struct OfTxn {
+    /// The records that it holds, and those that it waits for.
+    held: Vec<usize>,
+    awaited: Vec<usize>,
+    /// Where it is in doubt.
+    in_doubt: Vec<NodeId>,
+    /// On how many records it waits behind a holder in doubt, and how long it has waited on any.
+    behind: u32,
+    bystander: Clock,
 }
 
 /// The fold.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Locks {
-    tables: BTreeMap<NodeId, BTreeMap<Key, Record>>,
-    /// The records of each branch in doubt; a branch that holds none is there too.
-    in_doubt: BTreeSet<(NodeId, TxnId)>,
-    /// What each transaction holds at each node.
-    held_by: BTreeMap<(NodeId, TxnId), BTreeSet<Key>>,
-    bystanders: BTreeMap<TxnId, Bystander>,
+    /// Where each record is. Only looked up, never iterated.
+    numbers: FxHashMap<(NodeId, Key), usize>,
+    /// A record that nobody wants any more leaves its place, with its buffers, to a later one.
+    records: Vec<Record>,
+    free: Vec<usize>,
+    /// By the place of the transaction.
+    of: Vec<OfTxn>,
+    /// Times of bystanders that are forgotten.
+    waits: Sample,
     hold: Sample,
     now: LocksHeld,
     series: LockSeries,
 }
 
+fn drop_from<T: PartialEq>(list: &mut Vec<T>, what: &T) -> bool {
+    let found = list.iter().position(|one| one == what);
+    found.map(|found| list.swap_remove(found)).is_some()
+}
+
 impl Locks {
-    /// Takes the next line; `topology` has taken it already.
-    pub(super) fn take(&mut self, seen: &Stamped, topology: &Topology) {
+    /// Takes the next line, and the place of the transaction that it is about; `topology` has taken it already.
+    pub(super) fn take(&mut self, seen: &Stamped, place: Option<usize>, topology: &Topology) {
         let (t, node) = (seen.t_us, seen.node);
-        match &seen.what {
-            Observation::LockRequested { txn, key, .. } => self.request(t, node, *txn, key),
-            Observation::LockGranted { txn, key, .. } => {
-                self.stop_waiting(t, node, *txn, key);
-                self.grant(t, node, *txn, key);
+        match (&seen.what, place) {
+            (Observation::LockRequested { key, .. }, Some(place)) => self.request(t, node, place, key),
+            (Observation::LockGranted { key, .. }, Some(place)) => self.grant(t, node, place, key),
+            (Observation::LockAbandoned { key, .. }, Some(place)) => {
+                if let Some(record) = self.find(place, |of| &of.awaited, node, key) {
+                    self.stop_waiting(t, record, place);
+                }
             }
-            Observation::LockAbandoned { txn, key, .. } => self.stop_waiting(t, node, *txn, key),
-            Observation::LockReleased { txn, key } => self.release(t, node, *txn, key),
-            Observation::InDoubt { txn } => self.doubt(t, node, *txn, true),
-            Observation::Decided { txn, .. } => self.doubt(t, node, *txn, false),
-            Observation::Crashed { .. } => self.crash(t, node),
-            Observation::Restarted { .. } if topology.life(node).lost_last == Some(t) => {
-                self.in_doubt.retain(|(at, _)| *at != node);
+            (Observation::LockReleased { key, .. }, Some(place)) => {
+                if let Some(record) = self.find(place, |of| &of.held, node, key) {
+                    self.release(t, record, place);
+                }
+            }
+            (Observation::InDoubt { .. }, Some(place)) => self.doubt(t, node, place, true),
+            (Observation::Decided { .. }, Some(place)) => self.doubt(t, node, place, false),
+            (Observation::Crashed { .. }, _) => self.crash(t, node),
+            (Observation::Restarted { .. }, _) if topology.life(node).lost_last == Some(t) => {
+                for place in 0..self.of.len() {
+                    self.doubt(t, node, place, false);
+                }
                 self.crash(t, node);
             }
-            Observation::Pending { .. } | Observation::Settled { .. } => {}
+            (Observation::Pending { .. } | Observation::Settled { .. }, _) => {}
             _ => return,
         }
         self.series.push(t, self.now);
@@ -82,137 +106,210 @@ impl Locks {
         }
     }
 
-    fn request(&mut self, t: i64, node: NodeId, txn: TxnId, key: &Key) {
-        let record = self.tables.entry(node).or_default().entry(key.clone()).or_default();
-        self.now.waiters += u64::from(record.waiters.insert(txn));
-        self.refresh(t, node, key);
+    /// Which of some records of a transaction it is.
+    fn find(&self, place: usize, among: fn(&OfTxn) -> &Vec<usize>, node: NodeId, key: &Key) -> Option<usize> {
+        let is = |number: &usize| self.records[*number].node == node && self.records[*number].key == *key;
+        among(self.of.get(place)?).iter().copied().find(is)
     }
 
-    fn stop_waiting(&mut self, t: i64, node: NodeId, txn: TxnId, key: &Key) {
-        let Some(record) = self.tables.get_mut(&node).and_then(|table| table.get_mut(key)) else {
-            return;
-        };
-        self.now.waiters -= u64::from(record.waiters.remove(&txn));
-        self.refresh(t, node, key);
-    }
-
-    fn grant(&mut self, t: i64, node: NodeId, txn: TxnId, key: &Key) {
-        let record = self.tables.entry(node).or_default().entry(key.clone()).or_default();
-        if record.holders.contains_key(&txn) {
-            return;
+    /// The record of this name, which begins if nobody wanted it until now.
+    fn record(&mut self, node: NodeId, key: &Key) -> usize {
+        let name = (node, key.clone());
+        if let Some(number) = self.numbers.get(&name) {
+            return *number;
         }
-        record.holders.insert(txn, t);
-        self.held_by.entry((node, txn)).or_default().insert(key.clone());
-        self.now.held += 1;
-        self.now.in_doubt += u64::from(self.in_doubt.contains(&(node, txn)));
-        self.refresh(t, node, key);
-    }
-
-    fn release(&mut self, t: i64, node: NodeId, txn: TxnId, key: &Key) {
-        let record = self.tables.get_mut(&node).and_then(|table| table.get_mut(key));
-        let Some(since) = record.and_then(|record| record.holders.remove(&txn)) else {
-            return;
-        };
-        self.hold.add(t - since);
-        self.now.held -= 1;
-        self.now.in_doubt -= u64::from(self.in_doubt.contains(&(node, txn)));
-        if let Some(keys) = self.held_by.get_mut(&(node, txn)) {
-            keys.remove(key);
-            if keys.is_empty() {
-                self.held_by.remove(&(node, txn));
+        let number = match self.free.pop() {
+            Some(number) => {
+                let record = &mut self.records[number];
+                (record.node, record.key) = (node, key.clone());
+                number
             }
-        }
-        self.refresh(t, node, key);
+            None => {
+                let (holders, waiters, behind) = (Vec::new(), Vec::new(), Vec::new());
+                self.records.push(Record { node, key: key.clone(), holders, waiters, behind });
+                self.records.len() - 1
+            }
+        };
+        self.numbers.insert(name, number);
+        number
     }
 
-    fn doubt(&mut self, t: i64, node: NodeId, txn: TxnId, begins: bool) {
-        let changed = if begins { self.in_doubt.insert((node, txn)) } else { self.in_doubt.remove(&(node, txn)) };
-        if !changed {
+    fn request(&mut self, t: i64, node: NodeId, place: usize, key: &Key) {
+        let record = self.record(node, key);
+        if !self.records[record].waiters.contains(&place) {
+            self.records[record].waiters.push(place);
+            at(&mut self.of, place).awaited.push(record);
+            self.now.waiters += 1;
+        }
+        self.refresh(t, record);
+    }
+
+    fn stop_waiting(&mut self, t: i64, record: usize, place: usize) {
+        if drop_from(&mut self.records[record].waiters, &place) {
+            drop_from(&mut at(&mut self.of, place).awaited, &record);
+            self.now.waiters -= 1;
+        }
+        self.refresh(t, record);
+    }
+
+    fn grant(&mut self, t: i64, node: NodeId, place: usize, key: &Key) {
+        let awaited = self.find(place, |of| &of.awaited, node, key);
+        let record = awaited.unwrap_or_else(|| self.record(node, key));
+        if !self.records[record].holders.iter().any(|(holder, _)| *holder == place) {
+            self.records[record].holders.push((place, t));
+            let of = at(&mut self.of, place);
+            of.held.push(record);
+            self.now.held += 1;
+            self.now.in_doubt += u64::from(of.in_doubt.contains(&node));
+        }
+        self.stop_waiting(t, record, place);
+    }
+
+    fn release(&mut self, t: i64, record: usize, place: usize) {
+        let Record { node, holders, .. } = &mut self.records[record];
+        let Some(held) = holders.iter().position(|(holder, _)| *holder == place) else {
+            return;
+        };
+        let (_, since) = holders.swap_remove(held);
+        self.hold.add(t - since);
+        let of = at(&mut self.of, place);
+        drop_from(&mut of.held, &record);
+        self.now.held -= 1;
+        self.now.in_doubt -= u64::from(of.in_doubt.contains(node));
+        self.refresh(t, record);
+    }
+
+    fn doubt(&mut self, t: i64, node: NodeId, place: usize, begins: bool) {
+        let of = at(&mut self.of, place);
+        if of.in_doubt.contains(&node) == begins {
             return;
         }
-        let keys = self.held_by.get(&(node, txn)).cloned().unwrap_or_default();
-        match begins {
-            true => self.now.in_doubt += keys.len() as u64,
-            false => self.now.in_doubt -= keys.len() as u64,
+        if begins {
+            of.in_doubt.push(node);
+        } else {
+            drop_from(&mut of.in_doubt, &node);
         }
-        for key in keys {
-            self.refresh(t, node, &key);
+        for held in 0..of.held.len() {
+            let record = self.of[place].held[held];
+            if self.records[record].node == node {
+                if begins {
+                    self.now.in_doubt += 1;
+                } else {
+                    self.now.in_doubt -= 1;
+                }
+                self.refresh(t, record);
+            }
         }
     }
 
     /// Ends every wait at a node, and every lock of a branch that is not in doubt.
     fn crash(&mut self, t: i64, node: NodeId) {
-        let table = self.tables.get(&node).cloned().unwrap_or_default();
-        for (key, record) in table {
-            for txn in record.waiters {
-                self.stop_waiting(t, node, txn, &key);
+        for record in 0..self.records.len() {
+            if self.records[record].node != node {
+                continue;
             }
-            for txn in
-                record.holders.into_keys().filter(|txn| !self.in_doubt.contains(&(node, *txn))).collect::<Vec<_>>()
-            {
-                self.release(t, node, txn, &key);
+            for place in self.records[record].waiters.clone() {
+                self.stop_waiting(t, record, place);
+            }
+            for (place, _) in self.records[record].holders.clone() {
+                if !self.of[place].in_doubt.contains(&node) {
+                    self.release(t, record, place);
+                }
             }
         }
     }
 
     /// Recomputes who waits on a holder in doubt of one record, and forgets a record that nobody wants.
-    fn refresh(&mut self, t: i64, node: NodeId, key: &Key) {
-        let Some(table) = self.tables.get_mut(&node) else {
-            return;
-        };
-        let Some(record) = table.get_mut(key) else {
-            return;
-        };
-        let behind = |waiter: &TxnId| {
-            record.holders.keys().any(|holder| holder != waiter && self.in_doubt.contains(&(node, *holder)))
-        };
-        let now: BTreeSet<TxnId> = record.waiters.iter().copied().filter(behind).collect();
-        if now != record.behind {
-            for txn in now.difference(&record.behind) {
-                let bystander = self.bystanders.entry(*txn).or_default();
-                bystander.records += 1;
-                bystander.clock.set(t, true);
+    fn refresh(&mut self, t: i64, number: usize) {
+        let Locks { records, of, .. } = self;
+        let Record { node, holders, waiters, behind, .. } = &mut records[number];
+        if !waiters.is_empty() || !behind.is_empty() {
+            let is_behind = |waiter: &usize| {
+                holders.iter().any(|(holder, _)| holder != waiter && of[*holder].in_doubt.contains(node))
+            };
+            let now: Vec<usize> = waiters.iter().copied().filter(is_behind).collect();
+            for place in now.iter().filter(|place| !behind.contains(place)) {
+                of[*place].behind += 1;
+                of[*place].bystander.set(t, true);
             }
-            for txn in record.behind.difference(&now) {
-                let bystander = self.bystanders.entry(*txn).or_default();
-                bystander.records -= 1;
-                bystander.clock.set(t, bystander.records > 0);
+            for place in behind.iter().filter(|place| !now.contains(place)) {
+                of[*place].behind -= 1;
+                let still = of[*place].behind > 0;
+                of[*place].bystander.set(t, still);
             }
-            record.behind = now;
+            *behind = now;
         }
-        if record.holders.is_empty() && record.waiters.is_empty() {
-            table.remove(key);
+        if holders.is_empty() && waiters.is_empty() {
+            let Record { node, key, .. } = &records[number];
+            if self.numbers.remove(&(*node, key.clone())).is_some() {
+                self.free.push(number);
+            }
         }
     }
 
     /// Who holds or awaits which record now, at which node.
-    pub(super) fn open(&self) -> BTreeMap<(NodeId, Key), BTreeSet<TxnId>> {
-        let mut open = BTreeMap::new();
-        for (node, table) in &self.tables {
-            for (key, record) in table {
-                let txns = record.holders.keys().chain(&record.waiters).copied().collect();
-                open.insert((*node, key.clone()), txns);
-            }
-        }
-        open
+    pub(super) fn open(&self, stories: &Stories) -> BTreeMap<(NodeId, Key), BTreeSet<TxnId>> {
+        let wanted = self.records.iter().filter(|record| !record.holders.is_empty() || !record.waiters.is_empty());
+        let open = |record: &Record| {
+            let places = record.holders.iter().map(|(place, _)| place).chain(&record.waiters);
+            ((record.node, record.key.clone()), places.map(|place| stories.name(*place)).collect())
+        };
+        wanted.map(open).collect()
+    }
+
+    /// Whether a transaction neither holds nor awaits anything.
+    pub(super) fn is_quiet(&self, place: usize) -> bool {
+        self.of.get(place).is_none_or(|of| of.held.is_empty() && of.awaited.is_empty())
+    }
+
+    /// Forgets a transaction that neither holds nor awaits anything.
+    pub(super) fn forget(&mut self, place: usize, t: i64) {
+        let of = at(&mut self.of, place);
+        of.in_doubt.clear();
+        of.bystander.end(t, &mut self.waits);
     }
 
     /// What is held or stood by for at `end` is censored.
     pub(super) fn finish(mut self, end: i64) -> (Sample, Bystanders, Vec<LocksHeld>) {
-        for record in self.tables.values().flat_map(BTreeMap::values) {
-            for since in record.holders.values() {
-                self.hold.add_open(end - since);
-            }
+        for (_, since) in self.records.iter().flat_map(|record| &record.holders) {
+            self.hold.add_open(end - since);
         }
-        let mut waits = Sample::default();
-        for bystander in self.bystanders.into_values() {
-            match (bystander.clock.at(end), bystander.clock.holds()) {
-                (0, _) => {}
-                (us, true) => waits.add_open(us),
-                (us, false) => waits.add(us),
-            }
+        for of in &mut self.of {
+            of.bystander.end(end, &mut self.waits);
         }
-        let wait_ms = waits.spread();
+        let wait_ms = self.waits.spread();
         (self.hold, Bystanders { count: wait_ms.count, wait_ms }, self.series.finish(end))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use indoubt_proto::{
+        ids::{LogId, Lsn},
+        inspect::LockMode,
+    };
+
+    #[test]
+    fn a_lost_journal_ends_the_locks_of_branches_in_doubt_and_their_count() {
+        let (p1, key) = (NodeId::participant(1), Key::new("p1/a"));
+        let txn = TxnId { home: NodeId::coordinating(1), client: NodeId::client(1), number: 1 };
+        let (mut locks, mut topology) = (Locks::default(), Topology::default());
+        let mut counts = Vec::new();
+        let restarted = |log| Observation::Restarted { incarnation: 2, log: LogId(log), upto: Lsn(0) };
+        for (t_us, what) in (0..).zip([
+            restarted(1),
+            Observation::LockGranted { txn, key, mode: LockMode::Exclusive },
+            Observation::InDoubt { txn },
+            Observation::Crashed { incarnation: 2 },
+            restarted(2),
+        ]) {
+            let place = what.txn().map(|_| 0);
+            let seen = Stamped { t_us, seq: 0, node: p1, what };
+            topology.take(&seen);
+            locks.take(&seen, place, &topology);
+            counts.push((locks.now.held, locks.now.in_doubt));
+        }
+        assert_eq!(counts, [(0, 0), (1, 0), (1, 1), (1, 1), (0, 0)]);
     }
 }

@@ -6,6 +6,7 @@ mod costs;
 mod doubt;
 mod effects;
 mod exposed;
+mod forget;
 mod latency;
 mod locks;
 mod paths;
@@ -14,17 +15,22 @@ mod series;
 mod spread;
 
 pub(crate) use anomalies::{Anomaly, AnomalyKind};
-pub(crate) use effects::{Place, WrongAudit, duplicates, lost, wrong_audits};
+pub(crate) use effects::{Place, WrongAudit, duplicates, lost, torn, wrong_audits};
 pub use paths::metric_paths;
 pub(crate) use paths::numbers;
 
 use crate::{
-    history::{Aftermath, Fate, History},
+    history::{Aftermath, History},
     protocol::{Family, Protocol},
     summary::{Clients, Measures, Series, Transactions},
     world::Sink,
 };
-use indoubt_proto::{message::OutcomeWord, observation::Stamped, time::Micros};
+use forget::Forgetting;
+use indoubt_proto::{
+    observation::{Observation, Stamped},
+    settings::Timeouts,
+    time::Micros,
+};
 
 /// The fold: one for each run.
 #[derive(Clone, Debug)]
@@ -37,6 +43,128 @@ pub struct Measurer {
     clients: latency::Clients,
     costs: costs::Costs,
     anomalies: anomalies::Anomalies,
+    forgetting: Option<Forgetting>,
+}
+
+/// What a fold keeps for the transaction at `place`.
+fn at<T: Clone + Default>(list: &mut Vec<T>, place: usize) -> &mut T {
+    if list.len() <= place {
+        list.resize(place + 1, T::default());
+    }
+    &mut list[place]
+}
+
+impl Measurer {
+    /// A fold over the run of one protocol. `duration` is how long load was offered.
+    pub fn new(protocol: Protocol, duration: Micros) -> Self {
+        Measurer {
+            history: History::new(protocol.family()),
+            doubt: doubt::Doubt::default(),
+            locks: locks::Locks::default(),
+            pending: pending::Pending::default(),
+            exposed: exposed::Exposed::default(),
+            clients: latency::Clients::new(duration),
+            costs: costs::Costs::default(),
+            anomalies: anomalies::Anomalies::default(),
+            forgetting: None,
+        }
+    }
+
+    /// A fold that forgets what is over, so that it needs no more memory for a long run than for a short one. What it finds
+    /// is the same, unless the run does something to a transaction that is forgotten: then [`Measurer::is_spoiled`].
+    pub(crate) fn forgetful(protocol: Protocol, duration: Micros, timeouts: Timeouts) -> Self {
+        Measurer { forgetting: Some(Forgetting::new(timeouts)), ..Measurer::new(protocol, duration) }
+    }
+
+    /// Takes the next line, in the order of `seq`.
+    pub fn take(&mut self, seen: &Stamped) {
+        if self.forgetting.is_some() && !self.forget(seen) {
+            return;
+        }
+        let place = seen.what.txn().map(|txn| match self.history.stories.find(txn) {
+            Some(place) => place,
+            None => self.history.stories.place(txn),
+        });
+        let changed = self.history.take(seen, place);
+        let Some(place) = place else {
+            if changed || matches!(seen.what, Observation::Crashed { .. } | Observation::Restarted { .. }) {
+                self.doubt.take(seen, None, &self.history, changed);
+                self.locks.take(seen, None, &self.history.topology);
+                self.exposed.take(seen, None, &self.history);
+            }
+            return;
+        };
+        match &seen.what {
+            // Most lines are about messages and journals, in which no other fold has an interest.
+            Observation::Sent { .. } | Observation::Appended { .. } => self.costs.take(seen, place),
+            Observation::Received { .. } | Observation::Dropped { .. } | Observation::Voted { .. } => {}
+            Observation::ClientBegan { .. } | Observation::ClientEnded { .. } => {
+                self.clients.take(seen, place);
+                self.exposed.take(seen, Some(place), &self.history);
+                self.anomalies.take(seen, place, &self.history);
+            }
+            _ => {
+                self.doubt.take(seen, Some(place), &self.history, changed);
+                self.locks.take(seen, Some(place), &self.history.topology);
+                if self.history.family == Family::Saga {
+                    self.pending.take(seen, place);
+                    self.locks.pending(seen.t_us, self.pending.open());
+                }
+                self.exposed.take(seen, Some(place), &self.history);
+                self.anomalies.take(seen, place, &self.history);
+            }
+        }
+    }
+
+    /// The numbers.
+    pub fn finish(self) -> Measured {
+        let end = self.history.end;
+        let open_locks = self.locks.open(&self.history.stories);
+        let per_txn = self.costs.finish(&self.history);
+        let ([in_doubt, up, blocked], intervals) = self.doubt.finish(&self.history);
+        let forgotten = self.forgetting.map(Forgetting::into_forgotten).unwrap_or_default();
+        let aftermath = Aftermath { open_locks, forgotten, ..self.history.into_aftermath() };
+        let (lock_hold, bystanders, locks_held) = self.locks.finish(end);
+        let anomalies = self.anomalies.into_found();
+        let counts = anomalies::count(&anomalies);
+        let count = |kind| counts.get(&kind).copied().unwrap_or(0);
+        let measures = Measures {
+            in_doubt_ms: in_doubt.spread(),
+            in_doubt_up_ms: up.spread(),
+            blocked_ms: blocked.spread(),
+            lock_hold_ms: lock_hold.spread(),
+            pending_ms: self.pending.finish(end).spread(),
+            exposed_ms: self.exposed.finish(end).spread(),
+            latency_ms: self.clients.latency(),
+            bystanders,
+            throughput_tps: self.clients.throughput_tps(),
+            unavailable_ms: self.clients.unavailable_ms(),
+            messages_per_txn: per_txn.messages,
+            work_messages_per_txn: per_txn.work_messages,
+            forced_writes_per_txn: per_txn.forced_writes,
+            lazy_writes_per_txn: per_txn.lazy_writes,
+            atomicity_violations: torn(&aftermath).len() as u64,
+            duplicate_effects: duplicates(&aftermath).iter().map(|(_, times)| times).sum(),
+            lost_effects: lost(&aftermath).len() as u64,
+            dirty_reads: count(AnomalyKind::DirtyRead),
+            lost_updates: count(AnomalyKind::LostUpdate),
+            fuzzy_reads: count(AnomalyKind::FuzzyRead),
+            wrong_audits: wrong_audits(&aftermath).len() as u64,
+        };
+        let series = Series {
+            locks_held,
+            throughput_tps: self.clients.successes().throughput(end),
+            in_doubt: intervals.finish(),
+            latency_ms: self.clients.distributions(),
+        };
+        let mut transactions = aftermath.forgotten.transactions;
+        let mut clients = aftermath.forgotten.clients;
+        for (_, story, fate) in aftermath.all() {
+            transactions.add(fate);
+            clients.add(story.told());
+        }
+        Measured { measures, series, transactions, clients, aftermath, anomalies }
+    }
 }
 
 impl Sink for Measurer {
@@ -58,111 +186,4 @@ pub struct Measured {
     pub clients: Clients,
     pub(crate) aftermath: Aftermath,
     pub(crate) anomalies: Vec<Anomaly>,
-}
-
-impl Measurer {
-    /// A fold over the run of one protocol.
-    pub fn new(protocol: Protocol) -> Self {
-        Measurer {
-            history: History::new(protocol.family()),
-            doubt: doubt::Doubt::default(),
-            locks: locks::Locks::default(),
-            pending: pending::Pending::default(),
-            exposed: exposed::Exposed::default(),
-            clients: latency::Clients::default(),
-            costs: costs::Costs::default(),
-            anomalies: anomalies::Anomalies::default(),
-        }
-    }
-
-    /// Takes the next line, in the order of `seq`.
-    pub fn take(&mut self, seen: &Stamped) {
-        let changed = self.history.take(seen);
-        self.doubt.take(seen, &self.history, changed);
-        self.locks.take(seen, &self.history.topology);
-        if self.history.family == Family::Saga {
-            self.pending.take(seen);
-            self.locks.pending(seen.t_us, self.pending.open());
-        }
-        self.exposed.take(seen, &self.history);
-        self.clients.take(seen);
-        self.costs.take(seen);
-        self.anomalies.take(seen, &self.history);
-    }
-
-    /// The numbers. `duration` is how long load was offered.
-    pub fn finish(self, duration: Micros) -> Measured {
-        let end = self.history.end;
-        let open_locks = self.locks.open();
-        let per_txn = self.costs.finish(&self.history);
-        let aftermath = Aftermath::new(self.history, open_locks);
-        let ([in_doubt, up, blocked], intervals) = self.doubt.finish(end);
-        let (lock_hold, bystanders, locks_held) = self.locks.finish(end);
-        let anomalies = self.anomalies.into_found();
-        let counts = anomalies::count(&anomalies);
-        let count = |kind| counts.get(&kind).copied().unwrap_or(0);
-        let measures = Measures {
-            in_doubt_ms: in_doubt.spread(),
-            in_doubt_up_ms: up.spread(),
-            blocked_ms: blocked.spread(),
-            lock_hold_ms: lock_hold.spread(),
-            pending_ms: self.pending.finish(end).spread(),
-            exposed_ms: self.exposed.finish(end).spread(),
-            latency_ms: self.clients.latency(),
-            bystanders,
-            throughput_tps: self.clients.throughput_tps(duration),
-            unavailable_ms: self.clients.unavailable_ms(duration),
-            messages_per_txn: per_txn.messages,
-            work_messages_per_txn: per_txn.work_messages,
-            forced_writes_per_txn: per_txn.forced_writes,
-            lazy_writes_per_txn: per_txn.lazy_writes,
-            atomicity_violations: effects::torn(&aftermath).len() as u64,
-            duplicate_effects: duplicates(&aftermath).iter().map(|(_, times)| times).sum(),
-            lost_effects: lost(&aftermath).len() as u64,
-            dirty_reads: count(AnomalyKind::DirtyRead),
-            lost_updates: count(AnomalyKind::LostUpdate),
-            fuzzy_reads: count(AnomalyKind::FuzzyRead),
-            wrong_audits: wrong_audits(&aftermath).len() as u64,
-        };
-        let series = Series {
-            locks_held,
-            throughput_tps: series::throughput(self.clients.successes(), end),
-            in_doubt: series::doubt_intervals(intervals),
-            latency_ms: self.clients.distributions(),
-        };
-        let transactions = transactions(&aftermath);
-        let clients = told(&aftermath);
-        Measured { measures, series, transactions, clients, aftermath, anomalies }
-    }
-}
-
-fn transactions(aftermath: &Aftermath) -> Transactions {
-    let mut transactions = Transactions { submitted: aftermath.fates.len() as u64, ..Transactions::default() };
-    for fate in aftermath.fates.values() {
-        *match fate {
-            Fate::Succeeded => &mut transactions.succeeded,
-            Fate::Aborted => &mut transactions.aborted,
-            Fate::Compensated => &mut transactions.compensated,
-            Fate::Partial => &mut transactions.partial,
-            Fate::Refused => &mut transactions.refused,
-            Fate::Unresolved => &mut transactions.unresolved,
-            Fate::Stuck => &mut transactions.stuck,
-        } += 1;
-    }
-    transactions
-}
-
-fn told(aftermath: &Aftermath) -> Clients {
-    let mut clients = Clients::default();
-    for (_, story, _) in aftermath.all() {
-        *match story.told() {
-            Some(OutcomeWord::Succeeded) => &mut clients.succeeded,
-            Some(OutcomeWord::Aborted) => &mut clients.aborted,
-            Some(OutcomeWord::Compensated) => &mut clients.compensated,
-            Some(OutcomeWord::Refused) => &mut clients.refused,
-            // Never told: unknown.
-            Some(OutcomeWord::Unknown) | None => &mut clients.unknown,
-        } += 1;
-    }
-    clients
 }

@@ -2,35 +2,34 @@
 //! flag tells it (`pending`, `settled`). A step whose record was durable a moment before a crash is seen in recovery,
 //! without its flags: `step-applied` begins them too. Recovery may also show again what was settled since: that is no news.
 
-use super::spread::Sample;
+use super::{at, spread::Sample};
 use indoubt_proto::{
-    ids::TxnId,
     observation::{Observation, Stamped},
     operation::Key,
 };
-use std::collections::BTreeMap;
 
 /// The fold.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Pending {
-    /// Since when a record is flagged; `None` once it was settled.
-    flags: BTreeMap<(TxnId, Key), Option<i64>>,
+    /// By the place of a transaction: since when each of its records is flagged; `None` once that was settled.
+    flags: Vec<Vec<(Key, Option<i64>)>>,
     open: u64,
     sample: Sample,
 }
 
 impl Pending {
-    /// Takes the next line of a saga's run.
-    pub(super) fn take(&mut self, seen: &Stamped) {
+    /// Takes the next line of a saga's run, which is about the transaction at `place`.
+    pub(super) fn take(&mut self, seen: &Stamped, place: usize) {
         match &seen.what {
-            Observation::Pending { txn, key } => self.flag(seen.t_us, *txn, key),
-            Observation::StepApplied { txn, effects, .. } => {
+            Observation::Pending { key, .. } => self.flag(seen.t_us, place, key),
+            Observation::StepApplied { effects, .. } => {
                 for update in effects {
-                    self.flag(seen.t_us, *txn, &update.key);
+                    self.flag(seen.t_us, place, &update.key);
                 }
             }
-            Observation::Settled { txn, key } => {
-                if let Some(since) = self.flags.get_mut(&(*txn, key.clone())).and_then(Option::take) {
+            Observation::Settled { key, .. } => {
+                let flag = at(&mut self.flags, place).iter_mut().find(|(flagged, _)| flagged == key);
+                if let Some(since) = flag.and_then(|(_, since)| since.take()) {
                     self.open -= 1;
                     self.sample.add(seen.t_us - since);
                 }
@@ -39,12 +38,22 @@ impl Pending {
         }
     }
 
-    fn flag(&mut self, t: i64, txn: TxnId, key: &Key) {
-        let opened = &mut self.open;
-        self.flags.entry((txn, key.clone())).or_insert_with(|| {
-            *opened += 1;
-            Some(t)
-        });
+    fn flag(&mut self, t: i64, place: usize, key: &Key) {
+        let flags = at(&mut self.flags, place);
+        if !flags.iter().any(|(flagged, _)| flagged == key) {
+            flags.push((key.clone(), Some(t)));
+            self.open += 1;
+        }
+    }
+
+    /// Whether nothing of a transaction is flagged now.
+    pub(super) fn is_quiet(&self, place: usize) -> bool {
+        self.flags.get(place).is_none_or(|flags| flags.iter().all(|(_, since)| since.is_none()))
+    }
+
+    /// Forgets a transaction.
+    pub(super) fn forget(&mut self, place: usize) {
+        at(&mut self.flags, place).clear();
     }
 
     /// How many records are flagged now.
@@ -54,7 +63,7 @@ impl Pending {
 
     /// What is flagged at `end` is censored.
     pub(super) fn finish(mut self, end: i64) -> Sample {
-        for since in self.flags.values().flatten() {
+        for since in self.flags.iter().flatten().filter_map(|(_, since)| *since) {
             self.sample.add_open(end - since);
         }
         self.sample

@@ -1,103 +1,236 @@
-//! Numbers over time: a point wherever something changed, thinned so that a chart can hold them, but never so that a peak
-//! is lost.
+//! Numbers over time: a point wherever something changed, thinned as they come so that a chart can hold them and a long run
+//! needs no more memory than a short one, but never so that a peak is lost.
 
 use super::doubt::Interval;
 use crate::summary::{DoubtInterval, LocksHeld, Throughput};
 
-/// How many points of `locks_held` are kept, at most.
+/// How many points of `locks_held`, and how many intervals in doubt, are kept, at most.
 const POINTS: usize = 400;
 /// How many intervals of `throughput_tps` there are, at most.
 const INTERVALS: i64 = 240;
+/// Points of a stretch of time: first, last, four highest, one lowest.
+const KEPT: usize = 7;
+
+type Point = (i64, LocksHeld);
 
 /// The series `locks_held` as it grows: one point for each instant at which something changed, with what held after it.
 #[derive(Clone, Debug, Default)]
 pub(super) struct LockSeries {
-    points: Vec<(i64, LocksHeld)>,
+    /// The last point: its instant may not be over.
+    last: Option<Point>,
+    /// Those before it, while there are few.
+    whole: Vec<Point>,
+    /// Those before it, when there are many: by stretches of time that all have this width.
+    stretches: Vec<Stretch>,
+    width: i64,
+}
+
+/// What is kept of the points of one stretch of time, which begins at a multiple of the width.
+#[derive(Clone, Copy, Debug)]
+struct Stretch {
+    number: i64,
+    first: Point,
+    last: Point,
+    highest: [Point; 4],
+    fewest: Point,
+}
+
+impl Stretch {
+    fn of(number: i64, point: Point) -> Self {
+        Stretch { number, first: point, last: point, highest: [point; 4], fewest: point }
+    }
+
+    fn columns((_, held): &Point) -> [u64; 4] {
+        [held.held, held.in_doubt, held.waiters, held.pending]
+    }
+
+    /// Takes in another that comes after it.
+    fn join(&mut self, next: &Stretch) {
+        self.last = next.last;
+        for column in 0..self.highest.len() {
+            if Self::columns(&next.highest[column])[column] > Self::columns(&self.highest[column])[column] {
+                self.highest[column] = next.highest[column];
+            }
+        }
+        if next.fewest.1.held < self.fewest.1.held {
+            self.fewest = next.fewest;
+        }
+    }
+
+    /// Its points, each once, in order.
+    fn points(&self) -> Vec<Point> {
+        let mut points = vec![self.first, self.last, self.fewest];
+        points.extend(self.highest);
+        points.sort_unstable_by_key(|(t, _)| *t);
+        points.dedup_by_key(|(t, _)| *t);
+        points
+    }
 }
 
 impl LockSeries {
     pub(super) fn push(&mut self, t: i64, now: LocksHeld) {
-        match self.points.last_mut() {
+        match &mut self.last {
             Some((last, point)) if *last == t => *point = now,
             Some((_, point)) if *point == now => {}
-            _ => self.points.push((t, now)),
+            last => {
+                if let Some(over) = last.replace((t, now)) {
+                    self.keep(over);
+                }
+            }
         }
     }
 
-    /// Thinned, and closed with a point at `end`.
+    fn keep(&mut self, point: Point) {
+        if self.width > 0 {
+            return self.keep_in_stretch(point);
+        }
+        self.whole.push(point);
+        // The last one counts as well.
+        if self.whole.len() >= POINTS {
+            let points = std::mem::take(&mut self.whole);
+            self.width = 1;
+            points.into_iter().for_each(|point| self.keep_in_stretch(point));
+        }
+    }
+
+    fn keep_in_stretch(&mut self, point: Point) {
+        let one = Stretch::of(point.0.div_euclid(self.width), point);
+        match self.stretches.last_mut() {
+            Some(last) if last.number == one.number => last.join(&one),
+            _ => self.stretches.push(one),
+        }
+        // One stretch is left for the points that close the series.
+        while self.stretches.len() >= POINTS / KEPT {
+            self.width *= 2;
+            let narrow = std::mem::take(&mut self.stretches);
+            for mut stretch in narrow {
+                stretch.number = stretch.number.div_euclid(2);
+                match self.stretches.last_mut() {
+                    Some(last) if last.number == stretch.number => last.join(&stretch),
+                    _ => self.stretches.push(stretch),
+                }
+            }
+        }
+    }
+
+    /// Closed with a point at `end`.
     pub(super) fn finish(mut self, end: i64) -> Vec<LocksHeld> {
-        let Some((_, last)) = self.points.last().copied() else {
+        let Some((t, last)) = self.last else {
             return Vec::new();
         };
-        self.push(end, last);
-        if self.points.last().is_some_and(|(t, _)| *t < end) {
-            self.points.push((end, last));
+        let mut points = std::mem::take(&mut self.whole);
+        points.extend(self.stretches.iter().flat_map(Stretch::points));
+        points.push((t, last));
+        if t < end {
+            points.push((end, last));
         }
-        let stamp = |(t, point): (i64, LocksHeld)| LocksHeld { t_ms: t as f64 / 1_000.0, ..point };
-        thin(&self.points).into_iter().map(stamp).collect()
+        let stamp = |(t, point): Point| LocksHeld { t_ms: t as f64 / 1_000.0, ..point };
+        points.into_iter().map(stamp).collect()
     }
 }
 
-/// At most [`POINTS`] of `points`: of each of equal stretches of time the first and last point, and those where a column is
-/// highest or where fewest locks are held.
-fn thin(points: &[(i64, LocksHeld)]) -> Vec<(i64, LocksHeld)> {
-    if points.len() <= POINTS {
-        return points.to_vec();
-    }
-    /// First, last, four highest, one lowest.
-    const KEPT: usize = 7;
-    let (first, last) = (points[0].0, points[points.len() - 1].0);
-    let stretches = (POINTS / KEPT) as i64;
-    let stretch_of = |t: i64| ((t - first) * stretches / (last - first + 1)).min(stretches - 1);
-    let mut kept = Vec::with_capacity(POINTS);
-    for stretch in points.chunk_by(|a, b| stretch_of(a.0) == stretch_of(b.0)) {
-        let columns: [fn(&LocksHeld) -> u64; 4] = [|p| p.held, |p| p.in_doubt, |p| p.waiters, |p| p.pending];
-        let highest = |column: &fn(&LocksHeld) -> u64| (0..stretch.len()).max_by_key(|at| column(&stretch[*at].1));
-        let mut chosen: Vec<usize> = columns.iter().filter_map(highest).collect();
-        chosen.extend((0..stretch.len()).min_by_key(|at| stretch[*at].1.held));
-        chosen.extend([0, stretch.len() - 1]);
-        chosen.sort_unstable();
-        chosen.dedup();
-        kept.extend(chosen.into_iter().map(|at| stretch[at]));
-    }
-    kept
+/// The intervals in doubt as they end; of more than [`POINTS`] every n-th and the longest.
+#[derive(Clone, Debug, Default)]
+pub(super) struct DoubtSeries {
+    kept: Vec<Interval>,
+    /// How many have ended; of them one in 2^`thinned` is kept.
+    ended: u64,
+    thinned: u32,
+    longest: Option<Interval>,
 }
 
-/// The intervals in doubt in the order of their begin; of more than [`POINTS`] every n-th and the longest.
-pub(super) fn doubt_intervals(mut intervals: Vec<Interval>) -> Vec<DoubtInterval> {
-    intervals.sort_by_key(|interval| (interval.from, interval.txn, interval.node));
-    let longest = (0..intervals.len()).max_by_key(|at| intervals[*at].to - intervals[*at].from);
-    // One place is for the longest.
-    let every = if intervals.len() <= POINTS { 1 } else { intervals.len().div_ceil(POINTS - 1) };
-    let shown = |(at, interval): (usize, Interval)| {
-        (at % every == 0 || Some(at) == longest).then(|| DoubtInterval {
+impl DoubtSeries {
+    pub(super) fn push(&mut self, interval: Interval) {
+        if self.longest.is_none_or(|longest| interval.to - interval.from > longest.to - longest.from) {
+            self.longest = Some(interval);
+        }
+        if self.ended.is_multiple_of(1 << self.thinned) {
+            self.kept.push(interval);
+        }
+        self.ended += 1;
+        // Once it is thinned, one place is for the longest.
+        if self.kept.len() > POINTS - usize::from(self.thinned > 0) {
+            self.thinned += 1;
+            let mut even = false;
+            self.kept.retain(|_| {
+                even = !even;
+                even
+            });
+        }
+    }
+
+    /// In the order of their begin.
+    pub(super) fn finish(mut self) -> Vec<DoubtInterval> {
+        let name = |interval: &Interval| (interval.from, interval.txn, interval.node);
+        if let Some(longest) = self.longest
+            && !self.kept.iter().any(|interval| name(interval) == name(&longest))
+        {
+            self.kept.push(longest);
+        }
+        self.kept.sort_by_key(name);
+        let shown = |interval: Interval| DoubtInterval {
             node: interval.node.to_string(),
             txn: interval.txn.to_string(),
             from_ms: interval.from as f64 / 1_000.0,
             to_ms: interval.to as f64 / 1_000.0,
             censored: interval.censored,
-        })
-    };
-    intervals.into_iter().enumerate().filter_map(shown).collect()
+        };
+        self.kept.into_iter().map(shown).collect()
+    }
 }
 
-/// Successes a second, interval by interval over [0, `end`).
-pub(super) fn throughput(successes: &[i64], end: i64) -> Vec<Throughput> {
-    const NICE_MS: [i64; 10] = [100, 200, 500, 1_000, 2_000, 5_000, 10_000, 30_000, 60_000, 600_000];
-    let end = end.max(1);
-    let fits = |ms: &i64| end <= INTERVALS * ms * 1_000;
-    let interval = NICE_MS.into_iter().find(fits).unwrap_or(end / (INTERVALS * 1_000) + 1) * 1_000;
-    let mut counts = vec![0u64; usize::try_from((end + interval - 1) / interval).unwrap_or(0)];
-    for t in successes {
-        let at = usize::try_from((*t).max(0) / interval).unwrap_or(0).min(counts.len() - 1);
-        counts[at] += 1;
+/// Lengths of the intervals of `throughput_tps` in milliseconds; beyond, multiples of the last one.
+const NICE_MS: [i64; 10] = [100, 200, 500, 1_000, 2_000, 5_000, 10_000, 30_000, 60_000, 600_000];
+/// In which steps successes are counted, in milliseconds, once the run is longer than so many intervals of the second number
+/// of milliseconds: every length that is then still possible is a multiple of the first.
+const STEPS_MS: [(i64, i64); 7] =
+    [(100, 0), (1_000, 500), (5_000, 2_000), (10_000, 5_000), (30_000, 10_000), (60_000, 30_000), (600_000, 60_000)];
+
+/// Successes over time, counted as they come.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Successes {
+    /// By step of time.
+    counts: Vec<u64>,
+    /// Which of [`STEPS_MS`].
+    step: usize,
+}
+
+impl Successes {
+    pub(super) fn add(&mut self, t: i64) {
+        while let Some((step_ms, after_ms)) = STEPS_MS.get(self.step + 1)
+            && t > INTERVALS * after_ms * 1_000
+        {
+            let joined = (step_ms / STEPS_MS[self.step].0) as usize;
+            self.counts = self.counts.chunks(joined).map(|counts| counts.iter().sum()).collect();
+            self.step += 1;
+        }
+        let at = usize::try_from(t.max(0) / (STEPS_MS[self.step].0 * 1_000)).unwrap_or(0);
+        if self.counts.len() <= at {
+            self.counts.resize(at + 1, 0);
+        }
+        self.counts[at] += 1;
     }
-    let point = |(at, count): (usize, u64)| Throughput {
-        t_ms: (at as i64 * interval) as f64 / 1_000.0,
-        interval_ms: interval as f64 / 1_000.0,
-        tps: count as f64 * 1e6 / interval as f64,
-    };
-    counts.into_iter().enumerate().map(point).collect()
+
+    /// Successes a second, interval by interval over [0, `end`).
+    pub(super) fn throughput(&self, end: i64) -> Vec<Throughput> {
+        let end = end.max(1);
+        let fits = |ms: &i64| end <= INTERVALS * ms * 1_000;
+        let longest = NICE_MS[NICE_MS.len() - 1];
+        let beyond = || (end - 1) / (INTERVALS * longest * 1_000) * longest + longest;
+        let interval = NICE_MS.into_iter().find(fits).unwrap_or_else(beyond) * 1_000;
+        let mut counts = vec![0u64; usize::try_from((end + interval - 1) / interval).unwrap_or(0)];
+        let last = counts.len() - 1;
+        for (step, count) in (0..).zip(&self.counts) {
+            let t: i64 = step * STEPS_MS[self.step].0 * 1_000;
+            counts[usize::try_from(t / interval).unwrap_or(0).min(last)] += count;
+        }
+        let point = |(at, count): (usize, u64)| Throughput {
+            t_ms: (at as i64 * interval) as f64 / 1_000.0,
+            interval_ms: interval as f64 / 1_000.0,
+            tps: count as f64 * 1e6 / interval as f64,
+        };
+        counts.into_iter().enumerate().map(point).collect()
+    }
 }
 
 #[cfg(test)]
@@ -147,18 +280,43 @@ mod tests {
             to: if n == 777 { 1_000_000 } else { n + 1 },
             censored: n == 777,
         };
-        let shown = doubt_intervals((0..5_000).rev().map(interval).collect());
+        let shown = |intervals: &mut dyn Iterator<Item = Interval>| {
+            let mut series = DoubtSeries::default();
+            intervals.for_each(|interval| series.push(interval));
+            series.finish()
+        };
+        let few = shown(&mut (0..400).map(interval));
+        let shown = shown(&mut (0..5_000).rev().map(interval));
         assert!(shown.len() <= POINTS && shown.len() > POINTS / 2, "{}", shown.len());
         assert!(shown.is_sorted_by(|a, b| a.from_ms < b.from_ms));
         assert!(shown.iter().any(|i| i.censored && i.to_ms == 1_000.0 && i.txn == "c1-k1-777"));
-        assert_eq!(doubt_intervals((0..400).map(interval).collect()).len(), 400);
+        assert_eq!(few.len(), 400);
     }
 
     #[test]
     fn throughput_counts_each_success_once() {
+        let throughput = |times: &[i64], end| {
+            let mut successes = Successes::default();
+            times.iter().for_each(|t| successes.add(*t));
+            successes.throughput(end)
+        };
         let points = throughput(&[0, 99_999, 100_000, 250_000], 300_000);
         assert_eq!(points.iter().map(|p| p.tps).collect::<Vec<_>>(), [20.0, 10.0, 10.0]);
         assert_eq!((points[1].t_ms, points[1].interval_ms), (100.0, 100.0));
         assert!(throughput(&[1], 3_600_000_000).len() as i64 <= INTERVALS);
+        // Whatever the length of the run, each success is counted in the interval in which it was told.
+        let mut end = 50_000;
+        while end < 400_000_000_000 {
+            let times: Vec<i64> = (0..1_000).map(|n| end / 1_000 * n).chain([end]).collect();
+            let points = throughput(&times, end);
+            assert!(points.len() as i64 <= INTERVALS, "{end}");
+            let interval = (points[0].interval_ms * 1_000.0) as i64;
+            for (at, point) in points.iter().enumerate() {
+                let place = |t: &i64| ((t / interval) as usize).min(points.len() - 1);
+                let right = times.iter().filter(|t| place(t) == at).count();
+                assert_eq!((point.tps * interval as f64 / 1e6).round() as usize, right, "{end} {at}");
+            }
+            end = end * 7 / 3;
+        }
     }
 }

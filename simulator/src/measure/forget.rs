@@ -1,0 +1,253 @@
+//! Forgetting: what is over everywhere, and in which no check would find anything, becomes a few counts, so that a run of ten
+//! million transactions needs no more memory than one of ten thousand.
+//!
+//! Nothing is approximated. A transaction is forgotten only when nobody will ever speak of it again: its client was told, its
+//! coordinating node has ended it, none of its messages is on its way, it holds no lock, no flag and no doubt, and all that was
+//! logged of it is durable. And only if every check, looking at it alone, finds nothing. Should the run speak of it all the same, or do
+//! something that needs the past (a node dies), the fold is spoiled, and the run must be folded again without forgetting.
+
+use super::{Measurer, torn};
+use crate::{
+    check,
+    history::{Aftermath, EffectKind, Fate, Forgotten, Story},
+    protocol::Family,
+};
+use indoubt_proto::{
+    ids::{Lsn, NodeId},
+    message::{Decision, OutcomeWord, Vote},
+    observation::{Observation, Stamped},
+    operation::{Change, Update},
+    settings::Timeouts,
+};
+use std::collections::VecDeque;
+
+/// How many transactions are looked at, the oldest first, whenever another one begins.
+const LOOKS: usize = 4;
+
+/// See the file.
+#[derive(Clone, Debug)]
+pub(super) struct Forgetting {
+    timeouts: Timeouts,
+    /// The places of transactions that are not forgotten yet.
+    open: VecDeque<usize>,
+    forgotten: Forgotten,
+    spoiled: bool,
+}
+
+impl Forgetting {
+    pub(super) fn new(timeouts: Timeouts) -> Self {
+        let (open, forgotten) = (VecDeque::new(), Forgotten::default());
+        Forgetting { timeouts, open, forgotten, spoiled: false }
+    }
+
+    pub(super) fn into_forgotten(self) -> Forgotten {
+        self.forgotten
+    }
+}
+
+impl Measurer {
+    /// Whether what was forgotten is needed after all.
+    pub(crate) fn is_spoiled(&self) -> bool {
+        self.forgetting.as_ref().is_some_and(|forgetting| {
+            // Rule 44 adds up all transactions of a group. What one that breaks it comes to depends on the others.
+            let together = || {
+                self.history.family == Family::Saga
+                    && forgetting.forgotten.transactions.submitted > 0
+                    && !self.history.stories.iter().all(|(_, _, story)| check::keeps_to_order(story))
+            };
+            forgetting.spoiled || together()
+        })
+    }
+
+    /// Before a line is taken: forgets what is over. Whether the line is to be taken at all.
+    pub(super) fn forget(&mut self, seen: &Stamped) -> bool {
+        match &seen.what {
+            Observation::ClientBegan { txn, .. } => {
+                self.forget_some(seen.t_us);
+                if self.history.stories.find(*txn).is_none() {
+                    let place = self.history.stories.place(*txn);
+                    if let Some(forgetting) = &mut self.forgetting {
+                        forgetting.open.push_back(place);
+                    }
+                }
+            }
+            Observation::Crashed { .. } | Observation::Restarted { .. } => self.spoil(),
+            what => {
+                if what.txn().is_some_and(|txn| self.history.stories.find(txn).is_none()) {
+                    self.spoil();
+                }
+            }
+        }
+        self.forgetting.as_ref().is_some_and(|forgetting| !forgetting.spoiled)
+    }
+
+    fn spoil(&mut self) {
+        if let Some(forgetting) = &mut self.forgetting {
+            forgetting.spoiled = true;
+        }
+    }
+
+    fn forget_some(&mut self, t: i64) {
+        let Some(mut forgetting) = self.forgetting.take() else { return };
+        for _ in 0..LOOKS.min(forgetting.open.len()) {
+            let Some(place) = forgetting.open.pop_front() else { break };
+            if !self.is_over(place) {
+                forgetting.open.push_back(place);
+                continue;
+            }
+            match self.harmless(place, forgetting.timeouts) {
+                // It stays, with everything that is wrong with it.
+                None => {}
+                Some(fate) => {
+                    let story = self.history.stories.at(place);
+                    forgetting.forgotten.add(story, fate);
+                    self.costs.forget(place, story);
+                    self.exposed.forget(place, t);
+                    self.anomalies.forget(place);
+                    self.doubt.forget(place);
+                    self.locks.forget(place, t);
+                    self.pending.forget(place);
+                    self.history.forget(place);
+                }
+            }
+        }
+        self.forgetting = Some(forgetting);
+    }
+
+    /// Whether nobody will speak of a transaction again.
+    fn is_over(&self, place: usize) -> bool {
+        let story = self.history.stories.at(place);
+        let in_doubt = || story.branches.values().any(|branch| branch.in_doubt.is_some());
+        // What is logged lazily is observed when it is durable: an outcome record, a refusal, a step that only read.
+        let durable = |(node, lsn): &(NodeId, Lsn)| *lsn <= self.history.topology.durable(*node);
+        !story.told.is_empty()
+            && story.under_way == 0
+            // Audits have no phases.
+            && (story.ended.is_some() || story.audit || !story.accepted)
+            && self.locks.is_quiet(place)
+            && self.pending.is_quiet(place)
+            && !in_doubt()
+            && story.logged.iter().all(durable)
+    }
+
+    /// The fate of a transaction that is over, if no check finds anything in it.
+    fn harmless(&mut self, place: usize, timeouts: Timeouts) -> Option<Fate> {
+        let plain = plain_success(self.history.family, self.history.stories.at(place));
+        let alone = |aftermath: &Aftermath| {
+            let fate = *aftermath.fates.values().next()?;
+            let over = matches!(fate, Fate::Succeeded | Fate::Aborted | Fate::Compensated | Fate::Refused);
+            (over && torn(aftermath).is_empty() && check::finds_nothing(aftermath, timeouts)).then_some(fate)
+        };
+        if plain {
+            debug_assert_eq!(self.history.alone(place, alone), Some(Fate::Succeeded), "a plain success is one");
+            return Some(Fate::Succeeded);
+        }
+        self.history.alone(place, alone)
+    }
+}
+
+/// Whether a transaction that is over went exactly by the book, so that no check needs to look at it: it succeeded, and every
+/// participant did its part once, in order.
+fn plain_success(family: Family, story: &Story) -> bool {
+    let [(told, OutcomeWord::Succeeded)] = story.told[..] else { return false };
+    if story.audit || !story.accepted || !story.lost_at.is_empty() || story.stuck.is_some() || !story.refused.is_empty()
+    {
+        return false;
+    }
+    // One effect for each part of the plan, which is what the plan says: branches in any order, steps in theirs.
+    if story.effects.len() != story.plan.0.len() {
+        return false;
+    }
+    let two_phase = family == Family::TwoPhase;
+    let mut running = 0;
+    for (entry, next) in story.plan.0.iter().zip(&story.effects) {
+        let effect = if two_phase { story.effects.iter().find(|effect| effect.node == entry.node) } else { Some(next) };
+        let (Some(delta), Some(effect)) = (entry.delta, effect) else { return false };
+        let kind = if two_phase { EffectKind::Branch } else { EffectKind::Step(entry.step) };
+        let [Update { key, change: Change::Delta(done) }] = &effect.updates[..] else { return false };
+        running += done;
+        // Rule 44, for a saga that debits first.
+        let by_rule = family != Family::Saga || running <= 0;
+        let as_planned = effect.node == entry.node && effect.kind == kind && (key, *done) == (&entry.key, delta);
+        if !as_planned || !by_rule || effect.gone.is_some() {
+            return false;
+        }
+    }
+    if !two_phase {
+        return true;
+    }
+    if story.plan.0.iter().any(|entry| story.branches.get(entry.node).is_none()) {
+        return false;
+    }
+    let [(decided, Decision::Commit)] = story.home_decided[..] else { return false };
+    decided <= told
+        && story.branches.iter().len() == story.plan.0.len()
+        && story.branches.values().all(|branch| {
+            matches!(branch.votes[..], [(t, Vote::Yes)] if t <= decided)
+                && matches!(branch.decisions[..], [(t, Decision::Commit)] if t >= decided)
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        protocol::Protocol,
+        scenario::{Arrivals, Scenario, WorkloadKind},
+        script::Script,
+        world,
+    };
+    use indoubt_proto::{ids::TxnId, time::Micros};
+
+    fn steady(protocol: Protocol, kind: WorkloadKind) -> Scenario {
+        let script = Script::new(protocol).with(|scenario| {
+            scenario.duration = Micros::from_secs(3);
+            let workload = &mut scenario.workload;
+            (workload.kind, workload.arrivals) = (kind, Arrivals::Rate(100.0));
+            (workload.keys, workload.touch, workload.audit, workload.refuse) = (50, 3, 0.1, 0.1);
+        });
+        script.scenario
+    }
+
+    fn measured(scenario: &Scenario, protocol: Protocol) -> Measurer {
+        let mut measurer = Measurer::forgetful(protocol, scenario.duration, scenario.timeouts);
+        world::run_into(scenario, protocol, 5, &mut measurer);
+        measurer
+    }
+
+    fn kept(measurer: &Measurer) -> usize {
+        measurer.history.stories.iter().count()
+    }
+
+    #[test]
+    fn what_is_over_and_harmless_is_forgotten_and_what_is_not_is_kept() {
+        for protocol in Protocol::ALL {
+            for kind in [WorkloadKind::Transfer, WorkloadKind::Order, WorkloadKind::Trip] {
+                let measurer = measured(&steady(protocol, kind), protocol);
+                assert!(!measurer.is_spoiled(), "{protocol} {kind:?}");
+                let kept = kept(&measurer);
+                let transactions = measurer.finish().transactions;
+                assert!(transactions.submitted > 200, "{transactions:?}");
+                // The last ones, for nobody looks at them any more; under `none`, those that are torn.
+                assert!(kept as u64 <= transactions.partial + 30, "{protocol} {kind:?}: {kept} {transactions:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_word_about_the_forgotten_and_a_death_spoil_it() {
+        let scenario = steady(Protocol::TwoPhase, WorkloadKind::Transfer);
+        let txn = |number| TxnId { home: NodeId::coordinating(1), client: NodeId::client(1), number };
+        for (what, spoils) in [
+            (Observation::InDoubt { txn: txn(1) }, true),
+            (Observation::Crashed { incarnation: 1 }, true),
+            (Observation::Paused { incarnation: 1 }, false),
+        ] {
+            let mut measurer = measured(&scenario, Protocol::TwoPhase);
+            assert!(measurer.history.stories.find(txn(1)).is_none());
+            let node = NodeId::participant(1);
+            measurer.take(&Stamped { t_us: 90_000_000, seq: 1_000_000, node, what: what.clone() });
+            assert_eq!(measurer.is_spoiled(), spoils, "{what:?}");
+        }
+    }
+}
