@@ -1,6 +1,6 @@
 //! The command line. Each subcommand's own file in `commands/` says what it does; here is only what can be said to it.
 
-use crate::commands::{costs::CostsArgs, replay::ReplayArgs};
+use crate::commands::{bench::BenchArgs, costs::CostsArgs, replay::ReplayArgs};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use indoubt_proto::ids::{NodeId, TxnId};
 use indoubt_simulator::protocol::Protocol;
@@ -312,34 +312,6 @@ pub struct SubmitArgs {
     /// The steps.
     #[arg(required = true)]
     pub steps: Vec<String>,
-}
-
-/// `indoubt bench`.
-#[derive(Args, Clone, Debug)]
-#[command(after_help = "\
-Starts real processes, warms up, and prints throughput and latency at each number in flight for durable 2PC over three
-participants and for sagas of three steps, beside the floor of the same run: the same processes, links and message
-counts, without logic and without a disk.
-
-Examples:
-  indoubt bench
-  indoubt bench --seconds 2 --in-flight 512 --format json")]
-pub struct BenchArgs {
-    /// Transactions in flight, separated by commas.
-    #[arg(long, value_delimiter = ',', default_value = "1,16,128,512", value_parser = clap::value_parser!(u32).range(1..=100_000))]
-    pub in_flight: Vec<u32>,
-    /// Seconds of measurement for each number, after the warm-up.
-    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..=600))]
-    pub seconds: u64,
-    /// Only the floor.
-    #[arg(long)]
-    pub floor: bool,
-    /// Also with the trace on.
-    #[arg(long)]
-    pub trace: bool,
-    /// A participant with a million accounts: its memory, and its restart from a log of a million records.
-    #[arg(long)]
-    pub memory: bool,
 }
 
 /// What every node is told.

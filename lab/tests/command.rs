@@ -101,7 +101,7 @@ fn what_cannot_run_is_status_2_with_a_sentence_and_no_panic() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("bad.toml"), "name = \"bad\"\n[workload]\nkind = \"transfer\"\nrtae = 1.0\n").unwrap();
     fs::write(folder.path().join("file"), "").unwrap();
-    let cases: [(&[&str], &str); 9] = [
+    let cases: [(&[&str], &str); 10] = [
         (&["run", "no-such-file.toml"], "no-such-file.toml"),
         (&["run", "hapy-path"], "did you mean `happy-path`"),
         (&["run", "bad.toml"], "bad.toml:4"),
@@ -111,6 +111,7 @@ fn what_cannot_run_is_status_2_with_a_sentence_and_no_panic() {
         (&["run", "happy-path", "--output", "file/out"], "file/out"),
         (&["state", "--node", "127.0.0.1:1"], "127.0.0.1:1"),
         (&["coordinator", "--id", "p1", "--data-dir", "d"], "c1"),
+        (&["bench", "--world", "virtual", "--floor"], "--world real"),
     ];
     for (args, expected) in cases {
         let (status, out, err) = said(args, folder.path());

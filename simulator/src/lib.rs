@@ -25,3 +25,4 @@ pub mod trace;
 pub mod trial;
 pub mod workload;
 pub mod world;
+pub mod yardstick;

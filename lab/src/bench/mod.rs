@@ -1,12 +1,14 @@
-//! `indoubt bench`: throughput and latency of real processes, beside the floor measured in the same run.
+//! `indoubt bench`: throughput and latency of real processes, beside the floor measured in the same run; and how fast the
+//! virtual world is.
 
 pub(crate) mod floor;
 mod load;
 mod memory;
+pub(crate) mod virtual_world;
 
 use crate::{
-    cli::{BenchArgs, Common, Format},
-    commands::Verdict,
+    cli::{Common, Format},
+    commands::{Verdict, bench::BenchArgs},
     real::{Cluster, Launch},
 };
 use anyhow::{Context, Result};
@@ -26,7 +28,7 @@ const PARTICIPANTS: u16 = 3;
 const KEYS: u32 = 20_000;
 const WARM_UP: Duration = Duration::from_millis(700);
 
-/// Runs the benchmark.
+/// Runs the benchmark of real processes.
 pub(crate) fn bench(args: &BenchArgs, common: &Common) -> Result<Verdict> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("no runtime")?;
     let report = runtime.block_on(measure(args, common))?;

@@ -1,5 +1,6 @@
 //! One file a subcommand.
 
+pub mod bench;
 mod compare;
 mod completions;
 pub mod costs;
@@ -63,7 +64,7 @@ fn dispatch(cli: Cli) -> Result<Verdict> {
         Some(Command::Resume(args)) => operator::resume(&args),
         Some(Command::State(args)) => operator::state(&args, &common),
         Some(Command::Submit(args)) => submit::submit(&args, &common),
-        Some(Command::Bench(args)) => with_clean_up(|| crate::bench::bench(&args, &common)),
+        Some(Command::Bench(args)) => with_clean_up(|| bench::run(&args, &common)),
         Some(Command::Coordinator(args)) => node::coordinator(&args),
         Some(Command::Participant(args)) => node::participant(&args),
         Some(Command::Orchestrator(args)) => node::orchestrator(&args),

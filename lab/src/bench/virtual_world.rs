@@ -1,0 +1,159 @@
+//! How fast the virtual world is on one core, with all measures and checks: messages, transactions and observations a second
+//! under a steady load, short runs a second, and the memory of a long run. A bare event loop of the same moment stands
+//! beside them, so that figures of machines, and of busy and quiet moments, can be compared.
+
+use crate::{
+    cli::{Common, Format},
+    commands::{Verdict, bench::BenchArgs},
+    display,
+};
+use anyhow::{Context, Result, ensure};
+use indoubt_proto::observation::{Observation, Stamped};
+use indoubt_simulator::{
+    protocol::Protocol,
+    trial::trial,
+    world::{self, Sink},
+    yardstick,
+};
+use serde_json::{Value, json};
+use std::{
+    fs,
+    hint::black_box,
+    time::{Duration, Instant},
+};
+
+/// Transactions of one steady run.
+const STEADY: u64 = 10_000;
+/// Events of one bare loop.
+const EVENTS: u64 = 1_000_000;
+
+/// Runs the benchmark.
+pub(crate) fn bench(args: &BenchArgs, common: &Common) -> Result<Verdict> {
+    let say = |line: String| {
+        if common.format == Format::Text {
+            println!("{line}");
+        }
+    };
+    let window = Duration::from_secs(args.seconds);
+    let bare = EVENTS as f64 * rate(window, || yardstick::bare_loop(black_box(EVENTS)));
+    say(format!("a bare event loop, 64 pending: {:.1} M events/s", bare / 1e6));
+    let mut report = json!({
+        "version": 1, "indoubt": env!("CARGO_PKG_VERSION"), "world": "virtual", "bare_events_per_s": bare,
+    });
+    say(format!(
+        "\n{:>10} {:>14} {:>16} {:>16} {:>14} {:>22}",
+        "", "M messages/s", "transactions/s", "M observations/s", "short runs/s", "bare events a message"
+    ));
+    for protocol in [Protocol::TwoPhase, Protocol::Saga] {
+        let found = measure(protocol, window)?;
+        say(format!(
+            "{:>10} {:>14.2} {:>16.0} {:>16.2} {:>14.0} {:>22.1}",
+            protocol.name(),
+            found.messages / 1e6,
+            found.transactions,
+            found.observations / 1e6,
+            found.short_runs,
+            bare / found.messages,
+        ));
+        report[protocol.name()] = json!({
+            "messages_per_s": found.messages, "transactions_per_s": found.transactions,
+            "observations_per_s": found.observations, "short_runs_per_s": found.short_runs,
+        });
+    }
+    say("messages: between nodes that are no clients, the work round included; all with measures on, one core".into());
+    if args.memory {
+        report["memory"] = memory(args.transactions, common, &say)?;
+    }
+    if common.format == Format::Json {
+        println!("{}", serde_json::to_string_pretty(&report)?);
+    }
+    Ok(Verdict::Holds)
+}
+
+/// What is done a second.
+struct Found {
+    messages: f64,
+    transactions: f64,
+    observations: f64,
+    short_runs: f64,
+}
+
+/// Counts what a run is made of.
+#[derive(Default)]
+struct Counted {
+    messages: u64,
+    observations: u64,
+}
+
+impl Sink for Counted {
+    fn take(&mut self, seen: Stamped) {
+        self.observations += 1;
+        if let Observation::Sent { from, to, .. } = seen.what {
+            self.messages += u64::from(!from.is_client() && !to.is_client());
+        }
+    }
+}
+
+fn measure(protocol: Protocol, window: Duration) -> Result<Found> {
+    let steady = yardstick::steady(protocol, STEADY);
+    let mut counted = Counted::default();
+    world::run_into(&steady, protocol, 1, &mut counted);
+    let run = trial(&steady, protocol, 1);
+    ensure!(run.transactions.succeeded == run.transactions.submitted, "the steady load did not succeed: {run:?}");
+    let runs = rate(window, || trial(black_box(&steady), protocol, 1));
+    let short = yardstick::short(protocol);
+    let mut seed = 0;
+    let short_runs = rate(window, || {
+        seed += 1;
+        trial(black_box(&short), protocol, seed)
+    });
+    Ok(Found {
+        messages: runs * counted.messages as f64,
+        transactions: runs * run.transactions.submitted as f64,
+        observations: runs * counted.observations as f64,
+        short_runs,
+    })
+}
+
+/// How often a second `what` is done, over about `window`.
+fn rate<T>(window: Duration, mut what: impl FnMut() -> T) -> f64 {
+    let begin = Instant::now();
+    let mut times = 0u64;
+    while begin.elapsed() < window {
+        black_box(what());
+        times += 1;
+    }
+    times as f64 / begin.elapsed().as_secs_f64()
+}
+
+/// The most memory that this process has occupied after a run of a tenth of the transactions, and after one of all of them.
+fn memory(transactions: u64, common: &Common, say: &impl Fn(String)) -> Result<Value> {
+    let bar = display::progress(2, common.quiet || common.format == Format::Json);
+    let mut rows = Vec::new();
+    for transactions in [transactions / 10, transactions] {
+        bar.set_message(format!("{transactions} transactions"));
+        let begin = Instant::now();
+        let run = trial(&yardstick::steady(Protocol::TwoPhase, transactions), Protocol::TwoPhase, 1);
+        let (seconds, megabytes) = (begin.elapsed().as_secs_f64(), peak_mb()?);
+        bar.inc(1);
+        let submitted = run.transactions.submitted;
+        bar.suspend(|| {
+            say(format!(
+                "2pc, {submitted} transactions in one run: at most {megabytes:.1} MB resident, {seconds:.1} s"
+            ));
+        });
+        rows.push(json!({ "transactions": submitted, "peak_resident_mb": megabytes, "seconds": seconds }));
+    }
+    bar.finish_and_clear();
+    Ok(json!(rows))
+}
+
+/// The most memory that this process has occupied so far.
+fn peak_mb() -> Result<f64> {
+    let status =
+        fs::read_to_string("/proc/self/status").context("this system does not tell what memory a process has")?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).context("no peak of memory is told")?;
+    let kilobytes: f64 =
+        line.trim().trim_end_matches("kB").trim().parse().context("the peak of memory is no number")?;
+    Ok(kilobytes * 1024.0 / 1e6)
+}

@@ -1,0 +1,64 @@
+//! `indoubt bench`: how fast the two worlds are.
+
+use super::Verdict;
+use crate::{
+    bench,
+    cli::{Common, WorldName},
+};
+use anyhow::{Result, ensure};
+use clap::Args;
+
+/// `indoubt bench`.
+#[derive(Args, Clone, Debug)]
+#[command(after_help = "\
+--world real starts processes, warms up, and prints throughput and latency at each number in flight for durable 2PC over
+three participants and for sagas of three steps, beside the floor of the same run: the same processes, links and message
+counts, without logic and without a disk.
+
+--world virtual runs the simulation on one core and prints messages a second with all measures on, transactions and
+observations a second, and short runs (one transaction, one death, recovery, all checks) a second, beside a bare event
+loop; with --memory also the memory that a long run needs.
+
+Examples:
+  indoubt bench
+  indoubt bench --seconds 2 --in-flight 512 --format json
+  indoubt bench --world virtual
+  indoubt bench --world virtual --memory --transactions 10000000")]
+pub struct BenchArgs {
+    /// Which world.
+    #[arg(long, value_enum, default_value_t = WorldName::Real)]
+    pub world: WorldName,
+    /// Transactions in flight, separated by commas (real world).
+    #[arg(long, value_delimiter = ',', default_value = "1,16,128,512", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub in_flight: Vec<u32>,
+    /// Seconds of measurement for each number, after the warm-up.
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..=600))]
+    pub seconds: u64,
+    /// Only the floor (real world).
+    #[arg(long)]
+    pub floor: bool,
+    /// Also with the trace on (real world).
+    #[arg(long)]
+    pub trace: bool,
+    /// Real world: a participant with a million accounts, its memory, and its restart from a log of a million records.
+    /// Virtual world: the memory of a long run.
+    #[arg(long)]
+    pub memory: bool,
+    /// How many transactions the long run of `--world virtual --memory` has.
+    #[arg(long, value_name = "N", default_value_t = 1_000_000, value_parser = clap::value_parser!(u64).range(1_000..=1_000_000_000))]
+    pub transactions: u64,
+}
+
+/// Runs the benchmark of one world.
+pub(super) fn run(args: &BenchArgs, common: &Common) -> Result<Verdict> {
+    match args.world {
+        WorldName::Real => bench::bench(args, common),
+        WorldName::Virtual => {
+            ensure!(
+                !args.floor && !args.trace,
+                "--floor and --trace are for --world real: the virtual world has neither"
+            );
+            bench::virtual_world::bench(args, common)
+        }
+    }
+}
