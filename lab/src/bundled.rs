@@ -35,6 +35,24 @@ bundle![
     "three-presumptions",
 ];
 
+macro_rules! bundle_sweeps {
+    ($($name:literal),* $(,)?) => {
+        /// Name and text of every bundled sweep, in the order in which they are taught.
+        pub(crate) const SWEEPS: &[(&str, &str)] =
+            &[$(($name, include_str!(concat!("../../scenarios/sweeps/", $name, ".toml")))),*];
+    };
+}
+
+bundle_sweeps![
+    "coordinator-downtime",
+    "message-delay",
+    "contention",
+    "participants",
+    "loss",
+    "no-votes",
+    "long-transactions",
+];
+
 /// What `indoubt` alone runs on real processes.
 pub(crate) const SHOWCASE: [&str; 4] =
     ["happy-path", "coordinator-dies-after-votes", "participant-says-no", "orchestrator-dies-while-compensating"];
@@ -63,9 +81,38 @@ pub(crate) fn load(name_or_file: &str) -> Result<Scenario> {
     Ok(Scenario::parse(&text, name_or_file)?)
 }
 
+/// The text of a bundled sweep.
+pub(crate) fn sweep_text(name: &str) -> Option<String> {
+    SWEEPS.iter().find(|(bundled, _)| *bundled == name).map(|(_, text)| (*text).to_owned())
+}
+
+/// The scenario of a bundled sweep, or a file.
+pub(crate) fn load_sweep(name_or_file: &str) -> Result<Scenario> {
+    if let Some(text) = sweep_text(name_or_file) {
+        return Ok(Scenario::parse(&text, &format!("{name_or_file}.toml"))?);
+    }
+    let file_like = name_or_file.contains(['/', '\\', '.']) || Path::new(name_or_file).exists();
+    if !file_like && !SCENARIOS.iter().any(|(name, _)| *name == name_or_file) {
+        let names: Vec<&str> = SWEEPS.iter().map(|(name, _)| *name).collect();
+        bail!("there is no bundled sweep `{name_or_file}`, and no such file; there are {}", names.join(", "));
+    }
+    load(name_or_file)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use indoubt_simulator::sweep::Grid;
+
+    #[test]
+    fn every_bundled_sweep_is_a_grid_under_its_own_name() {
+        for (name, _) in SWEEPS {
+            let scenario = load_sweep(name).unwrap_or_else(|e| panic!("{name}: {e:#}"));
+            assert_eq!(scenario.name, *name);
+            let grid = Grid::new(&scenario, vec![scenario.seed]).unwrap_or_else(|e| panic!("{name}: {e}"));
+            assert!(grid.points.len() >= 5 && grid.labels != grid.axes, "{name}");
+        }
+    }
 
     #[test]
     fn every_bundled_scenario_parses_under_its_own_name() {

@@ -1,6 +1,11 @@
 //! The command line. Each subcommand's own file in `commands/` says what it does; here is only what can be said to it.
 
-use crate::commands::{bench::BenchArgs, costs::CostsArgs, replay::ReplayArgs};
+use crate::commands::{
+    bench::BenchArgs,
+    costs::CostsArgs,
+    replay::ReplayArgs,
+    sweep::{MergeArgs, SweepArgs},
+};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use indoubt_proto::ids::{NodeId, TxnId};
 use indoubt_simulator::protocol::Protocol;
@@ -27,6 +32,7 @@ Examples:
   indoubt list                                    the bundled scenarios
   indoubt run coordinator-dies-after-votes        one scenario in the virtual world
   indoubt run my.toml --world real --trace        your own, on real processes, with its trace
+  indoubt sweep coordinator-downtime              what a dead coordinator costs, by how long it is dead
   indoubt explain coordinator-dies-after-votes    what happens, as a conversation
   indoubt replay slow-lossy-network --seed 17     one history again, with its whole trace and every check
 
@@ -87,7 +93,11 @@ pub enum Command {
     Replay(ReplayArgs),
     /// Count what one transaction costs, beside the formulas of the literature
     Costs(CostsArgs),
-    /// List bundled scenarios, or the points and phases at which faults can strike
+    /// Run a scenario over a grid of parameters, with charts and one row a run
+    Sweep(SweepArgs),
+    /// Put the shards of a sweep together
+    Merge(MergeArgs),
+    /// List bundled scenarios and sweeps, or the points and phases at which faults can strike
     List(ListArgs),
     /// Tell what happens in a scenario, as a readable conversation
     Explain(ExplainArgs),
@@ -170,7 +180,7 @@ impl Seeds {
     }
 }
 
-fn parse_seeds(text: &str) -> Result<Seeds, String> {
+pub(crate) fn parse_seeds(text: &str) -> Result<Seeds, String> {
     const MOST: u64 = 1_000_000;
     let number = |t: &str| t.trim().parse::<u64>().map_err(|_| format!("`{t}` is not a whole number"));
     let seeds = match text.split_once("..") {
@@ -208,6 +218,8 @@ pub struct ListArgs {
 pub enum Listing {
     /// The bundled scenarios.
     Scenarios,
+    /// The bundled sweeps.
+    Sweeps,
     /// Nodes, phases, points, messages and records: what a fault can name.
     Points,
     /// The protocols.

@@ -12,3 +12,4 @@ mod parallel;
 mod real;
 mod report;
 mod seeds;
+mod sweeps;

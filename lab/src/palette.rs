@@ -1,6 +1,7 @@
 //! The one palette: the Okabe-Ito colours with fixed meanings (design.md section 8). Each state also has a mark or a hatch
 //! of its own in the charts, so that it reads without colour.
 
+use indoubt_simulator::protocol::Protocol;
 use plotters::style::RGBColor;
 
 /// Committed, and locks that are free of doubt.
@@ -25,3 +26,16 @@ pub(crate) const PARTIAL: RGBColor = RGBColor(0x00, 0x00, 0x00);
 pub(crate) const INK: RGBColor = RGBColor(0x33, 0x33, 0x33);
 /// Grid lines.
 pub(crate) const GRID: RGBColor = RGBColor(0xEE, 0xEE, 0xEE);
+
+/// The colour of a protocol where lines of several stand side by side.
+pub(crate) fn of(protocol: Protocol) -> RGBColor {
+    match protocol {
+        Protocol::TwoPhase => COMMITTED,
+        Protocol::PresumedNothing => IN_DOUBT,
+        Protocol::PresumedCommit => COMPENSATED,
+        Protocol::Cooperative => PENDING,
+        Protocol::Saga => COMPLETED,
+        Protocol::None => PARTIAL,
+        Protocol::NoneRetry => ABORTED,
+    }
+}

@@ -15,6 +15,8 @@ use std::collections::BTreeMap;
 
 /// The key of `[sweep]` that says which metrics are drawn.
 pub const METRICS: &str = "metrics";
+/// The key of `[sweep]` that says what the axes are called in charts, one text for each.
+pub const LABELS: &str = "labels";
 /// What is drawn unless the sweep says otherwise.
 const DRAWN: [&str; 4] = ["blocked_ms.max", "latency_ms.succeeded.p50", "throughput_tps", "messages_per_txn"];
 /// The most points that a grid may have.
@@ -36,6 +38,9 @@ pub enum SweepError {
         /// Why, in the words of the parser.
         error: String,
     },
+    /// Names for axes that are not there, or axes without a name.
+    #[error("`labels` names {0} axes, [sweep] has {1}")]
+    Labels(usize, usize),
     /// More points than anybody waits for.
     #[error("the grid has {0} points; at most {MOST_POINTS} are run: fewer values, or several sweeps")]
     TooLarge(usize),
@@ -70,6 +75,8 @@ pub struct Grid {
     pub scenario: Scenario,
     /// The parameters that are swept, in the order of the file.
     pub axes: Vec<String>,
+    /// What they are called in charts.
+    pub labels: Vec<String>,
     /// The metrics that are drawn, by their paths.
     pub metrics: Vec<String>,
     /// The last axis moves fastest.
@@ -81,7 +88,9 @@ pub struct Grid {
 impl Grid {
     /// The grid of a scenario under these seeds.
     pub fn new(scenario: &Scenario, seeds: Vec<u64>) -> Result<Grid, SweepError> {
-        let (charted, axes): (Vec<_>, Vec<_>) = scenario.sweep.iter().cloned().partition(|(path, _)| path == METRICS);
+        let said = |key: &str| scenario.sweep.iter().find(|(path, _)| path == key).map(|(_, values)| values.clone());
+        let mut axes = scenario.sweep.clone();
+        axes.retain(|(path, _)| path != METRICS && path != LABELS);
         if axes.is_empty() {
             return Err(SweepError::Nothing(scenario.name.clone()));
         }
@@ -100,14 +109,16 @@ impl Grid {
             }
             points = next;
         }
-        let metrics = match charted.into_iter().next() {
-            Some((_, metrics)) => metrics,
-            None => DRAWN.map(String::from).into(),
-        };
+        let axes: Vec<String> = axes.into_iter().map(|(path, _)| path).collect();
+        let labels = said(LABELS).unwrap_or_else(|| axes.clone());
+        if labels.len() != axes.len() {
+            return Err(SweepError::Labels(labels.len(), axes.len()));
+        }
         Ok(Grid {
             scenario: scenario.clone(),
-            axes: axes.into_iter().map(|(path, _)| path).collect(),
-            metrics,
+            axes,
+            labels,
+            metrics: said(METRICS).unwrap_or_else(|| DRAWN.map(String::from).into()),
             points,
             seeds,
         })
@@ -207,6 +218,8 @@ mod tests {
         assert!(matches!(Grid::new(&swept(&[]), vec![1]), Err(SweepError::Nothing(_))));
         let many: Vec<String> = (1..=200).map(|n| n.to_string()).collect();
         let many: Vec<&str> = many.iter().map(String::as_str).collect();
+        let unnamed = swept(&[("workload.rate", &["10"]), ("labels", &["load", "more"])]);
+        assert_eq!(Grid::new(&unnamed, vec![1]), Err(SweepError::Labels(2, 1)));
         let large = swept(&[("workload.rate", &many), ("workload.keys", &many)]);
         assert_eq!(Grid::new(&large, vec![1]), Err(SweepError::TooLarge(40_000)));
     }

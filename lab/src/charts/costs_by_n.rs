@@ -48,15 +48,6 @@ impl CostsByN {
     }
 }
 
-fn colour(protocol: Protocol) -> RGBColor {
-    match protocol {
-        Protocol::PresumedNothing => palette::IN_DOUBT,
-        Protocol::PresumedCommit => palette::COMPENSATED,
-        Protocol::Saga => palette::COMPLETED,
-        _ => palette::COMMITTED,
-    }
-}
-
 impl Chart for CostsByN {
     fn caption(&self) -> String {
         "What a commit, or a whole saga, costs by the number of participants, as counted: messages without the work round, and forced writes at all nodes.".into()
@@ -70,7 +61,7 @@ impl Chart for CostsByN {
     where
         DB::ErrorType: 'static,
     {
-        let entries = PROTOCOLS.map(|protocol| (Mark::Line(colour(protocol)), protocol.name()));
+        let entries = PROTOCOLS.map(|protocol| (Mark::Line(palette::of(protocol)), protocol.name()));
         panel::legend(root, "Costs of a transaction that succeeds, by participants", &entries)?;
         let (_, rest) = root.split_vertically(LEGEND);
         for (area, panel) in rest.split_evenly((1, 2)).iter().zip(&self.panels) {
@@ -115,10 +106,10 @@ impl Panel {
         // Lines that cover each other: presumed nothing under presumed abort, and, in forced writes, presumed commit under
         // sagas. The wide one shows behind the narrow one.
         for ((protocol, points), width) in self.lines.iter().zip([9, 3, 9, 3]) {
-            let style = colour(*protocol).mix(if width > 3 { 0.5 } else { 1.0 }).stroke_width(width);
+            let style = palette::of(*protocol).mix(if width > 3 { 0.5 } else { 1.0 }).stroke_width(width);
             let line: Vec<(f64, f64)> = points.iter().map(|(n, count)| (*n as f64, *count as f64)).collect();
             plane.draw_series([PathElement::new(line.clone(), style)])?;
-            plane.draw_series(line.into_iter().map(|at| Circle::new(at, 4, colour(*protocol).filled())))?;
+            plane.draw_series(line.into_iter().map(|at| Circle::new(at, 4, palette::of(*protocol).filled())))?;
         }
         for (at, names) in self.ends() {
             let text = panel::text(13).pos(Pos::new(HPos::Left, VPos::Center));

@@ -7,6 +7,7 @@ mod latency;
 mod locks;
 mod outcomes;
 mod panel;
+mod sweep;
 mod throughput;
 
 pub(crate) use costs::Costs;
@@ -15,6 +16,7 @@ pub(crate) use doubt::Doubt;
 pub(crate) use latency::LatencyDistribution;
 pub(crate) use locks::Locks;
 pub(crate) use outcomes::Outcomes;
+pub(crate) use sweep::SweepChart;
 pub(crate) use throughput::ThroughputOverTime;
 
 use anyhow::{Context, Result, anyhow};
@@ -67,7 +69,7 @@ fn first_seed(summary: &Summary) -> Vec<&indoubt_simulator::summary::Run> {
 }
 
 /// Writes `<name>.svg` and `<name>.png`.
-pub(crate) fn save(chart: &impl Chart, folder: &Path, name: &'static str) -> Result<Drawn> {
+pub(crate) fn save(chart: &impl Chart, folder: &Path, name: &str) -> Result<Drawn> {
     bundled_fonts()?;
     let mut svg = String::new();
     {

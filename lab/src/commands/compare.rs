@@ -15,6 +15,7 @@ use crate::{
     display,
     export::{self, RunFolder},
     report::Section,
+    sweeps,
 };
 use anyhow::Result;
 use indoubt_proto::time::Micros;
@@ -25,6 +26,9 @@ use std::path::Path;
 const LOAD: Micros = Micros::from_secs(3);
 /// The scenario whose latencies are taken with the machine alone.
 const ALONE: &str = "happy-path";
+
+/// Seeds of each point of a bundled sweep, at most.
+const SWEEP_SEEDS: u64 = 10;
 
 /// Runs the comparison.
 pub(super) fn compare(args: &CompareArgs, common: &Common) -> Result<Verdict> {
@@ -42,12 +46,18 @@ pub(super) fn compare(args: &CompareArgs, common: &Common) -> Result<Verdict> {
     say(format!("In the virtual world: {} scenarios, {} seeds each.", bundled::SCENARIOS.len(), args.seeds));
     let simulated = in_the_virtual_world(args, quiet)?;
 
+    say(format!("Sweeps: {}.", bundled::SWEEPS.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ")));
+    let jobs = run::jobs(args.jobs, WorldName::Virtual);
+    let seeds = SWEEP_SEEDS.min(args.seeds.into());
+    let swept = sweeps::run_bundled(&folder.path().join("sweeps"), seeds, jobs, &display::progress(0, quiet))?;
+
     // The virtual results are the run's own scenarios; the real ones have a folder of their own beside them.
     let mut sections = write_all(folder.path(), &simulated)?;
     sections.extend(write_all(&folder.path().join("real"), &real)?);
     let summaries: Vec<&Summary> = sections.iter().map(|section| section.summary).collect();
+    let swept_sections: Vec<_> = swept.iter().map(sweeps::Swept::section).collect();
     let title = "Two-phase commit and sagas, compared by breaking them";
-    run::finish(&folder, title, &words(args), &sections, &summaries, common)
+    run::finish(&folder, title, &words(args), &sections, &swept_sections, &summaries, common)
 }
 
 /// Each task that was run, with the command that repeats it.

@@ -18,6 +18,7 @@ use serde_json::{Value, json};
 pub(super) fn list(args: &ListArgs, common: &Common) -> Result<Verdict> {
     let (json, text) = match args.what {
         Listing::Scenarios => scenarios()?,
+        Listing::Sweeps => sweeps()?,
         Listing::Points => all_points(),
         Listing::Protocols => protocols(),
         Listing::Metrics => metrics(),
@@ -39,6 +40,19 @@ fn scenarios() -> Result<(Value, String)> {
         entries.push(json!({ "name": name, "about": scenario.about, "protocols": protocols }));
     }
     text += "\nRun one with `indoubt run NAME`, read it with `indoubt explain NAME`.\n";
+    Ok((json!(entries), text))
+}
+
+fn sweeps() -> Result<(Value, String)> {
+    let mut entries = Vec::new();
+    let mut text = String::new();
+    for (name, _) in bundled::SWEEPS {
+        let scenario = bundled::load_sweep(name)?;
+        let axes: Vec<&str> = scenario.sweep.iter().map(|(path, _)| path.as_str()).collect();
+        text += &format!("{BOLD}{name}{BOLD:#}\n    {}\n", scenario.about);
+        entries.push(json!({ "name": name, "about": scenario.about, "sweep": axes }));
+    }
+    text += "\nRun one with `indoubt sweep NAME`.\n";
     Ok((json!(entries), text))
 }
 

@@ -67,7 +67,7 @@ pub(super) fn replay(args: &ReplayArgs, common: &Common) -> Result<Verdict> {
     folder.write_index(&[&done.summary])?;
     let report = folder.path().join("report.html");
     let section = Section { summary: &done.summary, charts, command: command.clone() };
-    report::write(&report, &Head { title: &task.scenario.name, command: &command, outcomes: None }, &[section])?;
+    report::write(&report, &Head { title: &task.scenario.name, command: &command, outcomes: None }, &[section], &[])?;
 
     let fingerprint = format!("{:016x}", trace::fingerprint(&recording.trace));
     let trace = path.join("trace").join(format!("{protocol}-{}.jsonl", run.seed));

@@ -10,7 +10,7 @@ use crate::{
     cli::{Common, Format, RunArgs, Seeds, WorldName},
     display,
     export::{self, RunFolder},
-    report::{self, Head, Section},
+    report::{self, Head, Section, SweepSection},
 };
 use anyhow::{Context, Result, bail};
 use indoubt_simulator::{scenario::Scenario, summary::Summary};
@@ -38,7 +38,7 @@ pub(super) fn run(args: &RunArgs, common: &Common) -> Result<Verdict> {
         sections.push(Section { summary: &done.summary, charts, command: repro });
     }
     let summaries: Vec<&Summary> = finished.iter().map(|f| &f.summary).collect();
-    finish(&folder, &title, &command, &sections, &summaries, common)
+    finish(&folder, &title, &command, &sections, &[], &summaries, common)
 }
 
 /// Writes the index and the report, prints the verdicts, and answers whether all holds.
@@ -47,6 +47,7 @@ pub(super) fn finish(
     title: &str,
     command: &str,
     sections: &[Section<'_>],
+    sweeps: &[SweepSection<'_>],
     summaries: &[&Summary],
     common: &Common,
 ) -> Result<Verdict> {
@@ -56,7 +57,7 @@ pub(super) fn finish(
         _ => None,
     };
     let report = folder.path().join("report.html");
-    report::write(&report, &Head { title, command, outcomes: outcomes.as_ref() }, sections)?;
+    report::write(&report, &Head { title, command, outcomes: outcomes.as_ref() }, sections, sweeps)?;
     match common.format {
         Format::Json => println!("{}", serde_json::to_string_pretty(&summaries)?),
         Format::Text if common.quiet => {}

@@ -20,6 +20,20 @@ pub(crate) struct Section<'a> {
     pub command: String,
 }
 
+/// One sweep as the report shows it.
+pub(crate) struct SweepSection<'a> {
+    /// Its name.
+    pub name: &'a str,
+    /// What it asks.
+    pub about: &'a str,
+    /// The command that repeats it.
+    pub command: &'a str,
+    /// Its charts.
+    pub charts: &'a [Drawn],
+    /// Its medians, as HTML.
+    pub medians: String,
+}
+
 /// What stands at the top of the report.
 pub(crate) struct Head<'a> {
     /// The title.
@@ -31,12 +45,12 @@ pub(crate) struct Head<'a> {
 }
 
 /// Writes the report.
-pub(crate) fn write(path: &Path, head: &Head<'_>, sections: &[Section<'_>]) -> Result<()> {
-    export::write_text(path, &render(head, sections))
+pub(crate) fn write(path: &Path, head: &Head<'_>, sections: &[Section<'_>], sweeps: &[SweepSection<'_>]) -> Result<()> {
+    export::write_text(path, &render(head, sections, sweeps))
 }
 
 /// The report's text.
-pub(crate) fn render(head: &Head<'_>, sections: &[Section<'_>]) -> String {
+pub(crate) fn render(head: &Head<'_>, sections: &[Section<'_>], sweeps: &[SweepSection<'_>]) -> String {
     let mut page = String::with_capacity(1 << 20);
     let summaries: Vec<&Summary> = sections.iter().map(|s| s.summary).collect();
     page += "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n";
@@ -54,21 +68,30 @@ pub(crate) fn render(head: &Head<'_>, sections: &[Section<'_>]) -> String {
         env!("CARGO_PKG_VERSION"),
         escape(head.command)
     );
-    if sections.len() > 1 {
+    if sections.len() + sweeps.len() > 1 {
         page += "<nav>";
         for summary in &summaries {
             let anchor = escape(&export::anchor(summary));
             _ = write!(page, "<a href=\"#{anchor}\">{anchor}</a>");
         }
+        for sweep in sweeps {
+            let name = escape(sweep.name);
+            _ = write!(page, "<a href=\"#sweep-{name}\">sweep {name}</a>");
+        }
         page += "</nav>\n";
     }
-    page += "<h3>Verdicts</h3>\n";
-    page += &tables::verdicts(&summaries);
+    if !sections.is_empty() {
+        page += "<h3>Verdicts</h3>\n";
+        page += &tables::verdicts(&summaries);
+    }
     if let Some(chart) = head.outcomes {
         page += &figure(chart);
     }
     for section in sections {
         page += &scenario(section);
+    }
+    for section in sweeps {
+        page += &sweep(section);
     }
     page += GLOSSARY;
     page += "</body>\n</html>\n";
@@ -105,6 +128,18 @@ fn scenario(section: &Section<'_>) -> String {
     for chart in &section.charts {
         text += &figure(chart);
     }
+    text + "</section>\n"
+}
+
+fn sweep(section: &SweepSection<'_>) -> String {
+    let name = escape(section.name);
+    let mut text = format!("<section id=\"sweep-{name}\">\n<h2>Sweep: {name}</h2>\n");
+    _ = writeln!(text, "<p class=\"about\">{}</p>", escape(section.about));
+    _ = writeln!(text, "<p class=\"faint\">World: virtual. Repeat it: <code>{}</code></p>", escape(section.command));
+    for chart in section.charts {
+        text += &figure(chart);
+    }
+    _ = writeln!(text, "<details><summary>Medians</summary>\n{}</details>", section.medians);
     text + "</section>\n"
 }
 

@@ -5,10 +5,14 @@ use super::{
     reader::{Value, hint},
     sections,
 };
-use crate::{measure::metric_paths, scenario::Scenario, sweep::METRICS};
+use crate::{
+    measure::metric_paths,
+    scenario::Scenario,
+    sweep::{LABELS, METRICS},
+};
 
 /// Reads the sweep of a scenario: paths (several that move together, with commas between them) and their values, and under
-/// [`METRICS`] what is drawn. Paths are checked here, values when they are set.
+/// [`METRICS`] and [`LABELS`] what is drawn. Paths are checked here, values when they are set.
 pub(super) fn sweep(value: &Value<'_, '_>, scenario: &Scenario) -> Result<Vec<(String, Vec<String>)>, ScenarioError> {
     let valid = paths(scenario);
     let mut sweep = Vec::new();
@@ -16,6 +20,11 @@ pub(super) fn sweep(value: &Value<'_, '_>, scenario: &Scenario) -> Result<Vec<(S
         let path = &entry.field;
         if path == METRICS {
             sweep.push((path.clone(), entry.list()?.iter().map(metric).collect::<Result<Vec<_>, _>>()?));
+            continue;
+        }
+        if path == LABELS {
+            let texts = entry.list()?.iter().map(|v| v.string().map(str::to_owned)).collect::<Result<Vec<_>, _>>()?;
+            sweep.push((path.clone(), texts));
             continue;
         }
         for one in path.split(',').map(str::trim) {

@@ -1,0 +1,213 @@
+//! `indoubt sweep` and `indoubt merge`: a scenario over a grid of parameters, on one machine or on many.
+
+use super::{Verdict, run};
+use crate::{
+    bundled,
+    cli::{Common, Format, Seeds, WorldName, parse_protocol, parse_seeds},
+    display,
+    export::RunFolder,
+    report::{self, Head},
+    sweeps::{self, Shard, Swept, medians},
+};
+use anyhow::{Context, Result, anyhow};
+use clap::Args;
+use indoubt_simulator::{
+    protocol::Protocol,
+    sweep::{Grid, SweepError},
+};
+use serde_json::json;
+use std::path::PathBuf;
+
+/// Seeds of each point unless it is said.
+const SEEDS: u64 = 10;
+
+/// `indoubt sweep`.
+#[derive(Args, Clone, Debug)]
+#[command(after_help = "\
+Runs every combination of the values in [sweep], under each protocol, with many seeds, in the virtual world. Leaves one
+tidy CSV (a row a run) and a chart for each metric. Interrupted, it goes on where it was: give the same --output again.
+
+Examples:
+  indoubt sweep coordinator-downtime
+  indoubt sweep my.toml --seeds 100 --output out
+  indoubt sweep my.toml --seeds 1000 --shard 3/8 --output shard-3     one of eight machines; then:
+  indoubt merge shard-* --output all")]
+pub struct SweepArgs {
+    /// A scenario file with a [sweep], or the name of a bundled sweep (`indoubt list sweeps`).
+    #[arg(value_name = "FILE-OR-NAME")]
+    pub scenario: String,
+    /// Seeds of each point: a count (the first is the scenario's own) or a range (`1..20`, both included) [default: 10].
+    #[arg(long, value_name = "N|A..B", value_parser = parse_seeds)]
+    pub seeds: Option<Seeds>,
+    /// Only these protocols, separated by commas.
+    #[arg(long, value_delimiter = ',', value_parser = parse_protocol)]
+    pub protocols: Vec<Protocol>,
+    /// Change a parameter that is not swept, as `workload.rate=200`; may be repeated.
+    #[arg(long = "set", value_name = "PATH=VALUE")]
+    pub set: Vec<String>,
+    /// Run only the i-th of n parts of the grid, for a job array over many machines.
+    #[arg(long, value_name = "I/N", value_parser = parse_shard)]
+    pub shard: Option<(usize, usize)>,
+    /// Runs at a time (default: the processors).
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub jobs: Option<u16>,
+    /// The run's own folder (default: results/runs/TIME-NAME).
+    #[arg(long, value_name = "DIR")]
+    pub output: Option<PathBuf>,
+}
+
+/// `indoubt merge`.
+#[derive(Args, Clone, Debug)]
+#[command(after_help = "\
+The result is byte for byte what one machine would have written. Missing shards, unfinished ones and shards of different
+sweeps are refused.
+
+Example:
+  indoubt merge shard-1 shard-2 shard-3 --output all")]
+pub struct MergeArgs {
+    /// The folders that `indoubt sweep --shard` left.
+    #[arg(required = true, value_name = "DIR")]
+    pub shards: Vec<PathBuf>,
+    /// The run's own folder (default: results/runs/TIME-NAME).
+    #[arg(long, value_name = "DIR")]
+    pub output: Option<PathBuf>,
+}
+
+fn parse_shard(text: &str) -> Result<(usize, usize), String> {
+    let parts = text.split_once('/').and_then(|(i, n)| Some((i.trim().parse().ok()?, n.trim().parse().ok()?)));
+    match parts {
+        Some((shard, of)) if (1..=of).contains(&shard) && of <= 100_000 => Ok((shard, of)),
+        _ => Err(format!("`{text}` is no part of a whole: expected I/N with I from 1 to N, such as 3/8")),
+    }
+}
+
+/// Sweeps.
+pub(super) fn sweep(args: &SweepArgs, common: &Common) -> Result<Verdict> {
+    let mut scenario = bundled::load_sweep(&args.scenario)?;
+    let swept = std::mem::take(&mut scenario.sweep);
+    scenario = run::changed(scenario, &args.set)?;
+    if !args.protocols.is_empty() {
+        scenario = scenario.with_protocols(&args.protocols)?;
+    }
+    scenario.sweep = swept;
+    let seeds = args.seeds.unwrap_or(Seeds::Count(SEEDS)).of(scenario.seed).collect();
+    let grid = Grid::new(&scenario, seeds).map_err(|error| placed(error, &args.scenario))?;
+    let (shard, of) = args.shard.unwrap_or((1, 1));
+    let folder = RunFolder::create(args.output.as_deref(), &scenario.name)?;
+    let path = folder.scenario(&scenario.name);
+    let command = format!("indoubt sweep {}", words(args));
+
+    let quiet = common.quiet || common.format == Format::Json;
+    let bar = display::progress(grid.shard(shard, of).count() as u64, quiet);
+    bar.set_message(scenario.name.clone());
+    if !quiet {
+        anstream::eprintln!(
+            "{}: {} points, {} protocols, {} seeds. Interrupted, it goes on with --output {}",
+            scenario.name,
+            grid.points.len(),
+            scenario.protocols.len(),
+            grid.seeds.len(),
+            folder.path().display()
+        );
+    }
+    let jobs = run::jobs(args.jobs, WorldName::Virtual);
+    sweeps::sweep(&grid, Shard { shard, of }, &path, &command, jobs, &bar)?;
+    bar.finish_and_clear();
+    if of > 1 {
+        if common.format == Format::Json {
+            println!("{}", json!({ "scenario": scenario.name, "shard": shard, "of": of, "folder": path }));
+        } else if !common.quiet {
+            println!("shard {shard} of {of}: {}", path.display());
+            println!("when all are there: indoubt merge DIR... with each shard's folder");
+        }
+        return Ok(Verdict::Holds);
+    }
+    tell(&folder, &Swept::draw(grid, &path, command)?, common)
+}
+
+/// Merges.
+pub(super) fn merge(args: &MergeArgs, common: &Common) -> Result<Verdict> {
+    let shards: Vec<PathBuf> = args.shards.iter().map(|shard| sweep_folder(shard)).collect();
+    let folder = RunFolder::create(args.output.as_deref(), "merged")?;
+    let staged = folder.path().join(".merging");
+    let merged = sweeps::merge(&shards, &staged, "indoubt merge");
+    let grid = merged.inspect_err(|_| _ = std::fs::remove_dir_all(&staged))?;
+    let path = folder.scenario(&grid.scenario.name);
+    if path.exists() {
+        std::fs::remove_dir_all(&staged).with_context(|| format!("cannot remove {}", staged.display()))?;
+        return Err(anyhow!("{} is there already: choose another --output", path.display()));
+    }
+    std::fs::rename(&staged, &path).with_context(|| format!("cannot write {}", path.display()))?;
+    tell(&folder, &Swept::draw(grid, &path, "indoubt merge".into())?, common)
+}
+
+/// The folder with a shard's rows: the one that was named, or the only sweep in it.
+fn sweep_folder(named: &std::path::Path) -> PathBuf {
+    if named.join("sweep.json").is_file() {
+        return named.to_owned();
+    }
+    let inner = std::fs::read_dir(named).into_iter().flatten().flatten().map(|entry| entry.path());
+    let mut inner = inner.filter(|path| path.join("sweep.json").is_file());
+    match (inner.next(), inner.next()) {
+        (Some(only), None) => only,
+        _ => named.to_owned(),
+    }
+}
+
+fn tell(folder: &RunFolder, swept: &Swept, common: &Common) -> Result<Verdict> {
+    let report = folder.path().join("report.html");
+    let head = Head { title: &swept.grid.scenario.name, command: &swept.command, outcomes: None };
+    report::write(&report, &head, &[], &[swept.section()])?;
+    let rows = folder.scenario(&swept.grid.scenario.name).join("rows.csv");
+    match common.format {
+        Format::Json => {
+            let told = json!({
+                "scenario": swept.grid.scenario.name, "axes": swept.grid.axes, "metrics": swept.grid.metrics,
+                "cells": swept.grid.len(), "rows": rows, "report": report,
+            });
+            println!("{}", serde_json::to_string_pretty(&told)?);
+        }
+        Format::Text if common.quiet => {}
+        Format::Text => {
+            println!("{}", swept.grid.scenario.about);
+            medians::print(swept);
+            println!("\nrows: {}\nreport: {}", rows.display(), report.display());
+        }
+    }
+    Ok(Verdict::Holds)
+}
+
+/// An error about a value, with the line of the file where it stands.
+fn placed(error: SweepError, file: &str) -> anyhow::Error {
+    let text = bundled::sweep_text(file).or_else(|| std::fs::read_to_string(file).ok()).unwrap_or_default();
+    let wanted = match &error {
+        SweepError::Value { path, .. } => path.clone(),
+        SweepError::Labels(..) => "labels".into(),
+        SweepError::Nothing(_) | SweepError::TooLarge(_) => "[sweep]".into(),
+    };
+    let after = text.lines().position(|line| line.trim_start().starts_with("[sweep]")).unwrap_or(0);
+    let line = text.lines().enumerate().skip(after).find(|(_, line)| line.contains(&wanted));
+    match line {
+        Some((at, _)) => anyhow!("{file}:{}: {error}", at + 1),
+        None => anyhow!("{file}: {error}"),
+    }
+}
+
+fn words(args: &SweepArgs) -> String {
+    let name = args.scenario.rsplit('/').next().unwrap_or(&args.scenario);
+    let bundled = bundled::SWEEPS.iter().any(|(bundled, _)| *bundled == args.scenario);
+    let mut words = vec![if bundled { name.to_owned() } else { "scenario.toml".to_owned() }];
+    words.push(match args.seeds {
+        None => format!("--seeds {SEEDS}"),
+        Some(Seeds::Count(n)) => format!("--seeds {n}"),
+        Some(Seeds::Range(from, to)) => format!("--seeds {from}..{to}"),
+    });
+    // Other protocols and changed parameters stand in the scenario as resolved; of a bundled one they must be said.
+    if bundled {
+        let protocols: Vec<&str> = args.protocols.iter().map(|p| p.name()).collect();
+        words.extend((!protocols.is_empty()).then(|| format!("--protocols {}", protocols.join(","))));
+        words.extend(args.set.iter().map(|change| format!("--set {change}")));
+    }
+    words.extend(args.shard.map(|(shard, of)| format!("--shard {shard}/{of}")));
+    words.join(" ")
+}

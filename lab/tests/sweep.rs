@@ -1,0 +1,114 @@
+//! Sweeps seen from outside: gone on with, divided, merged, refused.
+
+use assert_cmd::Command;
+use std::{fs, path::Path};
+
+const SMALL: &str = "name = \"small\"\nabout = \"x\"\nprotocols = [\"2pc\", \"saga\"]\nduration = \"500ms\"\n\
+    [workload]\nkind = \"transfer\"\nrate = 20.0\n\
+    [sweep]\n\"network.latency\" = [\"1ms\", \"2ms\", \"4ms\"]\n\"workload.refuse\" = [0.0, 0.5]\nlabels = [\"delay\", \"refused\"]\n";
+
+fn said(args: &[&str], folder: &Path) -> (i32, String, String) {
+    let output = Command::new(env!("CARGO_BIN_EXE_indoubt")).args(args).current_dir(folder).output().expect("it runs");
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    (output.status.code().unwrap_or(-1), text(&output.stdout), text(&output.stderr))
+}
+
+fn rows(folder: &Path, run: &str) -> String {
+    fs::read_to_string(folder.join(run).join("small/rows.csv")).expect("rows.csv is there")
+}
+
+fn small() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("small.toml"), SMALL).unwrap();
+    folder
+}
+
+fn swept(folder: &Path, words: &[&str], output: &str) {
+    let (status, _, err) =
+        said(&[&["sweep", "small.toml", "--seeds", "3", "--output", output], words].concat(), folder);
+    assert_eq!(status, 0, "{err}");
+}
+
+#[test]
+fn shards_merge_into_what_one_machine_writes() {
+    let folder = small();
+    swept(folder.path(), &["--jobs", "1"], "whole");
+    let whole = rows(folder.path(), "whole");
+    assert_eq!(whole.lines().count(), 1 + 6 * 2 * 3);
+    assert!(whole.starts_with("cell,scenario,protocol,seed,network.latency,workload.refuse,verdict,"), "{whole}");
+    for shard in ["1/3", "2/3", "3/3"] {
+        swept(folder.path(), &["--shard", shard], &shard.replace('/', "-"));
+    }
+    let (status, out, err) = said(&["merge", "1-3", "3-3", "2-3", "--output", "merged"], folder.path());
+    assert_eq!(status, 0, "{err}");
+    assert!(out.contains("medians of 3 seeds"), "{out}");
+    assert!(whole == rows(folder.path(), "merged"), "merged rows differ from those of one machine");
+    assert!(folder.path().join("merged/small/charts/throughput_tps.png").is_file());
+
+    let (status, _, err) = said(&["merge", "1-3", "3-3", "--output", "gap"], folder.path());
+    assert!(status == 2 && err.contains("shards 2 of 3 are not here"), "{err}");
+    swept(folder.path(), &["--shard", "2/3", "--set", "workload.rate=21"], "other");
+    let (status, _, err) = said(&["merge", "1-3", "other", "3-3", "--output", "mixed"], folder.path());
+    assert!(status == 2 && err.contains("different sweeps"), "{err}");
+}
+
+/// What an interrupt leaves: some whole rows and one that is torn.
+#[test]
+fn an_interrupted_sweep_goes_on_and_ends_with_the_same_bytes() {
+    let folder = small();
+    swept(folder.path(), &[], "whole");
+    let whole = rows(folder.path(), "whole");
+    swept(folder.path(), &[], "torn");
+    let torn = folder.path().join("torn/small");
+    let kept: String = whole.lines().skip(1).take(7).map(|line| format!("{line}\n")).collect();
+    fs::remove_file(torn.join("rows.csv")).unwrap();
+    fs::write(torn.join("rows.part"), kept + &whole.lines().nth(8).unwrap()[..20]).unwrap();
+    swept(folder.path(), &[], "torn");
+    assert!(whole == rows(folder.path(), "torn"));
+    assert!(!torn.join("rows.part").exists());
+    // Another sweep does not go on there.
+    let changed = ["sweep", "small.toml", "--seeds", "4", "--output", "torn"];
+    let (status, _, err) = said(&changed, folder.path());
+    assert!(status == 2 && err.contains("holds another sweep") && err.contains("--output"), "{err}");
+}
+
+#[test]
+fn wrong_sweeps_are_refused_with_file_line_and_value() {
+    let folder = small();
+    let cases = [
+        ("[\"1ms\", \"2ms\", \"4ms\"]", "[\"1ms\", \"fast\"]", "small.toml:9: `network.latency` = fast"),
+        (
+            "\"workload.refuse\" = [0.0, 0.5]",
+            "\"workload.refuse\" = [0.0, 1.5]",
+            "small.toml:10: `workload.refuse` = 1.5",
+        ),
+        (
+            "\"workload.refuse\" = [0.0, 0.5]",
+            "\"cluster.participants\" = [3, 100000]",
+            "small.toml:10: `cluster.participants`",
+        ),
+        ("workload.refuse", "workload.refsue", "`workload.refuse`"),
+        (
+            "labels = [\"delay\", \"refused\"]",
+            "labels = [\"delay\"]",
+            "small.toml:11: `labels` names 1 axes, [sweep] has 2",
+        ),
+        ("labels = [\"delay\", \"refused\"]", "metrics = [\"blocked.max\"]", "blocked_ms.max"),
+    ];
+    for (from, to, expected) in cases {
+        fs::write(folder.path().join("small.toml"), SMALL.replace(from, to)).unwrap();
+        let (status, _, err) = said(&["sweep", "small.toml", "--output", "out"], folder.path());
+        assert!(status == 2 && err.contains(expected) && !err.contains("panicked"), "{to}: {err}");
+    }
+    let nothing = SMALL.split("[sweep]").next().unwrap();
+    fs::write(folder.path().join("small.toml"), nothing).unwrap();
+    for (args, expected) in [
+        (&["sweep", "small.toml"][..], "has no [sweep]"),
+        (&["sweep", "coordinator-downtme"], "coordinator-downtime"),
+        (&["sweep", "contention", "--shard", "4/3"], "3/8"),
+        (&["merge", "nowhere"], "nowhere"),
+    ] {
+        let (status, _, err) = said(args, folder.path());
+        assert!(status == 2 && err.contains(expected) && !err.contains("panicked"), "{args:?}: {err}");
+    }
+}
