@@ -1,0 +1,233 @@
+//! A whole cluster as a state space: one transaction, the machines as they are, and everything that may happen next. Messages
+//! arrive in any order; a force returns whenever it likes; timers fire, messages get lost and nodes die within a budget.
+
+use crate::{
+    node::{Effects, Node},
+    state::{Action, Budget, HOME, Packet, Stand, State, place_of},
+};
+use indoubt_participant::Participant;
+use indoubt_proto::{
+    ids::{NodeId, TxnId},
+    machine::Machine,
+    message::Message,
+    operation::{Key, Operation},
+    plan::{PlanStep, StepKind, Submission},
+    settings::Settings,
+};
+use stateright::{Model, Property};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{Arc, Mutex},
+};
+
+/// Whether a force that returned has done what it says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Disks {
+    Honest,
+    Lie,
+}
+
+/// The state space of one transaction.
+pub(crate) struct Cluster<C: Machine> {
+    /// The coordinating node's machine before its first input.
+    pub(crate) home: C,
+    /// Told to every participant.
+    pub(crate) settings: Settings,
+    pub(crate) participants: u16,
+    pub(crate) budget: Budget,
+    pub(crate) disks: Disks,
+    /// Where each participant stood, for every state that was looked at.
+    pub(crate) seen: Mutex<BTreeSet<Vec<Stand>>>,
+    pub(crate) promises: fn() -> Vec<Property<Cluster<C>>>,
+}
+
+impl<C: Machine> Cluster<C> {
+    fn participant(&self, number: u16) -> Participant {
+        Participant::new(NodeId::participant(number), self.settings, BTreeMap::new())
+    }
+
+    /// The transaction: one step at each participant; the last one must refuse if `refused`.
+    fn submission(&self, refused: bool) -> Submission {
+        let step = |number: u16| {
+            let key = Key::new(format!("p{number}/x"));
+            let min = (refused && number == self.participants).then_some(9);
+            PlanStep {
+                node: NodeId::participant(number),
+                ops: vec![Operation::Add { key: key.clone(), delta: 1, min }],
+                undo: vec![Operation::Add { key, delta: -1, min: None }],
+                kind: StepKind::Compensatable,
+            }
+        };
+        let txn = TxnId { home: HOME, client: NodeId::client(1), number: 1 };
+        Submission { txn, epoch: 1, audit: false, steps: (1..=self.participants).map(step).collect() }
+    }
+
+    fn begin(&self, refused: bool) -> State<C> {
+        let mut state = State {
+            home: Arc::new(Node::new(HOME)),
+            participants: (1..=self.participants).map(|n| Arc::new(Node::new(NodeId::participant(n)))).collect(),
+            net: Vec::new(),
+            budget: self.budget,
+            history: Arc::default(),
+        };
+        for at in 0..=self.participants.into() {
+            self.start(&mut state, at);
+            // That a participant has booted is on its disk before anything begins.
+            self.at(&mut state, at, |n| n.force(false), |n| n.force(false));
+        }
+        let submit = Message::Submit(self.submission(refused));
+        self.at(&mut state, 0, |home| home.receive(NodeId::client(1), submit), |_| Effects::default());
+        state
+    }
+
+    fn start(&self, state: &mut State<C>, at: usize) {
+        self.at(
+            state,
+            at,
+            |home| home.start(self.home.clone()),
+            |participant| participant.start(self.participant(participant.id.number)),
+        );
+    }
+
+    /// Lets one node act, and carries its effects out.
+    fn at(
+        &self,
+        state: &mut State<C>,
+        at: usize,
+        home: impl FnOnce(&mut Node<C>) -> Effects,
+        participant: impl FnOnce(&mut Node<Participant>) -> Effects,
+    ) {
+        let (id, effects) = match at.checked_sub(1) {
+            None => (HOME, home(Arc::make_mut(&mut state.home))),
+            Some(place) => {
+                let node = Arc::make_mut(&mut state.participants[place]);
+                (node.id, participant(node))
+            }
+        };
+        for what in effects.observed {
+            let mut history = (*state.history).clone();
+            history.observe(id, &what);
+            if history != *state.history {
+                state.history = Arc::new(history);
+            }
+        }
+        for (to, message) in effects.sent {
+            if let Message::Outcome { outcome, .. } = &message {
+                Arc::make_mut(&mut state.history).tell(outcome);
+            } else if state.is_up(place_of(to)) {
+                state.send(Packet { from: id, to, message });
+            }
+        }
+    }
+
+    /// Does what an action says. Every action is possible where it was offered.
+    pub(crate) fn act(&self, state: &mut State<C>, action: &Action) {
+        match action {
+            Action::Deliver(packet) => {
+                state.take(packet);
+                let Packet { from, to, message } = (**packet).clone();
+                let again = message.clone();
+                self.at(state, place_of(to), |n| n.receive(from, message), |n| n.receive(from, again));
+            }
+            Action::Lose(packet) => {
+                state.take(packet);
+                state.budget.losses -= 1;
+            }
+            Action::Force(at) => {
+                let lies = self.disks == Disks::Lie;
+                self.at(state, *at, |n| n.force(lies), |n| n.force(lies));
+            }
+            Action::Fire(at, place) => {
+                state.budget.timeouts = state.budget.timeouts.saturating_sub(1);
+                self.at(state, *at, |n| fire(n, *place), |n| fire(n, *place));
+            }
+            Action::Crash(at, keep) => {
+                state.budget.crashes -= 1;
+                self.at(state, *at, |n| n.crash(*keep), |n| n.crash(*keep));
+                // What was sent to an incarnation dies with it.
+                state.net.retain(|(_, packet)| place_of(packet.to) != *at);
+            }
+            Action::Restart(at) => self.start(state, *at),
+        }
+    }
+
+    /// The state after everything was repaired and nothing more went wrong: nodes are back, messages arrive, timers fire
+    /// when nothing else is left to do.
+    pub(crate) fn repaired(&self, state: &State<C>) -> State<C> {
+        let mut state = state.clone();
+        for at in 0..state.nodes() {
+            if !state.is_up(at) {
+                self.start(&mut state, at);
+            }
+        }
+        // More rounds of patience than any history needs.
+        for _ in 0..20 {
+            while let Some(action) = state.next_quiet() {
+                self.act(&mut state, &action);
+            }
+            if state.is_resolved() {
+                break;
+            }
+            for at in 0..state.nodes() {
+                if state.timers(at) > 0 {
+                    self.act(&mut state, &Action::Fire(at, 0));
+                }
+            }
+        }
+        state
+    }
+}
+
+fn fire<M: Machine>(node: &mut Node<M>, place: usize) -> Effects {
+    let timer = node.timers.iter().nth(place).expect("an action is done where it was offered").clone();
+    node.fire(&timer)
+}
+
+impl<C: Machine> Model for Cluster<C> {
+    type State = State<C>;
+    type Action = Action;
+
+    /// All agree, or the last one refuses.
+    fn init_states(&self) -> Vec<State<C>> {
+        vec![self.begin(false), self.begin(true)]
+    }
+
+    fn actions(&self, state: &State<C>, actions: &mut Vec<Action>) {
+        let Budget { crashes, losses, timeouts } = state.budget;
+        let mut last = None;
+        for (hash, packet) in &state.net {
+            // Of equal messages it makes no difference which one arrives.
+            if last.replace(hash) != Some(hash) {
+                actions.push(Action::Deliver(packet.clone()));
+                if losses > 0 {
+                    actions.push(Action::Lose(packet.clone()));
+                }
+            }
+        }
+        for at in 0..state.nodes() {
+            if !state.is_up(at) {
+                actions.push(Action::Restart(at));
+                continue;
+            }
+            if state.wants_force(at) {
+                actions.push(Action::Force(at));
+            }
+            if timeouts > 0 {
+                actions.extend((0..state.timers(at)).map(|timer| Action::Fire(at, timer)));
+            }
+            if crashes > 0 {
+                actions.extend((0..=state.unforced(at)).map(|keep| Action::Crash(at, keep)));
+            }
+        }
+    }
+
+    fn next_state(&self, last: &State<C>, action: Action) -> Option<State<C>> {
+        let mut state = last.clone();
+        self.act(&mut state, &action);
+        (state != *last).then_some(state)
+    }
+
+    fn properties(&self) -> Vec<Property<Self>> {
+        (self.promises)()
+    }
+}

@@ -1,0 +1,73 @@
+//! What was seen on the way to a state: as much of it as the promises are about, and no more, because every difference here
+//! is another state.
+
+use indoubt_proto::{
+    ids::{Lsn, NodeId},
+    message::{Decision, Outcome, OutcomeWord, Vote},
+    observation::Observation,
+};
+use std::collections::BTreeSet;
+
+/// The part of the past that matters.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub(crate) struct History {
+    /// Who decided what: at a coordinator durable or presumed, at a participant learned, or aborted alone.
+    pub(crate) decided: BTreeSet<(NodeId, Decision)>,
+    /// Who voted YES.
+    pub(crate) yes: BTreeSet<NodeId>,
+    /// Committed branches whose effects are durable.
+    pub(crate) applied: BTreeSet<(NodeId, Lsn)>,
+    /// Steps of a saga whose effects are durable: where, which, whether it is a compensation, which record. Recovery
+    /// observes a record again: it is one effect.
+    pub(crate) steps: BTreeSet<(NodeId, u32, bool, Lsn)>,
+    /// A compensation became effective for a step that was not the last one applied and not undone (rule 24).
+    pub(crate) out_of_order: bool,
+    /// What the client was told.
+    pub(crate) told: Vec<OutcomeWord>,
+}
+
+impl History {
+    pub(crate) fn observe(&mut self, at: NodeId, what: &Observation) {
+        match what {
+            Observation::Decided { outcome, .. } => {
+                self.decided.insert((at, *outcome));
+            }
+            Observation::Voted { vote: Vote::Yes, .. } => {
+                self.yes.insert(at);
+            }
+            Observation::Applied { lsn, .. } => {
+                self.applied.insert((at, *lsn));
+            }
+            Observation::StepApplied { step, lsn, .. } => {
+                self.steps.insert((at, *step, false, *lsn));
+            }
+            Observation::Compensated { step, effects, lsn, .. } if !effects.is_empty() => {
+                let is_new = self.steps.insert((at, *step, true, *lsn));
+                self.out_of_order |= is_new && self.standing().iter().any(|other| other > step);
+            }
+            _ => {}
+        }
+    }
+
+    pub(crate) fn tell(&mut self, outcome: &Outcome) {
+        if !self.told.contains(&outcome.word()) {
+            self.told.push(outcome.word());
+        }
+    }
+
+    /// Whether somebody decided this.
+    pub(crate) fn has_decided(&self, decision: Decision) -> bool {
+        self.decided.iter().any(|(_, decided)| *decided == decision)
+    }
+
+    /// How often a step was applied, or undone.
+    pub(crate) fn times(&self, step: u32, undone: bool) -> usize {
+        self.steps.iter().filter(|(_, s, u, _)| *s == step && *u == undone).count()
+    }
+
+    /// The steps that are applied and not undone.
+    pub(crate) fn standing(&self) -> BTreeSet<u32> {
+        let of = |undone| self.steps.iter().filter(move |s| s.2 == undone).map(|s| s.1).collect::<BTreeSet<u32>>();
+        &of(false) - &of(true)
+    }
+}
