@@ -32,6 +32,7 @@ use indoubt_proto::{
 use indoubt_saga::{Orchestrator, Unprotected};
 use network::{Commons, Event, Port, Seating};
 use nodes::{Driven, Driver, Hands};
+use queue::Due;
 use rand::Rng;
 use seat::{Incoming, Seat};
 use std::collections::{BTreeMap, VecDeque};
@@ -216,8 +217,14 @@ impl<'a> World<'a> {
         } else if loaded && self.pool.next_due().is_some_and(|due| due <= now) {
             self.pool.due(now, &mut self.client_effects);
             self.act_for_clients();
-        } else if let Some(event) = self.commons.queue.pop() {
-            self.happen(event);
+        } else {
+            match self.commons.queue.pop() {
+                Some(Due::Event(event)) => self.happen(event),
+                Some(Due::Timer(number, alarm)) if self.seats[alarm.seat].is_up_in(alarm.incarnation) => {
+                    self.bring(alarm.seat, Incoming::Timer(number));
+                }
+                Some(Due::Timer(..)) | None => {}
+            }
         }
     }
 
@@ -227,16 +234,11 @@ impl<'a> World<'a> {
                 self.commons.flying -= 1;
                 self.arrive(flight);
             }
-            Event::Fires { seat, incarnation, token } => {
-                if self.seats[seat].is_up_in(incarnation) {
-                    self.hand(seat, Incoming::Timer(token));
-                }
-            }
             Event::Forced { seat: at, incarnation } => {
                 let seat = &mut self.seats[at];
                 if seat.is_up_in(incarnation) {
                     let upto = seat.driver.forced(&seat.hands, &mut self.commons);
-                    self.hand(at, Incoming::Durable(upto));
+                    self.bring(at, Incoming::Durable(upto));
                 }
             }
             Event::Flush { seat, incarnation } => {

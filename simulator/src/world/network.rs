@@ -32,12 +32,17 @@ pub(super) struct Flight {
 pub(super) enum Event {
     /// A message arrives.
     Arrives(Flight),
-    /// A timer of a node's incarnation fires, unless it was disarmed.
-    Fires { seat: usize, incarnation: u32, token: u64 },
     /// A force of a node's incarnation returns.
     Forced { seat: usize, incarnation: u32 },
     /// A quiet journal may flush its lazy records.
     Flush { seat: usize, incarnation: u32 },
+}
+
+/// A timer of a node's incarnation.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Alarm {
+    pub(super) seat: usize,
+    pub(super) incarnation: u32,
 }
 
 /// Where a node's seat is in tables: coordinating nodes first, then participants, then clients.
@@ -116,7 +121,7 @@ pub(super) struct Commons<'a> {
     pub(super) watched: bool,
     /// Observations so far.
     observed: u64,
-    pub(super) queue: Queue<Event>,
+    pub(super) queue: Queue<Event, Alarm>,
     pub(super) seating: Seating,
     /// Messages that have not arrived yet.
     pub(super) flying: usize,

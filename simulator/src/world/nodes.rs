@@ -2,7 +2,8 @@
 
 use super::{
     disk::Journal,
-    network::{Commons, Event, Port, Sent},
+    network::{Alarm, Commons, Event, Port, Sent},
+    queue::Place,
 };
 use indoubt_proto::{
     gate::{Edge, Fate, Gate, Moment, RuleId},
@@ -15,10 +16,8 @@ use indoubt_proto::{
     stepper::Stepper,
     time::Micros,
 };
-use std::{
-    borrow::Cow,
-    collections::{BTreeMap, VecDeque},
-};
+use rustc_hash::FxHashMap;
+use std::{borrow::Cow, collections::VecDeque};
 
 /// Records between two compactions, at least.
 const COMPACT_EVERY: u64 = 10_000;
@@ -122,11 +121,10 @@ pub(super) struct Driver<M: Machine> {
     stepper: Option<Stepper<M>>,
     journal: Journal<M::Record>,
     effects: VecDeque<Effect<M>>,
-    /// The token under which each armed timer will fire.
-    armed: BTreeMap<M::Timer, u64>,
-    timers: BTreeMap<u64, M::Timer>,
-    /// The last token given out; tokens are not used again.
-    token: u64,
+    /// When each armed timer will fire. Only looked up, never iterated.
+    armed: FxHashMap<M::Timer, Place>,
+    /// The armed timers by the numbers of their places.
+    timers: FxHashMap<u64, M::Timer>,
     /// When the last force began or returned.
     last_force: Micros,
     flush_scheduled: bool,
@@ -139,9 +137,8 @@ impl<M: Machine> Driver<M> {
             stepper: None,
             journal: Journal::new(log),
             effects: VecDeque::new(),
-            armed: BTreeMap::new(),
-            timers: BTreeMap::new(),
-            token: 0,
+            armed: FxHashMap::default(),
+            timers: FxHashMap::default(),
             last_force: Micros::ZERO,
             flush_scheduled: false,
         }
@@ -170,18 +167,19 @@ impl<M: Machine> Driver<M> {
                 }
             }
             Effect::Arm { timer, after } => {
-                self.token += 1;
-                if let Some(replaced) = self.armed.insert(timer.clone(), self.token) {
-                    self.timers.remove(&replaced);
-                }
-                self.timers.insert(self.token, timer);
                 let Port { seat, incarnation, .. } = hands.port;
                 let after = hands.gate.orders().clock.true_time(after);
-                commons.queue.push(commons.now + after, Event::Fires { seat, incarnation, token: self.token });
+                let place = commons.queue.arm(commons.now + after, Alarm { seat, incarnation });
+                if let Some(replaced) = self.armed.insert(timer.clone(), place) {
+                    self.timers.remove(&replaced.1);
+                    commons.queue.disarm(replaced);
+                }
+                self.timers.insert(place.1, timer);
             }
             Effect::Disarm(timer) => {
-                if let Some(token) = self.armed.remove(&timer) {
-                    self.timers.remove(&token);
+                if let Some(place) = self.armed.remove(&timer) {
+                    self.timers.remove(&place.1);
+                    commons.queue.disarm(place);
                 }
             }
             Effect::Compacted { upto, records } => self.journal.compact(upto, records),

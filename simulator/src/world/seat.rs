@@ -155,6 +155,17 @@ impl World<'_> {
         self.ready.push_back(at);
     }
 
+    /// Something reaches a node, and nothing else happens at this moment: if it is free, it takes it at once.
+    pub(super) fn bring(&mut self, at: usize, incoming: Incoming) {
+        let seat = &self.seats[at];
+        if seat.is_idle() && seat.halt.is_none() && self.ready.is_empty() {
+            self.take(at, incoming);
+            self.act(at);
+        } else {
+            self.hand(at, incoming);
+        }
+    }
+
     /// A message arrives: at a node's inbox, at a client, or nowhere any more.
     pub(super) fn arrive(&mut self, flight: Flight) {
         let at = self.commons.seating.of(flight.to).expect("messages are sent to nodes of the cluster");
@@ -168,7 +179,7 @@ impl World<'_> {
             if self.seats[at].halt.is_some() || self.seats[at].is_paused() {
                 self.fared(flight.id, false);
             }
-            self.hand(at, Incoming::Flight(flight));
+            self.bring(at, Incoming::Flight(flight));
         }
     }
 
