@@ -70,7 +70,17 @@ impl Conditions {
     /// A perfect link.
     pub const PERFECT: Conditions = Conditions { latency: Latency::ZERO, loss: 0.0, duplicate: 0.0 };
 
-    /// The fate of the next message.
+    /// The fate of every message, where chance has no part in it.
+    pub fn certain(&self) -> Option<Journey> {
+        match self.latency {
+            Latency::Constant(delay) if self.loss <= 0.0 && self.duplicate <= 0.0 => {
+                Some(Journey { lost: false, delay, copy_delay: None })
+            }
+            _ => None,
+        }
+    }
+
+    /// The fate of the next message. Where it is [`Conditions::certain`], nothing is drawn.
     pub fn draw(&self, random: &mut Stream) -> Journey {
         let lost = self.loss > 0.0 && random.random_bool(self.loss.min(1.0));
         let copied = self.duplicate > 0.0 && random.random_bool(self.duplicate.min(1.0));

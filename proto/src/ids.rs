@@ -17,7 +17,7 @@ pub enum Role {
 }
 
 /// The name of a node: a role and a 1-based number, written `c1`, `p2`, `k3`, or `lab`.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub struct NodeId {
     /// What the node is for.
     pub role: Role,
@@ -47,6 +47,44 @@ impl NodeId {
     /// Whether this is a client.
     pub fn is_client(self) -> bool {
         self.role == Role::Client
+    }
+}
+
+/// Names are compared and hashed all the time, so each is one or two numbers for that: in the order of their fields.
+macro_rules! as_numbers {
+    ($name:ident) => {
+        impl Ord for $name {
+            fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+                self.numbers().cmp(&other.numbers())
+            }
+        }
+
+        impl PartialOrd for $name {
+            fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+                Some(self.cmp(other))
+            }
+        }
+
+        impl std::hash::Hash for $name {
+            fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+                self.numbers().hash(state);
+            }
+        }
+    };
+}
+
+as_numbers!(NodeId);
+as_numbers!(TxnId);
+
+impl NodeId {
+    fn numbers(self) -> u32 {
+        (self.role as u32) << 16 | u32::from(self.number)
+    }
+}
+
+impl TxnId {
+    fn numbers(self) -> (u64, u64) {
+        (u64::from(self.home.numbers()) << 32 | u64::from(self.client.numbers()), self.number)
     }
 }
 
@@ -104,7 +142,7 @@ impl FromStr for NodeId {
 
 /// The name of a transaction, unique over a run: the coordinating node it is given to (its *home*), the client that made
 /// it, and that client's count. Written `c1-k2-17`. The client chooses it, so that it can ask again after a broken link.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub struct TxnId {
     /// The coordinating node that runs it.
     pub home: NodeId,
@@ -240,6 +278,15 @@ impl fmt::Display for MessageId {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_are_in_the_order_of_their_fields() {
+        let names = |texts: &[&str]| -> Vec<NodeId> { texts.iter().map(|text| text.parse().unwrap()).collect() };
+        assert!(names(&["c1", "c2", "c65535", "p1", "p9", "p10", "k0", "k1", "lab"]).is_sorted_by(|a, b| a < b));
+        let txns = ["c1-k1-9", "c1-k1-10", "c1-k2-1", "c2-k1-1", "c2-k1-18446744073709551615", "c10-k1-1"];
+        let txns: Vec<TxnId> = txns.iter().map(|text| text.parse().unwrap()).collect();
+        assert!(txns.is_sorted_by(|a, b| a < b));
+    }
 
     #[test]
     fn names_survive_the_round_trip() {

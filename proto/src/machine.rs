@@ -209,6 +209,12 @@ impl<M: Machine> Out<M> {
         self.effects.drain(..)
     }
 
+    /// Takes the effects, in order, and leaves an empty buffer for the next ones.
+    pub fn exchange(&mut self, empty: Vec<Effect<M>>) -> Vec<Effect<M>> {
+        debug_assert!(empty.is_empty());
+        std::mem::replace(&mut self.effects, empty)
+    }
+
     pub(crate) fn push(&mut self, effect: Effect<M>) {
         self.effects.push(effect);
     }

@@ -50,6 +50,11 @@ impl<M: Machine> Stepper<M> {
         self.out.drain()
     }
 
+    /// The effects of the last step, in order, in the buffer in which they were gathered; the next ones go into `empty`.
+    pub fn exchange(&mut self, empty: Vec<Effect<M>>) -> Vec<Effect<M>> {
+        self.out.exchange(empty)
+    }
+
     /// The machine, to look at.
     pub fn machine(&self) -> &M {
         &self.machine

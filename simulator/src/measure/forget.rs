@@ -40,6 +40,11 @@ impl Forgetting {
         Forgetting { timeouts, open, forgotten, spoiled: false }
     }
 
+    /// A transaction begins.
+    pub(super) fn watch(&mut self, place: usize) {
+        self.open.push_back(place);
+    }
+
     pub(super) fn into_forgotten(self) -> Forgotten {
         self.forgotten
     }
@@ -59,35 +64,20 @@ impl Measurer {
         })
     }
 
-    /// Before a line is taken: forgets what is over. Whether the line is to be taken at all.
-    pub(super) fn forget(&mut self, seen: &Stamped) -> bool {
-        match &seen.what {
-            Observation::ClientBegan { txn, .. } => {
-                self.forget_some(seen.t_us);
-                if self.history.stories.find(*txn).is_none() {
-                    let place = self.history.stories.place(*txn);
-                    if let Some(forgetting) = &mut self.forgetting {
-                        forgetting.open.push_back(place);
-                    }
-                }
-            }
-            Observation::Crashed { .. } | Observation::Restarted { .. } => self.spoil(),
-            what => {
-                if what.txn().is_some_and(|txn| self.history.stories.find(txn).is_none()) {
-                    self.spoil();
-                }
-            }
-        }
-        self.forgetting.as_ref().is_some_and(|forgetting| !forgetting.spoiled)
+    /// Whether a line may be taken, which is about a transaction that has this place, if it is `known`.
+    pub(super) fn may_take(&mut self, seen: &Stamped, known: Option<usize>) -> bool {
+        let Some(forgetting) = &mut self.forgetting else { return true };
+        forgetting.spoiled |= match &seen.what {
+            // Each begins with its client.
+            Observation::ClientBegan { .. } => false,
+            Observation::Crashed { .. } | Observation::Restarted { .. } => true,
+            what => known.is_none() && what.txn().is_some(),
+        };
+        !forgetting.spoiled
     }
 
-    fn spoil(&mut self) {
-        if let Some(forgetting) = &mut self.forgetting {
-            forgetting.spoiled = true;
-        }
-    }
-
-    fn forget_some(&mut self, t: i64) {
+    /// Forgets some of what is over.
+    pub(super) fn forget_some(&mut self, t: i64) {
         let Some(mut forgetting) = self.forgetting.take() else { return };
         for _ in 0..LOOKS.min(forgetting.open.len()) {
             let Some(place) = forgetting.open.pop_front() else { break };

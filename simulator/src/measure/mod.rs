@@ -27,6 +27,7 @@ use crate::{
 };
 use forget::Forgetting;
 use indoubt_proto::{
+    ids::TxnId,
     observation::{Observation, Stamped},
     settings::Timeouts,
     time::Micros,
@@ -78,13 +79,15 @@ impl Measurer {
 
     /// Takes the next line, in the order of `seq`.
     pub fn take(&mut self, seen: &Stamped) {
-        if self.forgetting.is_some() && !self.forget(seen) {
+        let txn = seen.what.txn();
+        let known = txn.and_then(|txn| self.history.stories.find(txn));
+        if self.forgetting.is_some() && !self.may_take(seen, known) {
             return;
         }
-        let place = seen.what.txn().map(|txn| match self.history.stories.find(txn) {
-            Some(place) => place,
-            None => self.history.stories.place(txn),
-        });
+        let place = match (known, txn) {
+            (None, Some(txn)) => Some(self.place(txn, seen.t_us)),
+            (known, _) => known,
+        };
         let changed = self.history.take(seen, place);
         let Some(place) = place else {
             if changed || matches!(seen.what, Observation::Crashed { .. } | Observation::Restarted { .. }) {
@@ -114,6 +117,16 @@ impl Measurer {
                 self.anomalies.take(seen, place, &self.history);
             }
         }
+    }
+
+    /// A place for a transaction of which nothing was seen yet.
+    fn place(&mut self, txn: TxnId, t: i64) -> usize {
+        self.forget_some(t);
+        let place = self.history.stories.place(txn);
+        if let Some(forgetting) = &mut self.forgetting {
+            forgetting.watch(place);
+        }
+        place
     }
 
     /// The numbers.

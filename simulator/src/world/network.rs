@@ -205,10 +205,12 @@ impl<'a> Commons<'a> {
         let id = MessageId { from: port.id, incarnation: port.incarnation, count: port.sent };
         let flight = Flight { id, to, to_incarnation: self.present[receiver], copy: false, message };
         self.observe(port.id, sent(&flight));
-        let conditions = port.conditions[receiver];
-        let link = &mut self.links[port.seat * self.seating.count() + receiver];
-        let random = link.get_or_insert_with(|| Box::new(of_link(self.seed, port.id, port.incarnation, to)));
-        let journey = conditions.draw(random);
+        let conditions = &port.conditions[receiver];
+        let journey = conditions.certain().unwrap_or_else(|| {
+            let link = &mut self.links[port.seat * self.seating.count() + receiver];
+            let random = link.get_or_insert_with(|| Box::new(of_link(self.seed, port.id, port.incarnation, to)));
+            conditions.draw(random)
+        });
         if fate.drop || journey.lost || flight.to_incarnation == 0 {
             self.observe(port.id, dropped(&flight));
             return Sent::Lost;
