@@ -10,7 +10,10 @@ use anyhow::{Context, Result};
 use clap::Args;
 use indoubt_simulator::costs::Table;
 use serde_json::json;
-use std::path::PathBuf;
+use std::{
+    io::{ErrorKind, Write},
+    path::PathBuf,
+};
 
 /// `indoubt costs`.
 #[derive(Args, Clone, Debug)]
@@ -73,11 +76,15 @@ pub(super) fn costs(args: &CostsArgs, common: &Common) -> Result<Verdict> {
         std::fs::write(&path, &document).with_context(|| format!("cannot write {}", path.display()))?;
         crate::charts::save(&crate::charts::CostsByN::new(&table), folder, "costs")?;
     }
-    match common.format {
-        Format::Json => println!("{document}"),
-        Format::Text if common.quiet => display::costs::differing(&table),
-        Format::Text => display::costs::everything(&table),
-    }
+    let mut out = anstream::stdout().lock();
+    let said = match common.format {
+        Format::Json => writeln!(out, "{document}"),
+        Format::Text if common.quiet => display::costs::differing(&table, &mut out),
+        Format::Text => display::costs::everything(&table, &mut out),
+    };
+    // A pager that was closed has seen enough.
+    said.or_else(|error| if error.kind() == ErrorKind::BrokenPipe { Ok(()) } else { Err(error) })
+        .context("cannot print")?;
     Ok((differences == 0).into())
 }
 

@@ -151,15 +151,14 @@ impl<C: Machine> Cluster<C> {
         }
     }
 
-    /// The state after everything was repaired and nothing more went wrong: nodes are back, messages arrive, timers fire
-    /// when nothing else is left to do.
-    pub(crate) fn repaired(&self, state: &State<C>) -> State<C> {
-        let mut state = state.clone();
-        for at in 0..state.nodes() {
-            if !state.is_up(at) {
-                self.start(&mut state, at);
-            }
+    /// The state after everything was repaired and nothing more went wrong: timers fire whenever nothing else is left to do.
+    /// `None` if something is left to do: nodes that come back, messages that arrive and forces that return cost no
+    /// budget, so the exploration goes there by itself.
+    pub(crate) fn repaired(&self, state: &State<C>) -> Option<State<C>> {
+        if state.next_quiet().is_some() || (0..state.nodes()).any(|at| !state.is_up(at)) {
+            return None;
         }
+        let mut state = state.clone();
         // More rounds of patience than any history needs.
         for _ in 0..20 {
             while let Some(action) = state.next_quiet() {
@@ -174,7 +173,7 @@ impl<C: Machine> Cluster<C> {
                 }
             }
         }
-        state
+        Some(state)
     }
 }
 
