@@ -36,8 +36,12 @@ pub(crate) fn pass_judgement(
     measured: Measured,
 ) -> Run {
     let waivers = Waivers::of(scenario, protocol, faults, &measured.aftermath);
-    let evidence =
-        Evidence { aftermath: &measured.aftermath, anomalies: &measured.anomalies, timeouts: scenario.timeouts };
+    let evidence = Evidence {
+        aftermath: &measured.aftermath,
+        anomalies: &measured.anomalies,
+        timeouts: scenario.timeouts,
+        clocks: Some((&scenario.clocks, seed)),
+    };
     let checks = check(&evidence, &waivers);
     // Only claims read numbers by their paths.
     let mut claims = scenario.expects.iter().filter(|expect| expect.protocol == protocol).peekable();

@@ -130,20 +130,22 @@ pub(super) fn commit_validity(evidence: &Evidence<'_>) -> Vec<Finding> {
     evidence.aftermath().all().filter_map(find).collect()
 }
 
-/// Rule 4: no failures and all YES -> commit. Only where every participant's one vote arrived within the vote timeout and
-/// the coordinator did not crash.
+/// Rule 4: no failures and all YES -> commit. Only where every participant's one vote arrived within the vote timeout (by true
+/// time and by the coordinator's clock), no PREPARE and no vote was lost or refused, and the coordinator did not crash.
 pub(super) fn non_triviality(evidence: &Evidence<'_>) -> Vec<Finding> {
-    let in_time = |branch: &Branch| {
+    let in_time = |branch: &Branch, patience: i64| {
         let (Some(sent), [received], [(_, vote)]) =
             (branch.prepare_sent, &branch.votes_received[..], &branch.votes[..])
         else {
             return false;
         };
-        matches!(vote, Vote::Yes | Vote::ReadOnly) && *received - sent < evidence.timeouts.vote.0 as i64
+        matches!(vote, Vote::Yes | Vote::ReadOnly) && !branch.disturbed && *received - sent < patience
     };
     let topology = &evidence.aftermath().topology;
     let find = |(txn, story, _): (TxnId, &Story, Fate)| {
-        let all_yes = story.plan.nodes().iter().all(|node| story.branches.get(*node).is_some_and(in_time));
+        let patience = evidence.vote_patience(txn.home);
+        let in_time = |node: &NodeId| story.branches.get(*node).is_some_and(|branch| in_time(branch, patience));
+        let all_yes = story.plan.nodes().iter().all(in_time);
         let no_failure = topology.life(txn.home).crashes == story.home_then.crashes;
         let (t, _) = story.home_decided.iter().find(|(_, decision)| *decision == Decision::Abort)?;
         let text = format!("{txn}: {} aborted at {} although every vote was yes and came in time", txn.home, At(*t));

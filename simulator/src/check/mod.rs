@@ -13,6 +13,7 @@ use crate::{
     measure::Anomaly,
     promises::Waivers,
     protocol::Family,
+    scenario::Clocks,
     summary::Check,
 };
 use indoubt_proto::{
@@ -54,9 +55,18 @@ pub(crate) struct Evidence<'a> {
     pub(crate) aftermath: &'a Aftermath,
     pub(crate) anomalies: &'a [Anomaly],
     pub(crate) timeouts: Timeouts,
+    /// The nodes' clocks, and the seed that draws their rates; `None`: all keep time.
+    pub(crate) clocks: Option<(&'a Clocks, u64)>,
 }
 
 impl Evidence<'_> {
+    /// How long a coordinator waits for votes at the least, in microseconds of true time: a fast clock fires early.
+    fn vote_patience(&self, home: NodeId) -> i64 {
+        let vote = self.timeouts.vote;
+        let by_its_clock = self.clocks.map_or(vote, |(clocks, seed)| clocks.rate(home, seed).true_time(vote));
+        by_its_clock.min(vote).0 as i64
+    }
+
     fn aftermath(&self) -> &Aftermath {
         self.aftermath
     }
@@ -119,7 +129,7 @@ pub(crate) fn check(evidence: &Evidence<'_>, waivers: &Waivers) -> Vec<Check> {
 
 /// Whether no check, promised or not, finds anything. (Anomalies are found while a run is measured, and are not looked at.)
 pub(crate) fn finds_nothing(aftermath: &Aftermath, timeouts: Timeouts) -> bool {
-    let evidence = Evidence { aftermath, anomalies: &[], timeouts };
+    let evidence = Evidence { aftermath, anomalies: &[], timeouts, clocks: None };
     CHECKS.iter().all(|(_, search)| search(&evidence).is_empty())
 }
 

@@ -113,7 +113,14 @@ impl History {
                     story.branch(*from).votes_received.push(t);
                 }
             }
-            O::Dropped { .. } => story.under_way -= 1,
+            O::Dropped { from, to, message, .. } => {
+                story.under_way -= 1;
+                match message {
+                    MessageKind::Prepare => story.branch(*to).disturbed = true,
+                    MessageKind::Vote => story.branch(*from).disturbed = true,
+                    _ => {}
+                }
+            }
             O::Appended { lsn, .. } => match story.logged.iter_mut().find(|(at, _)| *at == node) {
                 Some((_, last)) => *last = *lsn,
                 None => story.logged.push((node, *lsn)),

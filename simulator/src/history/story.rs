@@ -78,6 +78,8 @@ pub(crate) struct Branch {
     pub(crate) prepare_sent: Option<i64>,
     pub(crate) votes: Vec<(i64, Vote)>,
     pub(crate) votes_received: Vec<i64>,
+    /// A PREPARE to it or a vote of it was lost, or answered with a failure in its name.
+    pub(crate) disturbed: bool,
     /// Since when it is in doubt, and how many journals its node had lost by then.
     pub(crate) in_doubt: Option<(i64, u32)>,
     /// When it last came into doubt, over by now or not.
