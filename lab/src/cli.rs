@@ -4,6 +4,7 @@ use crate::commands::{
     bench::BenchArgs,
     costs::CostsArgs,
     replay::ReplayArgs,
+    swarm::SwarmArgs,
     sweep::{MergeArgs, SweepArgs},
 };
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -93,6 +94,8 @@ pub enum Command {
     Replay(ReplayArgs),
     /// Count what one transaction costs, beside the formulas of the literature
     Costs(CostsArgs),
+    /// Let random clusters, loads and faults loose; shrink what fails
+    Swarm(SwarmArgs),
     /// Run a scenario over a grid of parameters, with charts and one row a run
     Sweep(SweepArgs),
     /// Put the shards of a sweep together

@@ -219,3 +219,14 @@ fn nodes_started_by_hand_take_a_transaction_and_refuse_what_is_none() {
         assert_eq!(child.wait().unwrap().code(), Some(0), "SIGTERM ends a node well");
     }
 }
+
+#[test]
+fn the_swarm_counts_what_it_saw_and_finds_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let (status, out, err) = said(&["swarm", "--seeds", "7..48", "--jobs", "2", "--format", "json"], folder.path());
+    assert_eq!(status, 0, "{err}");
+    let told: serde_json::Value = serde_json::from_str(&out).unwrap();
+    assert_eq!(told["cases"], 42);
+    assert!(told["seen"]["fault: kill"].as_u64() > Some(0), "{out}");
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0, "a folder is made only if something fails");
+}

@@ -12,6 +12,7 @@ mod operator;
 pub mod replay;
 mod run;
 mod submit;
+pub mod swarm;
 pub mod sweep;
 
 use crate::{
@@ -59,6 +60,7 @@ fn dispatch(cli: Cli) -> Result<Verdict> {
         Some(Command::Run(args)) => with_clean_up(|| run::run(&args, &common)),
         Some(Command::Replay(args)) => replay::replay(&args, &common),
         Some(Command::Costs(args)) => costs::costs(&args, &common),
+        Some(Command::Swarm(args)) => swarm::swarm(&args, &common),
         Some(Command::Sweep(args)) => with_clean_up(|| sweep::sweep(&args, &common)),
         Some(Command::Merge(args)) => sweep::merge(&args, &common),
         Some(Command::List(args)) => list::list(&args, &common),

@@ -65,6 +65,13 @@ impl Coverage {
         }
     }
 
+    /// Adds what another part of the swarm has seen.
+    pub fn add(&mut self, other: &Coverage) {
+        for (name, runs) in &other.seen {
+            *self.seen.entry(name).or_default() += runs;
+        }
+    }
+
     /// Everything that a swarm must see, with the number of runs that showed it.
     pub fn seen(&self) -> impl Iterator<Item = (&'static str, u64)> {
         self.seen.iter().map(|(name, runs)| (*name, *runs))
