@@ -2,7 +2,7 @@
 //! (rules 7 to 9). No timeout ever decides it (rule 6).
 
 use crate::{
-    branch::State,
+    branch::{Branch, State},
     memory::{Fate, Past},
     participant::{AtDurable, Participant, Timer},
 };
@@ -10,9 +10,19 @@ use indoubt_proto::{
     ids::{NodeId, Ticket, TxnId},
     machine::{Out, Write},
     message::{Answer, Decision, Message, ReasonKind},
+    planted::Mutant,
 };
 
 impl Participant {
+    /// Nobody has told this branch how it ends. Its patience decides nothing: it asks again.
+    pub(crate) fn still_in_doubt(&mut self, txn: TxnId, out: &mut Out<Self>) {
+        let in_doubt = |branch: &Branch| matches!(branch.state, State::InDoubt { .. });
+        if self.settings.planted.is(Mutant::AbortInDoubt) && self.branches.get(&txn).is_some_and(in_doubt) {
+            return self.end_branch(txn, Fate::Aborted(ReasonKind::GaveUp), Write::Lazy, None, out);
+        }
+        self.inquire(txn, out);
+    }
+
     /// Asks everyone who may know, and will ask again.
     pub(crate) fn inquire(&mut self, txn: TxnId, out: &mut Out<Self>) {
         let Some(branch) = self.branches.get_mut(&txn) else { return };

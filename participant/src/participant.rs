@@ -179,7 +179,7 @@ impl Machine for Participant {
             Input::Durable { upto } => self.durable(upto, out),
             Input::Fired(Timer::Lock(owner)) => self.lock_timed_out(owner, out),
             Input::Fired(Timer::GiveUp(txn)) => self.give_up(txn, out),
-            Input::Fired(Timer::Inquire(txn)) => self.inquire(txn, out),
+            Input::Fired(Timer::Inquire(txn)) => self.still_in_doubt(txn, out),
         }
         while let Some(owner) = self.ready.pop_front() {
             self.advance(owner, out);

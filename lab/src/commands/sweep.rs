@@ -33,7 +33,7 @@ Examples:
   indoubt sweep my.toml --seeds 1000 --shard 3/8 --output shard-3     one of eight machines; then:
   indoubt merge shard-* --output all")]
 pub struct SweepArgs {
-    /// A scenario file with a [sweep], or the name of a bundled sweep (`indoubt list sweeps`).
+    /// A scenario file with a `[sweep]` section, or the name of a bundled sweep (`indoubt list sweeps`).
     #[arg(value_name = "FILE-OR-NAME")]
     pub scenario: String,
     /// Seeds of each point: a count (the first is the scenario's own) or a range (`1..20`, both included) [default: 10].
