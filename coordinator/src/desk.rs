@@ -38,7 +38,7 @@ impl Desk {
             incarnation: 0,
             next: Serial::first_of(0),
             unfinished: BTreeSet::new(),
-            submissions: Submissions::new(settings.limits.remembered),
+            submissions: Submissions::new(settings.options.remembered as usize),
             awaited: VecDeque::new(),
         }
     }

@@ -33,7 +33,7 @@ pub(crate) fn recover(
     desk: &mut Desk,
     out: &mut Out<Coordinator>,
 ) -> BTreeMap<TxnId, Transaction> {
-    let mut remembered = Remembered::new(desk.settings.limits.remembered);
+    let mut remembered = Remembered::new(desk.settings.options.remembered as usize);
     let mut found = BTreeMap::new();
     for logged in records {
         replay(logged.record, desk, &mut remembered, &mut found);

@@ -10,7 +10,7 @@ use crate::{
     branch::{self, Branch, Heard},
     coordinator::{Coordinator, CoordinatorTimer},
     desk::Desk,
-    record::CoordinatorRecord,
+    record::{CoordinatorRecord, Voter},
     telling::Telling,
 };
 use indoubt_proto::{
@@ -20,6 +20,7 @@ use indoubt_proto::{
     observation::{Observation, Phase},
     operation::ReadValue,
     plan::Submission,
+    planted::Mutant,
     settings::AbortWhen,
 };
 
@@ -81,7 +82,8 @@ impl Transaction {
         };
         desk.submissions.begin(txn);
         transaction.reach(Phase::Begun, out);
-        let initiation = desk.row().initiation.map(|write| {
+        let initiation = desk.row().initiation.filter(|_| !desk.settings.planted.is(Mutant::NoInitiation));
+        let initiation = initiation.map(|write| {
             let lsn = out.append(transaction.initiation(), write);
             desk.wait(lsn, txn);
             lsn
@@ -231,13 +233,16 @@ impl Transaction {
         };
         let Some(write) = write else { return self.decide(Decision::Commit, None, desk, out) };
         let committed = out.append(self.committed(desk), write);
+        if desk.settings.planted.is(Mutant::DecideBeforeDurable) {
+            return self.decide(Decision::Commit, None, desk, out);
+        }
         desk.wait(committed, self.txn);
         self.state = State::Committing { committed };
     }
 
     fn abort(&mut self, reason: Reason, desk: &mut Desk, out: &mut Out<Coordinator>) {
         let Some(write) = desk.row().abort else { return self.decide(Decision::Abort, Some(reason), desk, out) };
-        let aborted = out.append(self.aborted(&reason), write);
+        let aborted = out.append(self.aborted(&reason, desk), write);
         desk.wait(aborted, self.txn);
         self.state = State::Aborting { aborted, reason };
     }
@@ -264,7 +269,7 @@ impl Transaction {
             None => Outcome::Committed { reads: std::mem::take(&mut self.reads) },
         };
         out.observe(Observation::Decided { txn, outcome: decision });
-        let due = branch::due(&self.branches, decision);
+        let due = self.due(decision, desk);
         // A transaction in which everybody only read has no decision that anybody waits for.
         let counts = decision == Decision::Commit && !due.is_empty();
         if counts {
@@ -354,6 +359,9 @@ impl Transaction {
     pub(crate) fn resend(&mut self, desk: &Desk, out: &mut Out<Coordinator>) {
         if let State::Telling(telling) = &mut self.state {
             telling.resend(self.txn, desk.ticket(self.serial), out);
+            if desk.settings.planted.is(Mutant::ResendStops) {
+                return self.forget(out);
+            }
             telling.arm(self.txn, desk, out);
         }
     }
@@ -386,10 +394,22 @@ impl Transaction {
                 desk.row().initiation.map(|_| (Lsn(0), self.initiation()))
             }
             State::Committing { committed } => Some((*committed, self.committed(desk))),
-            State::Aborting { aborted, reason } => Some((*aborted, self.aborted(reason))),
+            State::Aborting { aborted, reason } => Some((*aborted, self.aborted(reason, desk))),
             State::Telling(telling) => Some((Lsn(0), telling.record(self.txn, self.serial, self.audit))),
             State::Ended => None,
         }
+    }
+
+    /// Who is told this decision.
+    fn due(&self, decision: Decision, desk: &Desk) -> Vec<Voter> {
+        let mut due = branch::due(&self.branches, decision);
+        if desk.settings.planted.is(Mutant::ForgetAbortEarly) && decision == Decision::Abort {
+            due.retain(|voter| voter.log.is_some());
+        }
+        if desk.settings.planted.is(Mutant::UnknownIsDone) {
+            due.iter_mut().for_each(|voter| voter.log = None);
+        }
+        due
     }
 
     fn initiation(&self) -> CoordinatorRecord {
@@ -398,13 +418,13 @@ impl Transaction {
     }
 
     fn committed(&self, desk: &Desk) -> CoordinatorRecord {
-        let due = if desk.row().ack_commit { branch::due(&self.branches, Decision::Commit) } else { Vec::new() };
+        let due = if desk.row().ack_commit { self.due(Decision::Commit, desk) } else { Vec::new() };
         let reads = self.reads.clone();
         CoordinatorRecord::Committed { txn: self.txn, serial: self.serial, audit: self.audit, reads, due }
     }
 
-    fn aborted(&self, reason: &Reason) -> CoordinatorRecord {
-        let (reason, due) = (reason.clone(), branch::due(&self.branches, Decision::Abort));
+    fn aborted(&self, reason: &Reason, desk: &Desk) -> CoordinatorRecord {
+        let (reason, due) = (reason.clone(), self.due(Decision::Abort, desk));
         CoordinatorRecord::Aborted { txn: self.txn, serial: self.serial, audit: self.audit, reason, due }
     }
 

@@ -27,6 +27,12 @@ fn ask(bench: &mut Bench, submission: Submission) -> Option<Outcome> {
     told.into_iter().next().map(|(_, outcome)| outcome)
 }
 
+fn remembering(remembered: u32) -> Bench {
+    let mut settings = Settings::default();
+    settings.options.remembered = remembered;
+    Bench::with(Presumption::Abort, settings, false)
+}
+
 fn limited(change: impl FnOnce(&mut Limits)) -> Bench {
     let mut settings = Settings::default();
     change(&mut settings.limits);
@@ -119,7 +125,7 @@ fn one_first_sent_to_an_earlier_incarnation_is_never_run() {
 
 #[test]
 fn what_was_forgotten_is_unknown_and_never_run_again() {
-    let mut bench = limited(|limits| limits.remembered = 2);
+    let mut bench = remembering(2);
     for number in 1..=3 {
         bench.run(number, &[Yes]);
     }
@@ -130,7 +136,7 @@ fn what_was_forgotten_is_unknown_and_never_run_again() {
 
 #[test]
 fn one_that_still_waits_for_acks_is_not_begun_anew_even_if_its_outcome_is_forgotten() {
-    let mut bench = limited(|limits| limits.remembered = 0);
+    let mut bench = remembering(0);
     bench.prepare(1, 1);
     bench.vote(p(1), 1, Yes);
     bench.force();

@@ -60,13 +60,13 @@ fn event() -> impl Strategy<Value = Event> {
 struct Setup {
     presumption: Presumption,
     with_prepare: bool,
-    remembered: usize,
+    remembered: u32,
 }
 
 fn setup() -> impl Strategy<Value = Setup> {
     let presumption = prop::sample::select(Presumption::ALL.to_vec());
     let setup = |(presumption, with_prepare, remembered)| Setup { presumption, with_prepare, remembered };
-    (presumption, any::<bool>(), 0..=4usize).prop_map(setup)
+    (presumption, any::<bool>(), 0..=4u32).prop_map(setup)
 }
 
 /// A bench with what must hold over all its incarnations.
@@ -87,7 +87,7 @@ struct History {
 impl History {
     fn new(setup: Setup) -> Self {
         let mut settings = if setup.with_prepare { with_prepare() } else { Settings::default() };
-        settings.limits.remembered = setup.remembered;
+        settings.options.remembered = setup.remembered;
         History {
             bench: Bench::with(setup.presumption, settings, false),
             durable: Lsn(0),

@@ -442,7 +442,7 @@ fn a_commit_record_that_was_durable_before_the_crash_is_the_decision() {
 #[test]
 fn a_compaction_keeps_decisions_that_are_not_durable_yet_in_the_order_of_the_log() {
     let mut settings = Settings::default();
-    settings.limits.remembered = 1;
+    settings.options.remembered = 1;
     let mut bench = Bench::with(PRA, settings, false);
     bench.prepare(1, 1);
     bench.prepare(2, 1);

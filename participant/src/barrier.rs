@@ -16,7 +16,8 @@ use indoubt_proto::{
     machine::Out,
     message::{Message, ReasonKind, StepOutcome, UndoOutcome},
     observation::Observation,
-    operation::{Key, Operation},
+    operation::{Change, Key, Operation, ReadValue, Update},
+    planted::Mutant,
 };
 use std::sync::Arc;
 
@@ -66,6 +67,7 @@ impl Participant {
             Some(RunState::Undoing { .. }) | None => {}
         }
         let answer = match self.memory.step(txn, &ticket, step) {
+            None if self.settings.planted.is(Mutant::NoEmptyCompensation) => return self.run(backward, ticket, ops),
             None | Some(Past::Known(StepFate::Refused(_))) => return self.void(txn, ticket, step, true, out),
             Some(Past::Known(StepFate::Applied(_))) => return self.run(backward, ticket, ops),
             Some(Past::Known(StepFate::Voided)) => UndoOutcome::NothingToUndo,
@@ -103,6 +105,7 @@ impl Participant {
         let RunState::Waiting(ops) = &run.state else { return };
         let (txn, ticket) = (owner.txn, run.ticket);
         let updates = match self.store.stage(ops.iter().map(|op| (step, op))).outcome {
+            Ok(_) if self.settings.planted.is(Mutant::RestorePreImage) => self.pre_image(txn, &ticket, step),
             Ok(updates) => updates,
             Err(reason) => {
                 self.end_run(owner, out);
@@ -118,6 +121,16 @@ impl Participant {
             run.state = RunState::Undoing { done, flagged };
         }
         self.when_durable(lsn, AtDurable::Run(owner));
+    }
+
+    /// What the step found, put back over whatever is there now: a planted bug.
+    fn pre_image(&self, txn: TxnId, ticket: &Ticket, step: u32) -> Vec<Update> {
+        let Some(Past::Known(StepFate::Applied(applied))) = self.memory.step(txn, ticket, step) else {
+            return Vec::new();
+        };
+        let back = |read: &ReadValue| Change::Delta(read.value.wrapping_sub(self.store.value(&read.key)));
+        let put = |read: &ReadValue| Update { key: read.key.clone(), change: back(read) };
+        applied.reads.iter().map(put).collect()
     }
 
     /// The records that the compensated step flagged.

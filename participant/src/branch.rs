@@ -16,6 +16,7 @@ use indoubt_proto::{
     observation::Observation,
     operation::ReadValue,
     plan::StepOps,
+    planted::Mutant,
 };
 use std::sync::Arc;
 
@@ -131,6 +132,9 @@ impl Participant {
             out.send(txn.home, self.vote(txn, again.0, again.1, None));
             return;
         }
+        if self.settings.planted.is(Mutant::VoteAfresh) && ballot.with_work {
+            return self.open(txn, ticket, steps, Some(ballot));
+        }
         match self.memory.branch(txn, &ticket) {
             Some(Past::Forgotten) => out.send(txn.home, refusal),
             // Its coordinator had this vote, or it could not have decided so.
@@ -207,13 +211,16 @@ impl Participant {
         });
         branch.state = State::Preparing(Doubt { prepared: prepared.clone(), reads });
         let lsn = out.force(Record::Prepared(prepared));
+        if self.settings.planted.is(Mutant::VoteBeforeDurable) {
+            return self.prepared(txn, out);
+        }
         self.when_durable(lsn, AtDurable::Prepared(txn));
     }
 
     fn vote_read(&mut self, txn: TxnId, ballot: Ballot, reads: Vec<ReadValue>, out: &mut Out<Self>) {
         out.observe(Observation::Voted { txn, vote: Vote::ReadOnly });
         out.send(txn.home, self.vote(txn, Vote::ReadOnly, reads.clone(), None));
-        if ballot.read_vote == ReadVote::Release {
+        if ballot.read_vote == ReadVote::Release || self.settings.planted.is(Mutant::ReadUnlocksEarly) {
             return self.end_read(txn, out);
         }
         let Some(branch) = self.branches.get_mut(&txn) else { return };
@@ -231,6 +238,10 @@ impl Participant {
         out.observe(Observation::InDoubt { txn });
         out.observe(Observation::Voted { txn, vote: Vote::Yes });
         out.send(txn.home, self.vote(txn, Vote::Yes, reads, None));
+        if self.settings.planted.is(Mutant::UnlockAtVote) {
+            let claim = self.branches.get_mut(&txn).map(|branch| std::mem::take(&mut branch.claim));
+            self.let_go(branch_owner(txn), claim.unwrap_or_default(), out);
+        }
         out.arm(Timer::Inquire(txn), self.settings.timeouts.decision);
     }
 

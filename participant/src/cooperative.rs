@@ -63,8 +63,13 @@ impl Participant {
             Some(Past::Known(fate @ (Fate::Aborted(_) | Fate::Barred))) => {
                 self.tell_hardened(txn, ticket, fate, from, decided(Decision::Abort), out);
             }
+            Some(Past::Known(Fate::Read) | Past::Forgotten) if self.settings.planted.is(Mutant::PeerGuessesAbort) => {
+                out.send(from, decided(Decision::Abort));
+            }
             Some(Past::Known(Fate::Read) | Past::Forgotten) => out.send(from, answer(Answer::Unknown)),
-            None if self.may_have_voted() => out.send(from, answer(Answer::Unknown)),
+            None if self.may_have_voted() && !self.settings.planted.is(Mutant::PeerGuessesAbort) => {
+                out.send(from, answer(Answer::Unknown));
+            }
             None => {
                 let lsn = self.note_abort(txn, ticket, Fate::Barred, Write::Forced, out);
                 self.when_durable(lsn, AtDurable::Tell(from, Box::new(decided(Decision::Abort))));

@@ -12,6 +12,7 @@ use indoubt_proto::{
     machine::{Out, Write},
     message::{Decision, Message, ReasonKind},
     observation::{Abandoned, Observation},
+    planted::Mutant,
 };
 
 impl Participant {
@@ -27,7 +28,8 @@ impl Participant {
     ) {
         let log = self.log;
         let acknowledge = |known| ack.then_some((from, Message::Ack { txn, log, known }));
-        let write = if ack { Write::Forced } else { Write::Lazy };
+        let relied_upon = ack && !self.settings.planted.is(Mutant::AckBeforeForce);
+        let write = if relied_upon { Write::Forced } else { Write::Lazy };
         if let Some(branch) = self.branches.get_mut(&txn) {
             // A journal that is not the one of this branch's ticket says nothing about this branch (rule 13).
             if branch.ticket.log != ticket.log {

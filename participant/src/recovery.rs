@@ -18,6 +18,7 @@ use indoubt_proto::{
     message::StepStyle,
     observation::Observation,
     operation::Key,
+    planted::Mutant,
 };
 use std::sync::Arc;
 
@@ -39,6 +40,10 @@ impl Participant {
         }
         let in_doubt: Vec<TxnId> = self.branches.keys().copied().collect();
         for txn in &in_doubt {
+            if self.settings.planted.is(Mutant::LocksNotRetaken) {
+                out.observe(Observation::InDoubt { txn: *txn });
+                continue;
+            }
             if let Some(Branch { claim, state: State::InDoubt { doubt, .. }, .. }) = self.branches.get_mut(txn) {
                 *claim = Claim::on(locks_of(&doubt.prepared));
             }
@@ -55,6 +60,7 @@ impl Participant {
         let Logged { lsn, record, .. } = logged;
         match record {
             Record::Booted { incarnation } => self.born = incarnation,
+            Record::Prepared(_) if self.settings.planted.is(Mutant::ForgetPrepared) => {}
             Record::Prepared(prepared) => {
                 self.memory.hear(prepared.txn, &prepared.ticket);
                 // Most are over by the end of the log; those that are not get their claims then.

@@ -16,6 +16,7 @@ use indoubt_proto::{
     observation::Observation,
     operation::{Key, Operation, ReadValue},
     plan::StepOps,
+    planted::Mutant,
 };
 use std::sync::Arc;
 
@@ -57,7 +58,7 @@ impl Participant {
                 if self.joins(txn, step) {
                     return;
                 }
-                if let Some(past) = self.memory.step(txn, &ticket, step) {
+                if let Some(past) = self.memory.step(txn, &ticket, step).filter(|past| !self.runs_again(*past)) {
                     let outcome = remembered(past);
                     return out.send(txn.home, Self::step_result(txn, step, outcome));
                 }
@@ -65,6 +66,16 @@ impl Participant {
             }
         };
         self.run(Owner { txn, part }, ticket, ops);
+    }
+
+    /// Whether a planted bug runs a step that is over.
+    fn runs_again(&self, past: Past<&StepFate>) -> bool {
+        let again = match past {
+            Past::Known(StepFate::Applied(_)) => Mutant::DuplicateRuns,
+            Past::Known(StepFate::Voided) => Mutant::LateForwardRuns,
+            _ => return false,
+        };
+        self.settings.planted.is(again)
     }
 
     pub(crate) fn run(&mut self, owner: Owner, ticket: Ticket, ops: Vec<Operation>) {
@@ -95,7 +106,10 @@ impl Participant {
         };
         let Some(run) = self.runs.get_mut(&owner) else { return };
         let RunState::Waiting(ops) = &run.state else { return };
-        let staged = self.store.stage(ops.iter().map(|op| (step, op)));
+        let mut staged = self.store.stage(ops.iter().map(|op| (step, op)));
+        if self.settings.planted.is(Mutant::RestorePreImage) {
+            staged.reads.extend(self.store.before(step, ops));
+        }
         let (txn, ticket, reads) = (owner.txn, run.ticket, staged.reads);
         let updates = match staged.outcome {
             Ok(updates) => updates,

@@ -44,8 +44,34 @@ pub enum Mutant {
     LateForwardRuns,
     /// A copy of a step runs again (rule 38).
     DuplicateRuns,
-    /// A journal ignores a torn record and goes on with what follows it.
+    /// A journal leaves a torn record where it is and appends behind it, where no later replay arrives.
     TornRecordIgnored,
+}
+
+impl Mutant {
+    /// All of them.
+    pub const ALL: [Mutant; 20] = [
+        Mutant::VoteBeforeDurable,
+        Mutant::DecideBeforeDurable,
+        Mutant::AckBeforeForce,
+        Mutant::ForgetPrepared,
+        Mutant::LocksNotRetaken,
+        Mutant::AbortInDoubt,
+        Mutant::NoInitiation,
+        Mutant::ForgetAbortEarly,
+        Mutant::UnknownIsDone,
+        Mutant::VoteAfresh,
+        Mutant::ReadUnlocksEarly,
+        Mutant::PeerGuessesAbort,
+        Mutant::ResendStops,
+        Mutant::UnlockAtVote,
+        Mutant::RestorePreImage,
+        Mutant::CompensateForward,
+        Mutant::NoEmptyCompensation,
+        Mutant::LateForwardRuns,
+        Mutant::DuplicateRuns,
+        Mutant::TornRecordIgnored,
+    ];
 }
 
 /// Which bug is planted, if any.

@@ -51,13 +51,11 @@ pub struct Limits {
     pub bytes: usize,
     /// Transactions in flight at one coordinating node.
     pub in_flight: usize,
-    /// Outcomes that a coordinating node remembers for clients that ask again.
-    pub remembered: usize,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Limits { operations: 256, participants: 64, bytes: 64 * 1024, in_flight: 100_000, remembered: 10_000 }
+        Limits { operations: 256, participants: 64, bytes: 64 * 1024, in_flight: 100_000 }
     }
 }
 
@@ -113,6 +111,9 @@ pub struct Options {
     pub step_attempts: u32,
     /// Retries of `none-retry` after the first attempt.
     pub retries: u32,
+    /// Outcomes that a coordinating node remembers for clients that ask again. No protocol depends on it: with 0 an inquiry
+    /// about a forgotten transaction is answered by the presumption alone (protocols.md 13).
+    pub remembered: u32,
 }
 
 impl Default for Options {
@@ -126,6 +127,7 @@ impl Default for Options {
             compensation_attempts: 10,
             step_attempts: 3,
             retries: 3,
+            remembered: 10_000,
         }
     }
 }

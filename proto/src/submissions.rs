@@ -214,7 +214,7 @@ mod tests {
     #[test]
     fn every_limit_refuses_with_its_number() {
         let refused = |limits: Limits| refusal(&submission(1, 1), HOME, &limits, 7).map(|reason| reason.to_string());
-        let most = Limits { operations: 1, participants: 1, bytes: 20, in_flight: 8, remembered: 0 };
+        let most = Limits { operations: 1, participants: 1, bytes: 20, in_flight: 8 };
         assert_eq!(refused(most), None);
         for (limits, text) in [
             (Limits { operations: 0, ..most }, "beyond a limit: more than 0 operations"),

@@ -25,6 +25,7 @@ use indoubt_proto::{
     observation::{Observation, Phase},
     operation::ReadValue,
     plan::{StepKind, StepOps},
+    planted::Mutant,
     settings::{CompensateFrom, Settings},
 };
 
@@ -347,9 +348,17 @@ impl Execution {
         Then::Nothing
     }
 
+    fn next_to_compensate(&self, from: u32, desk: Desk<'_>) -> Option<u32> {
+        if desk.settings.planted.is(Mutant::CompensateForward) {
+            let over = if let State::Compensating { step, .. } = self.state { step } else { 0 };
+            return (over + 1..=from.max(self.done)).find(|step| self.plan.has_compensation(*step));
+        }
+        self.plan.next_to_compensate(from)
+    }
+
     /// Undoes the steps from this one downwards, the next one now.
     fn compensate_from(&mut self, from: u32, reason: Reason, desk: Desk<'_>, out: &mut Effects) -> Then {
-        let Some(step) = self.plan.next_to_compensate(from) else {
+        let Some(step) = self.next_to_compensate(from, desk) else {
             out.disarm(self.timer());
             let end = out.lazy(OrchestratorRecord::Ended { txn: self.txn });
             return Then::Over { outcome: self.outcome_after_turn(reason), end: Some(end) };

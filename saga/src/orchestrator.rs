@@ -59,7 +59,7 @@ impl Orchestrator {
             log: LogId(0),
             incarnation: 0,
             next: Serial(0),
-            submissions: Submissions::new(settings.limits.remembered),
+            submissions: Submissions::new(settings.options.remembered as usize),
             executions: BTreeMap::new(),
             open: BTreeSet::new(),
             waiting: VecDeque::new(),

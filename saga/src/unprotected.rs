@@ -115,7 +115,7 @@ impl Unprotected {
             log: LogId(0),
             incarnation: 0,
             next: Serial(0),
-            submissions: Submissions::new(settings.limits.remembered),
+            submissions: Submissions::new(settings.options.remembered as usize),
             sequences: BTreeMap::new(),
             waiting: VecDeque::new(),
         }

@@ -87,7 +87,7 @@ fn a_submission_repeated_later_gets_the_same_outcome() {
 #[test]
 fn what_was_forgotten_is_unknown_and_never_run_again() {
     let mut settings = Settings::default();
-    settings.limits.remembered = 1;
+    settings.options.remembered = 1;
     everyone(settings, |node| {
         for number in [1, 2] {
             node.ask(CLIENT, one(number));

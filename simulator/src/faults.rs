@@ -129,9 +129,10 @@ impl Director {
 
     /// Whether the moment of this rule comes only when everything that the halted node has sent in its present step for
     /// this transaction to nodes of the cluster (clients do not count) was taken by its receivers, or is lost. The world
-    /// asks ([`Director::asked`]) only then. `Report` rules at the receivers tell when a message was taken.
+    /// asks ([`Director::asked`]) only then. `Report` rules at the receivers tell when a message was taken. Those that come
+    /// before the n-th are only counted: a node that waited for them would be slower than one without the fault.
     pub fn awaits_sends(&self, rule: RuleId) -> bool {
-        self.watches.get(rule.0 as usize).is_some_and(|watch| watch.awaits)
+        self.watches.get(rule.0 as usize).is_some_and(|watch| watch.awaits && watch.may_strike())
     }
 
     /// A node has halted for these rules, at something about `txn`. `lost`: a message that [`Director::awaits_sends`]
@@ -322,9 +323,17 @@ impl Watch {
         }
     }
 
+    /// Whether the next one that counts is the one at which it strikes.
+    fn may_strike(&self) -> bool {
+        match self.counting {
+            Counting::Transactions(nth) | Counting::Effects(nth) => self.count + 1 >= nth,
+            Counting::Nothing | Counting::Messages(_) => false,
+        }
+    }
+
     /// Counts a phase, point or effect that was reached. Returns the count, `None` if this one does not count.
     fn counts(&mut self, txn: Option<TxnId>, lost: bool) -> Option<u64> {
-        if lost && self.told {
+        if lost && self.told && self.may_strike() {
             return None;
         }
         let once = matches!(self.counting, Counting::Transactions(_));

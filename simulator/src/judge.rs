@@ -40,6 +40,7 @@ pub(crate) fn pass_judgement(
         aftermath: &measured.aftermath,
         anomalies: &measured.anomalies,
         timeouts: scenario.timeouts,
+        acknowledges_commits: protocol.acknowledges_commits(),
         clocks: Some((&scenario.clocks, seed)),
     };
     let checks = check(&evidence, &waivers);

@@ -6,7 +6,8 @@
 //! Waivers:
 //! - *Heuristics* (a `resolve` fault ended branches in doubt by hand): agreement is waived for the transactions that it
 //!   touched, and with it whatever follows from a torn transaction.
-//! - *A lost log*: that node's durability and termination, and what follows from effects that are gone.
+//! - *A lost log*: that node's durability and termination, and what follows from effects that are gone; but not that its
+//!   coordinator takes a branch for done that it never applied (protocols.md rule 17).
 //! - *Not healed* (a node is not running at the end, or a link still cut): the termination of what concerns it.
 //! - A *stuck* saga waits for an operator by design: it is told under `nothing-unresolved`, and no broken promise.
 
@@ -110,6 +111,7 @@ impl Waivers {
             }
         }
         if (follows_from_loss || about_ending)
+            && !finding.unnoticed
             && let Some(node) = finding.nodes.intersection(&self.lost_logs).next()
         {
             return Some(format!("{node} lost its log"));

@@ -80,6 +80,12 @@ impl Protocol {
             Protocol::None | Protocol::NoneRetry => Family::Unprotected,
         }
     }
+
+    /// Whether a coordinator keeps a commit until every participant that voted YES has acknowledged it (protocols.md section
+    /// 1: presumed commit does not).
+    pub fn acknowledges_commits(self) -> bool {
+        matches!(self, Protocol::TwoPhase | Protocol::PresumedNothing | Protocol::Cooperative)
+    }
 }
 
 impl fmt::Display for Protocol {

@@ -157,6 +157,9 @@ pub struct Workload {
     pub refuse: f64,
     /// The share of read-only audits, 0 to 1.
     pub audit: f64,
+    /// The share of the other transactions that also read a record of one more participant, where they change nothing (12),
+    /// 0 to 1.
+    pub lookup: f64,
 }
 
 /// What links do.

@@ -78,6 +78,7 @@ fn smaller(case: &Case) -> impl Iterator<Item = Case> + use<> {
     add(&|s| s.workload.skew = 0.0);
     add(&|s| s.workload.refuse = 0.0);
     add(&|s| s.workload.audit = 0.0);
+    add(&|s| s.workload.lookup = 0.0);
     add(&|s| {
         if let Arrivals::Clients(clients) = &mut s.workload.arrivals {
             *clients = 1;
@@ -96,6 +97,7 @@ fn smaller(case: &Case) -> impl Iterator<Item = Case> + use<> {
     add(&|s| s.options.abort = plain.abort);
     add(&|s| s.options.forward_recovery = plain.forward_recovery);
     add(&|s| s.options.compensate_from = plain.compensate_from);
+    add(&|s| s.options.remembered = plain.remembered);
     for at in 0..faults {
         add(&|s| simplify_action(&mut s.faults[at].action));
         add(&|s| simplify_trigger(&mut s.faults[at].trigger));

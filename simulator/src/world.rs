@@ -282,7 +282,7 @@ fn driver(
 ) -> Box<dyn Driven> {
     let settings = scenario.settings();
     if node.role == indoubt_proto::ids::Role::Participant {
-        return Box::new(Driver::new(Participant::new(node, settings, accounts), log));
+        return Box::new(Driver::new(Participant::new(node, settings, accounts), log, settings.planted));
     }
     let presumption = match protocol {
         Protocol::PresumedNothing => Presumption::Nothing,
@@ -292,12 +292,12 @@ fn driver(
     match protocol.family() {
         Family::TwoPhase => {
             let cooperative = protocol == Protocol::Cooperative;
-            Box::new(Driver::new(Coordinator::new(node, settings, presumption, cooperative), log))
+            Box::new(Driver::new(Coordinator::new(node, settings, presumption, cooperative), log, settings.planted))
         }
-        Family::Saga => Box::new(Driver::new(Orchestrator::new(node, settings), log)),
+        Family::Saga => Box::new(Driver::new(Orchestrator::new(node, settings), log, settings.planted)),
         Family::Unprotected => {
             let retries = (protocol == Protocol::NoneRetry).then_some(settings.options.retries);
-            Box::new(Driver::new(Unprotected::new(node, settings, retries), log))
+            Box::new(Driver::new(Unprotected::new(node, settings, retries), log, settings.planted))
         }
     }
 }

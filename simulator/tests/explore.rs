@@ -17,6 +17,7 @@ use indoubt_coordinator::{Coordinator, Presumption};
 use indoubt_proto::{
     machine::Machine,
     message::{Decision, Message, OutcomeWord},
+    planted::{Mutant, Planted},
     settings::{Settings, WorkRound},
 };
 use indoubt_saga::Orchestrator;
@@ -259,6 +260,35 @@ fn a_disk_that_lies_is_found_out() {
     let mut cluster = saga(2, budget(1, 0, 0), Settings::default());
     cluster.disks = Disks::Lie;
     finds(cluster, &["completeness after repair"]);
+}
+
+/// What a coordinating node remembers for its clients is no part of any protocol.
+#[test]
+fn nothing_is_lost_where_nothing_is_remembered_for_clients() {
+    let mut settings = Settings::default();
+    settings.options.remembered = 0;
+    for presumption in Presumption::ALL {
+        holds("nothing remembered", two_phase(presumption, false, 2, budget(1, 1, 0), settings));
+    }
+    holds("nothing remembered, cooperative", two_phase(PRA, true, 2, budget(1, 0, 0), settings));
+}
+
+/// Mistakes that real systems made, planted: one transaction, one crash and one timeout are enough to find them.
+#[test]
+fn planted_bugs_are_found_out() {
+    let with = |mutant| {
+        let mut settings = Settings { planted: Planted::bug(mutant), ..Settings::default() };
+        settings.options.remembered = 0;
+        settings
+    };
+    finds(two_phase(PRA, false, 2, budget(1, 0, 1), with(Mutant::AbortInDoubt)), &["agreement"]);
+    finds(two_phase(PRA, false, 2, budget(1, 0, 1), with(Mutant::DecideBeforeDurable)), &["agreement"]);
+    finds(two_phase(PRA, false, 2, budget(1, 0, 0), with(Mutant::AckBeforeForce)), &["termination after repair"]);
+    finds(two_phase(PRN, false, 2, budget(1, 0, 0), with(Mutant::ForgetPrepared)), &["termination after repair"]);
+    finds(two_phase(PRC, false, 2, budget(1, 0, 1), with(Mutant::NoInitiation)), &["validity"]);
+    let mut forward = with(Mutant::DuplicateRuns);
+    forward.options.forward_recovery = true;
+    finds(saga(2, budget(1, 0, 0), forward), &["order"]);
 }
 
 /// Explores until all of these promises were seen broken.

@@ -131,22 +131,21 @@ pub(super) fn commit_validity(evidence: &Evidence<'_>) -> Vec<Finding> {
 }
 
 /// Rule 4: no failures and all YES -> commit. Only where every participant's one vote arrived within the vote timeout (by true
-/// time and by the coordinator's clock), no PREPARE and no vote was lost or refused, and the coordinator did not crash.
+/// time and by the coordinator's clock, from the first PREPARE on), no PREPARE and no vote was lost or refused, and the
+/// coordinator neither crashed nor froze.
 pub(super) fn non_triviality(evidence: &Evidence<'_>) -> Vec<Finding> {
-    let in_time = |branch: &Branch, patience: i64| {
-        let (Some(sent), [received], [(_, vote)]) =
-            (branch.prepare_sent, &branch.votes_received[..], &branch.votes[..])
-        else {
-            return false;
-        };
-        matches!(vote, Vote::Yes | Vote::ReadOnly) && !branch.disturbed && *received - sent < patience
+    let in_time = |branch: &Branch, until: i64| {
+        let ([received], [(_, vote)]) = (&branch.votes_received[..], &branch.votes[..]) else { return false };
+        matches!(vote, Vote::Yes | Vote::ReadOnly) && !branch.disturbed && *received < until
     };
     let topology = &evidence.aftermath().topology;
     let find = |(txn, story, _): (TxnId, &Story, Fate)| {
-        let patience = evidence.vote_patience(txn.home);
-        let in_time = |node: &NodeId| story.branches.get(*node).is_some_and(|branch| in_time(branch, patience));
+        let first = story.branches.iter().filter_map(|(_, branch)| branch.prepare_sent).min()?;
+        let until = first + evidence.vote_patience(txn.home);
+        let in_time = |node: &NodeId| story.branches.get(*node).is_some_and(|branch| in_time(branch, until));
         let all_yes = story.plan.nodes().iter().all(in_time);
-        let no_failure = topology.life(txn.home).crashes == story.home_then.crashes;
+        let (home, then) = (topology.life(txn.home), story.home_then);
+        let no_failure = (home.crashes, home.pauses) == (then.crashes, then.pauses);
         let (t, _) = story.home_decided.iter().find(|(_, decision)| *decision == Decision::Abort)?;
         let text = format!("{txn}: {} aborted at {} although every vote was yes and came in time", txn.home, At(*t));
         (story.accepted && all_yes && no_failure).then(|| Finding::about(txn, story, text))

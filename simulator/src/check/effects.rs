@@ -8,7 +8,8 @@ use crate::{
 use indoubt_proto::message::OutcomeWord;
 use std::collections::BTreeSet;
 
-/// No acknowledged commit is lost: what a client was told to have succeeded, or a participant acknowledged, is there.
+/// No acknowledged commit is lost: what a client was told to have succeeded, or a participant acknowledged, is there. A
+/// participant that lost its journal is excused, but not a coordinator that takes "unknown branch" for an ACK then (rule 17).
 pub(super) fn durability(evidence: &Evidence<'_>) -> Vec<Finding> {
     let aftermath = evidence.aftermath();
     let find = |place: Place| {
@@ -21,8 +22,11 @@ pub(super) fn durability(evidence: &Evidence<'_>) -> Vec<Finding> {
             format!("applied at {} is gone since {}", At(applied), At(gone))
         });
         let text = format!("{}: {told}, but its {what} at {} {fate}", place.txn, place.node);
+        let taken_as_done = gone.is_none() && story.ended.is_some() && !story.lost_at.contains(&place.node);
+        let unnoticed = evidence.acknowledges_commits && taken_as_done;
         // Only this node answers for it.
-        Finding { txns: BTreeSet::from([place.txn]), nodes: BTreeSet::from([place.node]), text, ..Finding::default() }
+        let (txns, nodes) = (BTreeSet::from([place.txn]), BTreeSet::from([place.node]));
+        Finding { txns, nodes, unnoticed, text, ..Finding::default() }
     };
     lost(aftermath).into_iter().map(find).collect()
 }

@@ -17,5 +17,11 @@ fn finding(anomaly: &Anomaly) -> Finding {
         AnomalyKind::FuzzyRead => format!("{txn} read {key} again at {t} and found another value"),
     };
     let nodes = BTreeSet::from([*node, txn.home, other.home]);
-    Finding { txns: BTreeSet::from([*txn, *other]), nodes, keys: BTreeSet::from([key.clone()]), text, stuck: false }
+    Finding {
+        txns: BTreeSet::from([*txn, *other]),
+        nodes,
+        keys: BTreeSet::from([key.clone()]),
+        text,
+        ..Finding::default()
+    }
 }

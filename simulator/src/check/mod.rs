@@ -37,6 +37,8 @@ pub(crate) struct Finding {
     pub(crate) keys: BTreeSet<Key>,
     /// A saga that waits for an operator: visible, and allowed.
     pub(crate) stuck: bool,
+    /// Its coordinator ended it without noticing: no lost journal excuses that (rule 17).
+    pub(crate) unnoticed: bool,
     /// What is wrong: which transaction, which nodes, when.
     pub(crate) text: String,
 }
@@ -55,6 +57,8 @@ pub(crate) struct Evidence<'a> {
     pub(crate) aftermath: &'a Aftermath,
     pub(crate) anomalies: &'a [Anomaly],
     pub(crate) timeouts: Timeouts,
+    /// Whether a commit ends only when everybody has acknowledged it.
+    pub(crate) acknowledges_commits: bool,
     /// The nodes' clocks, and the seed that draws their rates; `None`: all keep time.
     pub(crate) clocks: Option<(&'a Clocks, u64)>,
 }
@@ -129,7 +133,7 @@ pub(crate) fn check(evidence: &Evidence<'_>, waivers: &Waivers) -> Vec<Check> {
 
 /// Whether no check, promised or not, finds anything. (Anomalies are found while a run is measured, and are not looked at.)
 pub(crate) fn finds_nothing(aftermath: &Aftermath, timeouts: Timeouts) -> bool {
-    let evidence = Evidence { aftermath, anomalies: &[], timeouts, clocks: None };
+    let evidence = Evidence { aftermath, anomalies: &[], timeouts, acknowledges_commits: false, clocks: None };
     CHECKS.iter().all(|(_, search)| search(&evidence).is_empty())
 }
 

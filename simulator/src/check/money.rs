@@ -168,5 +168,5 @@ fn finding(aftermath: &Aftermath, group: &Group, txns: BTreeSet<TxnId>, text: St
         nodes.insert(txn.home);
         nodes.extend(aftermath.stories[txn].plan.nodes());
     }
-    Finding { txns, nodes, keys: group.keys.clone(), text, stuck: false }
+    Finding { txns, nodes, keys: group.keys.clone(), text, ..Finding::default() }
 }

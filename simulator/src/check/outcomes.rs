@@ -49,7 +49,7 @@ pub(super) fn nothing_unresolved(evidence: &Evidence<'_>) -> Vec<Finding> {
                 nodes: BTreeSet::from([*node, txn.home]),
                 keys: BTreeSet::from([key.clone()]),
                 text: format!("{txn} is over and still holds or awaits {key} at {node}"),
-                stuck: false,
+                ..Finding::default()
             });
         }
     }

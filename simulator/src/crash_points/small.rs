@@ -180,7 +180,7 @@ fn reduced(base: &Scenario, protocol: Protocol, participants: u16, restart_after
     scenario.cluster.participants = participants;
     let workload = &mut scenario.workload;
     (workload.arrivals, workload.transactions, workload.touch) = (Arrivals::Clients(1), Some(1), participants);
-    (workload.keys, workload.skew, workload.refuse, workload.audit) = (1, 0.0, 0.0, 0.0);
+    (workload.keys, workload.skew, workload.refuse, workload.audit, workload.lookup) = (1, 0.0, 0.0, 0.0, 0.0);
     // What is said of participants that are not there goes with them.
     let cluster = scenario.cluster;
     let is_there = |node: NodeId| cluster.nodes().any(|other| other == node);

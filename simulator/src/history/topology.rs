@@ -13,6 +13,8 @@ pub(crate) struct Life {
     pub(crate) paused: bool,
     /// How often it crashed.
     pub(crate) crashes: u32,
+    /// How often it froze.
+    pub(crate) pauses: u32,
     /// How often it came back.
     pub(crate) restarts: u32,
     /// How often it came back without its journal, and when it last did.
@@ -56,7 +58,11 @@ impl Topology {
                 life.log = Some(*log);
                 life.durable = *upto;
             }
-            Observation::Paused { .. } => self.life_mut(seen.node).paused = true,
+            Observation::Paused { .. } => {
+                let life = self.life_mut(seen.node);
+                life.paused = true;
+                life.pauses += 1;
+            }
             Observation::Resumed { .. } => self.life_mut(seen.node).paused = false,
             Observation::LinkCut { from, to } => {
                 self.cut.insert((*from, *to));

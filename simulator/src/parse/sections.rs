@@ -37,8 +37,8 @@ pub(super) const TOP: [&str; 16] = [
     "sweep",
 ];
 pub(super) const CLUSTER: [&str; 2] = ["participants", "coordinators"];
-pub(super) const WORKLOAD: [&str; 9] =
-    ["kind", "rate", "clients", "transactions", "keys", "skew", "touch", "refuse", "audit"];
+pub(super) const WORKLOAD: [&str; 10] =
+    ["kind", "rate", "clients", "transactions", "keys", "skew", "touch", "refuse", "audit", "lookup"];
 pub(super) const NETWORK: [&str; 4] = ["latency", "loss", "duplicate", "link"];
 pub(super) const LINK: [&str; 5] = ["from", "to", "latency", "loss", "duplicate"];
 pub(super) const LATENCY: [&str; 4] = ["min", "max", "median", "p99"];
@@ -46,7 +46,7 @@ pub(super) const DISK: [&str; 1] = ["force"];
 pub(super) const CLOCKS: [&str; 2] = ["drift", "node"];
 pub(super) const CLOCK: [&str; 2] = ["node", "rate"];
 pub(super) const TIMEOUTS: [&str; 4] = ["vote", "decision", "lock", "retry"];
-pub(super) const OPTIONS: [&str; 8] = [
+pub(super) const OPTIONS: [&str; 9] = [
     "work",
     "read_only",
     "abort",
@@ -55,6 +55,7 @@ pub(super) const OPTIONS: [&str; 8] = [
     "compensation_attempts",
     "step_attempts",
     "retries",
+    "remembered",
 ];
 
 const HOUR: Micros = Micros::from_secs(3600);
@@ -191,6 +192,7 @@ fn workload(root: &Table<'_, '_>, cluster: Cluster) -> Result<Workload, Scenario
         touch,
         refuse: share("refuse")?,
         audit: share("audit")?,
+        lookup: share("lookup")?,
     })
 }
 
@@ -290,6 +292,7 @@ fn options(root: &Table<'_, '_>) -> Result<Options, ScenarioError> {
         compensation_attempts: count("compensation_attempts", 1, default.compensation_attempts)?,
         step_attempts: count("step_attempts", 1, default.step_attempts)?,
         retries: count("retries", 0, default.retries)?,
+        remembered: count("remembered", 0, default.remembered)?,
     })
 }
 

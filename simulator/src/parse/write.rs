@@ -71,6 +71,7 @@ impl Scenario {
         file.plain("touch", workload.touch);
         file.number("refuse", workload.refuse);
         file.number("audit", workload.audit);
+        file.number("lookup", workload.lookup);
     }
 
     fn write_timeouts_and_options(&self, file: &mut Writer) {
@@ -101,6 +102,7 @@ impl Scenario {
         file.plain("compensation_attempts", options.compensation_attempts);
         file.plain("step_attempts", options.step_attempts);
         file.plain("retries", options.retries);
+        file.plain("remembered", options.remembered);
     }
 }
 

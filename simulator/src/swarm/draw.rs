@@ -64,12 +64,13 @@ fn workload(frame: &Frame, random: &mut Stream) -> String {
     };
     let touch = random.random_range(2..=frame.participants);
     format!(
-        "[workload]\nkind = \"{kind}\"\n{arrivals}\ntransactions = {}\nkeys = {}\nskew = {}\ntouch = {touch}\nrefuse = {}\naudit = {}\n",
+        "[workload]\nkind = \"{kind}\"\n{arrivals}\ntransactions = {}\nkeys = {}\nskew = {}\ntouch = {touch}\nrefuse = {}\naudit = {}\nlookup = {}\n",
         random.random_range(1..=40),
         one_of(random, &["1", "2", "5", "20"]),
         one_of(random, &["0.0", "0.8", "1.5"]),
         one_of(random, &["0.0", "0.0", "0.1", "0.4"]),
         one_of(random, &["0.0", "0.1", "0.3"]),
+        one_of(random, &["0.0", "0.0", "0.3"]),
     )
 }
 
@@ -125,11 +126,12 @@ fn options(frame: &Frame, random: &mut Stream) -> String {
         WorkRound::WithPrepare => "with-prepare",
     };
     format!(
-        "[options]\nwork = \"{work}\"\nread_only = {}\nforward_recovery = {}\ncompensate_from = \"{}\"\nabort = \"{}\"\n",
+        "[options]\nwork = \"{work}\"\nread_only = {}\nforward_recovery = {}\ncompensate_from = \"{}\"\nabort = \"{}\"\nremembered = {}\n",
         random.random_bool(0.7),
         random.random_bool(0.3),
         one_of(random, &["previous", "failed"]),
         one_of(random, &["at-once", "at-once", "after-all-votes"]),
+        one_of(random, &["10000", "10000", "2", "0"]),
     )
 }
 

@@ -2,7 +2,11 @@
 
 use super::draw::{Frame, one_of};
 use crate::{points, protocol::Family};
-use indoubt_proto::{ids::Role, observation::Phase, random::Stream};
+use indoubt_proto::{
+    ids::{NodeId, Role},
+    observation::Phase,
+    random::Stream,
+};
 use rand::{RngExt, seq::IndexedRandom};
 
 /// How often each class of faults happens in this run, 0 to 1; each is absent from a good part of all runs.
@@ -14,6 +18,8 @@ pub(super) struct Mood {
     touch: f64,
     slow: f64,
     lose: f64,
+    /// Whether one node has most of the bad luck: only who dies twice shows what the first death left behind.
+    one_victim: bool,
 }
 
 impl Mood {
@@ -25,7 +31,8 @@ impl Mood {
             cut: share(0.5),
             touch: share(0.4),
             slow: share(0.7),
-            lose: share(0.95),
+            lose: share(0.85),
+            one_victim: random.random_bool(0.4),
         }
     }
 }
@@ -33,11 +40,14 @@ impl Mood {
 /// The `[[fault]]` tables of a run.
 pub(super) fn faults(frame: &Frame, mood: &Mood, random: &mut Stream) -> String {
     let mut text = String::new();
-    let mut add = |share: f64, most: u32, random: &mut Stream, fault: fn(&Frame, &mut Stream) -> String| {
+    let victim = mood.one_victim.then(|| any_node(frame, random));
+    let mut add = |share: f64, most: u32, random: &mut Stream, fault: fn(&Frame, NodeId, &mut Stream) -> String| {
         for _ in 0..most {
             if random.random_bool(share) {
+                let node = victim.filter(|_| random.random_bool(0.7));
+                let node = node.unwrap_or_else(|| any_node(frame, random));
                 text += "[[fault]]\n";
-                text += &fault(frame, random);
+                text += &fault(frame, node, random);
             }
         }
     };
@@ -50,38 +60,39 @@ pub(super) fn faults(frame: &Frame, mood: &Mood, random: &mut Stream) -> String 
     text
 }
 
-fn kill(frame: &Frame, random: &mut Stream) -> String {
-    let mut text = when(frame, random) + &format!("do = \"kill\"\nnode = \"{}\"\n", node(frame, random));
-    text += &format!("restart_after = \"{}ms\"\n", random.random_range(1..800));
+fn kill(frame: &Frame, node: NodeId, random: &mut Stream) -> String {
+    let mut text = when(frame, node, random) + &format!("do = \"kill\"\nnode = \"{node}\"\n");
+    // Mostly soon: what happens to a node that recovers under load matters more than a long silence.
+    let away = if random.random_bool(0.6) { 100 } else { 800 };
+    text += &format!("restart_after = \"{}ms\"\n", random.random_range(1..away));
     if random.random_bool(0.3) {
         text += &format!("keep = {}\n", random.random_range(0..4));
     }
     text
 }
 
-fn pause(frame: &Frame, random: &mut Stream) -> String {
+fn pause(frame: &Frame, node: NodeId, random: &mut Stream) -> String {
     let lasts = random.random_range(1..400);
-    when(frame, random) + &format!("do = \"pause\"\nnode = \"{}\"\nfor = \"{lasts}ms\"\n", node(frame, random))
+    when(frame, node, random) + &format!("do = \"pause\"\nnode = \"{node}\"\nfor = \"{lasts}ms\"\n")
 }
 
-fn cut(frame: &Frame, random: &mut Stream) -> String {
-    let one = node(frame, random);
-    let mut others: Vec<String> = (1..=frame.participants).map(|n| format!("p{n}")).collect();
-    others.extend((1..=frame.coordinators).map(|n| format!("c{n}")));
-    others.retain(|other| *other != one && random.random_bool(0.5));
+fn cut(frame: &Frame, node: NodeId, random: &mut Stream) -> String {
+    let mut others: Vec<NodeId> = (1..=frame.participants).map(NodeId::participant).collect();
+    others.extend((1..=frame.coordinators).map(NodeId::coordinating));
+    others.retain(|other| *other != node && random.random_bool(0.5));
     if others.is_empty() {
-        others.push(if one == "p1" { "p2".into() } else { "p1".into() });
+        others.push(NodeId::participant(if node == NodeId::participant(1) { 2 } else { 1 }));
     }
     let others: Vec<String> = others.iter().map(|other| format!("\"{other}\"")).collect();
-    let (left, right) = (format!("[\"{one}\"]"), format!("[{}]", others.join(", ")));
+    let (left, right) = (format!("[\"{node}\"]"), format!("[{}]", others.join(", ")));
     let (left, right) = if random.random_bool(0.5) { (left, right) } else { (right, left) };
     let (one_way, lasts) = (random.random_bool(0.4), random.random_range(1..400));
-    when(frame, random)
+    when(frame, node, random)
         + &format!("do = \"partition\"\nbetween = [{left}, {right}]\none_way = {one_way}\nfor = \"{lasts}ms\"\n")
 }
 
 /// Something happens to messages: of one kind or of all, over one link or over all.
-fn touch(frame: &Frame, random: &mut Stream) -> String {
+fn touch(frame: &Frame, _: NodeId, random: &mut Stream) -> String {
     let mut deed = one_of(random, &["drop", "drop", "delay", "duplicate", "refuse"]);
     let known: Vec<_> = points::messages(frame.protocol, frame.work).filter(|info| info.is_internal()).collect();
     let mut kinds = known.clone();
@@ -111,29 +122,27 @@ fn touch(frame: &Frame, random: &mut Stream) -> String {
     text
 }
 
-fn slow(frame: &Frame, random: &mut Stream) -> String {
+fn slow(frame: &Frame, node: NodeId, random: &mut Stream) -> String {
     let (force, lasts) = (random.random_range(5..100), random.random_range(10..500));
-    let node = node(frame, random);
-    when(frame, random)
+    when(frame, node, random)
         + &format!("do = \"slow-disk\"\nnode = \"{node}\"\nforce = \"{force}ms\"\nfor = \"{lasts}ms\"\n")
 }
 
-fn lose(frame: &Frame, random: &mut Stream) -> String {
+fn lose(frame: &Frame, node: NodeId, random: &mut Stream) -> String {
     let after = random.random_range(1..300);
-    when(frame, random)
-        + &format!("do = \"lose-log\"\nnode = \"{}\"\nrestart_after = \"{after}ms\"\n", node(frame, random))
+    when(frame, node, random) + &format!("do = \"lose-log\"\nnode = \"{node}\"\nrestart_after = \"{after}ms\"\n")
 }
 
-fn node(frame: &Frame, random: &mut Stream) -> String {
+fn any_node(frame: &Frame, random: &mut Stream) -> NodeId {
     if random.random_bool(0.5) {
-        format!("c{}", random.random_range(1..=frame.coordinators))
+        NodeId::coordinating(random.random_range(1..=frame.coordinators))
     } else {
-        format!("p{}", random.random_range(1..=frame.participants))
+        NodeId::participant(random.random_range(1..=frame.participants))
     }
 }
 
 /// A trigger: a time, a phase, or before or after an exact effect.
-fn when(frame: &Frame, random: &mut Stream) -> String {
+fn when(frame: &Frame, node: NodeId, random: &mut Stream) -> String {
     let nth = random.random_range(1..=8);
     match random.random_range(0..5) {
         0 | 1 => format!("at = \"{}ms\"\n", random.random_range(1..frame.duration)),
@@ -146,21 +155,20 @@ fn when(frame: &Frame, random: &mut Stream) -> String {
             format!("on = {{ phase = \"{}\", node = \"c{home}\", nth = {nth} }}\n", phase.word())
         }
         _ => {
-            let (at, effect) = effect(frame, random);
+            let mut at = if random.random_bool(0.5) { node } else { any_node(frame, random) };
+            if frame.protocol.family() == Family::Unprotected && at.role == Role::Coordinating {
+                // It writes nothing, and sends what participants take.
+                at = NodeId::participant(1);
+            }
+            let effect = effect(frame, at.role, random);
             let edge = one_of(random, &["before", "after"]);
             format!("on = {{ node = \"{at}\", effect = \"{effect}\", edge = \"{edge}\", nth = {nth} }}\n")
         }
     }
 }
 
-/// A node, and something that it appends, sends or takes.
-fn effect(frame: &Frame, random: &mut Stream) -> (String, String) {
-    let coordinating = frame.protocol.family() != Family::Unprotected && random.random_bool(0.5);
-    let (role, at) = if coordinating {
-        (Role::Coordinating, format!("c{}", random.random_range(1..=frame.coordinators)))
-    } else {
-        (Role::Participant, format!("p{}", random.random_range(1..=frame.participants)))
-    };
+/// Something that this node appends, sends or takes.
+fn effect(frame: &Frame, role: Role, random: &mut Stream) -> String {
     let records = points::records(frame.protocol, role);
     let messages = points::messages(frame.protocol, frame.work).filter(|info| info.is_internal());
     let words: Vec<String> = records
@@ -171,5 +179,5 @@ fn effect(frame: &Frame, random: &mut Stream) -> (String, String) {
             sent.into_iter().chain(info.to.contains(&role).then(|| format!("deliver:{}", info.kind.word())))
         }))
         .collect();
-    (at, words.choose(random).cloned().expect("every node sends or takes something"))
+    words.choose(random).cloned().expect("every node sends or takes something")
 }

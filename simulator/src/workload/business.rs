@@ -58,6 +58,8 @@ pub(super) struct Business {
     /// Participants per transaction.
     touch: usize,
     columns: Vec<Column>,
+    /// The share of transactions that begin with a look at a participant where they change nothing.
+    lookup: f64,
     /// Scratch: the sites of a transfer.
     chosen: Vec<usize>,
 }
@@ -98,7 +100,8 @@ impl Business {
                 columns
             }
         };
-        let mut business = Business { kind, participants, touch, columns, chosen: Vec::new() };
+        let lookup = scenario.workload.lookup;
+        let mut business = Business { kind, participants, touch, columns, lookup, chosen: Vec::new() };
         for at in 0..business.columns.len() {
             let column = &business.columns[at];
             let keys = (0..scenario.workload.keys.max(1) as usize)
@@ -156,7 +159,22 @@ impl Business {
         if refuse && let Some(Operation::Add { min, .. }) = steps[step].ops.first_mut() {
             *min = Some(UNREACHABLE);
         }
+        // Not drawn where nobody looks anything up, so that this does not shift the draws of those.
+        if self.lookup > 0.0 && random.random::<f64>() < self.lookup {
+            steps.splice(0..0, self.look_up(group, &steps));
+        }
         steps
+    }
+
+    /// A read at the first participant that has no other part in it: of its account, or of its price list.
+    fn look_up(&self, group: usize, steps: &[PlanStep]) -> Option<PlanStep> {
+        let mut nodes = (0..self.participants).map(|site| (site, self.node(group, site)));
+        let (site, node) = nodes.find(|(_, node)| steps.iter().all(|step| step.node != *node))?;
+        let key = match self.kind {
+            WorkloadKind::Transfer => self.columns[site].keys[group].clone(),
+            WorkloadKind::Order | WorkloadKind::Trip => Key::new(format!("{node}/prices")),
+        };
+        Some(PlanStep { node, ops: vec![Operation::Get { key }], undo: vec![], kind: StepKind::Compensatable })
     }
 
     fn transfer(&mut self, group: usize, random: &mut Stream) -> (Vec<PlanStep>, Vec<usize>) {

@@ -29,6 +29,7 @@ pub(crate) fn scenario(change: impl FnOnce(&mut Scenario)) -> Scenario {
             touch: 3,
             refuse: 0.0,
             audit: 0.1,
+            lookup: 0.0,
         },
         network: Network { base: Conditions::PERFECT, links: vec![] },
         force: Latency::Constant(Micros::from_millis(1)),

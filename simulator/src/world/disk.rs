@@ -3,6 +3,7 @@
 use indoubt_proto::{
     ids::{LogId, Lsn},
     machine::{Logged, Write},
+    planted::{Mutant, Planted},
     random::Stream,
 };
 use rand::RngExt;
@@ -33,10 +34,13 @@ pub(super) struct Journal<R> {
     under_way: Option<Force<R>>,
     /// Goes with the next force.
     replacement: Option<Replacement<R>>,
+    planted: Planted,
+    /// With a planted bug: so many records stand before a torn one, at which every replay ends.
+    torn: Option<usize>,
 }
 
 impl<R: Clone> Journal<R> {
-    pub(super) fn new(log: LogId) -> Self {
+    pub(super) fn new(log: LogId, planted: Planted) -> Self {
         Journal {
             log,
             durable: Vec::new(),
@@ -46,6 +50,8 @@ impl<R: Clone> Journal<R> {
             forced: Lsn(0),
             under_way: None,
             replacement: None,
+            planted,
+            torn: None,
         }
     }
 
@@ -108,6 +114,7 @@ impl<R: Clone> Journal<R> {
     pub(super) fn finish(&mut self) -> Lsn {
         let Force { upto, replacement } = self.under_way.take().expect("a force that returns was begun");
         if let Some((upto, records)) = replacement {
+            self.torn = None;
             let replaced = std::mem::take(&mut self.durable);
             self.durable = records.into_iter().map(|record| Logged { lsn: upto, compacted: true, record }).collect();
             self.durable.extend(replaced.into_iter().filter(|logged| !logged.compacted && logged.lsn > upto));
@@ -129,8 +136,12 @@ impl<R: Clone> Journal<R> {
             Some(keep) => usize::try_from(keep).unwrap_or(usize::MAX),
             None => random.random_range(0..=self.tail.len()),
         };
+        let tears = survivors < self.tail.len();
         self.tail.truncate(survivors);
         self.durable.extend(self.tail.drain(..).map(|(lsn, record)| Logged { lsn, compacted: false, record }));
+        if self.planted.is(Mutant::TornRecordIgnored) {
+            self.leave_torn(tears);
+        }
         self.under_way = None;
         self.replacement = None;
         self.last = self.durable.last().map_or(self.forced, |logged| logged.lsn.max(self.forced));
@@ -138,9 +149,21 @@ impl<R: Clone> Journal<R> {
         self.forced = self.last;
     }
 
+    /// A sound journal cuts a torn record off; this one leaves it and appends behind it.
+    fn leave_torn(&mut self, tears: bool) {
+        match self.torn {
+            Some(torn) => {
+                self.durable.truncate(torn);
+                self.forced = Lsn(0);
+            }
+            None if tears => self.torn = Some(self.durable.len()),
+            None => {}
+        }
+    }
+
     /// The journal is gone; another takes its place.
     pub(super) fn lose(&mut self, log: LogId) {
-        *self = Journal::new(log);
+        *self = Journal::new(log, self.planted);
     }
 }
 
@@ -152,7 +175,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     fn appended(writes: &[(u64, Write)]) -> Journal<u64> {
-        let mut journal = Journal::new(LogId(1));
+        let mut journal = Journal::new(LogId(1), Planted::default());
         for (lsn, write) in writes {
             journal.append(Lsn(*lsn), *lsn, *write);
         }

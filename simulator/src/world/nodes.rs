@@ -12,6 +12,7 @@ use indoubt_proto::{
     machine::{Effect, Input, Machine, Record},
     message::Message,
     observation::Observation,
+    planted::Planted,
     random::Stream,
     stepper::Stepper,
     time::Micros,
@@ -131,11 +132,11 @@ pub(super) struct Driver<M: Machine> {
 }
 
 impl<M: Machine> Driver<M> {
-    pub(super) fn new(blank: M, log: LogId) -> Self {
+    pub(super) fn new(blank: M, log: LogId, planted: Planted) -> Self {
         Driver {
             blank,
             stepper: None,
-            journal: Journal::new(log),
+            journal: Journal::new(log, planted),
             effects: VecDeque::new(),
             armed: FxHashMap::default(),
             timers: FxHashMap::default(),

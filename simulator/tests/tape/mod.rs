@@ -192,6 +192,7 @@ pub(crate) fn scenario(faults: Vec<Fault>, expects: Vec<Expect>) -> Scenario {
             touch: 2,
             refuse: 0.0,
             audit: 0.0,
+            lookup: 0.0,
         },
         network: Network { base: Conditions::PERFECT, links: vec![] },
         force: Latency::ZERO,
