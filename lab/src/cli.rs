@@ -3,6 +3,7 @@
 use crate::commands::{
     bench::BenchArgs,
     costs::CostsArgs,
+    crash_points::CrashPointsArgs,
     replay::ReplayArgs,
     swarm::SwarmArgs,
     sweep::{MergeArgs, SweepArgs},
@@ -94,6 +95,8 @@ pub enum Command {
     Replay(ReplayArgs),
     /// Count what one transaction costs, beside the formulas of the literature
     Costs(CostsArgs),
+    /// Dies at every place of one transaction: what becomes of it, who is blocked and for how long.
+    CrashPoints(CrashPointsArgs),
     /// Let random clusters, loads and faults loose; shrink what fails
     Swarm(SwarmArgs),
     /// Run a scenario over a grid of parameters, with charts and one row a run

@@ -1,6 +1,7 @@
 //! What people see on the terminal: tables, colours that respect NO_COLOR and pipes, progress on long work.
 
 pub(crate) mod costs;
+pub(crate) mod deaths;
 
 use crate::{export, seeds};
 use anstyle::{AnsiColor, Style};

@@ -5,6 +5,7 @@ mod bundled;
 mod charts;
 pub mod cli;
 pub mod commands;
+mod deaths;
 mod display;
 mod export;
 mod palette;

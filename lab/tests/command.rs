@@ -230,3 +230,56 @@ fn the_swarm_counts_what_it_saw_and_finds_nothing() {
     assert!(told["seen"]["fault: kill"].as_u64() > Some(0), "{out}");
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0, "a folder is made only if something fails");
 }
+
+/// Dies everywhere; then repeats a cell by the command that it names, and a case from the file that it writes.
+#[test]
+fn every_cell_of_the_heat_map_names_a_command_that_repeats_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let all = ["crash-points", "happy-path", "--protocols", "2pc,saga", "--participants", "2", "--format", "json"];
+    let (status, out, err) = said(&[&all[..], &["--output", "out"]].concat(), folder.path());
+    assert_eq!(status, 0, "{err}");
+    let told: serde_json::Value = serde_json::from_str(&out).unwrap();
+    let cells = told["single"]["cells"].as_array().unwrap();
+    let mut blocked = cells.iter().filter(|cell| cell["blocked_ms"].as_f64().unwrap() > 1_000.0);
+    let mut pending = cells.iter().filter(|cell| cell["pending_ms"].as_f64().unwrap() > 1_000.0);
+    for cell in [blocked.next_back().expect("somebody blocks"), pending.next_back().expect("something is pending")] {
+        let command = cell["replay"].as_str().unwrap().to_owned() + " --format json --output case";
+        let words: Vec<&str> = command.split(' ').skip(1).collect();
+        let (status, out, err) = said(&words, folder.path());
+        assert_eq!(status, 0, "{command}: {err}");
+        let one: serde_json::Value = serde_json::from_str(&out).unwrap();
+        for time in ["blocked_ms", "in_doubt_ms", "pending_ms"] {
+            assert_eq!(one[0][time], cell[time], "{command}: {time}");
+        }
+        let protocol = cell["protocol"].as_str().unwrap();
+        let replay = ["replay", &format!("case/{protocol}.toml"), "--format", "json", "--output", "again"];
+        let (status, out, err) = said(&replay, folder.path());
+        assert_eq!(status, 0, "{err}");
+        let again: serde_json::Value = serde_json::from_str(&out).unwrap();
+        assert_eq!(again["run"]["measures"]["blocked_ms"]["max"], cell["blocked_ms"]);
+    }
+    for file in ["cases.csv", "heat-map.csv", "report.html", "charts/heat-map-2pc-commit-coordinator.png"] {
+        assert!(fs::metadata(folder.path().join("out").join(file)).is_ok_and(|m| m.len() > 0), "{file}");
+    }
+    let rows = fs::read_to_string(folder.path().join("out/cases.csv")).unwrap().lines().count() as u64 - 1;
+    let counted = ["2pc", "saga"].map(|protocol| told["single"]["protocols"][protocol]["cases"].as_u64().unwrap());
+    assert_eq!(rows, counted.iter().sum::<u64>());
+}
+
+#[test]
+fn places_that_are_not_there_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    for (words, hint) in [
+        (&["--case", "2/commit/p1/after/send:vote:yes/7/keep0"][..], "never passes p1/after/send:vote:yes/7"),
+        (&["--case", "2/perhaps"][..], "`perhaps`"),
+        (&["--participants", "1"][..], "`touch`"),
+        (&["--restart-after", "0ms"][..], "come back"),
+        (&["--case", "2/refuse-9/p1/after/send:vote:yes/1/keep0"][..], "refuse-2"),
+    ] {
+        let all = [&["crash-points", "happy-path", "--protocols", "2pc"][..], words].concat();
+        let (status, _, err) = said(&all, folder.path());
+        assert_eq!(status, 2, "{words:?}");
+        assert!(err.contains(hint), "{words:?}: {err}");
+    }
+    assert!(!folder.path().join("results").exists(), "a refusal leaves nothing behind");
+}

@@ -3,6 +3,7 @@
 mod costs;
 mod costs_by_n;
 mod doubt;
+mod heat;
 mod latency;
 mod locks;
 mod outcomes;
@@ -13,6 +14,7 @@ mod throughput;
 pub(crate) use costs::Costs;
 pub(crate) use costs_by_n::CostsByN;
 pub(crate) use doubt::Doubt;
+pub(crate) use heat::HeatChart;
 pub(crate) use latency::LatencyDistribution;
 pub(crate) use locks::Locks;
 pub(crate) use outcomes::Outcomes;

@@ -4,6 +4,7 @@ pub mod bench;
 mod compare;
 mod completions;
 pub mod costs;
+pub mod crash_points;
 mod execute;
 mod explain;
 mod list;
@@ -59,6 +60,7 @@ fn dispatch(cli: Cli) -> Result<Verdict> {
         None => with_clean_up(|| compare::compare(&cli.compare, &common)),
         Some(Command::Run(args)) => with_clean_up(|| run::run(&args, &common)),
         Some(Command::Replay(args)) => replay::replay(&args, &common),
+        Some(Command::CrashPoints(args)) => crash_points::crash_points(&args, &common),
         Some(Command::Costs(args)) => costs::costs(&args, &common),
         Some(Command::Swarm(args)) => swarm::swarm(&args, &common),
         Some(Command::Sweep(args)) => with_clean_up(|| sweep::sweep(&args, &common)),

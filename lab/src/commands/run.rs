@@ -10,7 +10,7 @@ use crate::{
     cli::{Common, Format, RunArgs, Seeds, WorldName},
     display,
     export::{self, RunFolder},
-    report::{self, Head, Section, SweepSection},
+    report::{self, Head, Section, Study},
 };
 use anyhow::{Context, Result, bail};
 use indoubt_simulator::{scenario::Scenario, summary::Summary};
@@ -47,7 +47,7 @@ pub(super) fn finish(
     title: &str,
     command: &str,
     sections: &[Section<'_>],
-    sweeps: &[SweepSection<'_>],
+    sweeps: &[Study<'_>],
     summaries: &[&Summary],
     common: &Common,
 ) -> Result<Verdict> {

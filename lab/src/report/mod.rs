@@ -20,8 +20,10 @@ pub(crate) struct Section<'a> {
     pub command: String,
 }
 
-/// One sweep as the report shows it.
-pub(crate) struct SweepSection<'a> {
+/// A sweep, or another study of many runs, as the report shows it.
+pub(crate) struct Study<'a> {
+    /// What it is: `Sweep`.
+    pub kind: &'static str,
     /// Its name.
     pub name: &'a str,
     /// What it asks.
@@ -30,8 +32,8 @@ pub(crate) struct SweepSection<'a> {
     pub command: &'a str,
     /// Its charts.
     pub charts: &'a [Drawn],
-    /// Its medians, as HTML.
-    pub medians: String,
+    /// Its medians, as HTML; may be empty.
+    pub details: String,
 }
 
 /// What stands at the top of the report.
@@ -45,12 +47,12 @@ pub(crate) struct Head<'a> {
 }
 
 /// Writes the report.
-pub(crate) fn write(path: &Path, head: &Head<'_>, sections: &[Section<'_>], sweeps: &[SweepSection<'_>]) -> Result<()> {
+pub(crate) fn write(path: &Path, head: &Head<'_>, sections: &[Section<'_>], sweeps: &[Study<'_>]) -> Result<()> {
     export::write_text(path, &render(head, sections, sweeps))
 }
 
 /// The report's text.
-pub(crate) fn render(head: &Head<'_>, sections: &[Section<'_>], sweeps: &[SweepSection<'_>]) -> String {
+pub(crate) fn render(head: &Head<'_>, sections: &[Section<'_>], sweeps: &[Study<'_>]) -> String {
     let mut page = String::with_capacity(1 << 20);
     let summaries: Vec<&Summary> = sections.iter().map(|s| s.summary).collect();
     page += "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n";
@@ -131,15 +133,17 @@ fn scenario(section: &Section<'_>) -> String {
     text + "</section>\n"
 }
 
-fn sweep(section: &SweepSection<'_>) -> String {
+fn sweep(section: &Study<'_>) -> String {
     let name = escape(section.name);
-    let mut text = format!("<section id=\"sweep-{name}\">\n<h2>Sweep: {name}</h2>\n");
+    let mut text = format!("<section id=\"sweep-{name}\">\n<h2>{}: {name}</h2>\n", section.kind);
     _ = writeln!(text, "<p class=\"about\">{}</p>", escape(section.about));
     _ = writeln!(text, "<p class=\"faint\">World: virtual. Repeat it: <code>{}</code></p>", escape(section.command));
     for chart in section.charts {
         text += &figure(chart);
     }
-    _ = writeln!(text, "<details><summary>Medians</summary>\n{}</details>", section.medians);
+    if !section.details.is_empty() {
+        _ = writeln!(text, "<details><summary>Medians</summary>\n{}</details>", section.details);
+    }
     text + "</section>\n"
 }
 

@@ -14,7 +14,7 @@ use crate::{
     bundled,
     charts::{self, Drawn, SweepChart},
     parallel,
-    report::SweepSection,
+    report::Study,
 };
 use anyhow::{Context, Result};
 use indicatif::ProgressBar;
@@ -49,13 +49,14 @@ impl Swept {
     }
 
     /// How the report shows it.
-    pub(crate) fn section(&self) -> SweepSection<'_> {
-        SweepSection {
+    pub(crate) fn section(&self) -> Study<'_> {
+        Study {
+            kind: "Sweep",
             name: &self.grid.scenario.name,
             about: &self.grid.scenario.about,
             command: &self.command,
             charts: &self.charts,
-            medians: medians::html(self),
+            details: medians::html(self),
         }
     }
 }

@@ -1,0 +1,210 @@
+//! `indoubt crash-points`: one transaction, and a death at each edge of each effect of each node.
+
+use super::{Verdict, run};
+use crate::{
+    bundled,
+    cli::{Common, Format, WorldName, parse_protocol},
+    deaths::{self, Deaths, Document, Plan},
+    display,
+    export::{self, RunFolder},
+};
+use anyhow::{Context, Result, bail};
+use clap::Args;
+use indoubt_proto::time::Micros;
+use indoubt_simulator::{
+    conversation::{self, Filter},
+    crash_points::{Case, SmallRun, Tried},
+    parse::duration,
+    protocol::Protocol,
+    scenario::Scenario,
+    world,
+};
+use serde_json::json;
+use std::path::PathBuf;
+
+/// `indoubt crash-points`.
+#[derive(Args, Clone, Debug)]
+#[command(after_help = "\
+Reduces the scenario to one transaction (its business, options, timeouts, latencies and disk stay; load, loss and faults go),
+counts every append, send, taking of a message and observation of every node, and for each dies just before it and just after
+it, once with every prefix of the unforced tail that the disk may keep. The node comes back, and everything is checked. The
+transaction commits, and is refused at each step that can be.
+
+Examples:
+  indoubt crash-points coordinator-dies-after-votes
+  indoubt crash-points happy-path --protocols 2pc,2pc-prc,2pc-cooperative --output out
+  indoubt crash-points happy-path --participants 2 --pairs
+  indoubt crash-points happy-path --protocols 2pc --case 2/commit/c1/after/append:committed/1/keep1
+
+A case is PARTICIPANTS/ENDING/NODE/EDGE/EFFECT/N/keepK: K records of the tail survive. A second death follows a `+`.")]
+pub struct CrashPointsArgs {
+    /// A scenario file, or the name of a bundled scenario.
+    #[arg(value_name = "SCENARIO")]
+    pub scenario: String,
+    /// Only these protocols, separated by commas (default: the scenario's).
+    #[arg(long, value_delimiter = ',', value_parser = parse_protocol)]
+    pub protocols: Vec<Protocol>,
+    /// How many participants the transaction touches, separated by commas.
+    #[arg(long, value_name = "N", value_delimiter = ',', default_value = "2,3", value_parser = clap::value_parser!(u16).range(1..=8))]
+    pub participants: Vec<u16>,
+    /// Also die a second time, at every place of the history that the first death leaves.
+    #[arg(long)]
+    pub pairs: bool,
+    /// Try this one case and tell it as a conversation.
+    #[arg(long, value_name = "CASE", value_parser = parse_case, conflicts_with_all = ["pairs"])]
+    pub case: Option<Case>,
+    /// When a node that died comes back.
+    #[arg(long, value_name = "DURATION", default_value = "2s", value_parser = parse_back)]
+    pub restart_after: Micros,
+    /// Change a parameter, as `options.work=with-prepare`; may be repeated.
+    #[arg(long = "set", value_name = "PATH=VALUE")]
+    pub set: Vec<String>,
+    /// Cases at a time (default: the processors).
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub jobs: Option<u16>,
+    /// The run's own folder (default: results/runs/TIME-crash-points; with --case: none).
+    #[arg(long, value_name = "DIR")]
+    pub output: Option<PathBuf>,
+}
+
+fn parse_case(text: &str) -> Result<Case, String> {
+    text.parse()
+}
+
+fn parse_back(text: &str) -> Result<Micros, String> {
+    let found = duration(text).filter(|found| *found > Micros::ZERO && *found <= Micros::from_secs(3600));
+    found.ok_or_else(|| format!("`{text}` is no time to come back after: such as 500ms or 2s, an hour at most"))
+}
+
+/// Dies everywhere, or at one place.
+pub(super) fn crash_points(args: &CrashPointsArgs, common: &Common) -> Result<Verdict> {
+    let mut scenario = run::changed(bundled::load(&args.scenario)?, &args.set)?;
+    if !args.protocols.is_empty() {
+        scenario = scenario.with_protocols(&args.protocols)?;
+    }
+    match &args.case {
+        Some(case) => one(&scenario, case, args, common),
+        None => all(&scenario, args, common),
+    }
+}
+
+fn all(scenario: &Scenario, args: &CrashPointsArgs, common: &Common) -> Result<Verdict> {
+    let quiet = common.quiet || common.format == Format::Json;
+    let mut participants = args.participants.clone();
+    participants.sort_unstable();
+    participants.dedup();
+    let plan = Plan::new(scenario, &participants, args.restart_after, args.pairs)
+        .with_context(|| format!("{} cannot be reduced to one transaction", scenario.name))?;
+    let bar = display::progress(plan.places(), quiet);
+    let deaths = deaths::die_everywhere(&plan, run::jobs(args.jobs, WorldName::Virtual), &bar)?;
+
+    let folder = RunFolder::create(args.output.as_deref(), "crash-points")?;
+    let common_words = words(args);
+    let of = |protocol: Protocol, tried: &Tried| {
+        format!("indoubt crash-points {common_words} --protocols {protocol} --case {}", tried.case)
+    };
+    let about = Document { scenario, command: command(args, &common_words), repeat: &of };
+    let document = deaths::write(&deaths, &about, &folder)?;
+    match common.format {
+        Format::Json => println!("{}", serde_json::to_string_pretty(&document)?),
+        Format::Text if common.quiet => {}
+        Format::Text => {
+            display::deaths::tell(&deaths, &of);
+            let path = folder.path();
+            println!("\ncharts: {}\nreport: {}", path.join("charts").display(), path.join("report.html").display());
+            println!("every case: {}", path.join("cases.csv").display());
+        }
+    }
+    let failed = failures(&deaths, &of);
+    Ok((failed == 0).into())
+}
+
+/// Says what failed, on standard error. How many there are.
+fn failures(deaths: &Deaths, of: &dyn Fn(Protocol, &Tried) -> String) -> u64 {
+    let tolls = [Some(&deaths.single), deaths.pairs.as_ref()];
+    let mut failed = 0;
+    for toll in tolls.into_iter().flatten() {
+        failed += toll.failed();
+        for (protocol, tried) in &toll.failures {
+            anstream::eprintln!("{}", display::deaths::failure(*protocol, tried, &of(*protocol, tried)));
+        }
+    }
+    failed
+}
+
+fn one(scenario: &Scenario, case: &Case, args: &CrashPointsArgs, common: &Common) -> Result<Verdict> {
+    let mut verdict = Verdict::Holds;
+    let mut told = Vec::new();
+    for protocol in &scenario.protocols {
+        let run = SmallRun::of(scenario, *protocol, case, args.restart_after)?;
+        let tried = run.try_case(case.strikes.clone());
+        if tried.fired < case.strikes.len() {
+            bail!(
+                "{protocol} never passes {}: see {}",
+                unreached(&tried),
+                "the case column of cases.csv for its places"
+            );
+        }
+        let small = run.scenario_of(&case.strikes);
+        if let Some(folder) = &args.output {
+            std::fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
+            let path = folder.join(format!("{protocol}.toml"));
+            let note = format!("# {case}\n# indoubt replay {protocol}.toml --seed {}\n\n", small.seed);
+            export::write_text(&path, &(note + &small.to_toml()))?;
+        }
+        if common.format == Format::Json {
+            told.push(json!({
+                "protocol": protocol, "case": case.to_string(), "seed": small.seed, "outcome": tried.outcome,
+                "told": tried.told, "in_doubt_ms": tried.in_doubt_ms, "blocked_ms": tried.blocked_ms,
+                "pending_ms": tried.pending_ms, "verdict": tried.verdict,
+                "broken": tried.broken.iter().map(|b| json!({ "check": b.check, "promised": b.promised, "detail": b.detail })).collect::<Vec<_>>(),
+            }));
+        } else {
+            let recording = world::run(&small, *protocol, small.seed);
+            println!("{protocol}, {case}\n");
+            println!("{}", conversation::tell(&recording, Filter::default()));
+            display::deaths::one(&tried);
+        }
+        if tried.is_failure() {
+            verdict = Verdict::DoesNotHold;
+        }
+    }
+    if common.format == Format::Json {
+        println!("{}", serde_json::to_string_pretty(&told)?);
+    }
+    Ok(verdict)
+}
+
+/// The first place at which nobody died.
+fn unreached(tried: &Tried) -> String {
+    tried.case.strikes.get(tried.fired).map_or_else(String::new, |strike| strike.place.to_string())
+}
+
+/// What all commands of this enumeration have in common.
+fn words(args: &CrashPointsArgs) -> String {
+    let bundled = bundled::SCENARIOS.iter().any(|(bundled, _)| *bundled == args.scenario);
+    let mut words = vec![if bundled { args.scenario.clone() } else { "scenario.toml".into() }];
+    // What --set changed stands in the folder's own scenario, and has to be said of a bundled one.
+    if bundled {
+        words.extend(args.set.iter().map(|set| format!("--set {set}")));
+    }
+    if args.restart_after != Micros::from_secs(2) {
+        words.push(format!("--restart-after {}", args.restart_after));
+    }
+    words.join(" ")
+}
+
+fn command(args: &CrashPointsArgs, common: &str) -> String {
+    let list = |items: Vec<String>| items.join(",");
+    let mut command = format!("indoubt crash-points {common}");
+    if !args.protocols.is_empty() {
+        command += &format!(" --protocols {}", list(args.protocols.iter().map(ToString::to_string).collect()));
+    }
+    if args.participants != [2, 3] {
+        command += &format!(" --participants {}", list(args.participants.iter().map(ToString::to_string).collect()));
+    }
+    if args.pairs {
+        command += " --pairs";
+    }
+    command
+}
