@@ -1,0 +1,213 @@
+//! The documentation is held to what is there: links lead somewhere, command lines are ones that the command accepts, and each
+//! bundled scenario and sweep has its chapter.
+
+use clap::Parser;
+use indoubt_lab::cli::{Cli, Command};
+use indoubt_simulator::scenario::Scenario;
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+/// README.md and all below docs/, as paths from the root.
+fn pages() -> Vec<PathBuf> {
+    let mut pages = vec![root().join("README.md")];
+    let mut folders = vec![root().join("docs")];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder).expect("docs can be read") {
+            let path = entry.expect("an entry").path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|e| e == "md") {
+                pages.push(path);
+            }
+        }
+    }
+    pages.sort();
+    pages
+}
+
+/// The lines of a page: outside of code blocks, and inside of those for a shell.
+fn lines(text: &str) -> (String, Vec<String>) {
+    let (mut prose, mut shell) = (String::new(), Vec::new());
+    let mut block: Option<&str> = None;
+    for line in text.lines() {
+        match (line.trim_start().strip_prefix("```"), block) {
+            (Some(_), Some(_)) => block = None,
+            (Some(language), None) => block = Some(language.trim()),
+            (None, Some("sh" | "bash" | "console" | "")) => shell.push(line.trim().to_owned()),
+            (None, Some(_)) => {}
+            (None, None) => prose += &format!("{line}\n"),
+        }
+    }
+    (prose, shell)
+}
+
+/// Targets of `[text](target)` and `![text](target)`.
+fn targets(prose: &str) -> Vec<&str> {
+    prose.match_indices("](").filter_map(|(at, _)| prose[at + 2..].split(')').next()).collect()
+}
+
+/// The heading's name in a link: lower case, no punctuation, hyphens for spaces.
+fn anchor(heading: &str) -> String {
+    let plain = heading.trim_start_matches('#').trim().to_lowercase();
+    plain
+        .chars()
+        .filter(|c| c.is_alphanumeric() || " -_".contains(*c))
+        .map(|c| if c == ' ' { '-' } else { c })
+        .collect()
+}
+
+#[test]
+fn every_relative_link_leads_somewhere() {
+    let (mut checked, mut broken) = (0, Vec::new());
+    for page in pages() {
+        let text = fs::read_to_string(&page).unwrap();
+        for target in targets(&lines(&text).0) {
+            if target.contains("://") || target.starts_with("mailto:") {
+                continue;
+            }
+            checked += 1;
+            let (path, name) = target.split_once('#').unwrap_or((target, ""));
+            let file = if path.is_empty() { page.clone() } else { page.parent().expect("a folder").join(path) };
+            // Of the published run, the folders that are there must be whole; the others were not published yet.
+            let published = root().join("results/reference");
+            if let Some(part) = path.split("results/reference/").nth(1).and_then(|rest| rest.split('/').next())
+                && !published.join(part).exists()
+            {
+                continue;
+            }
+            let there = file.exists()
+                && (name.is_empty()
+                    || fs::read_to_string(&file)
+                        .is_ok_and(|t| t.lines().any(|line| line.starts_with('#') && anchor(line) == name)));
+            if !there {
+                broken.push(format!("{}: {target}", page.display()));
+            }
+        }
+    }
+    assert!(checked > 50, "only {checked} links found: the search is broken");
+    assert!(broken.is_empty(), "links that lead nowhere:\n{}", broken.join("\n"));
+}
+
+/// A shell line's words, as far as documentation needs it: quotes, comments, and what ends a command.
+fn words(line: &str) -> Vec<String> {
+    let (mut words, mut word, mut quote) = (Vec::new(), None::<String>, None::<char>);
+    for c in line.chars() {
+        match (quote, c) {
+            (Some(q), c) if c == q => quote = None,
+            (None, '\'' | '"') => {
+                quote = Some(c);
+                word.get_or_insert_default();
+            }
+            (None, '#') if word.is_none() => break,
+            (None, '|' | '>' | '&' | ';') => break,
+            (None, c) if c.is_whitespace() => words.extend(word.take()),
+            (_, c) => word.get_or_insert_default().push(c),
+        }
+    }
+    words.extend(word);
+    words
+}
+
+/// Why the command would not take these words, if it would not. What can be wrong without running it: the options, the names
+/// of scenarios and sweeps, and the paths of `--set`.
+fn refusal(words: &[String]) -> Option<String> {
+    let cli = match Cli::try_parse_from(words) {
+        Ok(cli) => cli,
+        Err(e) if !e.use_stderr() => return None, // --help, --version
+        Err(e) => return Some(e.to_string()),
+    };
+    let (names, folder, sets, protocols) = match cli.command {
+        Some(Command::Run(run)) => (run.scenarios, "scenarios", run.set, run.protocols),
+        Some(Command::Replay(replay)) => (vec![replay.scenario], "scenarios", replay.set, vec![]),
+        Some(Command::CrashPoints(points)) => (vec![points.scenario], "scenarios", points.set, vec![]),
+        Some(Command::Explain(explain)) => (vec![explain.scenario], "scenarios", vec![], vec![]),
+        Some(Command::Sweep(sweep)) => (vec![sweep.scenario], "scenarios/sweeps", sweep.set, sweep.protocols),
+        _ => return None,
+    };
+    // A file of the reader's own cannot be looked at.
+    for name in names.iter().filter(|name| !name.contains('.')) {
+        let Ok(text) = fs::read_to_string(root().join(folder).join(format!("{name}.toml"))) else {
+            return Some(format!("nothing bundled is called `{name}`"));
+        };
+        let mut scenario = Scenario::parse(&text, name).expect("bundled files are sound");
+        if !protocols.is_empty() {
+            match scenario.with_protocols(&protocols) {
+                Ok(narrowed) => scenario = narrowed,
+                Err(e) => return Some(e.to_string()),
+            }
+        }
+        for set in &sets {
+            let Some((path, value)) = set.split_once('=') else { return Some(format!("{set} has no value")) };
+            match scenario.set(path, value) {
+                Ok(changed) => scenario = changed,
+                Err(e) => return Some(e.to_string()),
+            }
+        }
+    }
+    None
+}
+
+#[test]
+fn every_command_line_is_one_that_the_command_takes() {
+    let (mut checked, mut wrong) = (0, Vec::new());
+    for page in pages() {
+        let text = fs::read_to_string(&page).unwrap();
+        for line in lines(&text).1 {
+            let line = line.strip_prefix("$ ").unwrap_or(&line);
+            if line != "indoubt" && !line.starts_with("indoubt ") {
+                continue;
+            }
+            checked += 1;
+            if let Some(why) = refusal(&words(line)) {
+                wrong.push(format!("{}: {line}\n  {why}", page.display()));
+            }
+        }
+    }
+    assert!(checked > 50, "only {checked} command lines found: the search is broken");
+    assert!(wrong.is_empty(), "command lines that the command refuses:\n{}", wrong.join("\n"));
+}
+
+#[test]
+fn what_is_wrong_is_seen() {
+    let refused = |line: &str| refusal(&words(line)).is_some();
+    assert!(!refused("indoubt run happy-path --set workload.rate=200   # a comment"));
+    assert!(refused("indoubt run happy-path --sets workload.rate=200"));
+    assert!(refused("indoubt run unhappy-path"));
+    assert!(refused("indoubt run happy-path --set workload.rat=200"));
+    assert!(refused("indoubt sweep happy-path"));
+    assert_eq!(words("indoubt submit 'p1:add(a, 5)' & echo"), ["indoubt", "submit", "p1:add(a, 5)"]);
+    assert_eq!(anchor("## How to read: it"), "how-to-read-it");
+}
+
+#[test]
+fn every_bundled_scenario_and_sweep_has_its_chapter_and_every_chapter_its_subject() {
+    for (files, chapters, index) in [
+        ("scenarios", "docs/scenarios", "docs/scenarios/README.md"),
+        ("scenarios/sweeps", "docs/sweeps", "docs/README.md"),
+    ] {
+        let stems = |folder: &str, ending: &str| {
+            let mut stems: Vec<String> = fs::read_dir(root().join(folder))
+                .unwrap()
+                .map(|entry| entry.unwrap().path())
+                .filter(|path| path.extension().is_some_and(|e| e == ending))
+                .map(|path| path.file_stem().unwrap().to_string_lossy().into_owned())
+                .filter(|stem| !["README", "which-should-i-choose"].contains(&stem.as_str()))
+                .collect();
+            stems.sort();
+            stems
+        };
+        let subjects = stems(files, "toml");
+        assert!(!subjects.is_empty());
+        assert_eq!(subjects, stems(chapters, "md"), "{chapters} beside {files}");
+        let index = fs::read_to_string(root().join(index)).unwrap();
+        for subject in subjects {
+            assert!(index.contains(&format!("{subject}.md)")), "the index does not name {subject}");
+        }
+    }
+}
