@@ -151,20 +151,21 @@ impl SweepChart {
             .y_label_formatter(&|y| if top < 3.0 { format!("{y:.2}") } else { format!("{y:.0}") })
             .x_desc(&self.label)
             .y_desc(self.unit)
-            .label_style(panel::text(13))
+            .label_style(panel::bold(13))
             .axis_desc_style(panel::text(14))
             .draw()?;
         self.ticks(&mut plane)?;
         for (protocol, line) in &panel.lines {
             band(&mut plane, *protocol, line)?;
         }
-        // Lines that cover each other: the first is the widest, and shows behind the others.
-        for ((protocol, line), width) in panel.lines.iter().zip([9, 6, 4, 2].into_iter().chain(std::iter::repeat(2))) {
-            let colour = palette::of(*protocol);
-            let points = || line.iter().map(|(place, band)| (*place, band.median));
-            let style = colour.mix(if width > 4 { 0.6 } else { 1.0 }).stroke_width(width);
-            plane.draw_series([PathElement::new(points().collect::<Vec<_>>(), style)])?;
-            mark(&mut plane, *protocol, points().collect())?;
+        for (place, (protocol, line)) in panel.lines.iter().enumerate() {
+            let points: Vec<_> = line.iter().map(|(place, band)| (*place, band.median)).collect();
+            // A line that others cover is wider for each of them, and shows behind them on both sides.
+            let covered = panel.lines[place + 1..].iter().filter(|(_, other)| covers(other, line, top)).count() as u32;
+            plane.draw_series([PathElement::new(points, palette::of(*protocol).stroke_width(3 + 5 * covered))])?;
+        }
+        for (protocol, line) in &panel.lines {
+            mark(&mut plane, *protocol, line.iter().map(|(place, band)| (*place, band.median)).collect())?;
         }
         self.ends(&mut plane, panel, most, top)
     }
@@ -174,7 +175,8 @@ impl SweepChart {
     where
         DB::ErrorType: 'static,
     {
-        let style = panel::text(13).pos(Pos::new(HPos::Center, VPos::Top));
+        // Bold: a thin decimal point gets lost in a bitmap.
+        let style = panel::bold(13).pos(Pos::new(HPos::Center, VPos::Top));
         let range = plane.x_range();
         let mut free = f64::NEG_INFINITY;
         for (place, value) in &self.ticks {
@@ -208,6 +210,14 @@ impl SweepChart {
         }
         Ok(())
     }
+}
+
+/// Whether one line hides another at half of its points or more: nearer than the eye separates, on an axis up to `top`.
+fn covers(upper: &[(f64, Band)], lower: &[(f64, Band)], top: f64) -> bool {
+    let near = |(place, band): &&(f64, Band)| {
+        upper.iter().any(|(other, over)| other == place && (over.median - band.median).abs() < top * 0.01)
+    };
+    !lower.is_empty() && lower.iter().filter(near).count() * 2 >= lower.len()
 }
 
 fn band<DB: DrawingBackend>(plane: &mut Plane<'_, DB>, protocol: Protocol, line: &[(f64, Band)]) -> Result<()>
@@ -248,4 +258,24 @@ where
         )?,
     };
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_of_equal_values_cover_each_other_and_others_do_not() {
+        let line = |values: [f64; 4]| {
+            values
+                .into_iter()
+                .enumerate()
+                .map(|(place, median)| (place as f64, Band { low: median, median, high: median }))
+                .collect::<Vec<_>>()
+        };
+        let (flat, same) = (line([1.0, 2.0, 3.0, 4.0]), line([1.0, 2.01, 3.0, 9.0]));
+        assert!(covers(&same, &flat, 10.0));
+        assert!(!covers(&line([1.0, 4.0, 6.0, 8.0]), &flat, 10.0));
+        assert!(!covers(&[], &flat, 10.0) && !covers(&flat, &[], 10.0));
+    }
 }
