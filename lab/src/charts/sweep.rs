@@ -203,7 +203,8 @@ impl SweepChart {
         let apart = top * 0.055;
         let mut last = f64::NEG_INFINITY;
         for (median, protocol) in ends {
-            let y = median.max(last + apart);
+            // Not on the axis itself, whose line would strike it out.
+            let y = median.max(last + apart).max(apart * 0.6);
             last = y;
             let style = panel::text(13).pos(Pos::new(HPos::Left, VPos::Center));
             plane.draw_series([EmptyElement::at((most, y.min(top))) + Text::new(protocol.name(), (22, 0), style)])?;
