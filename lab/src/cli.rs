@@ -2,8 +2,10 @@
 
 use crate::commands::{
     bench::BenchArgs,
+    calibrate::CalibrateArgs,
     costs::CostsArgs,
     crash_points::CrashPointsArgs,
+    parity::ParityArgs,
     replay::ReplayArgs,
     swarm::SwarmArgs,
     sweep::{MergeArgs, SweepArgs},
@@ -103,6 +105,10 @@ pub enum Command {
     Sweep(SweepArgs),
     /// Put the shards of a sweep together
     Merge(MergeArgs),
+    /// Compare the virtual world with real processes, scenario by scenario
+    Parity(ParityArgs),
+    /// Measure the links and forces of this machine, as a profile for the virtual world
+    Calibrate(CalibrateArgs),
     /// List bundled scenarios and sweeps, or the points and phases at which faults can strike
     List(ListArgs),
     /// Tell what happens in a scenario, as a readable conversation
@@ -156,6 +162,9 @@ pub struct RunArgs {
     /// Change a parameter, as `workload.rate=200`; may be repeated.
     #[arg(long = "set", value_name = "PATH=VALUE")]
     pub set: Vec<String>,
+    /// The latencies of a machine, as `indoubt calibrate` wrote them, in the place of the scenario's own (virtual world).
+    #[arg(long, value_name = "FILE")]
+    pub profile: Option<PathBuf>,
     /// The run's own folder (default: results/runs/TIME-NAME).
     #[arg(long, value_name = "DIR")]
     pub output: Option<PathBuf>,

@@ -2,6 +2,7 @@
 
 pub(crate) mod costs;
 pub(crate) mod deaths;
+pub(crate) mod parity;
 
 use crate::{export, seeds};
 use anstyle::{AnsiColor, Style};

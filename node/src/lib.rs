@@ -5,7 +5,7 @@
 //! client's session for load, the lab's control stream.
 //!
 //! Sends of recovery: a node handles its recovery at once, so that locks are back and branches in doubt are seen before
-//! anything else; what it sends to a configured peer in the first 250 ms waits for that link, and is lost only when the link
+//! anything else; what it sends to another node in the first 250 ms waits for that link, and is lost only when the link
 //! is not up by then. After that, a message without a session is lost at once. A node that serves a lab
 //! ([`NodeConfig::lab`]) waits for the first orders, two seconds at most, before it handles its recovery: a fault may
 //! concern it.

@@ -50,13 +50,14 @@ pub(crate) struct Links {
     peers: BTreeMap<NodeId, Peer>,
     /// Those with something pending.
     dirty: Vec<NodeId>,
-    /// Until when messages to configured peers wait for a first session, while it is young.
+    /// Until when messages wait for a first session, while it is young: also with peers that dial this node, which it
+    /// cannot know.
     patience: Option<Micros>,
     configured: Vec<NodeId>,
 }
 
 impl Links {
-    /// No session yet. Messages to `configured` peers wait for one until `patience`.
+    /// No session yet. Messages wait for one until `patience`. It was told of `configured` peers.
     pub(crate) fn new(me: NodeId, incarnation: u32, seed: u64, configured: Vec<NodeId>, patience: Micros) -> Self {
         Links { me, incarnation, seed, peers: BTreeMap::new(), dirty: Vec::new(), patience: Some(patience), configured }
     }
@@ -111,7 +112,7 @@ impl Links {
     /// Puts a message into what leaves with the next flush. Returns it if there is no session: it is lost.
     pub(crate) fn push(&mut self, envelope: Envelope) -> Option<Envelope> {
         let node = envelope.to;
-        let waits = self.patience.is_some() && self.configured.contains(&node);
+        let waits = self.patience.is_some();
         let peer = self.peer(node);
         if peer.session.is_none() && !waits {
             return Some(envelope);
@@ -124,7 +125,7 @@ impl Links {
         None
     }
 
-    /// Messages to configured peers wait for a first session until then.
+    /// Messages wait for a first session until then.
     pub(crate) fn be_patient_until(&mut self, until: Micros) {
         self.patience = Some(until);
     }
@@ -171,5 +172,42 @@ impl Links {
         for peer in self.peers.values_mut() {
             peer.session = None;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use indoubt_proto::{
+        ids::{MessageId, TxnId},
+        message::Message,
+    };
+
+    const C1: NodeId = NodeId::coordinating(1);
+    const P1: NodeId = NodeId::participant(1);
+
+    fn inquiry() -> Envelope {
+        let id = MessageId { from: P1, incarnation: 2, count: 1 };
+        let message = Message::Resume { txn: TxnId { home: C1, client: NodeId::client(1), number: 1 } };
+        Envelope { id, to: C1, hold: Micros::ZERO, copy: false, message }
+    }
+
+    #[test]
+    fn what_is_sent_at_boot_waits_for_whoever_dials() {
+        let mut links = Links::new(P1, 2, 1, Vec::new(), Micros(250));
+        assert!(links.push(inquiry()).is_none(), "a coordinating node will dial, and no configuration names it");
+        assert!(links.flush().is_empty());
+        let outbox = Outbox::new();
+        links.up(Session { peer: C1, number: 1, outbox: Arc::clone(&outbox) });
+        assert!(links.flush().is_empty());
+        assert_eq!(outbox.close().len(), 1);
+    }
+
+    #[test]
+    fn nobody_is_waited_for_longer_than_patience_lasts() {
+        let mut links = Links::new(P1, 2, 1, Vec::new(), Micros(250));
+        assert!(links.push(inquiry()).is_none());
+        assert_eq!(links.lose_patience().len(), 1);
+        assert!(links.push(inquiry()).is_some(), "afterwards it is lost at once");
     }
 }

@@ -17,7 +17,8 @@ use indoubt_proto::{
     wire::{Envelope, LabCommand, NodeReport, Reported, SentMessage},
 };
 
-/// Turns that other tasks get before a halted node says so: what it sent is with the kernel by then.
+/// Turns that other tasks get before a node tells the lab that it halted or took a message: what it sent is with the
+/// kernel by then.
 const TURNS_TO_LEAVE: usize = 32;
 
 impl<M: Machine> Engine<M> {
@@ -51,6 +52,10 @@ impl<M: Machine> Engine<M> {
         let message = envelope.message.clone();
         self.input(envelope).await?;
         if let Some(verdict) = self.gate.ask(Edge::After, &Moment::Deliver { from, message: &message }) {
+            if !verdict.report.is_empty() {
+                // The step is done when what it sends has left: the lab may kill or freeze this node at once.
+                self.let_out().await?;
+            }
             // A copy is not the message that somebody waits for: that one was taken, or will be.
             self.report(&verdict.report, Some(id).filter(|_| !copy), false);
             self.decide(verdict, message.txn()).await?;
@@ -125,10 +130,8 @@ impl<M: Machine> Engine<M> {
                 Effect::Observe(what) => {
                     self.note(&what);
                     if self.gated {
-                        // Before and after are the same: both are asked here.
-                        self.pass(Edge::Before, &Moment::Observe(&what), what.txn()).await?;
                         self.observe(|_| what.clone());
-                        self.pass(Edge::After, &Moment::Observe(&what), what.txn()).await?;
+                        self.observed(&what).await?;
                     } else {
                         self.observe(|_| what);
                     }
@@ -250,6 +253,20 @@ impl<M: Machine> Engine<M> {
         Ok(())
     }
 
+    /// Asks the gate about an observation. Before and after are the same: it is written, so that the trace tells what a
+    /// fault answered to, and both edges halt once.
+    async fn observed(&mut self, what: &Observation) -> Result<(), Stop> {
+        let mut both = Verdict::default();
+        for edge in [Edge::Before, Edge::After] {
+            let verdict = self.gate.ask(edge, &Moment::Observe(what)).unwrap_or_default();
+            both.ask.extend(verdict.ask);
+            both.report.extend(verdict.report);
+        }
+        self.report(&both.report, None, false);
+        self.decide(both, what.txn()).await?;
+        Ok(())
+    }
+
     fn report(&self, rules: &[RuleId], message: Option<MessageId>, lost: bool) {
         for rule in rules {
             self.lab.report(NodeReport::Reported(Reported { rule: *rule, message, lost }));
@@ -265,15 +282,21 @@ impl<M: Machine> Engine<M> {
         Ok(verdict.fate.and(self.halt(verdict.ask, txn).await?))
     }
 
-    /// Halts: lets out what was done so far, without waiting for the disk, asks the lab, and waits for its release. Orders
-    /// are obeyed meanwhile; inputs wait.
-    async fn halt(&mut self, rules: Vec<RuleId>, txn: Option<TxnId>) -> Result<Fate, Stop> {
+    /// Lets out what was done so far, without waiting for the disk.
+    async fn let_out(&mut self) -> Result<(), Stop> {
         self.flush_trace()?;
         self.log.write_unforced()?;
         self.flush_links();
         for _ in 0..TURNS_TO_LEAVE {
             tokio::task::yield_now().await;
         }
+        Ok(())
+    }
+
+    /// Halts: lets out what was done so far, asks the lab, and waits for its release. Orders
+    /// are obeyed meanwhile; inputs wait.
+    async fn halt(&mut self, rules: Vec<RuleId>, txn: Option<TxnId>) -> Result<Fate, Stop> {
+        self.let_out().await?;
         let sent = self.step_sent.iter().filter(|(of, _)| txn.is_none() || *of == txn).map(|(_, sent)| *sent).collect();
         let asked = self.lab.ask(rules, txn, sent);
         let fate = loop {

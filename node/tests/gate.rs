@@ -182,6 +182,24 @@ async fn a_report_names_the_message_and_says_whether_it_was_taken_or_lost() {
 }
 
 #[tokio::test]
+async fn an_observation_is_in_the_trace_when_the_node_halts_at_it_and_both_edges_halt_once() {
+    let cluster = Cluster::under_lab(C1).await;
+    let (lab, mut reports) = cluster.c1.lab().await;
+    let mut both = orders(Verb::Observe, "reached", Edge::Before, Action::Ask);
+    both.rules.extend(orders(Verb::Observe, "reached", Edge::After, Action::Ask).rules);
+    both.rules[1].id = RuleId(2);
+    lab.set_orders(both).await.unwrap();
+    let submitted = submit(&cluster).await;
+    let question = asked(&mut reports).await;
+    assert_eq!(question.rules, [RuleId(1), RuleId(2)]);
+    let reached = |o: &Observation| matches!(o, Observation::Reached { .. });
+    assert_eq!(count(&cluster.c1.trace(), reached), 1, "what the fault answers to was seen before it acts");
+    lab.set_orders(Orders::default()).await.unwrap();
+    lab.release(question.ask, Fate::default());
+    committed(submitted).await;
+}
+
+#[tokio::test]
 async fn a_node_whose_lab_is_gone_goes_on() {
     let cluster = Cluster::under_lab(C1).await;
     let (lab, mut reports) = cluster.c1.lab().await;
@@ -277,4 +295,18 @@ async fn recovery_waits_for_the_first_orders_so_that_a_fault_may_concern_it() {
     lab.set_orders(Orders::default()).await.unwrap();
     lab.release(question.ask, Fate::default());
     p1.observed(|o| received(o, "work")).await;
+}
+
+#[tokio::test]
+async fn a_message_is_reported_as_taken_when_what_its_step_sends_has_left() {
+    let cluster = Cluster::under_lab(C1).await;
+    let (lab, mut reports) = cluster.c1.lab().await;
+    lab.set_orders(orders(Verb::Deliver, "work-done", Edge::After, Action::Report)).await.unwrap();
+    let submitted = submit(&cluster).await;
+    for _ in [P1, P2] {
+        assert!(matches!(reports.recv().await, Some(LabReport::Reported(_))));
+    }
+    let told = |o: &Observation| sent(o, "outcome");
+    assert_eq!(count(&cluster.c1.trace(), told), 1, "a lab that kills it now finds the outcome on its way");
+    committed(submitted).await;
 }

@@ -12,6 +12,7 @@ pub mod faults;
 mod history;
 pub mod judge;
 pub mod measure;
+pub mod parity;
 pub mod parse;
 pub mod points;
 pub mod promises;

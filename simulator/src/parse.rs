@@ -6,6 +6,7 @@ mod describe;
 mod expect;
 mod fault;
 mod moment;
+mod profile;
 mod reader;
 mod sections;
 mod sweep;

@@ -1,6 +1,7 @@
 //! One file a subcommand.
 
 pub mod bench;
+pub mod calibrate;
 mod compare;
 mod completions;
 pub mod costs;
@@ -10,6 +11,7 @@ mod explain;
 mod list;
 mod node;
 mod operator;
+pub mod parity;
 pub mod replay;
 mod run;
 mod submit;
@@ -65,6 +67,8 @@ fn dispatch(cli: Cli) -> Result<Verdict> {
         Some(Command::Swarm(args)) => swarm::swarm(&args, &common),
         Some(Command::Sweep(args)) => with_clean_up(|| sweep::sweep(&args, &common)),
         Some(Command::Merge(args)) => sweep::merge(&args, &common),
+        Some(Command::Parity(args)) => with_clean_up(|| parity::parity(&args, &common)),
+        Some(Command::Calibrate(args)) => with_clean_up(|| calibrate::calibrate(&args, &common)),
         Some(Command::List(args)) => list::list(&args, &common),
         Some(Command::Explain(args)) => explain::explain(&args),
         Some(Command::Resolve(args)) => operator::resolve(&args),

@@ -1,7 +1,7 @@
 //! `indoubt run`: scenarios in either world, with their summaries, charts and report.
 
 use super::{
-    Verdict,
+    Verdict, calibrate,
     execute::{self, How, Task},
 };
 use crate::{
@@ -77,6 +77,14 @@ pub(super) fn finish(
 /// A scenario with everything that the command line changes in it.
 fn task(name: &str, args: &RunArgs) -> Result<Task> {
     let mut scenario = changed(bundled::load(name)?, &args.set)?;
+    if let Some(path) = &args.profile {
+        if args.world == WorldName::Real {
+            bail!(
+                "--profile is for the virtual world: real processes need what they need, and a scenario's latency is added to it"
+            );
+        }
+        scenario = calibrate::load(path)?.replaces(&scenario);
+    }
     if !args.protocols.is_empty() {
         scenario = scenario.with_protocols(&args.protocols)?;
     }
@@ -123,7 +131,7 @@ fn world_word(world: WorldName) -> &'static str {
 
 /// The command that repeats one scenario. What was changed on the command line stands in the scenario as resolved.
 fn repro(name: &str, scenario: &Scenario, args: &RunArgs) -> String {
-    let changed = !args.set.is_empty() || !args.protocols.is_empty();
+    let changed = !args.set.is_empty() || !args.protocols.is_empty() || args.profile.is_some();
     let bundled = bundled::SCENARIOS.iter().any(|(bundled, _)| *bundled == name);
     let what = if bundled && !changed { name } else { "scenario.toml" };
     let seeds = match args.seeds {
@@ -139,6 +147,7 @@ fn words(args: &RunArgs) -> String {
     words.push(format!("--world {}", world_word(args.world)));
     words.extend(args.seed.map(|s| format!("--seed {s}")));
     words.extend(args.set.iter().map(|s| format!("--set {s}")));
+    words.extend(args.profile.iter().map(|p| format!("--profile {}", file_name(&p.to_string_lossy()))));
     words.join(" ")
 }
 

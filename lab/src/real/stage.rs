@@ -201,7 +201,8 @@ impl<'a> Stage<'a> {
                 return Ok(());
             }
             let next = [self.director.next_due(), self.pool.next_due(), Some(end)].into_iter().flatten().min();
-            self.wait_until(next.unwrap_or(end)).await?;
+            // What happens meanwhile may bring something that is due earlier: a restart, a client that is free.
+            self.wait(next.unwrap_or(end)).await?;
         }
     }
 
@@ -263,28 +264,32 @@ impl<'a> Stage<'a> {
     /// Handles news until `until`.
     async fn wait_until(&mut self, until: Micros) -> Result<()> {
         loop {
-            let pause = until.saturating_sub(self.now());
-            tokio::select! {
-                biased;
-                news = self.news.recv() => {
-                    let news = news.context("the stage lost its own channel")?;
-                    self.hear(news).await?;
-                    while let Ok(more) = self.news.try_recv() {
-                        self.hear(more).await?;
-                    }
-                    self.answer_halts().await?;
-                }
-                () = tokio::time::sleep(Duration::from_micros(pause.0)) => {
-                    if let Some(casualty) = self.cluster.casualty() {
-                        bail!("{casualty}");
-                    }
-                    return self.answer_halts().await;
-                }
-            }
+            self.wait(until).await?;
             if self.now() >= until {
                 return Ok(());
             }
         }
+    }
+
+    /// Handles the news that is there, or waits for some, but not beyond `until`.
+    async fn wait(&mut self, until: Micros) -> Result<()> {
+        let pause = until.saturating_sub(self.now());
+        tokio::select! {
+            biased;
+            news = self.news.recv() => {
+                let news = news.context("the stage lost its own channel")?;
+                self.hear(news).await?;
+                while let Ok(more) = self.news.try_recv() {
+                    self.hear(more).await?;
+                }
+            }
+            () = tokio::time::sleep(Duration::from_micros(pause.0)) => {
+                if let Some(casualty) = self.cluster.casualty() {
+                    bail!("{casualty}");
+                }
+            }
+        }
+        self.answer_halts().await
     }
 
     async fn hear(&mut self, news: News) -> Result<()> {

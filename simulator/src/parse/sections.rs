@@ -222,7 +222,7 @@ fn conditions(table: &Table<'_, '_>, default: Conditions) -> Result<Conditions, 
     })
 }
 
-fn latency(value: &Value<'_, '_>) -> Result<Latency, ScenarioError> {
+pub(super) fn latency(value: &Value<'_, '_>) -> Result<Latency, ScenarioError> {
     if !value.is_table() {
         return Ok(Latency::Constant(value.duration(ANY)?));
     }

@@ -143,8 +143,22 @@ impl Seat {
         self.life = Life::Paused;
     }
 
+    /// It wakes. Timers that are due are there at once; what waits on its links it reads link by link, as a process reads its
+    /// sockets, that one first on which something has waited longest. Each link keeps its order.
     pub(super) fn resume(&mut self) {
         self.life = Life::Up;
+        let mut links: Vec<NodeId> = Vec::new();
+        for incoming in &self.inbox {
+            if let Incoming::Flight(flight) = incoming
+                && !links.contains(&flight.id.from)
+            {
+                links.push(flight.id.from);
+            }
+        }
+        self.inbox.make_contiguous().sort_by_key(|incoming| match incoming {
+            Incoming::Flight(flight) => links.iter().position(|from| *from == flight.id.from),
+            Incoming::Durable(_) | Incoming::Timer(_) | Incoming::Operator(_) => None,
+        });
     }
 }
 
