@@ -76,7 +76,12 @@ fn committed_or_not(topology: &Topology, txn: TxnId, story: &Story) -> Fate {
     if nothing_applied && !commit && !story.told_success() {
         return if no_commit_will_come { Fate::Aborted } else { Fate::Unresolved };
     }
-    if missing.iter().any(|node| hopeless(topology, txn, story, *node)) { Fate::Partial } else { Fate::Unresolved }
+    let mut hopeless = missing.iter().map(|node| hopeless(topology, txn, story, *node));
+    if story.effects.is_empty() && nothing_applied {
+        // Decided to commit, and an operator aborted every branch: no part of it is or will be there, whatever was said.
+        return if hopeless.all(|it| it) { Fate::Aborted } else { Fate::Unresolved };
+    }
+    if hopeless.any(|it| it) { Fate::Partial } else { Fate::Unresolved }
 }
 
 /// Whether nothing will apply a branch any more, though others are, or the coordinator decided COMMIT.
