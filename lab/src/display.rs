@@ -4,7 +4,7 @@ pub(crate) mod costs;
 pub(crate) mod deaths;
 pub(crate) mod parity;
 
-use crate::{export, seeds};
+use crate::{export, say::say, seeds};
 use anstyle::{AnsiColor, Style};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use indoubt_simulator::{
@@ -34,7 +34,7 @@ pub(crate) fn progress(total: u64, quiet: bool) -> ProgressBar {
 /// The verdict table: one row per scenario and protocol (the seeds of one protocol together).
 pub(crate) fn verdicts(summaries: &[&Summary]) {
     let widest = summaries.iter().map(|s| export::scenario_name(s).len()).max().unwrap_or(8).max(8);
-    anstream::println!(
+    say!(
         "{STRONG}{:widest$}  {:7}  {:15} {:>6} {:>9} {:>9} {:>10} {:>10} {:>9} {:>8}  verdict{STRONG:#}",
         "scenario",
         "world",
@@ -54,7 +54,7 @@ pub(crate) fn verdicts(summaries: &[&Summary]) {
             let sum = |f: fn(&Run) -> u64| runs.iter().map(|r| f(r)).sum::<u64>();
             let done =
                 100.0 * sum(|r| r.transactions.succeeded) as f64 / sum(|r| r.transactions.submitted).max(1) as f64;
-            anstream::println!(
+            say!(
                 "{name:widest$}  {world:7}  {:15} {:>5.0}% {:>9} {:>9} {:>10} {:>10} {:>9} {:>8}  {}",
                 protocol.name(),
                 done,
@@ -68,7 +68,7 @@ pub(crate) fn verdicts(summaries: &[&Summary]) {
             );
         }
     }
-    anstream::println!(
+    say!(
         "{FAINT}in doubt, blocked, pending, unavail.: the longest of any seed; bystanders, partial (some effects there, others not, for good): over all seeds{FAINT:#}"
     );
 }
@@ -131,7 +131,7 @@ pub(crate) fn checks(checks: &[Check]) {
             (false, true) => format!("{BAD}does not hold{BAD:#}: {}", check.detail),
             (false, false) => format!("does not hold: {}", check.detail),
         };
-        anstream::println!("  {:20} {promised:12}  {held}", check.name);
+        say!("  {:20} {promised:12}  {held}", check.name);
     }
 }
 
@@ -148,7 +148,7 @@ pub(crate) fn over_seeds(summary: &Summary) {
     if rows.is_empty() {
         return;
     }
-    anstream::println!(
+    say!(
         "{STRONG}{}, over seeds{:w$} {:>9} {:>9} {:>9} {:>9}  worst seed{STRONG:#}",
         export::scenario_name(summary),
         "",
@@ -159,6 +159,6 @@ pub(crate) fn over_seeds(summary: &Summary) {
         w = 30usize.saturating_sub(export::scenario_name(summary).len()),
     );
     for seeds::OverSeeds { protocol, metric, quantiles: [least, p50, p90, most], worst } in rows {
-        anstream::println!("  {protocol:15} {metric:24} {least:>9} {p50:>9} {p90:>9} {most:>9}  {worst}");
+        say!("  {protocol:15} {metric:24} {least:>9} {p50:>9} {p90:>9} {most:>9}  {worst}");
     }
 }

@@ -4,12 +4,14 @@
 use crate::charts::{self, Drawn};
 use anyhow::{Context, Result};
 use indoubt_simulator::{
+    protocol::Protocol,
     recording::Recording,
     scenario::Scenario,
     summary::{Run, Summary, Verdict},
     trace,
 };
 use serde::Serialize;
+use serde_json::Value;
 use std::{
     fs,
     io::{BufWriter, Write},
@@ -115,17 +117,34 @@ pub(crate) fn failures(summary: &Summary) -> Vec<String> {
         for check in run.checks.iter().filter(|c| c.promised && !c.held) {
             lines.push(format!("{at}: promised, but does not hold: {}: {}", check.name, check.detail));
         }
-        for claim in run.expectations.iter().filter(|e| !e.held) {
-            lines.push(format!("{at}: expected {}, found {}", claim.text, claim.actual));
-        }
     }
+    lines.extend(claims(summary));
     lines.extend(never_fired(summary));
     lines
 }
 
+/// Each claim that does not hold under some seed, once: under how many, and what the first of them shows.
+fn claims(summary: &Summary) -> Vec<String> {
+    let mut broken: Vec<(Protocol, &str, u64, &Value, usize)> = Vec::new();
+    for run in &summary.runs {
+        for claim in run.expectations.iter().filter(|claim| !claim.held) {
+            match broken.iter_mut().find(|(protocol, text, ..)| (*protocol, *text) == (run.protocol, &claim.text)) {
+                Some(known) => known.4 += 1,
+                None => broken.push((run.protocol, &claim.text, run.seed, &claim.actual, 1)),
+            }
+        }
+    }
+    let told = |(protocol, text, seed, actual, count): (Protocol, &str, u64, &Value, usize)| {
+        let of = summary.runs.iter().filter(|run| run.protocol == protocol).count();
+        let more = if of > 1 { format!(" (under {count} of {of} seeds)") } else { String::new() };
+        format!("{protocol} with seed {seed}: expected {text}, found {actual}{more}")
+    };
+    broken.into_iter().map(told).collect()
+}
+
 /// Faults that fired in no seed of their protocol: a scenario must not pass vacuously.
 fn never_fired(summary: &Summary) -> Vec<String> {
-    let mut seen: Vec<(indoubt_simulator::protocol::Protocol, &str, bool)> = Vec::new();
+    let mut seen: Vec<(Protocol, &str, bool)> = Vec::new();
     for run in &summary.runs {
         for fault in &run.faults {
             match seen.iter_mut().find(|(p, text, _)| *p == run.protocol && *text == fault.text) {

@@ -12,5 +12,6 @@ mod palette;
 mod parallel;
 mod real;
 mod report;
+mod say;
 mod seeds;
 mod sweeps;

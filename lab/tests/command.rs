@@ -283,3 +283,24 @@ fn places_that_are_not_there_are_refused() {
     }
     assert!(!folder.path().join("results").exists(), "a refusal leaves nothing behind");
 }
+
+/// A pager that was closed ends it without a word; a full disk is told.
+#[cfg(target_os = "linux")]
+#[test]
+fn output_that_goes_nowhere_is_no_panic() {
+    use std::process::{Command, Stdio};
+    let folder = tempfile::tempdir().unwrap();
+    let run = || {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_indoubt"));
+        command.args(["run", "happy-path", "--output", "out"]).current_dir(folder.path());
+        command
+    };
+    let (reader, closed) = std::io::pipe().unwrap();
+    drop(reader);
+    let output = run().stdout(closed).stderr(Stdio::piped()).output().unwrap();
+    assert_eq!((output.status.code(), String::from_utf8_lossy(&output.stderr).as_ref()), (Some(0), ""));
+    let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let output = run().stdout(full).stderr(Stdio::piped()).output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&output.stderr).starts_with("error: cannot print: No space left"));
+}

@@ -10,6 +10,7 @@ use crate::{
     cli::{Common, Format},
     commands::{Verdict, bench::BenchArgs},
     real::{Cluster, Launch},
+    say::say,
 };
 use anyhow::{Context, Result};
 use indoubt_proto::settings::Settings;
@@ -33,7 +34,7 @@ pub(crate) fn bench(args: &BenchArgs, common: &Common) -> Result<Verdict> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("no runtime")?;
     let report = runtime.block_on(measure(args, common))?;
     if common.format == Format::Json {
-        println!("{}", serde_json::to_string_pretty(&report)?);
+        say!("{}", serde_json::to_string_pretty(&report)?);
     }
     Ok(Verdict::Holds)
 }
@@ -41,7 +42,7 @@ pub(crate) fn bench(args: &BenchArgs, common: &Common) -> Result<Verdict> {
 async fn measure(args: &BenchArgs, common: &Common) -> Result<Value> {
     let say = |line: String| {
         if common.format == Format::Text {
-            println!("{line}");
+            say!("{line}");
         }
     };
     let force_ms = force_p50_ms(1)?;

@@ -6,6 +6,7 @@ use crate::{
     cli::{Common, Format},
     commands::{Verdict, bench::BenchArgs},
     display,
+    say::say,
 };
 use anyhow::{Context, Result, ensure};
 use indoubt_proto::observation::{Observation, Stamped};
@@ -31,7 +32,7 @@ const EVENTS: u64 = 1_000_000;
 pub(crate) fn bench(args: &BenchArgs, common: &Common) -> Result<Verdict> {
     let say = |line: String| {
         if common.format == Format::Text {
-            println!("{line}");
+            say!("{line}");
         }
     };
     let window = Duration::from_secs(args.seconds);
@@ -65,7 +66,7 @@ pub(crate) fn bench(args: &BenchArgs, common: &Common) -> Result<Verdict> {
         report["memory"] = memory(args.transactions, common, &say)?;
     }
     if common.format == Format::Json {
-        println!("{}", serde_json::to_string_pretty(&report)?);
+        say!("{}", serde_json::to_string_pretty(&report)?);
     }
     Ok(Verdict::Holds)
 }

@@ -5,6 +5,7 @@ use super::Verdict;
 use crate::{
     cli::{Common, Format},
     display, real,
+    say::say,
 };
 use anyhow::{Context, Result};
 use clap::Args;
@@ -49,15 +50,15 @@ pub(super) fn calibrate(args: &CalibrateArgs, common: &Common) -> Result<Verdict
         std::fs::write(path, &text).with_context(|| format!("cannot write {}", path.display()))?;
     }
     match common.format {
-        Format::Json => println!("{}", serde_json::to_string_pretty(&as_json(&latencies, profile))?),
+        Format::Json => say!("{}", serde_json::to_string_pretty(&as_json(&latencies, profile))?),
         Format::Text if common.quiet => {}
         Format::Text => {
             for (what, sample) in rows(&latencies) {
                 let at =
                     |q| Latencies::quantile(sample, q).map_or("-".into(), |time| display::time(time.as_millis_f64()));
-                println!("{what:34} median {:>9}  p99 {:>9}  of {}", at(0.5), at(0.99), sample.len());
+                say!("{what:34} median {:>9}  p99 {:>9}  of {}", at(0.5), at(0.99), sample.len());
             }
-            println!("\n{text}");
+            say!("\n{text}");
         }
     }
     Ok(Verdict::Holds)

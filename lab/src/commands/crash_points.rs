@@ -7,6 +7,7 @@ use crate::{
     deaths::{self, Deaths, Document, Plan},
     display,
     export::{self, RunFolder},
+    say::say,
 };
 use anyhow::{Context, Result, bail};
 use clap::Args;
@@ -106,13 +107,13 @@ fn all(scenario: &Scenario, args: &CrashPointsArgs, common: &Common) -> Result<V
     let about = Document { scenario, command: command(args, &common_words), repeat: &of };
     let document = deaths::write(&deaths, &about, &folder)?;
     match common.format {
-        Format::Json => println!("{}", serde_json::to_string_pretty(&document)?),
+        Format::Json => say!("{}", serde_json::to_string_pretty(&document)?),
         Format::Text if common.quiet => {}
         Format::Text => {
             display::deaths::tell(&deaths, &of);
             let path = folder.path();
-            println!("\ncharts: {}\nreport: {}", path.join("charts").display(), path.join("report.html").display());
-            println!("every case: {}", path.join("cases.csv").display());
+            say!("\ncharts: {}\nreport: {}", path.join("charts").display(), path.join("report.html").display());
+            say!("every case: {}", path.join("cases.csv").display());
         }
     }
     let failed = failures(&deaths, &of);
@@ -161,8 +162,8 @@ fn one(scenario: &Scenario, case: &Case, args: &CrashPointsArgs, common: &Common
             }));
         } else {
             let recording = world::run(&small, *protocol, small.seed);
-            println!("{protocol}, {case}\n");
-            println!("{}", conversation::tell(&recording, Filter::default()));
+            say!("{protocol}, {case}\n");
+            say!("{}", conversation::tell(&recording, Filter::default()));
             display::deaths::one(&tried);
         }
         if tried.is_failure() {
@@ -170,7 +171,7 @@ fn one(scenario: &Scenario, case: &Case, args: &CrashPointsArgs, common: &Common
         }
     }
     if common.format == Format::Json {
-        println!("{}", serde_json::to_string_pretty(&told)?);
+        say!("{}", serde_json::to_string_pretty(&told)?);
     }
     Ok(verdict)
 }

@@ -95,9 +95,13 @@ fn known(recording: &Recording, txn: TxnId) -> Result<TxnId> {
     bail!("there is no transaction {txn} in this run; the first are {}", some.join(", "))
 }
 
-/// The transaction at which the first fault struck: the last one of which something was observed before. Without a fault
-/// the first transaction that is no audit.
+/// The transaction at which the first fault struck: the one that the fault itself names, or the last one of which something
+/// was observed before. Without a fault the first transaction that is no audit.
 fn concerned(recording: &Recording) -> Option<TxnId> {
+    let first = recording.faults.iter().filter(|fault| !fault.at.is_empty()).min_by_key(|fault| fault.at[0]);
+    if let Some(txn) = first.and_then(|fault| fault.places.first()?.as_ref()?.txn) {
+        return Some(txn);
+    }
     let struck = recording.trace.iter().position(|line| matches!(line.what, Observation::Fault { .. }));
     let at_the_fault = struck.and_then(|at| recording.trace[..at].iter().rev().find_map(|line| line.what.txn()));
     at_the_fault.or_else(|| {

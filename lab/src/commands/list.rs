@@ -4,6 +4,7 @@ use super::Verdict;
 use crate::{
     bundled,
     cli::{Common, Format, ListArgs, Listing},
+    say::say,
 };
 use anyhow::Result;
 use indoubt_proto::{ids::Role, observation::Phase, settings::WorkRound};
@@ -24,8 +25,8 @@ pub(super) fn list(args: &ListArgs, common: &Common) -> Result<Verdict> {
         Listing::Metrics => metrics(),
     };
     match common.format {
-        Format::Json => println!("{}", serde_json::to_string_pretty(&json)?),
-        Format::Text => anstream::print!("{text}"),
+        Format::Json => say!("{}", serde_json::to_string_pretty(&json)?),
+        Format::Text => say!("{}", text.trim_end()),
     }
     Ok(Verdict::Holds)
 }

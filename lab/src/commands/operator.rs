@@ -4,6 +4,7 @@ use super::Verdict;
 use crate::{
     cli::{Common, DecisionName, Format, ResolveArgs, ResumeArgs, StateArgs},
     display,
+    say::say,
 };
 use anyhow::{Context, Result};
 use indoubt_node::client::NodeClient;
@@ -56,7 +57,7 @@ pub(super) fn resume(args: &ResumeArgs) -> Result<Verdict> {
 
 /// Says what was achieved; nothing achieved is status 1.
 fn told(reply: &OperatorReply) -> Verdict {
-    println!("{}", reply.detail);
+    say!("{}", reply.detail);
     (reply.count > 0).into()
 }
 
@@ -65,7 +66,7 @@ pub(super) fn state(args: &StateArgs, common: &Common) -> Result<Verdict> {
     let accounts = args.accounts;
     let state = call(&args.node, |node| async move { node.state(accounts).await })?;
     match common.format {
-        Format::Json => println!("{}", serde_json::to_string_pretty(&json(&state))?),
+        Format::Json => say!("{}", serde_json::to_string_pretty(&json(&state))?),
         Format::Text => print(&state),
     }
     Ok(Verdict::Holds)
@@ -84,8 +85,8 @@ fn json(state: &StateReply) -> serde_json::Value {
 
 fn print(state: &StateReply) {
     let StateReply { node, incarnation, log, protocol, stats, inspection } = state;
-    println!("{node}: {protocol}, incarnation {incarnation}, log {log}");
-    println!(
+    say!("{node}: {protocol}, incarnation {incarnation}, log {log}");
+    say!(
         "journal: {} records, {} of them forced, by {} forces, {} bytes; messages: {} sent, {} received, {} lost",
         stats.records,
         stats.forced_records,
@@ -95,19 +96,19 @@ fn print(state: &StateReply) {
         stats.received,
         stats.dropped
     );
-    println!("open: {}", inspection.open.len());
+    say!("open: {}", inspection.open.len());
     for open in &inspection.open {
         let since = open.since_us.map_or(String::new(), |us| format!(" for {}", display::time(us as f64 / 1000.0)));
-        println!("  {:<16} {}{since}", open.txn.to_string(), open.state);
+        say!("  {:<16} {}{since}", open.txn.to_string(), open.state);
     }
-    println!("locks: {}", inspection.locks.len());
+    say!("locks: {}", inspection.locks.len());
     for lock in &inspection.locks {
         let names = |txns: &[TxnId]| txns.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
         let waiters =
             if lock.waiters.is_empty() { String::new() } else { format!("; waiting: {}", names(&lock.waiters)) };
-        println!("  {:<20} {:?} by {}{waiters}", lock.key.as_str(), lock.mode, names(&lock.holders));
+        say!("  {:<20} {:?} by {}{waiters}", lock.key.as_str(), lock.mode, names(&lock.holders));
     }
     for (key, value) in &inspection.accounts {
-        println!("  {key} = {value}");
+        say!("  {key} = {value}");
     }
 }

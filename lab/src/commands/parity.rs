@@ -7,6 +7,7 @@ use crate::{
     display::{self, parity as table},
     parallel::in_parallel,
     real,
+    say::say,
 };
 use anyhow::{Result, bail};
 use clap::{Args, ValueEnum};
@@ -188,7 +189,7 @@ pub(super) fn parity(args: &ParityArgs, common: &Common) -> Result<Verdict> {
                 "version": 1, "indoubt": env!("CARGO_PKG_VERSION"), "profile": calibrate::profile_json(profile),
                 "agrees": agrees, "one_client": ones, "as_written": written,
             });
-            println!("{}", serde_json::to_string_pretty(&document)?);
+            say!("{}", serde_json::to_string_pretty(&document)?);
         }
         Format::Text => table::print(&profile, &ones, &written, args.slack, common.quiet),
     }

@@ -12,6 +12,7 @@ use crate::{
     display,
     export::{self, RunFolder},
     report::{self, Head, Section},
+    say::say,
 };
 use anyhow::{Context, Result};
 use clap::Args;
@@ -77,15 +78,15 @@ pub(super) fn replay(args: &ReplayArgs, common: &Common) -> Result<Verdict> {
                 "scenario": task.scenario.name, "run": run, "observations": recording.trace.len(),
                 "fingerprint": fingerprint, "trace": trace, "report": report,
             });
-            println!("{}", serde_json::to_string_pretty(&told)?);
+            say!("{}", serde_json::to_string_pretty(&told)?);
         }
         Format::Text if common.quiet => {}
         Format::Text => {
-            println!("{}: {}", task.scenario.name, task.scenario.about);
+            say!("{}: {}", task.scenario.name, task.scenario.about);
             tell(run);
-            println!("\n{} observations, fingerprint {fingerprint}", recording.trace.len());
-            println!("trace: {}\nreport: {}", trace.display(), report.display());
-            println!("as a conversation: indoubt explain {} --all", trace.display());
+            say!("\n{} observations, fingerprint {fingerprint}", recording.trace.len());
+            say!("trace: {}\nreport: {}", trace.display(), report.display());
+            say!("as a conversation: indoubt explain {} --all", trace.display());
         }
     }
     display::failures(&done.summary);
@@ -100,18 +101,29 @@ fn load(what: &str) -> Result<indoubt_simulator::scenario::Scenario> {
 
 /// What happened, and every check.
 fn tell(run: &Run) {
-    println!("{} with seed {}\n", run.protocol, run.seed);
+    say!("{} with seed {}\n", run.protocol, run.seed);
     let (now, told) = (&run.transactions, &run.clients);
-    println!(
+    say!(
         "  {} transactions: {} succeeded, {} aborted, {} compensated, {} partial, {} refused, {} unresolved, {} stuck",
-        now.submitted, now.succeeded, now.aborted, now.compensated, now.partial, now.refused, now.unresolved, now.stuck
+        now.submitted,
+        now.succeeded,
+        now.aborted,
+        now.compensated,
+        now.partial,
+        now.refused,
+        now.unresolved,
+        now.stuck
     );
-    println!(
+    say!(
         "  clients were told: {} succeeded, {} aborted, {} compensated, {} refused, {} unknown",
-        told.succeeded, told.aborted, told.compensated, told.refused, told.unknown
+        told.succeeded,
+        told.aborted,
+        told.compensated,
+        told.refused,
+        told.unknown
     );
     let measures = &run.measures;
-    println!(
+    say!(
         "  in doubt {} at most, blocked {}, pending {}; {} bystanders\n",
         display::time(measures.in_doubt_ms.max),
         display::time(measures.blocked_ms.max),
@@ -121,7 +133,7 @@ fn tell(run: &Run) {
     for fault in &run.faults {
         let at: Vec<String> = fault.at_ms.iter().take(5).map(|ms| format!("{ms} ms")).collect();
         let more = if fault.fired > 5 { ", …" } else { "" };
-        println!("  fault {}: fired {} times at {}{more}", fault.text, fault.fired, at.join(", "));
+        say!("  fault {}: fired {} times at {}{more}", fault.text, fault.fired, at.join(", "));
     }
     display::checks(&run.checks);
 }

@@ -11,6 +11,7 @@ use crate::{
     display,
     export::{self, RunFolder},
     report::{self, Head, Section, Study},
+    say::say,
 };
 use anyhow::{Context, Result, bail};
 use indoubt_simulator::{scenario::Scenario, summary::Summary};
@@ -59,7 +60,7 @@ pub(super) fn finish(
     let report = folder.path().join("report.html");
     report::write(&report, &Head { title, command, outcomes: outcomes.as_ref() }, sections, sweeps)?;
     match common.format {
-        Format::Json => println!("{}", serde_json::to_string_pretty(&summaries)?),
+        Format::Json => say!("{}", serde_json::to_string_pretty(&summaries)?),
         Format::Text if common.quiet => {}
         Format::Text => {
             display::verdicts(summaries);
@@ -67,7 +68,7 @@ pub(super) fn finish(
             if let [only] = summaries {
                 display::over_seeds(only);
             }
-            println!("report: {}", report.display());
+            say!("report: {}", report.display());
         }
     }
     summaries.iter().for_each(|s| display::failures(s));

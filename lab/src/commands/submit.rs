@@ -2,6 +2,7 @@
 
 use super::{Verdict, operator::call};
 use crate::cli::{Common, Format, SubmitArgs};
+use crate::say::say;
 use anyhow::{Context, Result, bail};
 use indoubt_proto::{
     ids::NodeId,
@@ -25,14 +26,13 @@ pub(super) fn submit(args: &SubmitArgs, common: &Common) -> Result<Verdict> {
         | Outcome::Unknown(reason) => (&[][..], Some(reason.to_string())),
     };
     match common.format {
-        Format::Json => println!(
-            "{}",
-            serde_json::json!({ "txn": txn, "outcome": outcome.word(), "reason": reason, "reads": reads })
-        ),
+        Format::Json => {
+            say!("{}", serde_json::json!({ "txn": txn, "outcome": outcome.word(), "reason": reason, "reads": reads }));
+        }
         Format::Text => {
-            println!("{txn} {}{}", outcome.word().word(), reason.map_or(String::new(), |r| format!(": {r}")));
+            say!("{txn} {}{}", outcome.word().word(), reason.map_or(String::new(), |r| format!(": {r}")));
             for read in reads {
-                println!("  {} = {}", read.key, read.value);
+                say!("  {} = {}", read.key, read.value);
             }
         }
     }

@@ -6,6 +6,7 @@ use crate::{
     display,
     export::{self, RunFolder},
     parallel::in_parallel,
+    say::say,
 };
 use anyhow::Result;
 use clap::Args;
@@ -173,13 +174,13 @@ fn tell(cases: usize, coverage: &Coverage, found: &[Found], written: &[PathBuf],
         });
         let seen: serde_json::Map<_, _> = coverage.seen().map(|(what, runs)| (what.to_owned(), json!(runs))).collect();
         let told = json!({ "version": 1, "cases": cases, "failures": failures.collect::<Vec<_>>(), "files": written, "seen": seen });
-        println!("{}", serde_json::to_string_pretty(&told)?);
+        say!("{}", serde_json::to_string_pretty(&told)?);
         return Ok(());
     }
     if !common.quiet {
-        println!("{cases} cases, {} failures. In so many of them:", found.len());
+        say!("{cases} cases, {} failures. In so many of them:", found.len());
         for (what, runs) in coverage.seen() {
-            println!("  {runs:>8}  {what}{}", if runs == 0 { "  (never: more seeds, or other protocols)" } else { "" });
+            say!("  {runs:>8}  {what}{}", if runs == 0 { "  (never: more seeds, or other protocols)" } else { "" });
         }
     }
     for Found { case, failure } in found.iter().take(MOST_WRITTEN) {

@@ -7,6 +7,7 @@ use crate::{
     display,
     export::RunFolder,
     report::{self, Head},
+    say::say,
     sweeps::{self, Shard, Swept, medians},
 };
 use anyhow::{Context, Result, anyhow};
@@ -115,10 +116,10 @@ pub(super) fn sweep(args: &SweepArgs, common: &Common) -> Result<Verdict> {
     bar.finish_and_clear();
     if of > 1 {
         if common.format == Format::Json {
-            println!("{}", json!({ "scenario": scenario.name, "shard": shard, "of": of, "folder": path }));
+            say!("{}", json!({ "scenario": scenario.name, "shard": shard, "of": of, "folder": path }));
         } else if !common.quiet {
-            println!("shard {shard} of {of}: {}", path.display());
-            println!("when all are there: indoubt merge DIR... with each shard's folder");
+            say!("shard {shard} of {of}: {}", path.display());
+            say!("when all are there: indoubt merge DIR... with each shard's folder");
         }
         return Ok(Verdict::Holds);
     }
@@ -165,13 +166,13 @@ fn tell(folder: &RunFolder, swept: &Swept, common: &Common) -> Result<Verdict> {
                 "scenario": swept.grid.scenario.name, "axes": swept.grid.axes, "metrics": swept.grid.metrics,
                 "cells": swept.grid.len(), "rows": rows, "report": report,
             });
-            println!("{}", serde_json::to_string_pretty(&told)?);
+            say!("{}", serde_json::to_string_pretty(&told)?);
         }
         Format::Text if common.quiet => {}
         Format::Text => {
-            println!("{}", swept.grid.scenario.about);
+            say!("{}", swept.grid.scenario.about);
             medians::print(swept);
-            println!("\nrows: {}\nreport: {}", rows.display(), report.display());
+            say!("\nrows: {}\nreport: {}", rows.display(), report.display());
         }
     }
     Ok(Verdict::Holds)

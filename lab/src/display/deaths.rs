@@ -2,6 +2,7 @@
 
 use super::{BAD, GOOD, STRONG, time};
 use crate::deaths::{Deaths, Toll};
+use crate::say::say;
 use indoubt_proto::{gate::Verb, ids::Role};
 use indoubt_simulator::{
     crash_points::{Cell, Tried},
@@ -12,10 +13,10 @@ use indoubt_simulator::{
 pub(crate) fn tell(deaths: &Deaths, repeat: &dyn Fn(Protocol, &Tried) -> String) {
     counts("one death", &deaths.single);
     if let Some(pairs) = &deaths.pairs {
-        println!();
+        say!();
         counts("two deaths", pairs);
     }
-    anstream::println!("\n{STRONG}Where it hurts most{STRONG:#}");
+    say!("\n{STRONG}Where it hurts most{STRONG:#}");
     for protocol in deaths.single.counts.keys() {
         for (ms, what, tried) in worst(&deaths.single, *protocol) {
             let (place, at) = tried.case.strikes.first().map_or_else(Default::default, |strike| {
@@ -23,7 +24,7 @@ pub(crate) fn tell(deaths: &Deaths, repeat: &dyn Fn(Protocol, &Tried) -> String)
                 let edge = if place.verb == Verb::Observe { "dies as it" } else { place.edge_word() };
                 (place.deed(), format!("{} {edge}", place.node))
             });
-            anstream::println!(
+            say!(
                 "  {:15} {what} {:>8}  {at} {place}\n  {:15} {}",
                 protocol.name(),
                 time(ms),
@@ -35,7 +36,7 @@ pub(crate) fn tell(deaths: &Deaths, repeat: &dyn Fn(Protocol, &Tried) -> String)
 }
 
 fn counts(what: &str, toll: &Toll) {
-    anstream::println!(
+    say!(
         "{STRONG}{what:15} {:>6} {:>7} {:>9} {:>9} {:>9} {:>11} {:>8} {:>8} {:>9} {:>9} {:>9}{STRONG:#}",
         "places",
         "cases",
@@ -55,7 +56,7 @@ fn counts(what: &str, toll: &Toll) {
             0 => format!("{GOOD}all promises kept{GOOD:#}"),
             failed => format!("{BAD}{failed} broken{BAD:#}"),
         };
-        anstream::println!(
+        say!(
             "{:15} {:>6} {:>7} {:>9} {:>9} {:>9} {:>11} {:>8} {:>8} {:>9} {:>9} {:>9}  {verdict}",
             protocol.name(),
             counts.places,
@@ -97,18 +98,18 @@ pub(crate) fn failure(protocol: Protocol, tried: &Tried, repeat: &str) -> String
 
 /// What became of one case.
 pub(crate) fn one(tried: &Tried) {
-    println!("{}; its client was told {}", tried.outcome, tried.told);
-    println!(
+    say!("{}; its client was told {}", tried.outcome, tried.told);
+    say!(
         "in doubt {} at most, blocked {}, pending {}",
         time(tried.in_doubt_ms),
         time(tried.blocked_ms),
         time(tried.pending_ms)
     );
     if tried.broken.is_empty() {
-        anstream::println!("{GOOD}every check holds{GOOD:#}");
+        say!("{GOOD}every check holds{GOOD:#}");
     }
     for broken in &tried.broken {
         let promised = if broken.promised { format!("{BAD}broken{BAD:#}") } else { "not promised".into() };
-        anstream::println!("{promised}: {}: {}", broken.check, broken.detail);
+        say!("{promised}: {}: {}", broken.check, broken.detail);
     }
 }

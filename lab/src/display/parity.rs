@@ -2,6 +2,7 @@
 
 use super::{BAD, FAINT, GOOD, STRONG, time};
 use crate::commands::parity::{AsWritten, OneClient};
+use crate::say::say;
 use indoubt_simulator::{
     parity::{Agreement, Aspect, Profile, Tolerance},
     summary::Verdict,
@@ -13,7 +14,7 @@ const SHOWN: usize = 6;
 /// Everything; with `quiet`, only what does not agree.
 pub(crate) fn print(profile: &Profile, ones: &[OneClient], written: &[AsWritten], slack: f64, quiet: bool) {
     if !quiet {
-        println!(
+        say!(
             "this machine: a message from node to node {} (p99 {}), a force {} (p99 {})\n",
             time(profile.latency.median.as_millis_f64()),
             time(profile.latency.p99.as_millis_f64()),
@@ -63,7 +64,7 @@ fn lines_of(style: anstyle::Style, name: &str, lines: Vec<String>) {
 
 fn one_client(rows: &[OneClient]) {
     let wide = rows.iter().map(|row| row.scenario.len()).max().unwrap_or(8).max(8);
-    anstream::println!(
+    say!(
         "{STRONG}with one client: the same to the letter{STRONG:#}\n{STRONG}{:wide$}  {:15} {:>5}  {:8} {:8} {:7} {:7} {:>19} {:>19}  {:12} agree{STRONG:#}",
         "scenario",
         "protocol",
@@ -83,7 +84,7 @@ fn one_client(rows: &[OneClient]) {
         let [outcomes, messages, writes, faults] =
             [Aspect::Outcomes, Aspect::Messages, Aspect::Writes, Aspect::Places].map(|aspect| row.alike(aspect));
         let [v, r] = row.verdicts.map(word);
-        anstream::println!(
+        say!(
             "{name:wide$}  {:15} {:>5}  {outcomes:8} {messages:8} {writes:7} {faults:7} {:>19} {:>19}  {:12} {}",
             row.protocol.name(),
             row.comparison.transactions,
@@ -93,12 +94,12 @@ fn one_client(rows: &[OneClient]) {
             verdict(row.agrees),
         );
     }
-    println!();
+    say!();
 }
 
 fn as_written(rows: &[AsWritten]) {
     let wide = rows.iter().map(|row| row.scenario.len()).max().unwrap_or(8).max(8);
-    anstream::println!(
+    say!(
         "{STRONG}as written: a real run among the virtual ones{STRONG:#}\n{STRONG}{:wide$}  {:15} {:12} {:>7} {:>21} {:>24} {:>24} {:>21}  agree{STRONG:#}",
         "scenario",
         "protocol",
@@ -118,7 +119,7 @@ fn as_written(rows: &[AsWritten]) {
         let words = row.agreements.iter().filter(|it| it.really == "holds" || it.really == "does not hold");
         let checks = if words.clone().all(|it| it.agrees) { "same" } else { "differ" };
         let share = find("share that succeeded").map_or("-".into(), |it| format!("{} / {}", it.virtually, it.really));
-        anstream::println!(
+        say!(
             "{name:wide$}  {:15} {verdicts:12} {checks:>7} {share:>21} {:>24} {:>24} {:>21}  {}",
             row.protocol.name(),
             both(&row.agreements, "in_doubt_ms.max"),
@@ -132,7 +133,7 @@ fn as_written(rows: &[AsWritten]) {
 fn tolerances(slack: f64) {
     let [long, short] = [Tolerance::OUTAGES_MS, Tolerance::MOMENTS_MS].map(|tolerance| tolerance.slacker(slack));
     let share = Tolerance::SHARES;
-    anstream::println!(
+    say!(
         "{FAINT}v: virtual, r: real; times in ms. Allowed beyond the virtual range: {} ms and {:.0}% for maxima, {} ms and {:.0}% for medians, {} of all for shares.{FAINT:#}",
         long.absolute,
         long.relative * 100.0,

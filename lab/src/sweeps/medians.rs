@@ -2,6 +2,7 @@
 
 use super::{Swept, table::Band};
 use crate::report::escape;
+use crate::say::say;
 use indoubt_simulator::protocol::Protocol;
 use std::fmt::Write as _;
 
@@ -32,18 +33,18 @@ pub(super) fn html(swept: &Swept) -> String {
 pub(crate) fn print(swept: &Swept) {
     let grid = &swept.grid;
     for metric in &grid.metrics {
-        anstream::println!("\n{metric}, medians of {} seeds", grid.seeds.len());
+        say!("\n{metric}, medians of {} seeds", grid.seeds.len());
         let head = grid.labels.iter().map(String::as_str).chain(grid.scenario.protocols.iter().map(|p| p.name()));
         let head: Vec<&str> = head.collect();
         let widths: Vec<usize> = head.iter().map(|title| title.len().max(10)).collect();
         let line = |cells: &[String]| {
             cells.iter().zip(&widths).map(|(cell, width)| format!("{cell:>width$}")).collect::<Vec<_>>().join("  ")
         };
-        anstream::println!("  {}", line(&head.iter().map(ToString::to_string).collect::<Vec<_>>()));
+        say!("  {}", line(&head.iter().map(ToString::to_string).collect::<Vec<_>>()));
         for point in &grid.points {
             let cells: Vec<String> =
                 point.values.iter().cloned().chain(medians(swept, metric, &point.values)).collect();
-            anstream::println!("  {}", line(&cells));
+            say!("  {}", line(&cells));
         }
     }
 }
