@@ -74,6 +74,26 @@ pub enum Verb {
     Observe,
 }
 
+impl Verb {
+    /// All of them.
+    pub const ALL: [Verb; 4] = [Verb::Append, Verb::Send, Verb::Deliver, Verb::Observe];
+
+    /// What it is called in scenario files.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Verb::Append => "append",
+            Verb::Send => "send",
+            Verb::Deliver => "deliver",
+            Verb::Observe => "observe",
+        }
+    }
+
+    /// The verb of this word.
+    pub fn from_word(word: &str) -> Option<Verb> {
+        Verb::ALL.into_iter().find(|verb| verb.word() == word)
+    }
+}
+
 /// On which side of a moment a rule acts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

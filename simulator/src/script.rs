@@ -85,13 +85,7 @@ pub fn at_phase(phase: Phase) -> Trigger {
 /// If the text is no effect: scripts are written by hand.
 pub fn at_effect(at: &str, effect: &str, edge: Edge, nth: u64) -> Trigger {
     let mut words = effect.split(':');
-    let verb = match words.next() {
-        Some("append") => Verb::Append,
-        Some("send") => Verb::Send,
-        Some("deliver") => Verb::Deliver,
-        Some("observe") => Verb::Observe,
-        _ => panic!("`{effect}` is no effect"),
-    };
+    let verb = words.next().and_then(Verb::from_word).unwrap_or_else(|| panic!("`{effect}` is no effect"));
     let word = words.next().map(str::to_owned);
     let qualifier = words.next().map(str::to_owned);
     let selector = Selector { word, qualifier, edge, ..Selector::any(verb) };

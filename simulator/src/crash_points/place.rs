@@ -45,7 +45,7 @@ impl Place {
 
     /// What selects it in a scenario: `append:prepared`, `send:decision:commit`, `observe:step-applied:2`.
     pub fn effect(&self) -> String {
-        let mut name = format!("{}:{}", verb_word(self.verb), self.word);
+        let mut name = format!("{}:{}", self.verb.word(), self.word);
         if let Some(qualifier) = &self.qualifier {
             name += &format!(":{qualifier}");
         }
@@ -121,13 +121,10 @@ impl FromStr for Place {
             other => return Err(format!("`{other}` is no edge: it is `before` or `after`")),
         };
         let mut words = effect.split(':');
-        let verb = match words.next() {
-            Some("append") => Verb::Append,
-            Some("send") => Verb::Send,
-            Some("deliver") => Verb::Deliver,
-            Some("observe") => Verb::Observe,
-            _ => return Err(format!("`{effect}` is no effect: it begins with append:, send:, deliver: or observe:")),
-        };
+        let verb = words
+            .next()
+            .and_then(Verb::from_word)
+            .ok_or_else(|| format!("`{effect}` is no effect: it begins with append:, send:, deliver: or observe:"))?;
         let word = words.next().filter(|word| !word.is_empty());
         let word =
             word.ok_or_else(|| format!("`{effect}` needs a word after its verb, as append:prepared"))?.to_owned();
@@ -143,15 +140,6 @@ impl FromStr for Place {
         // Before and after an observation are the same.
         let edge = if verb == Verb::Observe { Edge::Before } else { edge };
         Ok(Place { node, edge, verb, word, qualifier, step, nth })
-    }
-}
-
-fn verb_word(verb: Verb) -> &'static str {
-    match verb {
-        Verb::Append => "append",
-        Verb::Send => "send",
-        Verb::Deliver => "deliver",
-        Verb::Observe => "observe",
     }
 }
 

@@ -19,9 +19,6 @@ use indoubt_proto::{
 
 pub(super) const FIELDS: [&str; 6] = ["phase", "node", "point", "effect", "edge", "nth"];
 
-const VERBS: [(&str, Verb); 4] =
-    [("append", Verb::Append), ("send", Verb::Send), ("deliver", Verb::Deliver), ("observe", Verb::Observe)];
-
 /// Reads the moment of a fault that acts under these protocols.
 pub(super) fn on(value: &Value<'_, '_>, scenario: &Scenario, under: &[Protocol]) -> Result<Trigger, ScenarioError> {
     let table = value.table("`on`", &FIELDS)?;
@@ -107,8 +104,8 @@ fn effect(
     let name = value.string()?;
     let mut parts = name.split(':');
     let first = parts.next().unwrap_or_default();
-    let Some((_, verb)) = VERBS.into_iter().find(|(word, _)| *word == first) else {
-        return Err(value.unknown("verb", first, VERBS.map(|(word, _)| word)));
+    let Some(verb) = Verb::from_word(first) else {
+        return Err(value.unknown("verb", first, Verb::ALL.map(Verb::word)));
     };
     let Some(word) = parts.next() else {
         return Err(value.error(format!("`{name}` needs a word after its verb, such as `append:committed`")));
