@@ -47,6 +47,12 @@ fn shards_merge_into_what_one_machine_writes() {
 
     let (status, _, err) = said(&["merge", "1-3", "3-3", "--output", "gap"], folder.path());
     assert!(status == 2 && err.contains("shards 2 of 3 are not here"), "{err}");
+    assert!(!folder.path().join("gap").exists(), "a refusal leaves nothing behind");
+    let cut = folder.path().join("2-3/small/rows.csv");
+    let text = fs::read_to_string(&cut).unwrap();
+    fs::write(&cut, &text[..text.trim_end().rfind('\n').unwrap() + 9]).unwrap();
+    let (status, _, err) = said(&["merge", "1-3", "2-3", "3-3", "--output", "cut"], folder.path());
+    assert!(status == 2 && err.contains("shard 2 of 3 is not finished"), "{err}");
     swept(folder.path(), &["--shard", "2/3", "--set", "workload.rate=21"], "other");
     let (status, _, err) = said(&["merge", "1-3", "other", "3-3", "--output", "mixed"], folder.path());
     assert!(status == 2 && err.contains("different sweeps"), "{err}");

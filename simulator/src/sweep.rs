@@ -160,6 +160,10 @@ fn moved(point: &Point, path: &str, value: &str) -> Result<Point, SweepError> {
         |error: ScenarioError| SweepError::Value { path: path.into(), value: value.into(), error: error.message };
     let mut scenario = point.scenario.clone();
     for one in path.split(',') {
+        if one.trim() == "seed" {
+            let error = "every point runs under the same seeds: say which with --seeds".into();
+            return Err(SweepError::Value { path: path.into(), value: value.into(), error });
+        }
         scenario = scenario.set(one.trim(), value).map_err(refused)?;
     }
     let values = point.values.iter().cloned().chain([value.to_owned()]).collect();
@@ -220,6 +224,8 @@ mod tests {
         let many: Vec<&str> = many.iter().map(String::as_str).collect();
         let unnamed = swept(&[("workload.rate", &["10"]), ("labels", &["load", "more"])]);
         assert_eq!(Grid::new(&unnamed, vec![1]), Err(SweepError::Labels(2, 1)));
+        let seeds = Grid::new(&swept(&[("seed", &["1", "2"])]), vec![1]).unwrap_err();
+        assert!(seeds.to_string().contains("--seeds"), "{seeds}");
         let large = swept(&[("workload.rate", &many), ("workload.keys", &many)]);
         assert_eq!(Grid::new(&large, vec![1]), Err(SweepError::TooLarge(40_000)));
     }

@@ -132,7 +132,11 @@ pub(super) fn merge(args: &MergeArgs, common: &Common) -> Result<Verdict> {
     let folder = RunFolder::create(args.output.as_deref(), "merged")?;
     let staged = folder.path().join(".merging");
     let merged = sweeps::merge(&shards, &staged, "indoubt merge");
-    let grid = merged.inspect_err(|_| _ = std::fs::remove_dir_all(&staged))?;
+    let grid = merged.inspect_err(|_| {
+        _ = std::fs::remove_dir_all(&staged);
+        // A refusal leaves nothing behind; a folder that held something stays.
+        _ = std::fs::remove_dir(folder.path());
+    })?;
     let path = folder.scenario(&grid.scenario.name);
     if path.exists() {
         std::fs::remove_dir_all(&staged).with_context(|| format!("cannot remove {}", staged.display()))?;

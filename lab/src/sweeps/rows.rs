@@ -207,12 +207,11 @@ pub(crate) fn merge(shards: &[PathBuf], folder: &Path, command: &str) -> Result<
         let of = seen.first().map_or(1, |shard| shard.of);
         let shards: Vec<String> =
             (1..=of).filter(|shard| !seen.iter().any(|s| s.shard == *shard)).map(|shard| shard.to_string()).collect();
-        bail!(
-            "{} of {} cells are missing, the first is {cell}: shards {} of {of} are not here",
-            missing.len(),
-            grid.len(),
-            shards.join(", ")
-        );
+        let why = match shards.is_empty() {
+            true => format!("shard {} of {of} is not finished: run it again with its --output", cell % of + 1),
+            false => format!("shards {} of {of} are not here", shards.join(", ")),
+        };
+        bail!("{} of {} cells are missing, the first is {cell}: {why}", missing.len(), grid.len());
     }
     fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
     export::write_text(&folder.join("scenario.toml"), &grid.scenario.to_toml())?;
