@@ -322,8 +322,15 @@ proptest! {
         // The journal says the same where it says anything: a restart from it and one from its compaction tell each client
         // and each participant the same, but for what only memory knew.
         let (full, sent_full) = recovered(&fresh, bench.journal.clone());
-        prop_assert_eq!(open(&one), open(&full));
         let told_full: BTreeSet<_> = sent_full.iter().filter_map(decision).collect();
+        // A NO that came after the record of the abort is known to memory and to its compaction, and not to the log: from
+        // there its voter is told once more.
+        let (open_one, open_full) = (open(&one), open(&full));
+        prop_assert!(open_one.iter().all(|t| open_full.contains(t)), "{open_one:?} {open_full:?}");
+        for late in open_full.iter().filter(|t| !open_one.contains(t)) {
+            let mut told_late = told_full.iter().filter(|(_, t, _)| txn(*t) == *late);
+            prop_assert!(told_late.all(|(.., decision)| *decision == Decision::Abort), "{late}");
+        }
         prop_assert!(told.is_subset(&told_full), "what is acknowledged need not be told again, nothing more is told");
         for (t, (of_memory, of_log)) in (1..).zip(answers(&one).into_iter().zip(answers(&full))) {
             prop_assert!(differs_only_by_memory(&of_memory.0, &of_log.0), "{t}: {of_memory:?} {of_log:?}");
@@ -355,4 +362,20 @@ fn owed(bench: &mut Bench) -> BTreeSet<(NodeId, u64, Decision)> {
         bench.fire(timer);
     }
     bench.sent.iter().filter_map(decision).collect()
+}
+
+/// Found by the property test above, once in some hundred thousand histories.
+#[test]
+fn a_no_that_comes_after_the_record_of_the_abort_is_in_the_compaction_and_not_in_the_log() {
+    let setup = Setup { presumption: Presumption::Nothing, with_prepare: false, remembered: 0 };
+    let mut history = History::new(setup);
+    for event in [Event::Submit(1), Event::WorkDone(1, 1), Event::WorkDone(1, 2), Event::Vote(1, 2, Vote::No)] {
+        history.apply(&event);
+    }
+    history.apply(&Event::Vote(1, 1, Vote::No));
+    let bench = &history.bench;
+    let (compacted, told) = recovered(&bench.unbooted(), compacted(&bench.machine));
+    assert!(open(&compacted).is_empty() && told.is_empty(), "nobody is in doubt");
+    let (full, told) = recovered(&bench.unbooted(), bench.journal.clone());
+    assert_eq!((open(&full).len(), told.len()), (1, 1), "the log does not know that p1 said no");
 }
