@@ -1,51 +1,14 @@
 //! The documentation is held to what is there: links lead somewhere, command lines are ones that the command accepts, and each
-//! bundled scenario and sweep has its chapter.
+//! bundled scenario and sweep has its chapter. What it prints is what the command prints (`transcripts`).
 
 use clap::Parser;
 use indoubt_lab::cli::{Cli, Command};
 use indoubt_simulator::scenario::Scenario;
-use std::{
-    fs,
-    path::{Path, PathBuf},
-};
+use page::{commands, pages, prose, root, words};
+use std::fs;
 
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
-}
-
-/// README.md and all below docs/, as paths from the root.
-fn pages() -> Vec<PathBuf> {
-    let mut pages = vec![root().join("README.md")];
-    let mut folders = vec![root().join("docs")];
-    while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(&folder).expect("docs can be read") {
-            let path = entry.expect("an entry").path();
-            if path.is_dir() {
-                folders.push(path);
-            } else if path.extension().is_some_and(|e| e == "md") {
-                pages.push(path);
-            }
-        }
-    }
-    pages.sort();
-    pages
-}
-
-/// The lines of a page: outside of code blocks, and inside of those for a shell.
-fn lines(text: &str) -> (String, Vec<String>) {
-    let (mut prose, mut shell) = (String::new(), Vec::new());
-    let mut block: Option<&str> = None;
-    for line in text.lines() {
-        match (line.trim_start().strip_prefix("```"), block) {
-            (Some(_), Some(_)) => block = None,
-            (Some(language), None) => block = Some(language.trim()),
-            (None, Some("sh" | "bash" | "console" | "")) => shell.push(line.trim().to_owned()),
-            (None, Some(_)) => {}
-            (None, None) => prose += &format!("{line}\n"),
-        }
-    }
-    (prose, shell)
-}
+mod page;
+mod transcripts;
 
 /// Targets of `[text](target)` and `![text](target)`.
 fn targets(prose: &str) -> Vec<&str> {
@@ -67,7 +30,7 @@ fn every_relative_link_leads_somewhere() {
     let (mut checked, mut broken) = (0, Vec::new());
     for page in pages() {
         let text = fs::read_to_string(&page).unwrap();
-        for target in targets(&lines(&text).0) {
+        for target in targets(&prose(&text)) {
             if target.contains("://") || target.starts_with("mailto:") {
                 continue;
             }
@@ -85,26 +48,6 @@ fn every_relative_link_leads_somewhere() {
     }
     assert!(checked > 50, "only {checked} links found: the search is broken");
     assert!(broken.is_empty(), "links that lead nowhere:\n{}", broken.join("\n"));
-}
-
-/// A shell line's words, as far as documentation needs it: quotes, comments, and what ends a command.
-fn words(line: &str) -> Vec<String> {
-    let (mut words, mut word, mut quote) = (Vec::new(), None::<String>, None::<char>);
-    for c in line.chars() {
-        match (quote, c) {
-            (Some(q), c) if c == q => quote = None,
-            (None, '\'' | '"') => {
-                quote = Some(c);
-                word.get_or_insert_default();
-            }
-            (None, '#') if word.is_none() => break,
-            (None, '|' | '>' | '&' | ';') => break,
-            (None, c) if c.is_whitespace() => words.extend(word.take()),
-            (_, c) => word.get_or_insert_default().push(c),
-        }
-    }
-    words.extend(word);
-    words
 }
 
 /// Why the command would not take these words, if it would not. What can be wrong without running it: the options, the names
@@ -151,14 +94,10 @@ fn every_command_line_is_one_that_the_command_takes() {
     let (mut checked, mut wrong) = (0, Vec::new());
     for page in pages() {
         let text = fs::read_to_string(&page).unwrap();
-        for line in lines(&text).1 {
-            let line = line.strip_prefix("$ ").unwrap_or(&line);
-            if line != "indoubt" && !line.starts_with("indoubt ") {
-                continue;
-            }
+        for words in commands(&text) {
             checked += 1;
-            if let Some(why) = refusal(&words(line)) {
-                wrong.push(format!("{}: {line}\n  {why}", page.display()));
+            if let Some(why) = refusal(&words) {
+                wrong.push(format!("{}: {}\n  {why}", page.display(), words.join(" ")));
             }
         }
     }
