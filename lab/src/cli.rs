@@ -40,7 +40,8 @@ Examples:
   indoubt explain coordinator-dies-after-votes    what happens, as a conversation
   indoubt replay slow-lossy-network --seed 17     one history again, with its whole trace and every check
 
-Exit status: 0 all expectations and promised checks hold, 1 one does not, 2 the lab could not run.";
+Exit status: 0 all expectations and promised checks hold, 1 one does not, 2 the lab could not run; 130 it was interrupted
+(Ctrl-C), 143 it was told to end (SIGTERM).";
 
 /// What every subcommand understands.
 #[derive(Args, Clone, Debug)]

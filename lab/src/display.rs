@@ -8,6 +8,7 @@ use crate::{export, say::say, seeds};
 use anstyle::{AnsiColor, Style};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use indoubt_simulator::{
+    promises::is_waived,
     protocol::Protocol,
     summary::{Check, Run, Summary, Verdict},
 };
@@ -89,15 +90,17 @@ fn verdict(runs: &[&Run]) -> String {
     let violated = runs.iter().filter(|r| r.verdict == Verdict::Violated).count();
     let unknown = runs.iter().filter(|r| r.verdict == Verdict::Unknown).count();
     let surprised = runs.iter().any(|r| r.expectations.iter().any(|e| !e.held));
-    let broken: Vec<&str> = {
-        let mut names: Vec<&str> = Vec::new();
-        for check in runs.iter().flat_map(|r| &r.checks).filter(|c| !c.promised && !c.held) {
+    let mut unkept: [(&str, Vec<&str>); 2] = [("waived", vec![]), ("not promised, not kept", vec![])];
+    for run in runs {
+        for check in run.checks.iter().filter(|c| !c.promised && !c.held) {
+            let names = &mut unkept[usize::from(!is_waived(run.protocol.family(), check))].1;
             if !names.contains(&check.name.as_str()) {
                 names.push(&check.name);
             }
         }
-        names
-    };
+    }
+    let unkept: Vec<String> =
+        unkept.iter().filter(|(_, n)| !n.is_empty()).map(|(how, n)| format!("{how}: {}", n.join(", "))).collect();
     let mut text = match (violated, unknown) {
         (0, 0) => format!("{GOOD}ok{GOOD:#}"),
         (0, _) => "unknown".to_owned(),
@@ -106,8 +109,8 @@ fn verdict(runs: &[&Run]) -> String {
     if surprised {
         text += &format!(", {BAD}an expectation does not hold{BAD:#}");
     }
-    if !broken.is_empty() {
-        text += &format!(" {FAINT}(not promised, not kept: {}){FAINT:#}", broken.join(", "));
+    if !unkept.is_empty() {
+        text += &format!(" {FAINT}({}){FAINT:#}", unkept.join("; "));
     }
     text
 }
@@ -123,15 +126,24 @@ pub(crate) fn time(ms: f64) -> String {
 }
 
 /// Every check of one run, promised or not, with what was found where it does not hold.
-pub(crate) fn checks(checks: &[Check]) {
-    for check in checks {
-        let promised = if check.promised { "promised" } else { "not promised" };
+pub(crate) fn checks(run: &Run) {
+    for check in &run.checks {
+        let promised = promised(run, check);
         let held = match (check.held, check.promised) {
             (true, _) => format!("{GOOD}holds{GOOD:#}"),
             (false, true) => format!("{BAD}does not hold{BAD:#}: {}", check.detail),
             (false, false) => format!("does not hold: {}", check.detail),
         };
         say!("  {:20} {promised:12}  {held}", check.name);
+    }
+}
+
+/// Whether a check counts in a run.
+pub(crate) fn promised(run: &Run, check: &Check) -> &'static str {
+    match check.promised {
+        true => "promised",
+        false if is_waived(run.protocol.family(), check) => "waived",
+        false => "not promised",
     }
 }
 

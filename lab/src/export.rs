@@ -16,8 +16,20 @@ use std::{
     fs,
     io::{BufWriter, Write},
     path::{Path, PathBuf},
+    sync::{Mutex, PoisonError},
     time::{SystemTime, UNIX_EPOCH},
 };
+
+/// The folders of this process's runs. If nothing was written into one when the process is interrupted, it need not stay.
+static MADE: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
+
+/// Removes the folders of runs in which there is nothing.
+pub(crate) fn forget_empty_folders() {
+    for folder in MADE.lock().unwrap_or_else(PoisonError::into_inner).iter() {
+        // Only an empty folder can be removed so.
+        _ = fs::remove_dir(folder);
+    }
+}
 
 /// The folder of one run.
 pub(crate) struct RunFolder {
@@ -27,7 +39,9 @@ pub(crate) struct RunFolder {
 impl RunFolder {
     /// The folder that the user named, or a new one under `results/runs` with `latest` pointing to it.
     pub(crate) fn create(output: Option<&Path>, name: &str) -> Result<RunFolder> {
+        let made = |path: &Path| MADE.lock().unwrap_or_else(PoisonError::into_inner).push(path.to_owned());
         if let Some(path) = output {
+            made(path);
             fs::create_dir_all(path).with_context(|| format!("cannot create the output folder {}", path.display()))?;
             return Ok(RunFolder { path: path.to_owned() });
         }
@@ -40,6 +54,7 @@ impl RunFolder {
             .find(|(_, path)| fs::create_dir(path).is_ok() || !path.exists())
             .expect("the names never end");
         fs::create_dir_all(&path).with_context(|| format!("cannot create {}", path.display()))?;
+        made(&path);
         point_latest_to(runs, &stem);
         Ok(RunFolder { path })
     }
@@ -232,9 +247,12 @@ pub(crate) fn write_json(path: &Path, value: &impl Serialize) -> Result<()> {
     write_text(path, &(serde_json::to_string_pretty(value)? + "\n"))
 }
 
-/// Writes a text file.
+/// Writes a text file: all of it, or, if this is cut short, nothing.
 pub(crate) fn write_text(path: &Path, text: &str) -> Result<()> {
-    fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))
+    let mut unfinished = path.as_os_str().to_owned();
+    unfinished.push(".unfinished");
+    let written = fs::write(&unfinished, text).and_then(|()| fs::rename(&unfinished, path));
+    written.with_context(|| format!("cannot write {}", path.display()))
 }
 
 /// `results/runs/latest`: a convenience, so where links are not to be had it is left out.

@@ -101,7 +101,9 @@ fn what_cannot_run_is_status_2_with_a_sentence_and_no_panic() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("bad.toml"), "name = \"bad\"\n[workload]\nkind = \"transfer\"\nrtae = 1.0\n").unwrap();
     fs::write(folder.path().join("file"), "").unwrap();
-    let cases: [(&[&str], &str); 10] = [
+    fs::create_dir(folder.path().join("p1.d")).unwrap();
+    fs::write(folder.path().join("p1.d/journal"), "no journal").unwrap();
+    let cases: [(&[&str], &str); 12] = [
         (&["run", "no-such-file.toml"], "no-such-file.toml"),
         (&["run", "hapy-path"], "did you mean `happy-path`"),
         (&["run", "bad.toml"], "bad.toml:4"),
@@ -109,7 +111,9 @@ fn what_cannot_run_is_status_2_with_a_sentence_and_no_panic() {
         (&["run", "happy-path", "--protocols", "3pc"], "no such protocol"),
         (&["run", "happy-path", "--seeds", "5..1"], "empty"),
         (&["run", "happy-path", "--output", "file/out"], "file/out"),
-        (&["state", "--node", "127.0.0.1:1"], "127.0.0.1:1"),
+        (&["state", "--node", "127.0.0.1:1"], "127.0.0.1:1: Connection refused"),
+        (&["participant", "--id", "p1", "--data-dir", "p1.d"], "p1.d"),
+        (&["sweep", "loss", "--set", "network.loss=0.3"], "it is swept"),
         (&["coordinator", "--id", "p1", "--data-dir", "d"], "c1"),
         (&["bench", "--world", "virtual", "--floor"], "--world real"),
     ];
@@ -118,6 +122,8 @@ fn what_cannot_run_is_status_2_with_a_sentence_and_no_panic() {
         assert_eq!(status, 2, "{args:?}: {out}{err}");
         assert!(err.contains(expected), "{args:?}: {err}");
         assert!(!err.contains("panicked"), "{args:?}: {err}");
+        let parts: Vec<&str> = err.trim().split(": ").collect();
+        assert!(parts.windows(2).all(|two| two[0] != two[1]), "it says the same thing twice: {err}");
     }
 }
 
@@ -140,6 +146,37 @@ fn explain_tells_who_died_and_who_was_blocked() {
     assert_eq!(status, 0, "{err}");
     for word in ["crash", "in doubt", "restart"] {
         assert!(out.to_lowercase().contains(word), "{word} is missing in:\n{out}");
+    }
+    let (status, json, err) = said(&["explain", "coordinator-dies-after-votes", "--format", "json"], Path::new("."));
+    assert_eq!(status, 0, "{err}");
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    let lines = json["lines"].as_array().unwrap().iter().map(|line| line.as_str().unwrap());
+    assert!(out.ends_with(&lines.map(|line| format!("{line}\n")).collect::<String>()), "{json}");
+    assert_eq!((json["protocol"].as_str(), json["seed"].as_u64()), (Some("2pc"), Some(7)));
+}
+
+/// SIGTERM is told apart from Ctrl-C, and a run that wrote nothing leaves no folder.
+#[test]
+fn a_command_of_the_virtual_world_that_is_told_to_end_says_so() {
+    use std::{io::Read, process::Stdio, time::Duration};
+    for (signal, status) in [(rustix::process::Signal::TERM, 143), (rustix::process::Signal::INT, 130)] {
+        let folder = tempfile::tempdir().unwrap();
+        let mut lab = std::process::Command::new(env!("CARGO_BIN_EXE_indoubt"))
+            .args(["run", "happy-path", "--seeds", "1000000", "--quiet"])
+            .current_dir(folder.path())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let runs = || fs::read_dir(folder.path().join("results/runs")).into_iter().flatten().flatten();
+        while !runs().any(|entry| entry.file_type().unwrap().is_dir()) {
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        rustix::process::kill_process(rustix::process::Pid::from_child(&lab), signal).unwrap();
+        assert_eq!(lab.wait().unwrap().code(), Some(status));
+        let mut said = String::new();
+        lab.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+        assert_eq!(said, "interrupted\n");
+        assert!(!runs().any(|entry| entry.file_type().unwrap().is_dir()), "an empty folder is left");
     }
 }
 
@@ -264,6 +301,17 @@ fn every_cell_of_the_heat_map_names_a_command_that_repeats_it() {
     let rows = fs::read_to_string(folder.path().join("out/cases.csv")).unwrap().lines().count() as u64 - 1;
     let counted = ["2pc", "saga"].map(|protocol| told["single"]["protocols"][protocol]["cases"].as_u64().unwrap());
     assert_eq!(rows, counted.iter().sum::<u64>());
+}
+
+/// Without `--protocols`, a place of one protocol is tried where there is one.
+#[test]
+fn a_case_of_one_protocol_is_tried_under_those_that_pass_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let case = "2/commit/c1/after/append:initiation/1/keep1";
+    let (status, out, err) = said(&["crash-points", "three-presumptions", "--case", case], folder.path());
+    assert_eq!(status, 0, "{err}");
+    assert!(out.contains("2pc-prc, 2/commit") && !out.contains("2pc, 2/commit"), "{out}");
+    assert!(err.contains("2pc never passes c1/after/append:initiation/1"), "{err}");
 }
 
 #[test]

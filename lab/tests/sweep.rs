@@ -72,6 +72,11 @@ fn an_interrupted_sweep_goes_on_and_ends_with_the_same_bytes() {
     swept(folder.path(), &[], "torn");
     assert!(whole == rows(folder.path(), "torn"));
     assert!(!torn.join("rows.part").exists());
+    // Rows of which nothing says whose they are are not gone on with.
+    fs::rename(torn.join("sweep.json"), folder.path().join("sweep.json")).unwrap();
+    let (status, _, err) = said(&["sweep", "small.toml", "--seeds", "3", "--output", "torn"], folder.path());
+    assert!(status == 2 && err.contains("rows.csv has no sweep.json"), "{err}");
+    fs::rename(folder.path().join("sweep.json"), torn.join("sweep.json")).unwrap();
     // Another sweep does not go on there.
     let changed = ["sweep", "small.toml", "--seeds", "4", "--output", "torn"];
     let (status, _, err) = said(&changed, folder.path());

@@ -33,7 +33,7 @@ pub enum NodeError {
         expected: String,
     },
     /// The journal cannot be opened, or a force failed: what is durable is no longer known, so the process ends.
-    #[error("journal: {0}")]
+    #[error(transparent)]
     Journal(#[from] crate::journal::JournalError),
     /// A record of the journal is none of this protocol.
     #[error("record {} of the journal is none of this protocol: {error}", lsn.0)]

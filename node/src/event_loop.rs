@@ -16,7 +16,7 @@ use crate::{
 };
 use indoubt_proto::{
     gate::{Gate, Orders},
-    ids::{LogId, Lsn, MessageId, NodeId, TxnId},
+    ids::{MessageId, NodeId, TxnId},
     machine::{Effect, Input, Machine},
     message::{Message, MessageKind},
     observation::Observation,
@@ -96,9 +96,9 @@ pub(crate) struct Engine<M: Machine> {
 
 impl<M: Machine> Engine<M> {
     /// Runs until it is told to stop. What recovery wants done is done first.
-    pub(crate) async fn run(mut self, log: LogId, last: Lsn, await_orders: bool) -> Result<(), NodeError> {
-        if self.incarnation > 1 {
-            self.observe(|e| Observation::Restarted { incarnation: e.incarnation, log, upto: last });
+    pub(crate) async fn run(mut self, restarted: Option<Observation>, await_orders: bool) -> Result<(), NodeError> {
+        if let Some(restarted) = restarted {
+            self.observe(|_| restarted);
         }
         if await_orders {
             self.first_orders().await;

@@ -43,6 +43,8 @@ pub(crate) struct Log {
 #[derive(Debug)]
 pub(crate) struct Recovered<R> {
     pub(crate) log: LogId,
+    /// Whether it was made just now.
+    pub(crate) fresh: bool,
     pub(crate) incarnation: u32,
     pub(crate) last: Lsn,
     pub(crate) records: Vec<Logged<R>>,
@@ -57,7 +59,7 @@ impl Log {
             Err(error) => Err(NodeError::Record { lsn: found.lsn, error }),
         };
         let records = found.records().map(decode).collect::<Result<_, _>>()?;
-        let journal::Recovered { log, incarnation, last, .. } = found;
+        let journal::Recovered { log, fresh, incarnation, last, .. } = found;
         journal.draw_forces_from(of_forces(seed, me, incarnation));
         let writer = Log {
             journal,
@@ -72,7 +74,7 @@ impl Log {
             forced_records: 0,
             compactions: 0,
         };
-        Ok((writer, Recovered { log, incarnation, last, records }))
+        Ok((writer, Recovered { log, fresh, incarnation, last, records }))
     }
 
     fn encode<R: Record>(&mut self, record: &R) {

@@ -19,8 +19,8 @@ use crate::{
 };
 use indoubt_proto::{
     gate::Gate,
-    ids::Lsn,
     machine::Machine,
+    observation::Observation,
     random::of_gate,
     stepper::Stepper,
     wire::{
@@ -48,7 +48,8 @@ const FAREWELL: Duration = Duration::from_millis(500);
 /// A node that has recovered and listens; [`Node::run`] lets it work.
 pub struct Node<M: Machine> {
     ready: Ready,
-    last: Lsn,
+    /// What it says first, unless this is its first start.
+    restarted: Option<Observation>,
     config: NodeConfig,
     listener: TcpListener,
     engine: Engine<M>,
@@ -116,11 +117,13 @@ where
     /// The data directory is in use, damaged or another node's; the port is in use; the trace cannot be opened.
     pub async fn start(machine: M, config: NodeConfig) -> Result<Self, NodeError> {
         claim(&config)?;
-        let (log, Recovered { log: id, incarnation, last, records }) =
+        let (log, Recovered { log: id, fresh, incarnation, last, records }) =
             Log::open(&config.data_dir, config.id, config.seed)?;
         let trace = config.trace.as_deref().map(|path| Trace::open(path, config.id)).transpose();
         let trace = trace.map_err(NodeError::Trace)?;
         let stepper = Stepper::boot(machine, id, incarnation, last, records, config.compact_every.max(1));
+        let restarted = Observation::Restarted { incarnation, log: id, upto: last, lost: fresh };
+        let restarted = (incarnation > 1).then_some(restarted);
         let (listener, address) = listen(config.listen).await?;
 
         let me = Hello { node: config.id, incarnation, log: id };
@@ -157,7 +160,7 @@ where
         };
         let ready = Ready { node: config.id, address, incarnation, log: id };
         let lab = config.lab.then_some(LabService { commands });
-        Ok(Node { ready, last, config, listener, engine, door, stop, lab })
+        Ok(Node { ready, restarted, config, listener, engine, door, stop, lab })
     }
 
     /// What the readiness line says.
@@ -170,7 +173,7 @@ where
     /// # Errors
     /// A force failed, the trace cannot be written, or the server failed.
     pub async fn run(self, shutdown: impl Future<Output = ()> + Send) -> Result<(), NodeError> {
-        let Node { ready, last, config, listener, engine, door, stop, lab } = self;
+        let Node { restarted, config, listener, engine, door, stop, lab, .. } = self;
         let router = router(&door, &config, lab).await;
         let mut stopped = stop.subscribe();
         let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
@@ -181,7 +184,7 @@ where
         }
         let inbox = Arc::clone(&door.inbox);
         let mut server = pin!(server);
-        let mut machine = pin!(engine.run(ready.log, last, config.lab));
+        let mut machine = pin!(engine.run(restarted, config.lab));
         let mut shutdown = pin!(shutdown);
         let end = loop {
             tokio::select! {

@@ -81,7 +81,8 @@ impl<M: Machine> Engine<M> {
         self.stats.received += 1;
         self.observe(|_| {
             let Envelope { id, to, copy, ref message, .. } = envelope;
-            Observation::Received { id, from: id.from, to, message: message.kind(), txn: message.txn(), copy }
+            let ticket = message.ticket().copied();
+            Observation::Received { id, from: id.from, to, message: message.kind(), txn: message.txn(), copy, ticket }
         });
         if let Some(refusal) = self.refusal(&envelope.message) {
             return self.send(envelope.id.from, refusal).await;

@@ -201,7 +201,15 @@ pub(crate) async fn dial(address: &str) -> Result<Channel, Status> {
         .initial_stream_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
         .max_frame_size(HTTP_FRAME);
-    endpoint.connect().await.map_err(|error| Status::unavailable(format!("{address}: {error}")))
+    endpoint.connect().await.map_err(|error| Status::unavailable(format!("{address}: {}", cause(&error))))
+}
+
+/// What the operating system said: the errors around it name no more than a failed transport.
+fn cause<'a>(mut error: &'a (dyn std::error::Error + 'static)) -> &'a dyn std::error::Error {
+    while let Some(source) = error.source() {
+        error = source;
+    }
+    error
 }
 
 async fn connect(address: &str, frames: Dialed) -> Result<Streaming<v1::Frame>, Status> {

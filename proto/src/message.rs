@@ -367,6 +367,32 @@ impl Message {
         }
     }
 
+    /// What its coordinating node says of the transaction, on every request.
+    pub fn ticket(&self) -> Option<&Ticket> {
+        match self {
+            Message::Work { ticket, .. }
+            | Message::Prepare { ticket, .. }
+            | Message::Decision { ticket, .. }
+            | Message::Inquire { ticket, .. }
+            | Message::Step { ticket, .. }
+            | Message::Settle { ticket, .. }
+            | Message::Compensate { ticket, .. } => Some(ticket),
+            Message::Submit(_)
+            | Message::Outcome { .. }
+            | Message::StatusQuery { .. }
+            | Message::StatusReply { .. }
+            | Message::WorkDone { .. }
+            | Message::Vote { .. }
+            | Message::Ack { .. }
+            | Message::Answer { .. }
+            | Message::StepResult { .. }
+            | Message::CompensateResult { .. }
+            | Message::Resolve { .. }
+            | Message::Resume { .. }
+            | Message::Done { .. } => None,
+        }
+    }
+
     /// The step of a saga that it concerns, 1-based.
     pub fn step(&self) -> Option<u32> {
         match self {

@@ -2,7 +2,7 @@
 //! Its shape on disk is in design.md section 8.
 
 use crate::{
-    ids::{LogId, Lsn, MessageId, NodeId, TxnId},
+    ids::{LogId, Lsn, MessageId, NodeId, Ticket, TxnId},
     inspect::LockMode,
     machine::Write,
     message::{Decision, MessageKind, OutcomeWord, Vote},
@@ -112,7 +112,8 @@ pub enum Observation {
         txn: Option<TxnId>,
         copy: bool,
     },
-    /// A message was taken as input.
+    /// A message was taken as input. `ticket`: of a request, how far its coordinating node had finished; whoever hears it may
+    /// forget what it passed (rule 17b).
     Received {
         id: MessageId,
         from: NodeId,
@@ -120,6 +121,7 @@ pub enum Observation {
         message: MessageKind,
         txn: Option<TxnId>,
         copy: bool,
+        ticket: Option<Ticket>,
     },
     /// A message was lost: a fault, the network, a link that is down.
     Dropped {
@@ -241,10 +243,12 @@ pub enum Observation {
     Crashed {
         incarnation: u32,
     },
+    /// A node is back, with its journal up to `upto`. `lost`: the one that it had is gone, and `log` is a new one.
     Restarted {
         incarnation: u32,
         log: LogId,
         upto: Lsn,
+        lost: bool,
     },
     Paused {
         incarnation: u32,

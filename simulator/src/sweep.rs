@@ -10,6 +10,7 @@ use crate::{
     protocol::Protocol,
     scenario::Scenario,
     summary::Run,
+    trial::trial,
 };
 use std::collections::BTreeMap;
 
@@ -146,10 +147,13 @@ impl Grid {
         (shard - 1..self.len()).step_by(of.max(1)).map(|index| self.cell(index))
     }
 
-    /// A number that two sweeps share only if all their cells are the same runs of the same version.
+    /// A number that two sweeps share only if all their cells are the same runs of the same version. Of one version there are
+    /// many builds: what the first cell comes to tells them apart, unless they differ elsewhere. It is run for that.
     pub fn fingerprint(&self) -> u64 {
         let seeds = self.seeds.iter().map(|seed| format!(" {seed}")).collect::<String>();
-        let text = format!("{}\n{}{seeds}", env!("CARGO_PKG_VERSION"), self.scenario.to_toml());
+        let first = (!self.is_empty()).then(|| self.cell(0));
+        let first = first.map(|cell| row(&trial(&cell.point.scenario, cell.protocol, cell.seed)));
+        let text = format!("{}\n{}{seeds}\n{first:?}", env!("CARGO_PKG_VERSION"), self.scenario.to_toml());
         text.bytes().fold(0xcbf2_9ce4_8422_2325, |h, b| (h ^ u64::from(b)).wrapping_mul(0x0000_0100_0000_01b3))
     }
 }

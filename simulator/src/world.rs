@@ -237,14 +237,16 @@ impl<'a> World<'a> {
             Event::Forced { seat: at, incarnation } => {
                 let seat = &mut self.seats[at];
                 if seat.is_up_in(incarnation) {
-                    let upto = seat.driver.forced(&seat.hands, &mut self.commons);
+                    let frozen = seat.is_paused();
+                    let upto = seat.driver.forced(&seat.hands, &mut self.commons, frozen);
                     self.bring(at, Incoming::Durable(upto));
                 }
             }
             Event::Flush { seat, incarnation } => {
                 let seat = &mut self.seats[seat];
                 if seat.is_up_in(incarnation) {
-                    seat.driver.flush(&seat.hands, &mut self.commons);
+                    let frozen = seat.is_paused();
+                    seat.driver.flush(&seat.hands, &mut self.commons, frozen);
                 }
             }
         }

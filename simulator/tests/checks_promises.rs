@@ -68,6 +68,34 @@ fn a_log_lost_by_a_fault_waives_that_nodes_durability_and_what_follows_but_not_a
 }
 
 #[test]
+fn a_lost_log_excuses_nothing_that_began_later_and_no_other_transactions_loss() {
+    let lose = || {
+        let (node, lose_log) = (NodeId::participant(2), true);
+        vec![fault(20, FaultAction::Kill { node, restart_after: None, lose_log, keep: None })]
+    };
+    // A second transfer, whose commit at p2 is told and never applied.
+    let later = COMMIT.replace("c1-k1-1", "c1-k1-2").replace("12 p2 applied c1-k1-2 p2/b:+5 @2", "");
+    let later = later.replace("11 p2 decided c1-k1-2 commit", "11 p2 decided c1-k1-2 abort").replace("@2", "@4");
+    let later: String = later
+        .lines()
+        .map(|line| line.trim().split_once(' ').unwrap_or_default())
+        .filter(|(t, _)| !t.is_empty())
+        .map(|(t, rest)| format!("{} {rest}\n", t.parse::<u32>().unwrap() + 100))
+        .collect();
+    let began = BEGAN.replace("c1-k1-1", "c1-k1-2").replace("0 k1", "100 k1").replace("1 c1 reached", "101 c1 reached");
+    let first = COMMIT.replace("99 lab end", "20 p2 crashed\n30 p2 restarted 0 77");
+    let story = format!("{BEGAN}{first}\n{began}{later}");
+    let run = judged(TwoPhase, lose(), vec![], &story);
+    for name in ["durability", "conservation"] {
+        let found = check(&run, name);
+        assert!(!found.held && found.promised && found.detail.contains("c1-k1-2"), "{found:?}");
+    }
+    // What the first one lost is told there too, and is waived.
+    assert!(check(&run, "durability").detail.contains("p2 lost its log"));
+    assert_eq!(run.verdict, Verdict::Violated);
+}
+
+#[test]
 fn heuristics_waive_agreement_for_what_the_operator_touched() {
     // c1 is gone; the operator aborts at p2 what p1 was told to commit.
     let story = |doubt: u32| {
@@ -97,6 +125,9 @@ fn heuristics_waive_agreement_for_what_the_operator_touched() {
     assert!(check(&tape::run(TwoPhase, &story(6)), "agreement").promised, "without the fault it is a violation");
     assert!(check(&judged(TwoPhase, by_hand(30, 2), vec![], &story(6)), "agreement").promised, "decided before");
     assert!(check(&judged(TwoPhase, by_hand(19, 3), vec![], &story(6)), "agreement").promised, "another node");
+    let other_word = FaultAction::Resolve { nodes: vec![NodeId::participant(2)], decision: Decision::Commit };
+    let run = judged(TwoPhase, vec![fault(19, other_word)], vec![], &story(6));
+    assert!(check(&run, "agreement").promised, "the operator said commit, and the branch aborted");
 }
 
 #[test]

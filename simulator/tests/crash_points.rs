@@ -4,6 +4,7 @@
 use indoubt_proto::{
     gate::Verb,
     ids::{NodeId, Role},
+    observation::{Observation, Stamped},
     time::Micros,
 };
 use indoubt_simulator::{
@@ -11,6 +12,7 @@ use indoubt_simulator::{
     protocol::{Family, Protocol},
     scenario::Scenario,
     trial::trial,
+    world,
 };
 use std::{collections::BTreeSet, fmt::Write as _, fs, path::PathBuf};
 
@@ -150,6 +152,47 @@ fn pairs_of_deaths_are_survived_and_block_for_longer() {
     let all = die_twice(Protocol::Saga, EVERY);
     all.iter().for_each(|tried| survives(Protocol::Saga, tried, 2));
     assert!(longest(&all, |tried| tried.pending_ms) > 3_900.0);
+}
+
+/// A place after a send is named by a count, and a first death may have lost sends that count: the second death comes
+/// right after that very message, which is taken, and nothing has left the node since.
+#[test]
+fn after_a_send_means_after_that_very_send_also_when_others_were_lost() {
+    let (mut told, mut behind_lost) = (0, 0);
+    for protocol in [Protocol::TwoPhase, Protocol::PresumedNothing, Protocol::Saga] {
+        let run = &runs(protocol, 2)[0];
+        for first in run.places() {
+            let first = Strike { place: first.place, keep: 0 };
+            let after = run.places_after(&first);
+            let sends = after.iter().filter(|spot| spot.place.verb == Verb::Send && !spot.awaits.is_empty());
+            for spot in sends {
+                let strikes = [first.clone(), Strike { place: spot.place.clone(), keep: 0 }];
+                let trace = world::run(&run.scenario_of(&strikes), protocol, run.scenario.seed).trace;
+                let is_fault = |seen: &Stamped| matches!(seen.what, Observation::Fault { .. });
+                let second = (0..trace.len()).filter(|at| is_fault(&trace[*at])).nth(1);
+                let until = &trace[..second.unwrap_or_else(|| panic!("{protocol} {}: never came", spot.place))];
+                let mut ids = until.iter().filter_map(|seen| match seen.what {
+                    Observation::Sent { id, from, to, copy: false, .. }
+                        if from == spot.place.node && !to.is_client() =>
+                    {
+                        Some(id)
+                    }
+                    _ => None,
+                });
+                assert_eq!(ids.next_back(), spot.awaits.last().copied(), "{protocol} {first:?} {}", spot.place);
+                for awaited in &spot.awaits {
+                    let taken =
+                        |seen: &Stamped| matches!(seen.what, Observation::Received { id, .. } if id == *awaited);
+                    assert!(until.iter().any(taken), "{protocol} {first:?} {}", spot.place);
+                }
+                told += 1;
+                let lost =
+                    |seen: &Stamped| matches!(seen.what, Observation::Dropped { from, .. } if from == spot.place.node);
+                behind_lost += u32::from(until.iter().any(lost));
+            }
+        }
+    }
+    assert!(told > 100 && behind_lost > 10, "{told} {behind_lost}");
 }
 
 #[test]

@@ -112,23 +112,49 @@ fn a_branch_that_forgot_what_it_learned_is_in_doubt_again() {
 
 #[test]
 fn a_restarted_coordinator_answers_by_its_presumption_unless_it_lost_its_log() {
-    let story = |upto: u64, log: u64| {
+    let story = |durable: &str, back: &str| {
         format!(
             "0 k1 began c1-k1-1 transfer 1:p1/a:-5 2:p2/b:+5
              1 c1 reached c1-k1-1 begun
-             2 c1 durable 7
+             {durable}
              10 p1 in-doubt c1-k1-1
              20 c1 crashed
-             50 c1 restarted {upto} {log}
+             50 c1 restarted {back}
              90 p1 decided c1-k1-1 abort
              90 lab end"
         )
     };
     for protocol in [TwoPhase, PresumedCommit] {
-        assert_eq!(told(run(protocol, &story(7, 1)).measures.blocked_ms), (1, 40.0, 40.0, 0));
+        assert_eq!(told(run(protocol, &story("2 c1 durable 7", "7")).measures.blocked_ms), (1, 40.0, 40.0, 0));
     }
-    // Durable up to 7, and nothing of it is left: the journal was lost, and no presumption answers.
-    assert_eq!(told(measured(&story(0, 2)).blocked_ms), (1, 80.0, 80.0, 0));
+    // Its journal was lost, and no presumption answers: neither when it held something, nor when it did not yet.
+    for durable in ["2 c1 durable 7", ""] {
+        assert_eq!(told(measured(&story(durable, "0 77")).blocked_ms), (1, 80.0, 80.0, 0));
+    }
+    assert_eq!(told(measured(&story("", "0")).blocked_ms), (1, 40.0, 40.0, 0), "empty, and the same one");
+}
+
+#[test]
+fn rule_7_a_peer_that_may_have_forgotten_helps_nobody() {
+    let story = |mark: &str| {
+        measured(&format!(
+            "0 k1 began c1-k1-1 transfer 1:p1/a:-5 2:p2/b:+5
+             1 c1 reached c1-k1-1 begun
+             2 p1 received c1 prepare c1-k1-1 #7/5
+             2 p2 received c1 prepare c1-k1-1 #7/5
+             10 p2 in-doubt c1-k1-1
+             12 lab link-cut c1 p2
+             20 c1 decided c1-k1-1 abort
+             22 p1 decided c1-k1-1 abort
+             50 p1 received c1 work c1-k1-2 {mark}
+             90 p2 decided c1-k1-1 abort
+             99 lab end"
+        ))
+        .blocked_ms
+    };
+    // From 10 to 22; then p1 could tell, until it hears that c1 has finished everything below 8.
+    assert_eq!(told(story("#9/7")), (1, 12.0, 12.0, 0));
+    assert_eq!(told(story("#9/8")), (1, 52.0, 52.0, 0));
 }
 
 #[test]

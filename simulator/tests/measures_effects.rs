@@ -4,7 +4,7 @@
 mod tape;
 
 use indoubt_simulator::{
-    protocol::Protocol::{self, None as Bare, Saga, TwoPhase},
+    protocol::Protocol::{self, None as Bare, PresumedCommit, Saga, TwoPhase},
     summary::{Measures, Transactions},
 };
 use tape::run;
@@ -48,6 +48,38 @@ fn a_2pc_transaction_ends_by_what_is_applied() {
     assert_eq!(state(torn).partial, 1);
     let lost = "9 c1 decided c1-k1-1 commit\n10 p1 applied c1-k1-1 p1/a:-5 @1\n20 c1 lost-log c1-k1-1 p2";
     assert_eq!(state(lost).partial, 1);
+}
+
+/// Presumed commit logs a participant's COMMIT lazily. A node that dies before it is durable, and stays down, has a prepared
+/// record in its journal and perhaps no more.
+#[test]
+fn a_branch_whose_node_dies_with_what_it_learned_is_not_over() {
+    let state = |rest: &str| states(PresumedCommit, &format!("{BEGAN}{rest}\n99 lab end"));
+    let learned = |outcome: &str| {
+        format!(
+            "3 p1 appended c1-k1-1 forced
+             4 p1 durable 99
+             4 p1 in-doubt c1-k1-1
+             5 p2 in-doubt c1-k1-1
+             9 c1 decided c1-k1-1 {outcome}
+             10 p2 decided c1-k1-1 {outcome}
+             10 p1 decided c1-k1-1 {outcome}
+             11 p1 appended c1-k1-1 lazy"
+        )
+    };
+    let applied = "12 p2 applied c1-k1-1 p2/b:+5 @1";
+    let (commit, abort) = (format!("{}\n{applied}", learned("commit")), learned("abort"));
+    assert_eq!(state(&commit).succeeded, 1);
+    assert_eq!(state(&format!("{commit}\n20 p1 crashed")).unresolved, 1);
+    assert_eq!(state(&format!("{commit}\n15 p1 applied c1-k1-1 p1/a:-5 @1\n20 p1 crashed")).succeeded, 1);
+    let back = "20 p1 crashed\n30 p1 restarted 99";
+    assert_eq!(state(&format!("{commit}\n{back}\n30 p1 applied c1-k1-1 p1/a:-5 @1")).succeeded, 1, "it survived");
+    assert_eq!(state(&format!("{commit}\n{back}\n30 p1 in-doubt c1-k1-1")).unresolved, 1, "it did not");
+    assert_eq!(state(&abort).aborted, 1);
+    // Prepared is record 3 of the tape, what ended it is record 10.
+    assert_eq!(state(&format!("{}\n20 p1 crashed", abort.replace("durable 99", "durable 3"))).unresolved, 1);
+    assert_eq!(state(&format!("{abort}\n20 p1 crashed")).aborted, 1, "its record is durable");
+    assert_eq!(state(&format!("{abort}\n{back}")).aborted, 1);
 }
 
 #[test]
@@ -205,6 +237,23 @@ fn a_crash_frees_the_locks_of_what_is_not_in_doubt_and_so_exposes() {
     };
     assert_eq!(measured(TwoPhase, &story("5 p2 in-doubt c1-k1-1")).exposed_ms.count, 0);
     assert_eq!(measured(TwoPhase, &story("")).exposed_ms.sum, 69.0);
+}
+
+#[test]
+fn what_is_gone_with_a_journal_no_longer_exposes() {
+    let story = |back: &str| {
+        format!(
+            "{BEGAN}
+            5 p1 step-applied c1-k1-1 1 p1/a:-5 @1
+            30 p1 crashed
+            40 p1 restarted {back}
+            99 lab end"
+        )
+    };
+    let exposed = |back: &str| measured(Saga, &story(back)).exposed_ms;
+    assert_eq!((exposed("1").sum, exposed("1").censored), (94.0, 1));
+    // The first step is gone at 40, and so nothing is seen by halves.
+    assert_eq!((exposed("0 77").sum, exposed("0 77").censored), (35.0, 0));
 }
 
 #[test]

@@ -28,6 +28,9 @@ fn line() -> impl Strategy<Value = Line> {
     prop_oneof![
         6 => about("in-doubt", participant().boxed()),
         4 => about("decided", node().boxed()),
+        3 => (participant(), 0..TXNS.len(), 1u64..5)
+            .prop_map(|(node, txn, mark)| (node, "received", format!("c1 work {} #{}/{mark}", TXNS[txn], txn + 1)))
+            .boxed(),
         4 => on_a_record("gets"),
         3 => on_a_record("wants"),
         2 => on_a_record("quits"),
@@ -71,10 +74,25 @@ impl Past<'_> {
 
     fn knows(&self, node: &str, txn: &str) -> bool {
         let decided = self.is(&["in-doubt", "decided"], node, txn, "decided");
-        // The first that anybody does for a transaction is its acceptance.
-        let accepted = self.0.iter().position(|(_, line)| line.2.split(' ').next() == Some(txn));
+        // The first that anybody does for a transaction is its acceptance; a message that comes is no deed.
+        let accepted =
+            self.0.iter().position(|(_, line)| line.1 != "received" && line.2.split(' ').any(|word| word == txn));
         let restarted = self.last(&["restarted"], |line| line.0 == "c1").map(|(at, _)| at);
-        decided || (node == "c1" && accepted.zip(restarted).is_some_and(|(accepted, restarted)| restarted > accepted))
+        let forgotten = node != "c1" && self.passed(node, txn);
+        (decided && !forgotten)
+            || (node == "c1" && accepted.zip(restarted).is_some_and(|(accepted, restarted)| restarted > accepted))
+    }
+
+    /// Whether a node has heard that the transaction, of which a request told the number, is finished.
+    fn passed(&self, node: &str, txn: &str) -> bool {
+        let received = || self.0.iter().map(|(_, line)| line).filter(|line| line.1 == "received");
+        let ticket = |line: &Line| -> Option<(u64, u64)> {
+            let (serial, mark) = line.2.split_once('#')?.1.split_once('/')?;
+            Some((serial.parse().ok()?, mark.parse().ok()?))
+        };
+        let serial = received().find(|line| line.2.contains(txn)).and_then(ticket).map(|(serial, _)| serial);
+        let marks = received().filter(|line| line.0 == node).filter_map(ticket).map(|(_, mark)| mark);
+        serial.zip(marks.max()).is_some_and(|(serial, mark)| serial < mark)
     }
 
     fn blocked(&self, node: &str, txn: &str) -> bool {

@@ -1,7 +1,10 @@
 //! `indoubt explain`: what happens in a scenario, as a conversation. From the virtual world, or from a trace on disk.
 
 use super::Verdict;
-use crate::{bundled, cli::ExplainArgs};
+use crate::{
+    bundled,
+    cli::{Common, ExplainArgs, Format},
+};
 use anyhow::{Context, Result, bail};
 use indoubt_proto::{
     ids::TxnId,
@@ -14,10 +17,11 @@ use indoubt_simulator::{
     recording::Recording,
     trace, world,
 };
+use serde_json::json;
 use std::{io::Write, path::Path};
 
 /// Tells it.
-pub(super) fn explain(args: &ExplainArgs) -> Result<Verdict> {
+pub(super) fn explain(args: &ExplainArgs, common: &Common) -> Result<Verdict> {
     let until = args
         .until
         .as_deref()
@@ -30,7 +34,15 @@ pub(super) fn explain(args: &ExplainArgs) -> Result<Verdict> {
         None => Some(concerned(&recording).context("no transaction ever began")?),
     };
     let mut out = std::io::stdout().lock();
+    let told = conversation::tell(&recording, Filter { transaction, until });
     let said = (|| {
+        if common.format == Format::Json {
+            let document = json!({
+                "about": about, "protocol": recording.protocol, "seed": recording.seed, "transaction": transaction,
+                "lines": told.lines().collect::<Vec<_>>(),
+            });
+            return writeln!(out, "{document:#}");
+        }
         writeln!(out, "{about}\n")?;
         if let Some(txn) = transaction {
             writeln!(
@@ -39,7 +51,7 @@ pub(super) fn explain(args: &ExplainArgs) -> Result<Verdict> {
                 recording.protocol, recording.seed
             )?;
         }
-        write!(out, "{}", conversation::tell(&recording, Filter { transaction, until }))
+        write!(out, "{told}")
     })();
     match said {
         // A pager that was closed has seen enough.

@@ -40,7 +40,8 @@ impl From<bool> for Verdict {
     }
 }
 
-/// Does what the command line says and answers with a status: 0 all holds, 1 something does not, 2 could not run.
+/// Does what the command line says and answers with a status: 0 all holds, 1 something does not, 2 could not run. (A signal:
+/// 128 and its number.)
 pub fn main(cli: Cli) -> ExitCode {
     match dispatch(cli) {
         Ok(Verdict::Holds) => ExitCode::SUCCESS,
@@ -61,16 +62,16 @@ fn dispatch(cli: Cli) -> Result<Verdict> {
     match cli.command {
         None => with_clean_up(|| compare::compare(&cli.compare, &common)),
         Some(Command::Run(args)) => with_clean_up(|| run::run(&args, &common)),
-        Some(Command::Replay(args)) => replay::replay(&args, &common),
-        Some(Command::CrashPoints(args)) => crash_points::crash_points(&args, &common),
-        Some(Command::Costs(args)) => costs::costs(&args, &common),
-        Some(Command::Swarm(args)) => swarm::swarm(&args, &common),
+        Some(Command::Replay(args)) => with_clean_up(|| replay::replay(&args, &common)),
+        Some(Command::CrashPoints(args)) => with_clean_up(|| crash_points::crash_points(&args, &common)),
+        Some(Command::Costs(args)) => with_clean_up(|| costs::costs(&args, &common)),
+        Some(Command::Swarm(args)) => with_clean_up(|| swarm::swarm(&args, &common)),
         Some(Command::Sweep(args)) => with_clean_up(|| sweep::sweep(&args, &common)),
         Some(Command::Merge(args)) => sweep::merge(&args, &common),
         Some(Command::Parity(args)) => with_clean_up(|| parity::parity(&args, &common)),
         Some(Command::Calibrate(args)) => with_clean_up(|| calibrate::calibrate(&args, &common)),
         Some(Command::List(args)) => list::list(&args, &common),
-        Some(Command::Explain(args)) => explain::explain(&args),
+        Some(Command::Explain(args)) => explain::explain(&args, &common),
         Some(Command::Resolve(args)) => operator::resolve(&args),
         Some(Command::Resume(args)) => operator::resume(&args),
         Some(Command::State(args)) => operator::state(&args, &common),
@@ -83,7 +84,7 @@ fn dispatch(cli: Cli) -> Result<Verdict> {
     }
 }
 
-/// Runs something that may start processes: Ctrl-C and SIGTERM end them, each by its own id.
+/// Runs something that takes time or starts processes: Ctrl-C and SIGTERM say so and leave neither processes nor empty folders.
 fn with_clean_up<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
     real::processes::end_all_on_signals()?;
     work()

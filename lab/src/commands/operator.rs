@@ -13,10 +13,13 @@ use indoubt_proto::{
     message::Decision,
     wire::{OperatorReply, StateReply},
 };
-use std::time::Duration;
+use std::time::{Duration, Instant};
+use tonic::Code;
 
 /// How long a node may take to answer.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// How long a node may take to listen.
+const STARTING: Duration = Duration::from_secs(3);
 
 /// Calls a node on a runtime of its own.
 pub(super) fn call<T, F>(address: &str, work: impl FnOnce(NodeClient) -> F) -> Result<T>
@@ -25,13 +28,26 @@ where
 {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("no runtime")?;
     runtime.block_on(async {
-        let told = async { work(NodeClient::connect(address).await?).await };
+        let told = async { work(reach(address).await?).await };
         match tokio::time::timeout(PATIENCE, told).await {
             Err(_) => anyhow::bail!("the node at {address} does not answer within {} s", PATIENCE.as_secs()),
             Ok(Err(status)) => anyhow::bail!("the node at {address}: {}", status.message()),
             Ok(Ok(answer)) => Ok(answer),
         }
     })
+}
+
+/// Connects to a node, which may have been started a moment ago.
+async fn reach(address: &str) -> Result<NodeClient, tonic::Status> {
+    let since = Instant::now();
+    loop {
+        match NodeClient::connect(address).await {
+            Err(status) if status.code() == Code::Unavailable && since.elapsed() < STARTING => {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+            reached => return reached,
+        }
+    }
 }
 
 /// Ends branches in doubt.

@@ -135,5 +135,5 @@ fn tell(run: &Run) {
         let more = if fault.fired > 5 { ", …" } else { "" };
         say!("  fault {}: fired {} times at {}{more}", fault.text, fault.fired, at.join(", "));
     }
-    display::checks(&run.checks);
+    display::checks(run);
 }

@@ -13,7 +13,7 @@ use crate::{
     report::{self, Head, Section, Study},
     say::say,
 };
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use indoubt_simulator::{scenario::Scenario, summary::Summary};
 
 /// Runs them.
@@ -108,7 +108,7 @@ pub(super) fn changed(mut scenario: Scenario, changes: &[String]) -> Result<Scen
         let (path, value) = change
             .split_once('=')
             .with_context(|| format!("--set {change}: expected PATH=VALUE, such as workload.rate=200"))?;
-        scenario = scenario.set(path, value).with_context(|| format!("--set {change}"))?;
+        scenario = scenario.set(path, value).map_err(|error| anyhow!("--set {error}"))?;
     }
     Ok(scenario)
 }

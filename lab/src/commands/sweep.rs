@@ -10,7 +10,7 @@ use crate::{
     say::say,
     sweeps::{self, Shard, Swept, medians},
 };
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result, anyhow, bail};
 use clap::Args;
 use indoubt_simulator::{
     protocol::Protocol,
@@ -86,6 +86,9 @@ fn parse_shard(text: &str) -> Result<(usize, usize), String> {
 pub(super) fn sweep(args: &SweepArgs, common: &Common) -> Result<Verdict> {
     let mut scenario = bundled::load_sweep(&args.scenario)?;
     let swept = std::mem::take(&mut scenario.sweep);
+    if let Some(path) = args.set.iter().filter_map(|set| set.split('=').next()).find(|path| is_swept(&swept, path)) {
+        bail!("--set {path}: it is swept, and every point has a value of its own; change it in [sweep]");
+    }
     scenario = run::changed(scenario, &args.set)?;
     if !args.protocols.is_empty() {
         scenario = scenario.with_protocols(&args.protocols)?;
@@ -124,6 +127,15 @@ pub(super) fn sweep(args: &SweepArgs, common: &Common) -> Result<Verdict> {
         return Ok(Verdict::Holds);
     }
     tell(&folder, &Swept::draw(grid, &path, command)?, common)
+}
+
+/// Whether a path, or a part or the whole of it, is an axis.
+fn is_swept(sweep: &[(String, Vec<String>)], path: &str) -> bool {
+    let within = |outer: &str, inner: &str| {
+        inner.strip_prefix(outer).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+    };
+    let axes = sweep.iter().flat_map(|(axis, _)| axis.split(',')).map(str::trim);
+    axes.into_iter().any(|axis| within(axis, path.trim()) || within(path.trim(), axis))
 }
 
 /// Merges.

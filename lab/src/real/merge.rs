@@ -44,7 +44,8 @@ mod tests {
         let message = MessageKind::Vote;
         let line = |t_us, node, what| Stamped { t_us, seq: 0, node, what };
         let sent = line(10, p1, Observation::Sent { id, from: p1, to: c1, message, txn: None, copy: false });
-        let received = line(10, c1, Observation::Received { id, from: p1, to: c1, message, txn: None, copy: false });
+        let received = Observation::Received { id, from: p1, to: c1, message, txn: None, copy: false, ticket: None };
+        let received = line(10, c1, received);
         let merged = merge(vec![vec![received.clone()], vec![sent.clone()], vec![line(3, c1, Observation::End)]], 3);
         let kinds: Vec<_> = merged.iter().map(|l| (l.t_us, l.seq, l.what.kind())).collect();
         assert_eq!(kinds, [(0, 0, "end"), (7, 1, "sent"), (7, 2, "received")]);

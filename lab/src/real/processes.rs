@@ -1,6 +1,7 @@
 //! Processes that the lab started. Each is ended by its own id: when its cluster ends, on an error, on a panic, on Ctrl-C.
 //! Should the lab itself be killed, its nodes see their standard input close and end by themselves.
 
+use crate::export;
 use anyhow::{Context, Result, bail};
 use indoubt_node::Ready;
 use rustix::process::{Pid, Signal, kill_process};
@@ -187,7 +188,8 @@ impl Drop for Process {
     }
 }
 
-/// On SIGINT or SIGTERM: kills every process that runs and ends this one with status 130.
+/// On SIGINT or SIGTERM: kills every process that runs, removes what has become useless, and ends this one with the status
+/// that shells expect, 128 and the signal's number.
 pub(crate) fn end_all_on_signals() -> Result<()> {
     use tokio::signal::unix::{SignalKind, signal};
     let (tell, told) = mpsc::channel();
@@ -203,10 +205,10 @@ pub(crate) fn end_all_on_signals() -> Result<()> {
                     (Err(error), _) | (_, Err(error)) => return drop(tell.send(Err(error))),
                 };
             _ = tell.send(Ok(()));
-            tokio::select! {
-                _ = interrupt.recv() => {}
-                _ = terminate.recv() => {}
-            }
+            let status = tokio::select! {
+                _ = interrupt.recv() => 130,
+                _ = terminate.recv() => 143,
+            };
             // The lock is kept: nothing new starts while this process ends.
             let running = RUNNING.lock().unwrap_or_else(PoisonError::into_inner);
             for pid in running.iter().copied().filter_map(Pid::from_raw) {
@@ -215,8 +217,12 @@ pub(crate) fn end_all_on_signals() -> Result<()> {
             for folder in FOLDERS.lock().unwrap_or_else(PoisonError::into_inner).iter() {
                 _ = std::fs::remove_dir_all(folder);
             }
-            eprintln!("interrupted: {} node processes ended", running.len());
-            std::process::exit(130);
+            export::forget_empty_folders();
+            match running.len() {
+                0 => eprintln!("interrupted"),
+                count => eprintln!("interrupted: {count} node processes ended"),
+            }
+            std::process::exit(status);
         });
     });
     told.recv().context("the signal handler did not start")?.context("cannot handle signals")

@@ -333,6 +333,7 @@ impl<'a> Stage<'a> {
                         message: message.kind(),
                         txn: message.txn(),
                         copy: envelope.copy,
+                        ticket: message.ticket().copied(),
                     };
                     self.observe(client, received);
                     let now = self.now();

@@ -2,7 +2,7 @@
 
 use super::escape;
 use crate::{
-    display::{by_protocol, time},
+    display::{by_protocol, promised, time},
     export::{anchor, scenario_name},
     seeds,
 };
@@ -285,11 +285,10 @@ pub(super) fn checks(summary: &Summary) -> String {
                 (true, false) => "<span class=\"bad\">violated</span>",
                 (false, false) => "not kept",
             };
-            let promised = if check.promised { "yes" } else { "no" };
             lines.push(vec![
                 name(summary, run),
                 escape(&check.name),
-                promised.into(),
+                promised(run, check).into(),
                 verdict.into(),
                 escape(&check.detail),
             ]);

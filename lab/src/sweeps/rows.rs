@@ -87,7 +87,16 @@ pub(crate) fn sweep(
 ) -> Result<()> {
     fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
     let sheet = Sheet::of(grid, shard, false);
-    if let Some(found) = Sheet::read(folder)?
+    let found = Sheet::read(folder)?;
+    if let (None, Some(rows)) =
+        (&found, ["rows.csv", "rows.part"].map(|name| folder.join(name)).iter().find(|r| r.exists()))
+    {
+        bail!(
+            "{} has no sweep.json beside it, which says whose rows they are: delete it, or choose another --output",
+            rows.display()
+        );
+    }
+    if let Some(found) = found
         && (Sheet { complete: false, ..found.clone() }) != sheet
     {
         bail!(

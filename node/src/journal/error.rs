@@ -8,14 +8,14 @@ use std::{io, path::PathBuf};
 #[non_exhaustive]
 pub enum JournalError {
     /// The operating system refused.
-    #[error("cannot {action} {}: {source}", path.display())]
+    #[error("cannot {action} {}: {error}", path.display())]
     Io {
         /// What was tried, for example `write`.
         action: &'static str,
         /// On which file or directory.
         path: PathBuf,
         /// Why not.
-        source: io::Error,
+        error: io::Error,
     },
     /// Another process uses the data directory.
     #[error("{} is in use by another process", dir.display())]
@@ -66,5 +66,5 @@ pub enum JournalError {
 /// Names what was tried on which file.
 pub(super) fn io_error(action: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> JournalError {
     let path = path.into();
-    move |source| JournalError::Io { action, path, source }
+    move |error| JournalError::Io { action, path, error }
 }

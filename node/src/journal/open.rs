@@ -59,6 +59,7 @@ pub(super) fn open(dir: &Path, options: Options) -> Result<(Journal, Recovered),
     // directory too, and with it the name of a journal whose compaction a crash cut short.
     let incarnation = incarnation::bump(&*disk, &paths, &lock, found.is_some())?;
     let mark = MarkFile::open(&paths)?;
+    let fresh = found.is_none();
     let (contents, file) = match found {
         Some(contents) => {
             let file = reopen(&*disk, &paths, &contents)?;
@@ -95,7 +96,7 @@ pub(super) fn open(dir: &Path, options: Options) -> Result<(Journal, Recovered),
         last,
         _lock: lock,
     };
-    Ok((journal, Recovered { log: header.log, incarnation, last, torn, contents }))
+    Ok((journal, Recovered { log: header.log, fresh, incarnation, last, torn, contents }))
 }
 
 /// Cuts a torn tail off, and forces what survived: the machine will rely on it.

@@ -13,6 +13,8 @@ use indoubt_proto::ids::{LogId, Lsn};
 pub struct Recovered {
     /// The identity of the journal; a lost one comes back with another.
     pub log: LogId,
+    /// Whether there was none, and this one was made just now.
+    pub fresh: bool,
     /// Counts the starts of this node, this one included.
     pub incarnation: u32,
     /// The last record that survived; 0 if there is none.

@@ -35,6 +35,10 @@ pub(crate) struct Finding {
     pub(crate) nodes: BTreeSet<NodeId>,
     /// The records concerned, where it is about records.
     pub(crate) keys: BTreeSet<Key>,
+    /// When it showed, where a waiver asks for that.
+    pub(crate) at: Option<i64>,
+    /// Each of `txns` is a culprit of its own, and the finding is excused only if each is.
+    pub(crate) each: bool,
     /// A saga that waits for an operator: visible, and allowed.
     pub(crate) stuck: bool,
     /// Its coordinator ended it without noticing: no lost journal excuses that (rule 17).

@@ -29,10 +29,10 @@ pub(super) fn audits(evidence: &Evidence<'_>) -> Vec<Finding> {
     let aftermath = evidence.aftermath();
     let find = |wrong: WrongAudit| {
         let story = &aftermath.stories[&wrong.txn];
-        let when = story.told.first().map_or(story.began.unwrap_or_default(), |(t, _)| *t);
-        let text = format!("{} found {} instead of {}, told at {}", wrong.txn, wrong.found, wrong.total, At(when));
+        let told = story.told.first().map_or(story.began.unwrap_or_default(), |(t, _)| *t);
+        let text = format!("{} found {} instead of {}, told at {}", wrong.txn, wrong.found, wrong.total, At(told));
         let keys = story.plan.0.iter().map(|entry| entry.key.clone()).collect();
-        Finding { keys, ..Finding::about(wrong.txn, story, text) }
+        Finding { keys, at: Some(told), ..Finding::about(wrong.txn, story, text) }
     };
     wrong_audits(aftermath).into_iter().map(find).collect()
 }
@@ -168,5 +168,5 @@ fn finding(aftermath: &Aftermath, group: &Group, txns: BTreeSet<TxnId>, text: St
         nodes.insert(txn.home);
         nodes.extend(aftermath.stories[txn].plan.nodes());
     }
-    Finding { txns, nodes, keys: group.keys.clone(), text, ..Finding::default() }
+    Finding { txns, nodes, keys: group.keys.clone(), each: true, text, ..Finding::default() }
 }

@@ -18,8 +18,8 @@ pub(super) fn termination(evidence: &Evidence<'_>) -> Vec<Finding> {
 fn why_open(aftermath: &Aftermath, txn: TxnId, story: &Story) -> String {
     let topology = &aftermath.topology;
     let mut why = Vec::new();
-    for (node, branch) in story.branches.iter() {
-        if let Some((since, _)) = branch.in_doubt.filter(|_| story.in_doubt_at(node, topology)) {
+    for (node, _) in story.branches.iter() {
+        if let Some(since) = story.doubt_at(node, topology) {
             why.push(format!("in doubt at {node} since {}", At(since)));
         }
     }

@@ -23,6 +23,8 @@ pub struct Spot {
     pub tail: usize,
     /// How many faults of the run had fired by then.
     pub faults_before: usize,
+    /// After a send: the messages that were taken when it is reached, its own the last. Empty if a client takes it.
+    pub awaits: Vec<MessageId>,
 }
 
 #[derive(Default)]
@@ -64,17 +66,19 @@ pub(super) fn census(scenario: &Scenario, protocol: Protocol, seed: u64) -> Vec<
     let mut counts: BTreeMap<Name, u64> = BTreeMap::new();
     let mut spots = Vec::with_capacity(passed.len());
     for (faults_before, mut passed) in passed {
-        if passed.awaits.iter().any(|id| lost.contains(id)) {
-            continue;
-        }
         // What selectors cannot name does not distinguish places: the count does.
         passed.qualifier = passed.qualifier.filter(|q| points::qualifiers(passed.verb, passed.word).contains(q));
         passed.step = passed.step.filter(|_| points::has_steps(passed.verb, passed.word));
         let (edge, verb) = (u8::from(passed.edge == Edge::After), verb_number(passed.verb));
         let name = (passed.node, edge, verb, passed.word, passed.qualifier, passed.step);
         let nth = counts.entry(name).or_default();
+        // A fault that waits for the n-th counts those before it, lost or not, and strikes at none that is lost.
         *nth += 1;
-        spots.push(Spot { place: Place::of(&passed, *nth), tail: passed.tail, faults_before });
+        if passed.awaits.iter().any(|id| lost.contains(id)) {
+            continue;
+        }
+        let place = Place::of(&passed, *nth);
+        spots.push(Spot { place, tail: passed.tail, faults_before, awaits: passed.awaits });
     }
     spots
 }

@@ -13,13 +13,13 @@ pub(crate) use aftermath::Aftermath;
 pub(crate) use fate::{Fate, fate};
 pub(crate) use forgotten::Forgotten;
 pub(crate) use stories::Stories;
-pub(crate) use story::{Branch, Effect, EffectKind, Plan, Story};
+pub(crate) use story::{Branch, Effect, EffectKind, Learned, Plan, Story};
 pub(crate) use topology::Topology;
 
 use crate::protocol::Family;
 use indoubt_proto::{
     ids::{LogId, Lsn, NodeId, Role, TxnId},
-    message::{Decision, MessageKind},
+    message::MessageKind,
     observation::{Observation, Phase, Stamped},
     operation::Update,
 };
@@ -132,16 +132,14 @@ impl History {
                 branch.in_doubt.get_or_insert((t, losses));
                 branch.doubted = Some(t);
                 // In doubt again after a crash: what it had learned was not durable.
-                branch.learned_commit = None;
+                branch.learned = None;
             }
             O::Decided { outcome, .. } => {
-                let crashes = self.topology.life(node).crashes;
+                let (crashes, logged) = (self.topology.life(node).crashes, story.logged_at(node));
                 let branch = story.branch(node);
-                branch.in_doubt = None;
+                let doubt = branch.in_doubt.take();
                 branch.decisions.push((t, *outcome));
-                if *outcome == Decision::Commit {
-                    branch.learned_commit = Some(crashes);
-                }
+                branch.learned = Some(Learned { decision: *outcome, crashes, doubt, logged });
             }
             O::Applied { effects, log, lsn, .. } => {
                 self.apply(place, seen, EffectKind::Branch, effects, (*log, *lsn));

@@ -85,8 +85,20 @@ pub(crate) struct Branch {
     /// When it last came into doubt, over by now or not.
     pub(crate) doubted: Option<i64>,
     pub(crate) decisions: Vec<(i64, Decision)>,
-    /// It learned COMMIT, when its node had crashed so often. Its record may be lazy and not durable yet.
-    pub(crate) learned_commit: Option<u32>,
+    /// What it learned last, unless it is in doubt again.
+    pub(crate) learned: Option<Learned>,
+}
+
+/// A decision that a branch learned. Its record may be lazy, and is durable only later.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Learned {
+    pub(crate) decision: Decision,
+    /// How often its node had crashed.
+    pub(crate) crashes: u32,
+    /// The doubt that it ended.
+    pub(crate) doubt: Option<(i64, u32)>,
+    /// The last record about the transaction in its node's journal, before that of the outcome.
+    pub(crate) logged: Lsn,
 }
 
 impl Branch {
@@ -191,14 +203,33 @@ impl Story {
 
     /// Whether a branch learned COMMIT and its node has not crashed since.
     pub(crate) fn commit_in_memory(&self, node: NodeId, topology: &Topology) -> bool {
-        let learned = self.branches.get(node).and_then(|branch| branch.learned_commit);
-        learned == Some(topology.life(node).crashes)
+        let learned = self.branches.get(node).and_then(|branch| branch.learned);
+        learned.is_some_and(|l| l.decision == Decision::Commit && l.crashes == topology.life(node).crashes)
     }
 
-    /// Whether a branch is in doubt at a participant, in a journal that still exists.
+    /// Since when a branch is in doubt at a participant, in a journal that still exists. A node that died before the record
+    /// of what it had learned was durable, and is down, may know nothing of it: its journal says that the branch is prepared.
+    pub(crate) fn doubt_at(&self, node: NodeId, topology: &Topology) -> Option<i64> {
+        let branch = self.branches.get(node)?;
+        let life = topology.life(node);
+        let died_with = |learned: &Learned| {
+            let logged = self.logged_at(node);
+            let durable = logged > learned.logged && logged <= topology.durable(node);
+            let applied = || self.present(EffectKind::Branch).any(|effect| effect.node == node);
+            life.down && life.crashes == learned.crashes + 1 && !durable && !applied()
+        };
+        let doubt = branch.in_doubt.or_else(|| branch.learned.filter(died_with)?.doubt);
+        doubt.filter(|(_, losses)| *losses == life.losses).map(|(since, _)| since)
+    }
+
+    /// See [`Story::doubt_at`].
     pub(crate) fn in_doubt_at(&self, node: NodeId, topology: &Topology) -> bool {
-        let doubt = self.branches.get(node).and_then(|branch| branch.in_doubt);
-        doubt.is_some_and(|(_, losses)| losses == topology.life(node).losses)
+        self.doubt_at(node, topology).is_some()
+    }
+
+    /// The last record about it in the journal of a node; 0 if there is none.
+    pub(super) fn logged_at(&self, node: NodeId) -> Lsn {
+        self.logged.iter().find(|(at, _)| *at == node).map_or(Lsn(0), |(_, lsn)| *lsn)
     }
 
     /// What is there of it at the end: the changes of its effects, compensations included, by record. A branch whose commit

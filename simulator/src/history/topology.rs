@@ -1,7 +1,7 @@
 //! Which nodes are up, which links are cut, and which journals were lost, as the trace tells it.
 
 use indoubt_proto::{
-    ids::{LogId, Lsn, NodeId, Role},
+    ids::{Lsn, NodeId, Role},
     observation::{Observation, Stamped},
 };
 use std::collections::BTreeSet;
@@ -20,8 +20,6 @@ pub(crate) struct Life {
     /// How often it came back without its journal, and when it last did.
     pub(crate) losses: u32,
     pub(crate) lost_last: Option<i64>,
-    /// Its journal, once something named it.
-    log: Option<LogId>,
     /// The last record known to be durable.
     durable: Lsn,
 }
@@ -44,18 +42,15 @@ impl Topology {
                 life.paused = false;
                 life.crashes += 1;
             }
-            Observation::Restarted { log, upto, .. } => {
+            Observation::Restarted { upto, lost, .. } => {
                 let life = self.life_mut(seen.node);
                 life.down = false;
                 life.paused = false;
                 life.restarts += 1;
-                // The first journal is named by its effects alone; without any, a lost one shows by what it no longer holds.
-                let lost = life.log.map_or(*upto < life.durable, |known| known != *log);
-                if lost {
+                if *lost {
                     life.losses += 1;
                     life.lost_last = Some(seen.t_us);
                 }
-                life.log = Some(*log);
                 life.durable = *upto;
             }
             Observation::Paused { .. } => {
@@ -73,13 +68,6 @@ impl Topology {
             Observation::Durable { upto } => {
                 let life = self.life_mut(seen.node);
                 life.durable = life.durable.max(*upto);
-                return false;
-            }
-            Observation::Applied { log, .. }
-            | Observation::StepApplied { log, .. }
-            | Observation::StepRefused { log, .. }
-            | Observation::Compensated { log, .. } => {
-                self.life_mut(seen.node).log = Some(*log);
                 return false;
             }
             _ => return false,

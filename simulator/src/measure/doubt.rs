@@ -3,13 +3,17 @@
 //! A branch is in doubt from its prepared record being durable (`in-doubt`; a repetition while it is in doubt says nothing
 //! new) to its learning the decision (`decided` at its node). A node that is down keeps its branches in doubt. A branch
 //! whose node came back without its journal is gone: its doubt ends there, for nobody is left to have it.
+//!
+//! It is blocked while nobody that it can reach knows the decision. A participant knows what it decided or learned until its
+//! coordinator's mark allows it to forget (rule 17b): from then on it answers `unknown` (rule 7), whoever asks.
 
 use super::{at, series::DoubtSeries, spread::Sample};
 use crate::history::History;
 use indoubt_proto::{
-    ids::{NodeId, TxnId},
+    ids::{LogId, NodeId, Role, Serial, Ticket, TxnId},
     observation::{Observation, Stamped},
 };
+use rustc_hash::FxHashMap;
 
 /// One branch in doubt.
 #[derive(Clone, Debug)]
@@ -67,8 +71,29 @@ impl Clock {
 struct OfTxn {
     /// Its branches in doubt.
     open: Vec<(NodeId, Open)>,
-    /// Who knows its decision, with the count of its journal losses then.
+    /// Who has learned its decision, with the count of its journal losses then.
     informed: Vec<(NodeId, u32)>,
+    /// Where its coordinator keeps it, once a request said so.
+    serial: Option<(LogId, Serial)>,
+}
+
+/// The mark that each participant last heard of each journal of a coordinator. Only looked up, never iterated.
+#[derive(Clone, Debug, Default)]
+struct Marks(FxHashMap<(NodeId, LogId), Serial>);
+
+impl Marks {
+    /// Whether the mark rises.
+    fn hear(&mut self, node: NodeId, ticket: &Ticket) -> bool {
+        let mark = self.0.entry((node, ticket.log)).or_default();
+        let rises = ticket.finished_below > *mark;
+        *mark = ticket.finished_below.max(*mark);
+        rises
+    }
+
+    /// Whether a participant may have forgotten a transaction.
+    fn passed(&self, node: NodeId, serial: Option<(LogId, Serial)>) -> bool {
+        serial.is_some_and(|(log, serial)| self.0.get(&(node, log)).is_some_and(|mark| serial < *mark))
+    }
 }
 
 /// The fold.
@@ -76,6 +101,7 @@ struct OfTxn {
 pub(super) struct Doubt {
     /// By the place of the transaction: a decision anywhere may unblock its other branches.
     of: Vec<OfTxn>,
+    marks: Marks,
     in_doubt: Sample,
     up: Sample,
     blocked: Sample,
@@ -98,8 +124,17 @@ impl Doubt {
     pub(super) fn take(&mut self, seen: &Stamped, place: Option<usize>, history: &History, changed: bool) {
         let (t, node, topology) = (seen.t_us, seen.node, &history.topology);
         match (&seen.what, place) {
+            (Observation::Received { ticket: Some(ticket), .. }, Some(place)) if node.role == Role::Participant => {
+                let known = at(&mut self.of, place).serial.replace((ticket.log, ticket.serial));
+                if self.marks.hear(node, ticket) {
+                    self.forgets(t, history, ticket);
+                }
+                if known.is_none() {
+                    self.look_again(t, history, place);
+                }
+            }
             (Observation::InDoubt { .. }, Some(place)) => {
-                let OfTxn { open, informed } = at(&mut self.of, place);
+                let OfTxn { open, informed, .. } = at(&mut self.of, place);
                 informed.retain(|(informed, _)| *informed != node);
                 if !open.iter().any(|(at, _)| *at == node) {
                     let losses = topology.life(node).losses;
@@ -108,7 +143,7 @@ impl Doubt {
                 self.look_again(t, history, place);
             }
             (Observation::Decided { txn, .. }, Some(place)) => {
-                let OfTxn { open, informed } = at(&mut self.of, place);
+                let OfTxn { open, informed, .. } = at(&mut self.of, place);
                 informed.retain(|(informed, _)| *informed != node);
                 informed.push((node, topology.life(node).losses));
                 if let Some(ended) = open.iter().position(|(at, _)| *at == node) {
@@ -130,11 +165,23 @@ impl Doubt {
 
     /// Recomputes who of a transaction's branches is up and who is blocked.
     fn look_again(&mut self, t: i64, history: &History, place: usize) {
-        let Some(OfTxn { open, informed }) = self.of.get_mut(place) else { return };
+        let Some(OfTxn { open, informed, serial }) = self.of.get_mut(place) else { return };
         for (node, open) in open {
             let up = history.topology.running(*node);
             open.up.set(t, up);
-            open.blocked.set(t, up && !knows(informed, place, *node, history));
+            let remembers = |informed: NodeId| !self.marks.passed(informed, *serial);
+            open.blocked.set(t, up && !knows(informed, remembers, place, *node, history));
+        }
+    }
+
+    /// A mark rose: somebody may have forgotten what others are in doubt about.
+    fn forgets(&mut self, t: i64, history: &History, mark: &Ticket) {
+        for place in 0..self.of.len() {
+            let OfTxn { open, serial, .. } = &self.of[place];
+            let passed = |(log, serial): &(LogId, Serial)| *log == mark.log && *serial < mark.finished_below;
+            if !open.is_empty() && serial.as_ref().is_some_and(passed) {
+                self.look_again(t, history, place);
+            }
         }
     }
 
@@ -171,9 +218,10 @@ impl Doubt {
 
     /// Forgets a transaction that has no branch in doubt.
     pub(super) fn forget(&mut self, place: usize) {
-        let OfTxn { open, informed } = at(&mut self.of, place);
+        let OfTxn { open, informed, serial } = at(&mut self.of, place);
         open.clear();
         informed.clear();
+        *serial = None;
     }
 
     /// `in_doubt_ms`, `in_doubt_up_ms`, `blocked_ms`, and the intervals behind them; what is open at `end` is censored.
@@ -183,11 +231,19 @@ impl Doubt {
     }
 }
 
-/// Whether a node that `node` can reach knows the decision of the transaction at `place`.
-fn knows(informed: &[(NodeId, u32)], place: usize, node: NodeId, history: &History) -> bool {
+/// Whether a node that `node` can reach knows the decision of the transaction at `place`: of those who learned it, one that
+/// still `remembers`.
+fn knows(
+    informed: &[(NodeId, u32)],
+    remembers: impl Fn(NodeId) -> bool,
+    place: usize,
+    node: NodeId,
+    history: &History,
+) -> bool {
     let topology = &history.topology;
     let tells = |informed: NodeId| informed != node && topology.reaches(node, informed);
-    if informed.iter().any(|(informed, losses)| topology.life(*informed).losses == *losses && tells(*informed)) {
+    let kept = |(informed, losses): &(NodeId, u32)| topology.life(*informed).losses == *losses && remembers(*informed);
+    if informed.iter().any(|informed| kept(informed) && tells(informed.0)) {
         return true;
     }
     // A restarted coordinator answers by its presumption, unless its journal is another one.

@@ -5,7 +5,7 @@
 //! record is durable only later. Transactions that were never exposed are not in the sample.
 
 use super::{at, doubt::Clock, spread::Sample};
-use crate::history::History;
+use crate::{history::History, protocol::Family};
 use indoubt_proto::{
     ids::NodeId,
     message::Decision,
@@ -44,8 +44,8 @@ impl Exposed {
     pub(super) fn take(&mut self, seen: &Stamped, place: Option<usize>, history: &History) {
         let (t, node) = (seen.t_us, seen.node);
         let Some(place) = place else {
-            if matches!(seen.what, Observation::Crashed { .. }) {
-                self.crash(t, node, history);
+            if matches!(seen.what, Observation::Crashed { .. } | Observation::Restarted { .. }) {
+                self.look_again(t, node, history);
             }
             return;
         };
@@ -84,12 +84,23 @@ impl Exposed {
         }
     }
 
-    /// The locks of a node that died are gone, but those of branches in doubt.
-    fn crash(&mut self, t: i64, node: NodeId, history: &History) {
+    /// A node died, or came back: of its locks, those of branches in doubt are left, and its effects are those that its
+    /// journal tells of.
+    fn look_again(&mut self, t: i64, node: NodeId, history: &History) {
         for (place, _, story) in history.stories.iter() {
-            if !story.in_doubt_at(node, &history.topology) {
-                self.change(t, place, |part| part.node == node, |part| part.locked = false);
-            }
+            let in_doubt = story.in_doubt_at(node, &history.topology);
+            let stands = |part: &Part| match history.family {
+                Family::TwoPhase => !in_doubt && story.branch_stands(node, &history.topology),
+                Family::Saga | Family::Unprotected => story.standing(part.step) > 0,
+            };
+            self.change(
+                t,
+                place,
+                |part| part.node == node,
+                |part| {
+                    (part.locked, part.applied) = (in_doubt, stands(part));
+                },
+            );
         }
     }
 

@@ -296,13 +296,13 @@ mod tests {
         let txn = TxnId { home: NodeId::coordinating(1), client: NodeId::client(1), number: 1 };
         let (mut locks, mut topology) = (Locks::default(), Topology::default());
         let mut counts = Vec::new();
-        let restarted = |log| Observation::Restarted { incarnation: 2, log: LogId(log), upto: Lsn(0) };
+        let restarted = |lost| Observation::Restarted { incarnation: 2, log: LogId(1), upto: Lsn(0), lost };
         for (t_us, what) in (0..).zip([
-            restarted(1),
+            restarted(false),
             Observation::LockGranted { txn, key, mode: LockMode::Exclusive },
             Observation::InDoubt { txn },
             Observation::Crashed { incarnation: 2 },
-            restarted(2),
+            restarted(true),
         ]) {
             let place = what.txn().map(|_| 0);
             let seen = Stamped { t_us, seq: 0, node: p1, what };

@@ -100,6 +100,9 @@ impl Measurer {
         match &seen.what {
             // Most lines are about messages and journals, in which no other fold has an interest.
             Observation::Sent { .. } | Observation::Appended { .. } => self.costs.take(seen, place),
+            Observation::Received { ticket: Some(_), .. } if self.history.family == Family::TwoPhase => {
+                self.doubt.take(seen, Some(place), &self.history, changed);
+            }
             Observation::Received { .. } | Observation::Dropped { .. } | Observation::Voted { .. } => {}
             Observation::ClientBegan { .. } | Observation::ClientEnded { .. } => {
                 self.clients.take(seen, place);

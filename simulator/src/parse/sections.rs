@@ -117,7 +117,7 @@ fn name(value: &Value<'_, '_>) -> Result<String, ScenarioError> {
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
     if name.is_empty() || name.len() > 64 || name.starts_with('.') || !name.chars().all(plain) {
         return Err(value.error(format!(
-            "`{name}` cannot be a scenario's name, which is also a folder: letters, digits, - and _, at most 64"
+            "`{name}` cannot be a scenario's name, which is also a folder: letters, digits, `-`, `_` and `.`, at most 64"
         )));
     }
     Ok(name.into())

@@ -1,7 +1,7 @@
 //! Reads observations back from JSON: for `explain`, for merging the files of real nodes, and for tests.
 
 use indoubt_proto::{
-    ids::{LogId, Lsn, MessageId, NodeId, TxnId},
+    ids::{LogId, Lsn, MessageId, NodeId, Serial, Ticket, TxnId},
     inspect::LockMode,
     machine::Write,
     message::{Decision, MessageKind, OutcomeWord, Vote},
@@ -90,7 +90,7 @@ impl Line {
             }
             "received" => {
                 let (id, from, to, message, txn, copy) = f.message()?;
-                O::Received { id, from, to, message, txn, copy }
+                O::Received { id, from, to, message, txn, copy, ticket: f.ticket()? }
             }
             "dropped" => {
                 let (id, from, to, message, txn, copy) = f.message()?;
@@ -130,7 +130,12 @@ impl Line {
             "stuck" => O::Stuck { txn: f.txn()?, step: f.need("step")?, resumed: f.need("resumed")? },
             "lost-log" => O::LostLog { txn: f.txn()?, participant: f.need("participant")? },
             "crashed" => O::Crashed { incarnation: f.need("incarnation")? },
-            "restarted" => O::Restarted { incarnation: f.need("incarnation")?, log: f.log()?, upto: f.lsn("upto")? },
+            "restarted" => O::Restarted {
+                incarnation: f.need("incarnation")?,
+                log: f.log()?,
+                upto: f.lsn("upto")?,
+                lost: f.maybe("lost")?.unwrap_or(false),
+            },
             "paused" => O::Paused { incarnation: f.need("incarnation")? },
             "resumed" => O::Resumed { incarnation: f.need("incarnation")? },
             "link-cut" => O::LinkCut { from: f.need("from")?, to: f.need("to")? },
@@ -183,6 +188,13 @@ impl Fields<'_> {
             Ok(log) => Ok(LogId(log)),
             Err(why) => Err(self.wrong("log", text, why.to_string())),
         }
+    }
+
+    /// Only requests have one.
+    fn ticket(&mut self) -> Result<Option<Ticket>, TraceError> {
+        let Some(serial) = self.maybe("serial")?.map(Serial) else { return Ok(None) };
+        let finished_below = Serial(self.need("finished_below")?);
+        Ok(Some(Ticket { log: self.log()?, serial, finished_below }))
     }
 
     fn step(&mut self) -> Result<(TxnId, u32, Vec<Update>, LogId, Lsn), TraceError> {

@@ -2,7 +2,7 @@
 
 use super::{from_json_line, to_json_line};
 use indoubt_proto::{
-    ids::{LogId, Lsn, MessageId, NodeId, TxnId},
+    ids::{LogId, Lsn, MessageId, NodeId, Serial, Ticket, TxnId},
     inspect::LockMode,
     machine::Write,
     message::{Decision, MessageKind, OutcomeWord, Vote},
@@ -62,8 +62,23 @@ fn every_kind() -> Vec<(O, &'static str)> {
             r#""txn":"c1-k2-17","id":"c1.1.17","from":"c1","to":"p1","message":"work-done""#,
         ),
         (
-            O::Received { id, from: C1, to: P1, message: MessageKind::Decision, txn: Some(txn), copy: true },
-            r#""txn":"c1-k2-17","id":"c1.1.17","from":"c1","to":"p1","message":"decision","copy":true"#,
+            O::Received { id, from: P1, to: C1, message: MessageKind::Ack, txn: Some(txn), copy: false, ticket: None },
+            r#""txn":"c1-k2-17","id":"c1.1.17","from":"p1","to":"c1","message":"ack""#,
+        ),
+        (
+            O::Received {
+                id,
+                from: C1,
+                to: P1,
+                message: MessageKind::Decision,
+                txn: Some(txn),
+                copy: true,
+                ticket: Some(Ticket { log, serial: Serial(7), finished_below: Serial(5) }),
+            },
+            concat!(
+                r#""txn":"c1-k2-17","id":"c1.1.17","from":"c1","to":"p1","message":"decision","copy":true,"#,
+                r#""log":"00000000000000ab","serial":7,"finished_below":5"#
+            ),
         ),
         (
             O::Dropped { id, from: C1, to: NodeId::LAB, message: MessageKind::Done, txn: None, copy: false },
@@ -112,7 +127,14 @@ fn every_kind() -> Vec<(O, &'static str)> {
         (O::Stuck { txn, step: 1, resumed: false }, r#""txn":"c1-k2-17","step":1,"resumed":false"#),
         (O::LostLog { txn, participant: P1 }, r#""txn":"c1-k2-17","participant":"p1""#),
         (O::Crashed { incarnation: 1 }, r#""incarnation":1"#),
-        (O::Restarted { incarnation: 2, log, upto: lsn }, r#""incarnation":2,"log":"00000000000000ab","upto":9"#),
+        (
+            O::Restarted { incarnation: 2, log, upto: lsn, lost: false },
+            r#""incarnation":2,"log":"00000000000000ab","upto":9"#,
+        ),
+        (
+            O::Restarted { incarnation: 2, log, upto: Lsn(0), lost: true },
+            r#""incarnation":2,"log":"00000000000000ab","upto":0,"lost":true"#,
+        ),
         (O::Paused { incarnation: 1 }, r#""incarnation":1"#),
         (O::Resumed { incarnation: 1 }, r#""incarnation":1"#),
         (O::LinkCut { from: C1, to: P1 }, r#""from":"c1","to":"p1""#),

@@ -3,7 +3,7 @@
 
 use super::words::{mode_word, why_word};
 use indoubt_proto::{
-    ids::{MessageId, NodeId},
+    ids::{MessageId, NodeId, Ticket},
     message::MessageKind,
     observation::{Observation, PlanEntry, Stamped},
     operation::{Change, Update},
@@ -60,9 +60,17 @@ fn details(line: &mut String, what: &Observation) {
                 text(line, "detail", detail);
             }
         }
-        Sent { id, from, to, message: kind, copy, .. }
-        | Received { id, from, to, message: kind, copy, .. }
-        | Dropped { id, from, to, message: kind, copy, .. } => message(line, *id, *from, *to, *kind, *copy),
+        Received { id, from, to, message: kind, copy, ticket, .. } => {
+            message(line, *id, *from, *to, *kind, *copy);
+            if let Some(Ticket { log, serial, finished_below }) = ticket {
+                name(line, "log", log);
+                number(line, "serial", serial.0);
+                number(line, "finished_below", finished_below.0);
+            }
+        }
+        Sent { id, from, to, message: kind, copy, .. } | Dropped { id, from, to, message: kind, copy, .. } => {
+            message(line, *id, *from, *to, *kind, *copy);
+        }
         Appended { lsn, record, write, .. } => {
             number(line, "lsn", lsn.0);
             text(line, "record", record);
@@ -104,10 +112,13 @@ fn details(line: &mut String, what: &Observation) {
             number(line, "resumed", resumed);
         }
         LostLog { participant, .. } => name(line, "participant", participant),
-        Restarted { incarnation, log, upto } => {
+        Restarted { incarnation, log, upto, lost } => {
             number(line, "incarnation", incarnation);
             name(line, "log", log);
             number(line, "upto", upto.0);
+            if *lost {
+                number(line, "lost", true);
+            }
         }
         Crashed { incarnation } | Paused { incarnation } | Resumed { incarnation } => {
             number(line, "incarnation", incarnation);

@@ -35,6 +35,7 @@ impl World<'_> {
                     self.journals += 1;
                     let log = LogId(stream(self.seed, &format!("journal {node} {}", self.journals)).next_u64());
                     self.seats[at].driver.lose_log(log);
+                    self.seats[at].lost_log = true;
                 }
             }
             Deed::Restart(node) => {
@@ -51,9 +52,10 @@ impl World<'_> {
             }
             Deed::Resume(node) => {
                 if let Some(at) = self.seat(node).filter(|at| self.seats[*at].is_paused()) {
-                    let incarnation = self.seats[at].hands.port.incarnation;
-                    self.seats[at].resume();
+                    let seat = &mut self.seats[at];
+                    let incarnation = seat.hands.port.incarnation;
                     self.commons.observe(node, Observation::Resumed { incarnation });
+                    seat.resume(&mut self.commons);
                     self.ready.push_back(at);
                 }
             }
@@ -83,8 +85,9 @@ impl World<'_> {
         let (node, incarnation) = (seat.id(), seat.hands.port.incarnation);
         seat.hands.gate.draw_from(of_gate(self.seed, node, incarnation));
         let (log, upto) = seat.driver.journal();
+        let lost = std::mem::take(&mut seat.lost_log);
         if incarnation > 1 {
-            self.commons.observe(node, Observation::Restarted { incarnation, log, upto });
+            self.commons.observe(node, Observation::Restarted { incarnation, log, upto, lost });
         }
         self.commons.set_present(at, incarnation);
         self.ready.push_back(at);

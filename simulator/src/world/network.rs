@@ -237,7 +237,8 @@ fn sent(flight: &Flight) -> Observation {
 
 pub(super) fn received(flight: &Flight) -> Observation {
     let Flight { id, to, copy, ref message, .. } = *flight;
-    Observation::Received { id, from: id.from, to, message: message.kind(), txn: message.txn(), copy }
+    let ticket = message.ticket().copied();
+    Observation::Received { id, from: id.from, to, message: message.kind(), txn: message.txn(), copy, ticket }
 }
 
 pub(super) fn dropped(flight: &Flight) -> Observation {

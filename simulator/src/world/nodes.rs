@@ -99,10 +99,12 @@ pub(super) trait Driven {
     /// Performs the effects of the present step, from where it stands. `word` is the lab's word on the effect before which
     /// it halted.
     fn advance(&mut self, hands: &mut Hands, commons: &mut Commons<'_>, word: Option<Fate>) -> Progress;
-    /// A force returned; the next one begins if one is due.
-    fn forced(&mut self, hands: &Hands, commons: &mut Commons<'_>) -> Lsn;
-    /// Flushes lazy records if nothing was forced for a while.
-    fn flush(&mut self, hands: &Hands, commons: &mut Commons<'_>);
+    /// A force returned; the next one begins if one is due, unless the node is frozen.
+    fn forced(&mut self, hands: &Hands, commons: &mut Commons<'_>, frozen: bool) -> Lsn;
+    /// The node goes on after it was frozen, between two steps: a force begins that should have begun meanwhile.
+    fn wake(&mut self, hands: &Hands, commons: &mut Commons<'_>);
+    /// Flushes lazy records if nothing was forced for a while, unless the node is frozen.
+    fn flush(&mut self, hands: &Hands, commons: &mut Commons<'_>, frozen: bool);
     /// The node dies: its machine is gone, its journal is cut.
     fn crash(&mut self, keep: Option<u64>, random: &mut Stream);
     /// Its journal is lost.
@@ -297,18 +299,26 @@ impl<M: Machine> Driven for Driver<M> {
         Progress::Done
     }
 
-    fn forced(&mut self, hands: &Hands, commons: &mut Commons<'_>) -> Lsn {
+    fn forced(&mut self, hands: &Hands, commons: &mut Commons<'_>, frozen: bool) -> Lsn {
         let upto = self.journal.finish();
         self.last_force = commons.now;
-        if self.journal.is_due() {
+        if self.journal.is_due() && !frozen {
             self.begin_force(hands, commons);
         }
         upto
     }
 
-    fn flush(&mut self, hands: &Hands, commons: &mut Commons<'_>) {
+    fn wake(&mut self, hands: &Hands, commons: &mut Commons<'_>) {
+        if self.journal.is_due() {
+            self.begin_force(hands, commons);
+        } else if !self.flush_scheduled {
+            self.flush(hands, commons, false);
+        }
+    }
+
+    fn flush(&mut self, hands: &Hands, commons: &mut Commons<'_>, frozen: bool) {
         self.flush_scheduled = false;
-        if !self.journal.is_idle_with_tail() {
+        if frozen || !self.journal.is_idle_with_tail() {
             return;
         }
         let due = self.last_force + QUIET;

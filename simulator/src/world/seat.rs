@@ -2,7 +2,7 @@
 
 use super::{
     World,
-    network::{Flight, Seating, dropped, received},
+    network::{Commons, Flight, Seating, dropped, received},
     nodes::{Driven, Halt, Hands, Progress},
 };
 use crate::clients::ClientEffect;
@@ -53,6 +53,8 @@ pub(super) struct Seat {
     pub(super) driver: Box<dyn Driven>,
     /// What survives of its journal's tail.
     pub(super) disk: Stream,
+    /// Whether it lost its journal while it was down.
+    pub(super) lost_log: bool,
     life: Life,
     inbox: VecDeque<Incoming>,
     stage: Stage,
@@ -83,6 +85,7 @@ impl Seat {
             hands,
             driver,
             disk,
+            lost_log: false,
             life: Life::Down,
             inbox: VecDeque::new(),
             stage: Stage::Idle,
@@ -145,8 +148,11 @@ impl Seat {
 
     /// It wakes. Timers that are due are there at once; what waits on its links it reads link by link, as a process reads its
     /// sockets, that one first on which something has waited longest. Each link keeps its order.
-    pub(super) fn resume(&mut self) {
+    pub(super) fn resume(&mut self, commons: &mut Commons<'_>) {
         self.life = Life::Up;
+        if matches!(self.stage, Stage::Idle) {
+            self.driver.wake(&self.hands, commons);
+        }
         let mut links: Vec<NodeId> = Vec::new();
         for incoming in &self.inbox {
             if let Incoming::Flight(flight) = incoming

@@ -10,7 +10,7 @@ pub(crate) mod book;
 
 use indoubt_proto::{
     conditions::{Conditions, Latency},
-    ids::{LogId, Lsn, MessageId, NodeId, TxnId},
+    ids::{LogId, Lsn, MessageId, NodeId, Serial, Ticket, TxnId},
     inspect::LockMode,
     machine::Write,
     message::{Decision, MessageKind, OutcomeWord, Vote},
@@ -65,7 +65,8 @@ fn observation(line: &str, seq: u64) -> Option<Stamped> {
             },
             detail: String::new(),
         },
-        // sent p1 vote c1-k1-1 [copy]; received c1 vote c1-k1-1: the other end, the kind, the transaction
+        // sent p1 vote c1-k1-1 [copy]; received c1 work c1-k1-1 [#7/5]: the other end, the kind, the
+        // transaction, its serial and the mark
         "sent" | "received" => {
             let (me, other) = (node.parse::<NodeId>().ok()?, word(0)?.parse::<NodeId>().ok()?);
             let (from, to) = if kind == "sent" { (me, other) } else { (other, me) };
@@ -74,7 +75,7 @@ fn observation(line: &str, seq: u64) -> Option<Stamped> {
             let id = MessageId { from, incarnation: 1, count: seq };
             match kind {
                 "sent" => O::Sent { id, from, to, message, txn, copy },
-                _ => O::Received { id, from, to, message, txn, copy },
+                _ => O::Received { id, from, to, message, txn, copy, ticket: ticket(rest, other) },
             }
         }
         "appended" => O::Appended {
@@ -122,7 +123,8 @@ fn observation(line: &str, seq: u64) -> Option<Stamped> {
         "crashed" => O::Crashed { incarnation: 1 },
         // restarted <upto> [log]
         "restarted" => {
-            O::Restarted { incarnation: 2, log: number(1).map_or(home_log(node), LogId), upto: Lsn(number(0)?) }
+            let (log, lost) = (number(1).map_or(home_log(node), LogId), number(1).is_some());
+            O::Restarted { incarnation: 2, log, upto: Lsn(number(0)?), lost }
         }
         "paused" => O::Paused { incarnation: 1 },
         "resumed" => O::Resumed { incarnation: 1 },
@@ -137,6 +139,13 @@ fn observation(line: &str, seq: u64) -> Option<Stamped> {
 /// The first journal of a node.
 fn home_log(node: &str) -> LogId {
     LogId(node.bytes().map(u64::from).sum())
+}
+
+fn ticket(words: &[&str], home: NodeId) -> Option<Ticket> {
+    let (serial, mark) = words.iter().find_map(|word| word.strip_prefix('#'))?.split_once('/')?;
+    let [serial, finished_below] =
+        [serial, mark].map(|number| Serial(number.parse().expect("a ticket is #serial/mark")));
+    Some(Ticket { log: home_log(&home.to_string()), serial, finished_below })
 }
 
 fn place(words: &[&str], node: &str) -> (LogId, Lsn) {
