@@ -41,7 +41,7 @@ pub(crate) fn branches(steps: Vec<PlanStep>) -> Vec<Branch> {
 }
 
 /// Who is told this decision and, if the presumption wants it, acknowledges it: a commit goes to those who voted YES, an
-/// abort to everybody not known to have voted NO or READ (protocols.md section 1).
+/// abort to everybody not known to have voted NO or READ (docs/08-costs.md).
 pub(crate) fn due(branches: &[Branch], decision: Decision) -> Vec<Voter> {
     let voter = |b: &Branch| match b.heard {
         Heard::Yes(log) => Some(Voter { node: b.node, log: Some(log) }),

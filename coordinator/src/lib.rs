@@ -1,6 +1,6 @@
 //! Atomic commit: the coordinator of the two-phase commit family.
 //!
-//! One machine plays all three presumptions (protocols.md section 1): what they log and which ACKs they want is a table in
+//! One machine plays all three presumptions (docs/08-costs.md): what they log and which ACKs they want is a table in
 //! [`presumption`], not code. Read in this order: [`presumption`], [`record`], `transaction` (one transaction up to its
 //! decision), `telling` (from the decision to the end), [`coordinator`] (routes inputs), `recovery`.
 

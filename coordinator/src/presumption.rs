@@ -1,10 +1,10 @@
-//! The table of protocols.md section 1, as data: which records a coordinator writes, forced or lazy, and which ACKs it
+//! The table of docs/08-costs.md, as data: which records a coordinator writes, forced or lazy, and which ACKs it
 //! waits for. The presumption is what it says of a transaction about which its log holds nothing.
 
 use indoubt_proto::{machine::Write, message::Decision};
 use serde::{Deserialize, Serialize};
 
-/// What a coordinator presumes of a transaction that it does not know (protocols.md 13).
+/// What a coordinator presumes of a transaction that it does not know (docs/rules.md, 13).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Presumption {

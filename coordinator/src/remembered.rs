@@ -1,4 +1,4 @@
-//! The outcomes that a restarted coordinator finds in its log, for clients that ask again (design.md section 4).
+//! The outcomes that a restarted coordinator finds in its log, for clients that ask again (docs/04-architecture.md).
 //!
 //! They are gathered here first, and only the last so many become [`Submissions`]: feeding them all to it would raise its
 //! forgotten marks, which are for this incarnation's clients; those of earlier ones are known by their epoch.

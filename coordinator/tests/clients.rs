@@ -1,4 +1,4 @@
-//! What clients are told: the same outcome again, or that it is not known, never a guess (design.md section 4). And what
+//! What clients are told: the same outcome again, or that it is not known, never a guess (docs/04-architecture.md). And what
 //! is refused before anything begins.
 
 mod common;

@@ -1,4 +1,4 @@
-//! The way to a decision: rules 3, 4, 5 and 12 of protocols.md, timeouts, phases.
+//! The way to a decision: rules 3, 4, 5 and 12 of docs/rules.md, timeouts, phases.
 
 mod common;
 

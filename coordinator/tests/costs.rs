@@ -1,4 +1,4 @@
-//! The cost table of protocols.md section 1, the coordinator's side: every message of the commit, every forced and every
+//! The cost table of docs/08-costs.md, the coordinator's side: every message of the commit, every forced and every
 //! lazy record, counted. The bench plays the participants; `simulator/tests/costs.rs`
 //! counts both sides in the virtual world.
 

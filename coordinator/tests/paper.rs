@@ -1,4 +1,4 @@
-//! Atomic commitment as the papers state it, rule by rule (docs/protocols.md section 2, by its numbers there): coordinators
+//! Atomic commitment as the papers state it, rule by rule (docs/rules.md, by its numbers there): coordinators
 //! and participants together in the virtual world. What it all costs is in `paper_costs.rs`.
 
 use indoubt_proto::{

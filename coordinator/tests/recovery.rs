@@ -1,4 +1,4 @@
-//! A restarted coordinator, by what its log holds: rules 13 to 17b of protocols.md.
+//! A restarted coordinator, by what its log holds: rules 13 to 17b of docs/rules.md.
 
 mod common;
 

@@ -1,4 +1,4 @@
-//! Results on disk (design.md section 8): a run's folder, its index, and for each scenario the summary in two forms, the
+//! Results on disk (docs/03-measures-and-checks.md): a run's folder, its index, and for each scenario the summary in two forms, the
 //! command that repeats it, the charts and the traces.
 
 use crate::charts::{self, Drawn};

@@ -1,4 +1,4 @@
-//! The one palette: the Okabe-Ito colours with fixed meanings (design.md section 8). Each state also has a mark or a hatch
+//! The one palette: the Okabe-Ito colours with fixed meanings for every chart. Each state also has a mark or a hatch
 //! of its own in the charts, so that it reads without colour.
 
 use indoubt_simulator::protocol::Protocol;

@@ -1,4 +1,4 @@
-//! What the papers ask of a participant, rule by rule (docs/protocols.md section 2, by its numbers there): participants and
+//! What the papers ask of a participant, rule by rule (docs/rules.md, by its numbers there): participants and
 //! coordinators together in the virtual world, and single participants where only a hand-written order of messages tells.
 
 use indoubt_participant::Participant;

@@ -247,7 +247,7 @@ impl Serial {
 }
 
 /// What a coordinating node says of a transaction on every request: its own journal, its running number, and the mark
-/// below which everything is finished (protocols.md 17b).
+/// below which everything is finished (docs/rules.md, 17b).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Ticket {
     /// The journal in which the coordinating node remembers this transaction.

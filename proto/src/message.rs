@@ -214,7 +214,7 @@ pub enum Message {
         ticket: Ticket,
         /// The decision.
         decision: Decision,
-        /// Whether an ACK is due, and with it a forced outcome record (protocols.md section 1). Participants need to
+        /// Whether an ACK is due, and with it a forced outcome record (docs/08-costs.md). Participants need to
         /// know no more than this of presumptions.
         ack: bool,
     },

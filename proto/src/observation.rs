@@ -1,5 +1,5 @@
 //! What is worth measuring. The stream of observations is the only source of every number, chart, check and diagram.
-//! Its shape on disk is in design.md section 8.
+//! Its shape on disk is in docs/03-measures-and-checks.md.
 
 use crate::{
     ids::{LogId, Lsn, MessageId, NodeId, Ticket, TxnId},
@@ -12,7 +12,7 @@ use crate::{
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 
-/// The neutral phases of a transaction, the same words for every protocol (design.md section 6).
+/// The neutral phases of a transaction, the same words for every protocol (docs/02-scenarios.md).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Phase {
@@ -87,7 +87,7 @@ pub struct PlanEntry {
 /// lab writes clients, faults and links. In JSON each field stands beside `kind`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-#[allow(missing_docs, reason = "fields are the columns of design.md section 8")]
+#[allow(missing_docs, reason = "fields are the columns of docs/03-measures-and-checks.md")]
 pub enum Observation {
     /// A client's transaction is due. `what` is transfer, order, trip or audit; `total` is an audit's right answer.
     ClientBegan {

@@ -1,4 +1,4 @@
-//! What a transaction does to data: integer accounts under named keys (design.md section 5).
+//! What a transaction does to data: integer accounts under named keys (docs/02-scenarios.md).
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 use std::{borrow::Borrow, fmt, sync::Arc};

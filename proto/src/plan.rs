@@ -7,7 +7,7 @@ use crate::{
 };
 use serde::{Deserialize, Serialize};
 
-/// How a saga may treat a step (protocols.md 32: compensatable*, then at most one pivot, then retriable*).
+/// How a saga may treat a step (docs/rules.md, 32: compensatable*, then at most one pivot, then retriable*).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum StepKind {
     /// Can be undone by its compensation.

@@ -1,4 +1,4 @@
-//! Named random streams from one master seed: an edit in one place does not shift the draws of another (design.md 9).
+//! Named random streams from one master seed: an edit in one place does not shift the draws of another (docs/04-architecture.md).
 
 use crate::ids::NodeId;
 use rand::SeedableRng;

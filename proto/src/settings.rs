@@ -63,14 +63,14 @@ impl Default for Limits {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum WorkRound {
-    /// In a round of their own before PREPARE (design.md section 5).
+    /// In a round of their own before PREPARE (docs/02-scenarios.md).
     #[default]
     Separate,
     /// Inside PREPARE.
     WithPrepare,
 }
 
-/// Which step a saga's backward recovery starts from when step k was refused (protocols.md 30).
+/// Which step a saga's backward recovery starts from when step k was refused (docs/rules.md, 30).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum CompensateFrom {
@@ -88,7 +88,7 @@ pub enum AbortWhen {
     /// At the first NO: ABORT goes to everyone not known to have voted NO or READ.
     #[default]
     AtOnce,
-    /// Once every vote arrived, or the vote timeout ran out: what the papers' tables count (protocols.md section 1).
+    /// Once every vote arrived, or the vote timeout ran out: what the papers' tables count (docs/08-costs.md).
     AfterAllVotes,
 }
 
@@ -97,7 +97,7 @@ pub enum AbortWhen {
 pub struct Options {
     /// Where the operations travel.
     pub work: WorkRound,
-    /// Whether participants that only read may vote READ and drop out (protocols.md 12).
+    /// Whether participants that only read may vote READ and drop out (docs/rules.md, 12).
     pub read_only: bool,
     /// When a NO vote becomes the decision to abort.
     pub abort: AbortWhen,
@@ -112,7 +112,7 @@ pub struct Options {
     /// Retries of `none-retry` after the first attempt.
     pub retries: u32,
     /// Outcomes that a coordinating node remembers for clients that ask again. No protocol depends on it: with 0 an inquiry
-    /// about a forgotten transaction is answered by the presumption alone (protocols.md 13).
+    /// about a forgotten transaction is answered by the presumption alone (docs/rules.md, 13).
     pub remembered: u32,
 }
 

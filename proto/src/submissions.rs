@@ -1,5 +1,5 @@
 //! What a coordinating node remembers of submissions, so that a client may ask again and nothing is ever run twice
-//! (design.md section 4): shared by every protocol, pure bookkeeping without messages or records.
+//! (docs/04-architecture.md): shared by every protocol, pure bookkeeping without messages or records.
 //!
 //! A machine uses it like this: on `Submit` it asks [`Submissions::admit`]. A [`Admission::Fresh`] one that
 //! [`refusal`] has nothing against is run: [`Submissions::begin`] when it is accepted (and again in recovery for those

@@ -1,7 +1,7 @@
 //! Sagas, and the baselines without protection beside them.
 //!
 //! [`Orchestrator`] runs sagas: it asks one participant after another for its step, and when a step is refused it has
-//! the others undone in reverse (protocols.md rules 24 to 32). [`Unprotected`] makes the same calls with no protocol at
+//! the others undone in reverse (docs/rules.md, rules 24 to 32). [`Unprotected`] makes the same calls with no protocol at
 //! all (`none`) or with retries and a status row (`none-retry`): what goes wrong there is what protocols are for.
 //!
 //! Read in this order: [`plan`], [`record`], `execution` (one saga's states), [`orchestrator`], [`unprotected`].

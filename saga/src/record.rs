@@ -1,5 +1,5 @@
 //! What an orchestrator logs. Its begin, its turn and a successful end are forced; everything else is lazy, because asking
-//! the participants again finds it out (protocols.md section 1).
+//! the participants again finds it out (docs/08-costs.md).
 
 use crate::plan::Plan;
 use indoubt_proto::{

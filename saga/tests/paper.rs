@@ -1,4 +1,4 @@
-//! What the papers ask of a saga, rule by rule (docs/protocols.md section 2, by its numbers there), and what it costs
+//! What the papers ask of a saga, rule by rule (docs/rules.md, by its numbers there), and what it costs
 //! (section 1): orchestrators and participants together in the virtual world.
 
 use indoubt_proto::{

@@ -1,4 +1,4 @@
-//! From text to a [`Scenario`], which cannot hold nonsense (design.md section 6). Every error names the file and the line,
+//! From text to a [`Scenario`], which cannot hold nonsense (docs/02-scenarios.md). Every error names the file and the line,
 //! the offending text, and where there is one the nearest valid word.
 
 mod change;

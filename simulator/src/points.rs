@@ -13,7 +13,7 @@ use indoubt_proto::{
 pub use messages::{MessageInfo, message, messages};
 pub use words::{has_steps, observations, qualifiers, records};
 
-/// What a phase means under this family; `None` if it has no such phase (the table of design.md section 6).
+/// What a phase means under this family; `None` if it has no such phase (the table of docs/02-scenarios.md).
 pub fn phase_meaning(family: Family, phase: Phase) -> Option<&'static str> {
     Some(match (family, phase) {
         (Family::TwoPhase, Phase::Begun) => "accepted, nothing sent",

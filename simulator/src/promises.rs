@@ -1,4 +1,4 @@
-//! Which guarantees a protocol gives, and which faults excuse it from which (design.md section 7).
+//! Which guarantees a protocol gives, and which faults excuse it from which (docs/03-measures-and-checks.md).
 //!
 //! The 2PC family promises everything; a saga gives up agreement at one instant and isolation, and promises that it ends
 //! whole or undone; the unprotected baselines promise nothing.
@@ -8,7 +8,7 @@
 //!   touched, and with it whatever follows from a torn transaction.
 //! - *A lost log*: that node's durability and termination, and what follows from effects that are gone, for the transactions
 //!   that were under way or over when it was lost (and for audits that sum what is gone); but not that its coordinator takes
-//!   a branch for done that it never applied (protocols.md rule 17).
+//!   a branch for done that it never applied (docs/rules.md, rule 17).
 //! - *Not healed* (a node is not running at the end, or a link still cut): the termination of what concerns it.
 //! - A *stuck* saga waits for an operator by design: it is told under `nothing-unresolved`, and no broken promise.
 

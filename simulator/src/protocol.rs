@@ -81,8 +81,8 @@ impl Protocol {
         }
     }
 
-    /// Whether a coordinator keeps a commit until every participant that voted YES has acknowledged it (protocols.md section
-    /// 1: presumed commit does not).
+    /// Whether a coordinator keeps a commit until every participant that voted YES has acknowledged it (docs/08-costs.md:
+    /// presumed commit does not).
     pub fn acknowledges_commits(self) -> bool {
         matches!(self, Protocol::TwoPhase | Protocol::PresumedNothing | Protocol::Cooperative)
     }

@@ -1,5 +1,5 @@
 //! A scenario: what is run, what breaks, what is claimed. Parsed from TOML by [`crate::parse`] into types that cannot hold
-//! nonsense (design.md section 6).
+//! nonsense (docs/02-scenarios.md).
 
 use crate::protocol::Protocol;
 use indoubt_proto::{

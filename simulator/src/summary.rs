@@ -1,4 +1,4 @@
-//! The shape of summary.json (design.md section 8): what other programs rely on.
+//! The shape of summary.json (docs/03-measures-and-checks.md): what other programs rely on.
 
 use crate::protocol::Protocol;
 use serde::{Deserialize, Serialize};
@@ -131,7 +131,7 @@ pub struct Bystanders {
     pub wait_ms: Spread,
 }
 
-/// The measures of design.md section 7, by their names there. Times in milliseconds.
+/// The measures of docs/03-measures-and-checks.md, by their names there. Times in milliseconds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[allow(missing_docs, reason = "defined one by one in docs and in measure/")]
 pub struct Measures {

@@ -1,4 +1,4 @@
-//! The cost table of protocols.md section 1, cell by cell: every case of every protocol for one to eight participants, and
+//! The cost table of docs/08-costs.md, cell by cell: every case of every protocol for one to eight participants, and
 //! that a wrong count or a wrong formula would be marked.
 
 use indoubt_proto::settings::AbortWhen;

@@ -1,4 +1,4 @@
-//! Costs per transaction against the papers' (protocols.md section 1).
+//! Costs per transaction against the papers' (docs/08-costs.md).
 
 use super::{
     Chart,
@@ -29,7 +29,7 @@ struct Bar {
     paper: Option<f64>,
 }
 
-/// What a transaction over `n` participants that commits costs by protocols.md section 1: messages, forced writes. The
+/// What a transaction over `n` participants that commits costs by docs/08-costs.md: messages, forced writes. The
 /// baselines have no paper: n calls with their answers, and each call's own force (and the status row's two).
 pub(crate) fn paper_costs(protocol: Protocol, n: f64) -> (f64, f64) {
     match protocol {

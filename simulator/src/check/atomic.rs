@@ -1,4 +1,4 @@
-//! Atomic commitment (protocols.md rules 1 to 4): agreement, stability, commit validity, non-triviality.
+//! Atomic commitment (docs/rules.md, rules 1 to 4): agreement, stability, commit validity, non-triviality.
 
 use super::{At, Evidence, Finding, listed};
 use crate::{

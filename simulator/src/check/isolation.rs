@@ -1,4 +1,4 @@
-//! Isolation: no dirty reads, lost updates, fuzzy reads (protocols.md, Anomalies; rule 42).
+//! Isolation: no dirty reads, lost updates, fuzzy reads (docs/rules.md, Anomalies; rule 42).
 
 use super::{At, Evidence, Finding};
 use crate::measure::{Anomaly, AnomalyKind};

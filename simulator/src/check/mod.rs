@@ -1,4 +1,4 @@
-//! Verdicts on a run: the checks of design.md section 7. Every check is computed for every protocol where it makes sense;
+//! Verdicts on a run: the checks of docs/03-measures-and-checks.md. Every check is computed for every protocol where it makes sense;
 //! [`crate::promises`] knows which protocol promises which, and which faults waive what.
 
 mod atomic;
@@ -141,7 +141,7 @@ pub(crate) fn finds_nothing(aftermath: &Aftermath, timeouts: Timeouts) -> bool {
     CHECKS.iter().all(|(_, search)| search(&evidence).is_empty())
 }
 
-/// Whether a transaction keeps to rule 44 (protocols.md) by itself.
+/// Whether a transaction keeps to rule 44 (docs/rules.md) by itself.
 pub(crate) fn keeps_to_order(story: &Story) -> bool {
     money::keeps_to_order(story)
 }

@@ -1,4 +1,4 @@
-//! Conservation and audits: money is neither made nor lost (protocols.md rules 42 and 44).
+//! Conservation and audits: money is neither made nor lost (docs/rules.md, rules 42 and 44).
 //!
 //! Accounts that transactions change together form a group. When nothing of a group is open any more, its total has changed
 //! by exactly what the transactions that succeeded were to change it: by nothing, where money only moves. While sagas run,

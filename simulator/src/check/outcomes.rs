@@ -1,4 +1,4 @@
-//! How transactions end, and what clients hear of it: termination (protocols.md rule 5), nothing unresolved, told the truth.
+//! How transactions end, and what clients hear of it: termination (docs/rules.md, rule 5), nothing unresolved, told the truth.
 
 use super::{At, Evidence, Finding, listed};
 use crate::history::{Aftermath, Fate, Story};

@@ -1,4 +1,4 @@
-//! Completeness (protocols.md rule 24): a saga is whole, or each applied step has exactly one effective compensation, in an
+//! Completeness (docs/rules.md, rule 24): a saga is whole, or each applied step has exactly one effective compensation, in an
 //! order that respects the dependencies: the later step is undone first. The other protocols: whole or nothing.
 
 use super::{At, Evidence, Finding, atomic::torn, listed};

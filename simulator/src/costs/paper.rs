@@ -1,4 +1,4 @@
-//! The cost table of protocols.md section 1 as formulas. N participants, the coordinator is none of them. `[V]` was read in a
+//! The cost table of docs/08-costs.md as formulas. N participants, the coordinator is none of them. `[V]` was read in a
 //! source, `[D]` follows from the matrix of which record is forced and which ACK is due:
 //!
 //! | | presumed nothing | presumed abort | presumed commit |

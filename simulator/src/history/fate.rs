@@ -1,4 +1,4 @@
-//! What became of a transaction at the end (design.md section 8, `transactions`).
+//! What became of a transaction at the end (docs/03-measures-and-checks.md, `transactions`).
 
 use super::{EffectKind, Story, Topology};
 use crate::protocol::Family;

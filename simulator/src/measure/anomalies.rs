@@ -1,4 +1,4 @@
-//! Isolation anomalies by the definitions of protocols.md: `dirty_reads`, `lost_updates`, `fuzzy_reads`.
+//! Isolation anomalies by the definitions of docs/rules.md: `dirty_reads`, `lost_updates`, `fuzzy_reads`.
 //!
 //! - Dirty read: a `read` of a record that another transaction has changed and neither finished nor compensated there. A
 //!   transaction is finished when its phase `ended` is reached or its client was told how it ended; a 2PC transaction is

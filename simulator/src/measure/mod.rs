@@ -1,4 +1,4 @@
-//! Folds a trace into the measures of design.md section 7: line by line through [`Measurer::take`], then
+//! Folds a trace into the measures of docs/03-measures-and-checks.md: line by line through [`Measurer::take`], then
 //! [`Measurer::finish`]. Each file here is one concept; all of them read the trace and nothing else.
 
 mod anomalies;

@@ -1,4 +1,4 @@
-//! The sections of a scenario, with their defaults and limits (design.md section 6).
+//! The sections of a scenario, with their defaults and limits (docs/02-scenarios.md).
 
 use super::{
     ScenarioError, expect, fault,
