@@ -31,7 +31,10 @@ where
         let told = async { work(reach(address).await?).await };
         match tokio::time::timeout(PATIENCE, told).await {
             Err(_) => anyhow::bail!("the node at {address} does not answer within {} s", PATIENCE.as_secs()),
-            Ok(Err(status)) => anyhow::bail!("the node at {address}: {}", status.message()),
+            Ok(Err(status)) => {
+                let (said, place) = (status.message(), format!("{address}: "));
+                anyhow::bail!("the node at {place}{}", said.strip_prefix(&place).unwrap_or(said))
+            }
             Ok(Ok(answer)) => Ok(answer),
         }
     })
