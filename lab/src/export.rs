@@ -27,9 +27,26 @@ static MADE: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
 pub(crate) fn forget_empty_folders() {
     for folder in MADE.lock().unwrap_or_else(PoisonError::into_inner).iter() {
         // Only an empty folder can be removed so.
-        _ = fs::remove_dir(folder);
+        if fs::remove_dir(folder).is_ok()
+            && let Some(runs) = folder.parent().filter(|runs| fs::symlink_metadata(runs.join(LATEST)).is_ok())
+        {
+            point_latest_to_the_newest(runs);
+        }
     }
 }
+
+/// Where the link of that name led is gone: it leads to what was latest before.
+fn point_latest_to_the_newest(runs: &Path) {
+    let folders = fs::read_dir(runs).into_iter().flatten().flatten();
+    let folders = folders.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()));
+    match folders.map(|entry| entry.file_name()).max() {
+        Some(newest) => point_latest_to(runs, &newest.to_string_lossy()),
+        None => _ = fs::remove_file(runs.join(LATEST)),
+    }
+}
+
+/// The link to the last run, beside the runs.
+const LATEST: &str = "latest";
 
 /// The folder of one run.
 pub(crate) struct RunFolder {
@@ -257,7 +274,7 @@ pub(crate) fn write_text(path: &Path, text: &str) -> Result<()> {
 
 /// `results/runs/latest`: a convenience, so where links are not to be had it is left out.
 fn point_latest_to(runs: &Path, stem: &str) {
-    let latest = runs.join("latest");
+    let latest = runs.join(LATEST);
     let _ = fs::remove_file(&latest);
     #[cfg(unix)]
     let _ = std::os::unix::fs::symlink(stem, &latest);

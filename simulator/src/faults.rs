@@ -40,7 +40,7 @@ pub enum Deed {
     Pause(NodeId),
     /// Let it go on.
     Resume(NodeId),
-    /// The operator's hand: end all branches in doubt at this node so, if it is up.
+    /// The operator's hand: end all branches in doubt at this node so, if it is up and not frozen.
     Resolve(NodeId, Decision),
     /// The orders of this node have changed: fetch them.
     Orders(NodeId),

@@ -108,7 +108,7 @@ impl Waivers {
         for (txn, story, _) in aftermath.all() {
             let by_hand = nodes.iter().filter_map(|node| story.branches.get(*node)).any(|branch| {
                 let next = branch.decisions.iter().find(|(when, _)| *when >= t);
-                branch.doubted.is_some_and(|since| since <= t) && next.is_some_and(|(_, decided)| *decided == by_hand)
+                branch.in_doubt_then(t) && next.is_some_and(|(_, decided)| *decided == by_hand)
             });
             if by_hand {
                 self.heuristic.insert(txn);
@@ -181,6 +181,6 @@ fn robs(aftermath: &Aftermath, txn: TxnId, story: &Story, node: NodeId) -> bool 
     if node == txn.home {
         aftermath.topology.life(node).losses > story.home_then.losses
     } else {
-        story.lost_since_begun(node, &aftermath.topology)
+        story.plan.0.iter().any(|entry| entry.node == node) && story.lost_since_begun(node, &aftermath.topology)
     }
 }

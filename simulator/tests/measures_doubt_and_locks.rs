@@ -134,6 +134,29 @@ fn a_restarted_coordinator_answers_by_its_presumption_unless_it_lost_its_log() {
     assert_eq!(told(measured(&story("", "0")).blocked_ms), (1, 40.0, 40.0, 0), "empty, and the same one");
 }
 
+/// A NO voter logs its abort lazily. If it dies before that is durable it no longer knows, and its peers learn nothing of it.
+#[test]
+fn a_peer_that_lost_what_it_had_learned_helps_nobody() {
+    let story = |upto: u64| {
+        measured(&format!(
+            "0 k1 began c1-k1-1 transfer 1:p1/a:-5 2:p2/b:+5
+             1 c1 reached c1-k1-1 begun
+             10 p2 in-doubt c1-k1-1
+             12 p1 decided c1-k1-1 abort
+             12 p1 appended c1-k1-1 lazy
+             20 p1 crashed
+             30 c1 crashed
+             40 p1 restarted {upto}
+             90 p2 decided c1-k1-1 abort
+             99 lab end"
+        ))
+        .blocked_ms
+    };
+    // From 10 to 12, and from 20 to 40 while p1 is down; the record is number 5 of the tape.
+    assert_eq!(told(story(5)), (1, 22.0, 22.0, 0));
+    assert_eq!(told(story(4)), (1, 72.0, 72.0, 0));
+}
+
 #[test]
 fn rule_7_a_peer_that_may_have_forgotten_helps_nobody() {
     let story = |mark: &str| {

@@ -58,7 +58,7 @@ fn a_branch_whose_node_dies_with_what_it_learned_is_not_over() {
     let learned = |outcome: &str| {
         format!(
             "3 p1 appended c1-k1-1 forced
-             4 p1 durable 99
+             4 p1 durable 3
              4 p1 in-doubt c1-k1-1
              5 p2 in-doubt c1-k1-1
              9 c1 decided c1-k1-1 {outcome}
@@ -72,13 +72,18 @@ fn a_branch_whose_node_dies_with_what_it_learned_is_not_over() {
     assert_eq!(state(&commit).succeeded, 1);
     assert_eq!(state(&format!("{commit}\n20 p1 crashed")).unresolved, 1);
     assert_eq!(state(&format!("{commit}\n15 p1 applied c1-k1-1 p1/a:-5 @1\n20 p1 crashed")).succeeded, 1);
-    let back = "20 p1 crashed\n30 p1 restarted 99";
-    assert_eq!(state(&format!("{commit}\n{back}\n30 p1 applied c1-k1-1 p1/a:-5 @1")).succeeded, 1, "it survived");
-    assert_eq!(state(&format!("{commit}\n{back}\n30 p1 in-doubt c1-k1-1")).unresolved, 1, "it did not");
-    assert_eq!(state(&abort).aborted, 1);
     // Prepared is record 3 of the tape, what ended it is record 10.
-    assert_eq!(state(&format!("{}\n20 p1 crashed", abort.replace("durable 99", "durable 3"))).unresolved, 1);
-    assert_eq!(state(&format!("{abort}\n20 p1 crashed")).aborted, 1, "its record is durable");
+    let (back, bare) = ("20 p1 crashed\n30 p1 restarted 10", "20 p1 crashed\n30 p1 restarted 3");
+    assert_eq!(state(&format!("{commit}\n{back}\n30 p1 applied c1-k1-1 p1/a:-5 @10")).succeeded, 1, "it survived");
+    assert_eq!(state(&format!("{commit}\n{bare}\n30 p1 in-doubt c1-k1-1")).unresolved, 1, "it did not");
+    assert_eq!(state(&format!("{commit}\n{bare}\n30 p1 crashed")).unresolved, 1, "and died before it could say so");
+    assert_eq!(state(&abort).aborted, 1);
+    // It may be durable and not yet told as applied.
+    let durable = format!("{commit}\n15 p1 durable 10\n20 p1 crashed");
+    assert_eq!(state(&durable).succeeded, 1);
+    assert_eq!(measured(PresumedCommit, &format!("{BEGAN}{durable}\n99 lab end")).exposed_ms.count, 0);
+    assert_eq!(state(&format!("{abort}\n20 p1 crashed")).unresolved, 1);
+    assert_eq!(state(&format!("{abort}\n12 p1 durable 10\n20 p1 crashed")).aborted, 1, "its record is durable");
     assert_eq!(state(&format!("{abort}\n{back}")).aborted, 1);
 }
 

@@ -73,7 +73,10 @@ impl Past<'_> {
     }
 
     fn knows(&self, node: &str, txn: &str) -> bool {
-        let decided = self.is(&["in-doubt", "decided"], node, txn, "decided");
+        // A participant that came back knows no more than its journal; nothing here says that it logged what it learned.
+        let of_it = |line: &Line| line.0 == node && (line.2 == txn || (node != "c1" && line.1 == "restarted"));
+        let decided =
+            self.last(&["in-doubt", "decided", "restarted"], of_it).is_some_and(|(_, kind)| kind == "decided");
         // The first that anybody does for a transaction is its acceptance; a message that comes is no deed.
         let accepted =
             self.0.iter().position(|(_, line)| line.1 != "received" && line.2.split(' ').any(|word| word == txn));

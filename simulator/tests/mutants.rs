@@ -42,7 +42,7 @@ const fn bug(mutant: Mutant, protocols: &'static [Protocol], mistake: &'static s
 }
 
 const BUGS: [Bug; 20] = [
-    bug(VoteBeforeDurable, TWO_PHASE, "votes YES before the prepared record is durable (11)", "termination"),
+    bug(VoteBeforeDurable, TWO_PHASE, "votes YES before the prepared record is durable (11)", "durability"),
     bug(DecideBeforeDurable, TWO_PHASE, "tells COMMIT before the record is durable (15)", "agreement"),
     bug(AckBeforeForce, TWO_PHASE, "acknowledges before its outcome is durable (15)", "agreement"),
     bug(ForgetPrepared, TWO_PHASE, "forgets its prepared branches in a restart (11)", "durability"),

@@ -1,7 +1,7 @@
 //! The branches of one transaction: a handful, in the order of their nodes, in buffers that a later transaction uses again.
 
-use super::Branch;
-use indoubt_proto::ids::NodeId;
+use super::{Branch, Learned};
+use indoubt_proto::ids::{Lsn, NodeId};
 
 /// The branches of one transaction.
 #[derive(Clone, Debug, Default)]
@@ -29,6 +29,22 @@ impl Branches {
     /// The branch at a node.
     pub(crate) fn get(&self, node: NodeId) -> Option<&Branch> {
         self.iter().find(|(at, _)| *at == node).map(|(_, branch)| branch)
+    }
+
+    /// What the branch at a node learned last.
+    pub(super) fn learned_at(&mut self, node: NodeId) -> Option<&mut Learned> {
+        self.existing(node)?.learned.as_mut()
+    }
+
+    /// See [`Branch::recover`].
+    pub(super) fn recover(&mut self, node: NodeId, upto: Lsn) {
+        if let Some(branch) = self.existing(node) {
+            branch.recover(upto);
+        }
+    }
+
+    fn existing(&mut self, node: NodeId) -> Option<&mut Branch> {
+        self.all[..self.used].iter_mut().find(|(at, _)| *at == node).map(|(_, branch)| branch)
     }
 
     /// All, in the order of their nodes.

@@ -93,6 +93,8 @@ fn hopeless(topology: &Topology, txn: TxnId, story: &Story, node: NodeId) -> boo
         || branch.decisions.iter().any(|(_, decision)| *decision == Decision::Abort)
         || branch.votes.iter().any(|(_, vote)| *vote == Vote::No)
         || story.decided_at_home(Decision::Abort)
+        // Without a durable commit a coordinator that crashed can only abort.
+        || (!story.decided_at_home(Decision::Commit) && topology.life(txn.home).crashes > story.home_then.crashes)
         || (story.ended.is_some() && topology.running(txn.home))
 }
 

@@ -66,7 +66,12 @@ impl History {
             self.tell(place, seen);
         }
         match &seen.what {
-            Observation::Restarted { log, upto, .. } => self.replayed(seen.node, *log, *upto),
+            Observation::Restarted { log, upto, lost, .. } => {
+                self.replayed(seen.node, *log, *upto);
+                // Of a journal that is gone nothing is durable.
+                let upto = if *lost { Lsn(0) } else { *upto };
+                self.stories.iter_mut().for_each(|story| story.branches.recover(seen.node, upto));
+            }
             Observation::End => self.complete = true,
             _ => {}
         }
@@ -121,25 +126,32 @@ impl History {
                     _ => {}
                 }
             }
-            O::Appended { lsn, .. } => match story.logged.iter_mut().find(|(at, _)| *at == node) {
-                Some((_, last)) => *last = *lsn,
-                None => story.logged.push((node, *lsn)),
-            },
+            O::Appended { lsn, .. } => {
+                match story.logged.iter_mut().find(|(at, _)| *at == node) {
+                    Some((_, last)) => *last = *lsn,
+                    None => story.logged.push((node, *lsn)),
+                }
+                // What is learned is logged in the same step, and nothing about it before.
+                if let Some(Learned { record: record @ None, .. }) = story.branches.learned_at(node) {
+                    *record = Some(*lsn);
+                }
+            }
             O::Voted { vote, .. } => story.branch(node).votes.push((t, *vote)),
             O::InDoubt { .. } => {
                 let losses = self.topology.life(node).losses;
                 let branch = story.branch(node);
-                branch.in_doubt.get_or_insert((t, losses));
-                branch.doubted = Some(t);
+                let since = branch.assumed.take().filter(|(_, then)| *then == losses);
+                branch.in_doubt.get_or_insert(since.unwrap_or((t, losses)));
+                branch.doubts.push(t);
                 // In doubt again after a crash: what it had learned was not durable.
                 branch.learned = None;
             }
             O::Decided { outcome, .. } => {
-                let (crashes, logged) = (self.topology.life(node).crashes, story.logged_at(node));
                 let branch = story.branch(node);
                 let doubt = branch.in_doubt.take();
                 branch.decisions.push((t, *outcome));
-                branch.learned = Some(Learned { decision: *outcome, crashes, doubt, logged });
+                branch.assumed = None;
+                branch.learned = Some(Learned { decision: *outcome, doubt, record: None });
             }
             O::Applied { effects, log, lsn, .. } => {
                 self.apply(place, seen, EffectKind::Branch, effects, (*log, *lsn));

@@ -82,8 +82,10 @@ pub(crate) struct Branch {
     pub(crate) disturbed: bool,
     /// Since when it is in doubt, and how many journals its node had lost by then.
     pub(crate) in_doubt: Option<(i64, u32)>,
-    /// When it last came into doubt, over by now or not.
-    pub(crate) doubted: Option<i64>,
+    /// Its node came back with it in doubt, and has not said so yet.
+    pub(crate) assumed: Option<(i64, u32)>,
+    /// When it came into doubt, each time.
+    pub(crate) doubts: Vec<i64>,
     pub(crate) decisions: Vec<(i64, Decision)>,
     /// What it learned last, unless it is in doubt again.
     pub(crate) learned: Option<Learned>,
@@ -93,22 +95,40 @@ pub(crate) struct Branch {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Learned {
     pub(crate) decision: Decision,
-    /// How often its node had crashed.
-    pub(crate) crashes: u32,
     /// The doubt that it ended.
     pub(crate) doubt: Option<(i64, u32)>,
-    /// The last record about the transaction in its node's journal, before that of the outcome.
-    pub(crate) logged: Lsn,
+    /// The record of it, once it is appended.
+    pub(crate) record: Option<Lsn>,
+}
+
+impl Learned {
+    fn is_durable(&self, upto: Lsn) -> bool {
+        self.record.is_some_and(|record| record <= upto)
+    }
 }
 
 impl Branch {
     /// Empties it, and keeps its buffers.
     pub(super) fn clear(&mut self) {
-        let Branch { mut votes, mut votes_received, mut decisions, .. } = std::mem::take(self);
+        let Branch { mut votes, mut votes_received, mut doubts, mut decisions, .. } = std::mem::take(self);
         votes.clear();
         votes_received.clear();
+        doubts.clear();
         decisions.clear();
-        *self = Branch { votes, votes_received, decisions, ..Branch::default() };
+        *self = Branch { votes, votes_received, doubts, decisions, ..Branch::default() };
+    }
+
+    /// Its node is back with its journal up to `upto`: what it had learned is known again, or it is in doubt as before. A node
+    /// says at boot what it is in doubt about; one that does not has forgotten it.
+    pub(super) fn recover(&mut self, upto: Lsn) {
+        let forgotten = self.learned.take_if(|learned| !learned.is_durable(upto));
+        self.assumed = self.in_doubt.take().or(self.assumed).or_else(|| forgotten?.doubt);
+    }
+
+    /// Whether it was in doubt at a moment: had come into doubt by then, and had not learned the decision before.
+    pub(crate) fn in_doubt_then(&self, t: i64) -> bool {
+        let since = self.doubts.iter().rfind(|since| **since <= t);
+        since.is_some_and(|since| !self.decisions.iter().any(|(when, _)| (*since..t).contains(when)))
     }
 }
 
@@ -182,7 +202,7 @@ impl Story {
 
     /// Whether a node lost its journal after this transaction began.
     pub(crate) fn lost_since_begun(&self, node: NodeId, topology: &Topology) -> bool {
-        topology.life(node).lost_last.is_some_and(|lost| self.began.is_none_or(|began| lost >= began))
+        topology.life(node).robbed_last.is_some_and(|lost| self.began.is_none_or(|began| lost >= began))
     }
 
     /// Effects of this kind that are still there.
@@ -196,15 +216,17 @@ impl Story {
         self.present(EffectKind::Step(step)).count() as i64 - undone as i64
     }
 
-    /// Whether a 2PC branch stands at a participant: applied, or commit learned and its record not lost since.
+    /// Whether a 2PC branch stands at a participant: applied, or commit learned and not lost since.
     pub(crate) fn branch_stands(&self, node: NodeId, topology: &Topology) -> bool {
-        self.present(EffectKind::Branch).any(|effect| effect.node == node) || self.commit_in_memory(node, topology)
+        self.present(EffectKind::Branch).any(|effect| effect.node == node) || self.commit_learned(node, topology)
     }
 
-    /// Whether a branch learned COMMIT and its node has not crashed since.
-    pub(crate) fn commit_in_memory(&self, node: NodeId, topology: &Topology) -> bool {
+    /// Whether a branch learned COMMIT and has not lost it: its node has not died since, or its record is durable.
+    pub(crate) fn commit_learned(&self, node: NodeId, topology: &Topology) -> bool {
         let learned = self.branches.get(node).and_then(|branch| branch.learned);
-        learned.is_some_and(|l| l.decision == Decision::Commit && l.crashes == topology.life(node).crashes)
+        learned.is_some_and(|l| {
+            l.decision == Decision::Commit && (!topology.life(node).down || l.is_durable(topology.durable(node)))
+        })
     }
 
     /// Since when a branch is in doubt at a participant, in a journal that still exists. A node that died before the record
@@ -212,24 +234,16 @@ impl Story {
     pub(crate) fn doubt_at(&self, node: NodeId, topology: &Topology) -> Option<i64> {
         let branch = self.branches.get(node)?;
         let life = topology.life(node);
-        let died_with = |learned: &Learned| {
-            let logged = self.logged_at(node);
-            let durable = logged > learned.logged && logged <= topology.durable(node);
-            let applied = || self.present(EffectKind::Branch).any(|effect| effect.node == node);
-            life.down && life.crashes == learned.crashes + 1 && !durable && !applied()
-        };
-        let doubt = branch.in_doubt.or_else(|| branch.learned.filter(died_with)?.doubt);
+        let applied = || self.present(EffectKind::Branch).any(|effect| effect.node == node);
+        let died_with = |learned: &Learned| life.down && !learned.is_durable(topology.durable(node)) && !applied();
+        let assumed = branch.assumed.filter(|_| life.down || life.booting);
+        let doubt = branch.in_doubt.or(assumed).or_else(|| branch.learned.filter(died_with)?.doubt);
         doubt.filter(|(_, losses)| *losses == life.losses).map(|(since, _)| since)
     }
 
     /// See [`Story::doubt_at`].
     pub(crate) fn in_doubt_at(&self, node: NodeId, topology: &Topology) -> bool {
         self.doubt_at(node, topology).is_some()
-    }
-
-    /// The last record about it in the journal of a node; 0 if there is none.
-    pub(super) fn logged_at(&self, node: NodeId) -> Lsn {
-        self.logged.iter().find(|(at, _)| *at == node).map_or(Lsn(0), |(_, lsn)| *lsn)
     }
 
     /// What is there of it at the end: the changes of its effects, compensations included, by record. A branch whose commit
@@ -239,7 +253,7 @@ impl Story {
         let mut changes: Vec<Update> = there.flat_map(|effect| effect.updates.iter().cloned()).collect();
         for node in self.plan.writing_nodes() {
             let durable = self.present(EffectKind::Branch).any(|effect| effect.node == node);
-            if !durable && self.commit_in_memory(node, topology) {
+            if !durable && self.commit_learned(node, topology) {
                 changes.extend(self.plan.updates_at(node));
             }
         }

@@ -11,6 +11,8 @@ use std::collections::BTreeSet;
 pub(crate) struct Life {
     pub(crate) down: bool,
     pub(crate) paused: bool,
+    /// It came back and has taken nothing yet: what it finds in its journal it may not have said.
+    pub(crate) booting: bool,
     /// How often it crashed.
     pub(crate) crashes: u32,
     /// How often it froze.
@@ -20,6 +22,9 @@ pub(crate) struct Life {
     /// How often it came back without its journal, and when it last did.
     pub(crate) losses: u32,
     pub(crate) lost_last: Option<i64>,
+    /// When it died, the last time, and the last time that it came back without its journal.
+    pub(crate) crashed_last: Option<i64>,
+    pub(crate) robbed_last: Option<i64>,
     /// The last record known to be durable.
     durable: Lsn,
 }
@@ -41,15 +46,18 @@ impl Topology {
                 life.down = true;
                 life.paused = false;
                 life.crashes += 1;
+                life.crashed_last = Some(seen.t_us);
             }
             Observation::Restarted { upto, lost, .. } => {
                 let life = self.life_mut(seen.node);
                 life.down = false;
                 life.paused = false;
                 life.restarts += 1;
+                life.booting = true;
                 if *lost {
                     life.losses += 1;
                     life.lost_last = Some(seen.t_us);
+                    life.robbed_last = life.crashed_last.or(life.lost_last);
                 }
                 life.durable = *upto;
             }
@@ -68,6 +76,11 @@ impl Topology {
             Observation::Durable { upto } => {
                 let life = self.life_mut(seen.node);
                 life.durable = life.durable.max(*upto);
+                life.booting = false;
+                return false;
+            }
+            Observation::Received { to, .. } => {
+                self.life_mut(*to).booting = false;
                 return false;
             }
             _ => return false,

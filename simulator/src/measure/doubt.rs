@@ -102,6 +102,8 @@ pub(super) struct Doubt {
     /// By the place of the transaction: a decision anywhere may unblock its other branches.
     of: Vec<OfTxn>,
     marks: Marks,
+    /// The places with a branch in doubt.
+    doubted: Vec<usize>,
     in_doubt: Sample,
     up: Sample,
     blocked: Sample,
@@ -137,6 +139,9 @@ impl Doubt {
                 let OfTxn { open, informed, .. } = at(&mut self.of, place);
                 informed.retain(|(informed, _)| *informed != node);
                 if !open.iter().any(|(at, _)| *at == node) {
+                    if open.is_empty() {
+                        self.doubted.push(place);
+                    }
                     let losses = topology.life(node).losses;
                     open.push((node, Open { since: t, losses, up: Clock::default(), blocked: Clock::default() }));
                 }
@@ -148,18 +153,37 @@ impl Doubt {
                 informed.push((node, topology.life(node).losses));
                 if let Some(ended) = open.iter().position(|(at, _)| *at == node) {
                     let (_, ended) = open.swap_remove(ended);
+                    if open.is_empty() {
+                        self.doubted.retain(|doubted| *doubted != place);
+                    }
                     self.close(*txn, node, ended, t, false);
                 }
                 self.look_again(t, history, place);
             }
             _ if changed => {
+                if matches!(seen.what, Observation::Restarted { .. }) {
+                    self.recover(node, history);
+                }
                 let losses = topology.life(node).losses;
                 self.close_if(history, t, false, |at, open| at == node && open.losses < losses);
-                for place in 0..self.of.len() {
+                for place in self.doubted.clone() {
                     self.look_again(t, history, place);
                 }
             }
             _ => {}
+        }
+    }
+
+    /// A participant is back: what it had learned and not made durable it does not know any more. (A coordinator answers by
+    /// what it presumes.)
+    fn recover(&mut self, node: NodeId, history: &History) {
+        for (place, txn, story) in history.stories.iter().filter(|(_, txn, _)| txn.home != node) {
+            if story.branches.get(node).is_none_or(|branch| branch.learned.is_none())
+                && let Some(of) = self.of.get_mut(place)
+            {
+                debug_assert_eq!(history.stories.name(place), txn);
+                of.informed.retain(|(informed, _)| *informed != node);
+            }
         }
     }
 
@@ -176,10 +200,10 @@ impl Doubt {
 
     /// A mark rose: somebody may have forgotten what others are in doubt about.
     fn forgets(&mut self, t: i64, history: &History, mark: &Ticket) {
-        for place in 0..self.of.len() {
-            let OfTxn { open, serial, .. } = &self.of[place];
+        for at in 0..self.doubted.len() {
+            let place = self.doubted[at];
             let passed = |(log, serial): &(LogId, Serial)| *log == mark.log && *serial < mark.finished_below;
-            if !open.is_empty() && serial.as_ref().is_some_and(passed) {
+            if self.of[place].serial.as_ref().is_some_and(passed) {
                 self.look_again(t, history, place);
             }
         }
@@ -193,6 +217,7 @@ impl Doubt {
             ended.extend(of.open.extract_if(.., |(node, open)| which(*node, open)).map(|(node, o)| (txn, node, o)));
         }
         ended.sort_by_key(|(txn, node, _)| (*txn, *node));
+        self.doubted.retain(|place| !self.of[*place].open.is_empty());
         for (txn, node, open) in ended {
             self.close(txn, node, open, t, censored);
         }
@@ -219,7 +244,10 @@ impl Doubt {
     /// Forgets a transaction that has no branch in doubt.
     pub(super) fn forget(&mut self, place: usize) {
         let OfTxn { open, informed, serial } = at(&mut self.of, place);
-        open.clear();
+        if !open.is_empty() {
+            open.clear();
+            self.doubted.retain(|doubted| *doubted != place);
+        }
         informed.clear();
         *serial = None;
     }

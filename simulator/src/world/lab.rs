@@ -60,7 +60,7 @@ impl World<'_> {
                 }
             }
             Deed::Resolve(node, decision) => {
-                if let Some(at) = self.seat(node).filter(|at| self.seats[*at].is_up()) {
+                if let Some(at) = self.seat(node).filter(|at| self.seats[*at].is_up() && !self.seats[*at].is_paused()) {
                     self.hand(at, Incoming::Operator(Message::Resolve { txn: None, decision }));
                 }
             }

@@ -99,6 +99,8 @@ pub(super) trait Driven {
     /// Performs the effects of the present step, from where it stands. `word` is the lab's word on the effect before which
     /// it halted.
     fn advance(&mut self, hands: &mut Hands, commons: &mut Commons<'_>, word: Option<Fate>) -> Progress;
+    /// A step is done and nothing holds the node: the force that it wants begins.
+    fn stepped(&mut self, hands: &mut Hands, commons: &mut Commons<'_>);
     /// A force returned; the next one begins if one is due, unless the node is frozen.
     fn forced(&mut self, hands: &Hands, commons: &mut Commons<'_>, frozen: bool) -> Lsn;
     /// The node goes on after it was frozen, between two steps: a force begins that should have begun meanwhile.
@@ -290,13 +292,16 @@ impl<M: Machine> Driven for Driver<M> {
                 return Progress::Halted(halt);
             }
         }
+        Progress::Done
+    }
+
+    fn stepped(&mut self, hands: &mut Hands, commons: &mut Commons<'_>) {
         hands.sends.clear();
         if self.journal.is_due() {
             self.begin_force(hands, commons);
         } else {
             self.schedule_flush(hands, commons);
         }
-        Progress::Done
     }
 
     fn forced(&mut self, hands: &Hands, commons: &mut Commons<'_>, frozen: bool) -> Lsn {

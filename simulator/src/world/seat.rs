@@ -37,6 +37,8 @@ enum Stage {
     Taking(Flight, Fate),
     /// The effects of its step are being performed. Kept if a rule acts after the whole step: the message.
     Stepping(Option<(NodeId, Message)>),
+    /// They are, and what the step wants forced is due once no rule holds the node.
+    Stepped,
 }
 
 /// A node's life.
@@ -133,7 +135,7 @@ impl Seat {
         self.driver.crash(keep, &mut self.disk);
         let taking = match std::mem::replace(&mut self.stage, Stage::Idle) {
             Stage::Taking(flight, _) => Some(flight),
-            Stage::Idle | Stage::Stepping(_) => None,
+            Stage::Idle | Stage::Stepping(_) | Stage::Stepped => None,
         };
         let held = self.inbox.drain(..).filter_map(|incoming| match incoming {
             Incoming::Flight(flight) => Some(flight),
@@ -150,7 +152,7 @@ impl Seat {
     /// sockets, that one first on which something has waited longest. Each link keeps its order.
     pub(super) fn resume(&mut self, commons: &mut Commons<'_>) {
         self.life = Life::Up;
-        if matches!(self.stage, Stage::Idle) {
+        if matches!(self.stage, Stage::Idle | Stage::Taking(..)) {
             self.driver.wake(&self.hands, commons);
         }
         let mut links: Vec<NodeId> = Vec::new();
@@ -272,6 +274,7 @@ impl World<'_> {
                     self.take(at, incoming);
                 }
                 Stage::Taking(flight, fate) => self.take_message(at, flight, fate),
+                Stage::Stepped => seat.driver.stepped(&mut seat.hands, &mut self.commons),
                 Stage::Stepping(kept) => {
                     match seat.driver.advance(&mut seat.hands, &mut self.commons, seat.word.take()) {
                         Progress::Halted(halt) => {
@@ -279,6 +282,7 @@ impl World<'_> {
                             seat.halt = Some(halt);
                         }
                         Progress::Done => {
+                            seat.stage = Stage::Stepped;
                             if let Some((from, message)) = kept {
                                 let moment = Moment::Deliver { from, message: &message };
                                 self.commons.pass(&seat.hands, Edge::After, &moment, seat.driver.tail());
@@ -363,7 +367,7 @@ impl World<'_> {
         match &mut seat.stage {
             Stage::Taking(_, word) => *word = fate,
             Stage::Stepping(_) if halt.edge == Edge::Before => seat.word = Some(fate),
-            Stage::Stepping(_) | Stage::Idle => {}
+            Stage::Stepping(_) | Stage::Stepped | Stage::Idle => {}
         }
         true
     }
