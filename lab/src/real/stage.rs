@@ -53,8 +53,21 @@ pub(super) async fn play(scenario: &Scenario, protocol: Protocol, seed: u64) -> 
 
 enum News {
     Client(ClientNews),
-    Report { node: NodeId, incarnation: u32, report: LabReport },
-    Started { node: NodeId, outcome: Result<(Process, Ready)> },
+    Report {
+        node: NodeId,
+        incarnation: u32,
+        report: LabReport,
+    },
+    Started {
+        node: NodeId,
+        outcome: Result<(Process, Ready)>,
+    },
+    /// The operator's call was answered, or was not.
+    Resolved {
+        node: NodeId,
+        incarnation: u32,
+        outcome: Result<()>,
+    },
 }
 
 /// A node that halted, and what it waits for.
@@ -76,6 +89,8 @@ struct Stage<'a> {
     controls: BTreeMap<NodeId, LabControl>,
     starting: BTreeMap<NodeId, JoinHandle<()>>,
     paused: BTreeSet<NodeId>,
+    /// Calls of the operator that are not answered yet.
+    resolving: usize,
     halts: Vec<Halt>,
     /// Messages that were taken (false) or lost (true), as reported for halts that wait for them.
     fates: BTreeMap<MessageId, bool>,
@@ -125,6 +140,7 @@ impl<'a> Stage<'a> {
             controls: BTreeMap::new(),
             starting: BTreeMap::new(),
             paused: BTreeSet::new(),
+            resolving: 0,
             halts: Vec::new(),
             fates: BTreeMap::new(),
             trace: Vec::new(),
@@ -225,7 +241,8 @@ impl<'a> Stage<'a> {
 
     /// Whether nothing is left to wait for.
     async fn is_resolved(&mut self) -> Result<bool> {
-        if self.director.next_due().is_some() || !self.starting.is_empty() || !self.halts.is_empty() {
+        let busy = !self.starting.is_empty() || !self.halts.is_empty() || self.resolving > 0;
+        if busy || self.director.next_due().is_some() {
             return Ok(false);
         }
         for node in self.cluster.nodes() {
@@ -314,6 +331,15 @@ impl<'a> Stage<'a> {
                     self.take_hold(node).await?;
                 }
                 Ok(())
+            }
+            News::Resolved { node, incarnation, outcome } => {
+                self.resolving -= 1;
+                // Who died or froze at the operator's word cannot answer.
+                let there = self.cluster.is_up(node) && !self.paused.contains(&node);
+                match outcome {
+                    Err(error) if there && self.cluster.incarnation(node) == incarnation => Err(error),
+                    Ok(()) | Err(_) => Ok(()),
+                }
             }
         }
     }

@@ -3,13 +3,19 @@
 use super::{News, Stage};
 use anyhow::{Context, Result, bail};
 use indoubt_node::client::NodeClient;
-use indoubt_proto::{ids::NodeId, observation::Observation};
+use indoubt_proto::{ids::NodeId, message::Decision, observation::Observation};
 use indoubt_simulator::faults::Deed;
 use std::time::Duration;
 use tokio::time::timeout;
 
 /// How long a node may take to obey.
 const OBEY_WITHIN: Duration = Duration::from_secs(5);
+
+async fn resolve(address: &str, decision: Decision) -> Result<()> {
+    let client = NodeClient::connect(address).await?;
+    timeout(OBEY_WITHIN, client.resolve(None, decision)).await??;
+    Ok(())
+}
 
 impl Stage<'_> {
     pub(super) async fn perform(&mut self, deeds: Vec<Deed>) -> Result<()> {
@@ -49,10 +55,15 @@ impl Stage<'_> {
             }
             Deed::Resolve(node, decision) => {
                 if self.cluster.is_up(node) && !self.paused.contains(&node) {
-                    let client = NodeClient::connect(&self.cluster.address(node)).await?;
-                    timeout(OBEY_WITHIN, client.resolve(None, decision))
-                        .await
-                        .with_context(|| format!("{node} does not resolve"))??;
+                    // Not waited for: what it does may halt the node for another fault, which is asked about meanwhile.
+                    let (address, incarnation) = (self.cluster.address(node), self.cluster.incarnation(node));
+                    let tell = self.tell.clone();
+                    self.resolving += 1;
+                    tokio::spawn(async move {
+                        let outcome = resolve(&address, decision).await;
+                        let outcome = outcome.with_context(|| format!("{node} does not resolve"));
+                        _ = tell.send(News::Resolved { node, incarnation, outcome });
+                    });
                 }
             }
             Deed::Orders(node) if node.is_client() => self.clients.obey(node, self.director.orders(node)),
