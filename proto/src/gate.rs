@@ -11,7 +11,7 @@ use crate::{
     ids::{NodeId, TxnId},
     message::Message,
     observation::Observation,
-    random::Stream,
+    random::LazyStream,
     time::Micros,
 };
 use rand::RngExt;
@@ -244,12 +244,12 @@ pub struct Orders {
 #[derive(Clone, Debug)]
 pub struct Gate {
     orders: Orders,
-    random: Stream,
+    random: LazyStream,
 }
 
 impl Gate {
     /// A gate without rules. `random` decides where rules apply to a share.
-    pub fn new(random: Stream) -> Self {
+    pub fn new(random: LazyStream) -> Self {
         Gate { orders: Orders::default(), random }
     }
 
@@ -259,7 +259,7 @@ impl Gate {
     }
 
     /// Draws from this stream from now on: another incarnation of the node has begun.
-    pub fn draw_from(&mut self, random: Stream) {
+    pub fn draw_from(&mut self, random: LazyStream) {
         self.random = random;
     }
 
@@ -275,7 +275,7 @@ impl Gate {
             if rule.selector.edge != edge || !rule.selector.matches(moment) {
                 continue;
             }
-            if rule.share.is_some_and(|share| !self.random.random_bool(share.clamp(0.0, 1.0))) {
+            if rule.share.is_some_and(|share| !self.random.get().random_bool(share.clamp(0.0, 1.0))) {
                 continue;
             }
             let verdict = verdict.get_or_insert_default();

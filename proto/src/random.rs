@@ -19,6 +19,37 @@ pub fn stream(seed: u64, name: &str) -> Stream {
     ChaCha8Rng::from_seed(key)
 }
 
+/// A stream that is made when it is first drawn from: most nodes never draw from most of theirs.
+#[derive(Clone, Debug)]
+pub struct LazyStream {
+    seed: u64,
+    name: Name,
+    made: Option<Box<Stream>>,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Name {
+    Gate { node: NodeId, incarnation: u32 },
+    Disk(NodeId),
+}
+
+impl LazyStream {
+    fn new(seed: u64, name: Name) -> Self {
+        LazyStream { seed, name, made: None }
+    }
+
+    /// The stream, where the last draw left it.
+    pub fn get(&mut self) -> &mut Stream {
+        let made = || {
+            Box::new(match self.name {
+                Name::Gate { node, incarnation } => stream(self.seed, &format!("gate {node} {incarnation}")),
+                Name::Disk(node) => stream(self.seed, &format!("disk {node}")),
+            })
+        };
+        self.made.get_or_insert_with(made)
+    }
+}
+
 // What both worlds draw, they draw from streams of these names: under one seed the same messages are lost, delayed and
 // doubled in either. An incarnation draws from streams of its own, because a process that starts knows nothing of the draws
 // of the one before it.
@@ -29,8 +60,13 @@ pub fn of_link(seed: u64, from: NodeId, incarnation: u32, to: NodeId) -> Stream 
 }
 
 /// Where faults that touch a share of messages apply at this incarnation of a node.
-pub fn of_gate(seed: u64, node: NodeId, incarnation: u32) -> Stream {
-    stream(seed, &format!("gate {node} {incarnation}"))
+pub fn of_gate(seed: u64, node: NodeId, incarnation: u32) -> LazyStream {
+    LazyStream::new(seed, Name::Gate { node, incarnation })
+}
+
+/// How much of a node's unforced tail survives each of its deaths.
+pub fn of_disk(seed: u64, node: NodeId) -> LazyStream {
+    LazyStream::new(seed, Name::Disk(node))
 }
 
 /// How long the forces of this incarnation of a node take.
@@ -49,5 +85,15 @@ mod tests {
         assert_eq!(first(7, "link c1 p2"), first(7, "link c1 p2"));
         assert_ne!(first(7, "link c1 p2"), first(7, "link c1 p3"));
         assert_ne!(first(7, "link c1 p2"), first(8, "link c1 p2"));
+    }
+
+    #[test]
+    fn a_lazy_stream_is_the_stream_of_its_name() {
+        let mut lazy = of_disk(7, NodeId::participant(2));
+        let mut named = stream(7, "disk p2");
+        for _ in 0..3 {
+            assert_eq!(lazy.get().next_u64(), named.next_u64());
+        }
+        assert_eq!(of_gate(7, NodeId::coordinating(1), 3).get().next_u64(), stream(7, "gate c1 3").next_u64());
     }
 }

@@ -21,7 +21,7 @@ use indoubt_proto::{
     time::Micros,
 };
 use lasting::{Acts, Board, Token};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use watch::{Counting, Stage, Watch};
 
 /// What a world must do.
@@ -77,6 +77,8 @@ pub struct Director {
     sequence: u64,
     board: Board,
     orders: BTreeMap<NodeId, Orders>,
+    /// Nodes at which other rules may stand since orders were renewed; at first all.
+    stirred: BTreeSet<NodeId>,
     version: u64,
 }
 
@@ -92,8 +94,10 @@ impl Director {
             sequence: 0,
             board: Board::new(scenario, seed),
             orders: BTreeMap::new(),
+            stirred: BTreeSet::new(),
             version: 0,
         };
+        director.stirred.extend(director.board.nodes());
         for at in 0..director.watches.len() {
             match director.watches[at].fault.trigger {
                 Trigger::At(time) => director.schedule(time, Timed::Strike(at)),
@@ -140,7 +144,6 @@ impl Director {
     pub fn asked(&mut self, now: Micros, node: NodeId, rules: &[RuleId], txn: Option<TxnId>, lost: bool) -> Reply {
         let mut acts = Acts::default();
         let mut fate = Fate::default();
-        let mut stirred = false;
         for rule in rules {
             let at = rule.0 as usize;
             // Orders travel: a node may ask for a rule that no longer stands.
@@ -157,10 +160,10 @@ impl Director {
                         Which::First(count) => (true, watch.until_counted(count)),
                         Which::Share(_) | Which::All => (true, Stage::Touching),
                     };
-                    stirred |= next != watch.stage;
-                    watch.stage = next;
+                    let touch = watch.touch();
+                    self.enter(at, next);
                     if acting {
-                        fate.add(watch.touch());
+                        fate.add(touch);
                         let token = self.fires(at, now, Some(Place { node, txn }), &mut acts);
                         if next != Stage::Touching {
                             self.close(token, now);
@@ -169,16 +172,13 @@ impl Director {
                 }
                 (Stage::Watching, Counting::Transactions(nth) | Counting::Effects(nth)) => {
                     if watch.counts(txn, lost) == Some(nth) {
-                        stirred = true;
                         self.strike(at, now, Some(Place { node, txn }), &mut acts);
                     }
                 }
                 (Stage::Waiting | Stage::Over, _) | (Stage::Watching, Counting::Nothing) => {}
             }
         }
-        if stirred {
-            self.renew(&mut acts);
-        }
+        self.renew(&mut acts);
         Reply { deeds: acts.in_order(), fate }
     }
 
@@ -188,7 +188,9 @@ impl Director {
         while let Some(entry) = self.timed.first_entry().filter(|entry| entry.key().0 <= now) {
             match entry.remove() {
                 Timed::Strike(at) if self.watches[at].stage != Stage::Over => self.strike(at, now, None, &mut acts),
-                Timed::Open(at) if self.watches[at].stage == Stage::Waiting => self.watches[at].stage = Stage::Watching,
+                Timed::Open(at) if self.watches[at].stage == Stage::Waiting => {
+                    self.enter(at, Stage::Watching);
+                }
                 Timed::Close(at) => self.stop_touching(at, now),
                 Timed::Undo(token) => self.undo(token, now, &mut acts),
                 Timed::Strike(_) | Timed::Open(_) => {}
@@ -248,7 +250,7 @@ impl Director {
 
     /// A fault that happens once happens.
     fn strike(&mut self, at: usize, now: Micros, place: Option<Place>, acts: &mut Acts) {
-        self.watches[at].stage = Stage::Over;
+        self.enter(at, Stage::Over);
         let token = self.fires(at, now, place, acts);
         let action = self.watches[at].fault.action.clone();
         let lasts = action.lasts();
@@ -271,25 +273,45 @@ impl Director {
 
     /// A fault that may still come, or that touches messages, is over.
     fn stop_touching(&mut self, at: usize, now: Micros) {
-        let was = std::mem::replace(&mut self.watches[at].stage, Stage::Over);
-        if was == Stage::Touching {
+        if self.enter(at, Stage::Over) == Stage::Touching {
             self.close((at, 0), now);
         }
     }
 
-    /// Renews the orders of every node, and tells whose have changed.
+    /// A fault enters a stage, and so may other rules stand at its posts. Returns the stage that it leaves.
+    fn enter(&mut self, at: usize, stage: Stage) -> Stage {
+        let Watch { posts, stage: present, .. } = &mut self.watches[at];
+        if *present != stage {
+            self.stirred.extend(posts.iter().map(|post| post.node));
+        }
+        std::mem::replace(present, stage)
+    }
+
+    /// Renews the orders of every node for which they may have changed, and tells for whom they have.
     fn renew(&mut self, acts: &mut Acts) {
+        let mut stale = std::mem::take(&mut self.stirred);
+        stale.append(&mut self.board.take_stirred());
         for node in self.board.nodes() {
-            let mut orders = self.board.orders(node);
-            for (watch, number) in self.watches.iter().zip(0..) {
-                orders.rules.extend(watch.rules(RuleId(number), node));
+            if !stale.contains(node) {
+                debug_assert_eq!(self.orders.get(node), Some(&self.standing(*node)), "whose orders change is stirred");
+                continue;
             }
-            if self.orders.get(&node) != Some(&orders) {
-                self.orders.insert(node, orders);
+            let orders = self.standing(*node);
+            if self.orders.get(node) != Some(&orders) {
+                self.orders.insert(*node, orders);
                 self.version += 1;
-                acts.orders.push(node);
+                acts.orders.push(*node);
             }
         }
+    }
+
+    /// What is to be ordered of a node as everything stands.
+    fn standing(&self, node: NodeId) -> Orders {
+        let mut orders = self.board.orders(node);
+        for (watch, number) in self.watches.iter().zip(0..) {
+            orders.rules.extend(watch.rules(RuleId(number), node));
+        }
+        orders
     }
 }
 

@@ -1,6 +1,7 @@
 //! The shape of summary.json (docs/03-measures-and-checks.md): what other programs rely on.
 
 use crate::protocol::Protocol;
+use indoubt_proto::ids::{NodeId, TxnId};
 use serde::{Deserialize, Serialize};
 
 /// summary.json: one scenario.
@@ -173,12 +174,12 @@ pub struct Series {
 }
 
 /// One branch's time in doubt.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct DoubtInterval {
     /// The participant.
-    pub node: String,
+    pub node: NodeId,
     /// The transaction.
-    pub txn: String,
+    pub txn: TxnId,
     /// Its prepared record was durable, since the start of load.
     pub from_ms: f64,
     /// It learned the decision, or the run ended.

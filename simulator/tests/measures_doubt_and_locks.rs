@@ -243,8 +243,9 @@ fn the_intervals_in_doubt_are_in_the_series() {
          30 p1 decided c1-k1-1 abort
          40 lab end",
     );
-    let shown: Vec<_> = run.series.in_doubt.iter().map(|i| (i.node.as_str(), i.from_ms, i.to_ms, i.censored)).collect();
-    assert_eq!(shown, [("p2", 10.0, 40.0, true), ("p1", 11.0, 30.0, false)]);
+    let shown: Vec<_> =
+        run.series.in_doubt.iter().map(|i| (i.node.to_string(), i.from_ms, i.to_ms, i.censored)).collect();
+    assert_eq!(shown, [("p2".into(), 10.0, 40.0, true), ("p1".into(), 11.0, 30.0, false)]);
 }
 
 #[test]

@@ -56,6 +56,8 @@ pub(super) struct Board {
     force: Latency,
     clocks: BTreeMap<NodeId, ClockRate>,
     lasting: BTreeMap<Token, Lasting>,
+    /// Nodes for which something else follows since this was last asked.
+    stirred: BTreeSet<NodeId>,
 }
 
 impl FaultAction {
@@ -98,18 +100,28 @@ impl Board {
             force: scenario.force,
             clocks: scenario.cluster.nodes().map(|node| (node, scenario.clocks.rate(node, seed))).collect(),
             lasting: BTreeMap::new(),
+            stirred: BTreeSet::new(),
         }
     }
 
-    pub(super) fn nodes(&self) -> Vec<NodeId> {
-        self.nodes.clone()
+    /// All nodes, clients included.
+    pub(super) fn nodes(&self) -> &[NodeId] {
+        &self.nodes
+    }
+
+    /// The nodes for which something else may follow since this was last asked.
+    pub(super) fn take_stirred(&mut self) -> BTreeSet<NodeId> {
+        std::mem::take(&mut self.stirred)
     }
 
     /// The network loses and duplicates nothing any more.
     pub(super) fn calm(&mut self) {
         let links = self.network.links.iter_mut().map(|link| &mut link.conditions);
         for conditions in links.chain([&mut self.network.base]) {
-            (conditions.loss, conditions.duplicate) = (0.0, 0.0);
+            if (conditions.loss, conditions.duplicate) != (0.0, 0.0) {
+                (conditions.loss, conditions.duplicate) = (0.0, 0.0);
+                self.stirred.extend(&self.nodes);
+            }
         }
     }
 
@@ -158,6 +170,7 @@ impl Board {
                 }
                 let fresh = pairs.iter().filter(|pair| !self.is_cut(**pair));
                 acts.links.extend(fresh.map(|&(from, to)| Observation::LinkCut { from, to }));
+                self.stirred.extend(pairs.iter().map(|(from, _)| *from));
                 self.lasting.insert(token, Lasting::Cut(pairs));
                 Some(token)
             }
@@ -167,6 +180,7 @@ impl Board {
             }
             FaultAction::SlowDisk { node, force, .. } => {
                 self.lasting.insert(token, Lasting::Slow(node, force));
+                self.stirred.insert(node);
                 Some(token)
             }
             FaultAction::Resolve { nodes, decision } => {
@@ -186,10 +200,13 @@ impl Board {
             Lasting::Down(node) => acts.deeds.push(Deed::Restart(node)),
             Lasting::Paused(node) => acts.deeds.push(Deed::Resume(node)),
             Lasting::Cut(pairs) => {
+                self.stirred.extend(pairs.iter().map(|(from, _)| *from));
                 let whole = pairs.into_iter().filter(|pair| !self.is_cut(*pair));
                 acts.links.extend(whole.map(|(from, to)| Observation::LinkHealed { from, to }));
             }
-            Lasting::Slow(..) => {}
+            Lasting::Slow(node, _) => {
+                self.stirred.insert(node);
+            }
         }
         true
     }

@@ -84,8 +84,8 @@ impl Clients {
             ("unknown", &self.unknown),
             ("audit", &self.audit),
         ];
-        let pairs = |(word, sample): (&str, &Sample)| (word.to_string(), sample.distribution());
-        named.into_iter().map(pairs).filter(|(_, pairs)| !pairs.is_empty()).collect()
+        let occurred = named.into_iter().filter(|(_, sample)| !sample.is_empty());
+        occurred.map(|(word, sample)| (word.to_string(), sample.distribution())).collect()
     }
 
     fn succeeds(&mut self, t: i64) {

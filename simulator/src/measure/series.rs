@@ -169,8 +169,8 @@ impl DoubtSeries {
         }
         self.kept.sort_by_key(name);
         let shown = |interval: Interval| DoubtInterval {
-            node: interval.node.to_string(),
-            txn: interval.txn.to_string(),
+            node: interval.node,
+            txn: interval.txn,
             from_ms: interval.from as f64 / 1_000.0,
             to_ms: interval.to as f64 / 1_000.0,
             censored: interval.censored,
@@ -289,7 +289,7 @@ mod tests {
         let shown = shown(&mut (0..5_000).rev().map(interval));
         assert!(shown.len() <= POINTS && shown.len() > POINTS / 2, "{}", shown.len());
         assert!(shown.is_sorted_by(|a, b| a.from_ms < b.from_ms));
-        assert!(shown.iter().any(|i| i.censored && i.to_ms == 1_000.0 && i.txn == "c1-k1-777"));
+        assert!(shown.iter().any(|i| i.censored && i.to_ms == 1_000.0 && i.txn.number == 777));
         assert_eq!(few.len(), 400);
     }
 

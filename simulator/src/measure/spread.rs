@@ -67,6 +67,10 @@ impl Sample {
         self.censored += 1;
     }
 
+    pub(super) fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
     fn len(&self) -> u64 {
         match &self.gathered {
             Gathered::Few(few) => few.len() as u64,
@@ -108,6 +112,9 @@ impl Sample {
     pub(super) fn distribution(&self) -> Vec<(f64, f64)> {
         const PAIRS: u32 = 100;
         let shares = || (1..=PAIRS).map(|pair| f64::from(pair) / f64::from(PAIRS));
+        if self.len() == 1 {
+            return vec![(self.max as f64 / 1_000.0, 1.0)];
+        }
         let mut pairs: Vec<(f64, f64)> = Vec::new();
         for (us, share) in self.at_quantiles(shares()).into_iter().zip(shares()) {
             match pairs.last_mut() {
@@ -182,6 +189,9 @@ mod tests {
     fn a_distribution_rises_to_one_at_the_maximum() {
         let mut sample = Sample::default();
         assert!(sample.distribution().is_empty());
+        sample.add(123_457);
+        assert_eq!(sample.distribution(), [(123.457, 1.0)]);
+        let mut sample = Sample::default();
         for us in [1_000, 1_000, 1_000, 5_000] {
             sample.add(us);
         }

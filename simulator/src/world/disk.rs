@@ -4,7 +4,7 @@ use indoubt_proto::{
     ids::{LogId, Lsn},
     machine::{Logged, Write},
     planted::{Mutant, Planted},
-    random::Stream,
+    random::LazyStream,
 };
 use rand::RngExt;
 use std::collections::VecDeque;
@@ -131,10 +131,10 @@ impl<R: Clone> Journal<R> {
     }
 
     /// The node died. A prefix of the tail survives: of so many records, at most all, or drawn from the disk's own stream.
-    pub(super) fn crash(&mut self, keep: Option<u64>, random: &mut Stream) {
+    pub(super) fn crash(&mut self, keep: Option<u64>, random: &mut LazyStream) {
         let survivors = match keep {
             Some(keep) => usize::try_from(keep).unwrap_or(usize::MAX),
-            None => random.random_range(0..=self.tail.len()),
+            None => random.get().random_range(0..=self.tail.len()),
         };
         let tears = survivors < self.tail.len();
         self.tail.truncate(survivors);
@@ -170,7 +170,7 @@ impl<R: Clone> Journal<R> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use indoubt_proto::random::stream;
+    use indoubt_proto::{ids::NodeId, random::of_disk};
     use rand::Rng;
     use std::collections::BTreeSet;
 
@@ -212,7 +212,7 @@ mod tests {
             journal.append(Lsn(2), 2, Write::Lazy);
             journal.append(Lsn(3), 3, Write::Forced);
             journal.begin();
-            journal.crash(None, &mut stream(seed, "disk p1"));
+            journal.crash(None, &mut of_disk(seed, NodeId::participant(1)));
             assert_eq!(journal.last().0, *survivors(&journal).last().unwrap());
             assert!(!journal.is_due() && journal.is_flushed());
             seen.insert(survivors(&journal));
@@ -222,7 +222,7 @@ mod tests {
 
     #[test]
     fn a_crash_that_says_how_much_of_the_tail_survives_draws_nothing() {
-        let mut random = stream(1, "disk p1");
+        let mut random = of_disk(1, NodeId::participant(1));
         for (keep, left) in [(0, 1), (1, 2), (2, 3), (3, 3), (u64::MAX, 3)] {
             let mut journal = appended(&[(1, Write::Forced)]);
             journal.begin();
@@ -232,7 +232,7 @@ mod tests {
             journal.crash(Some(keep), &mut random);
             assert_eq!((journal.last(), survivors(&journal).len()), (Lsn(left), left as usize));
         }
-        assert_eq!(random.next_u64(), stream(1, "disk p1").next_u64());
+        assert_eq!(random.get().next_u64(), of_disk(1, NodeId::participant(1)).get().next_u64());
     }
 
     #[test]
@@ -244,7 +244,7 @@ mod tests {
         assert!(journal.is_due());
         let mut died = journal.clone();
         died.begin();
-        died.crash(None, &mut stream(1, "disk p1"));
+        died.crash(None, &mut of_disk(1, NodeId::participant(1)));
         assert_eq!(survivors(&died), [1, 2]);
         journal.append(Lsn(3), 3, Write::Lazy);
         journal.begin();

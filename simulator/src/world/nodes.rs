@@ -13,7 +13,7 @@ use indoubt_proto::{
     message::Message,
     observation::Observation,
     planted::Planted,
-    random::Stream,
+    random::LazyStream,
     stepper::Stepper,
     time::Micros,
 };
@@ -108,7 +108,7 @@ pub(super) trait Driven {
     /// Flushes lazy records if nothing was forced for a while, unless the node is frozen.
     fn flush(&mut self, hands: &Hands, commons: &mut Commons<'_>, frozen: bool);
     /// The node dies: its machine is gone, its journal is cut.
-    fn crash(&mut self, keep: Option<u64>, random: &mut Stream);
+    fn crash(&mut self, keep: Option<u64>, random: &mut LazyStream);
     /// Its journal is lost.
     fn lose_log(&mut self, log: LogId);
     /// How many records of its journal no force covers.
@@ -336,7 +336,7 @@ impl<M: Machine> Driven for Driver<M> {
         }
     }
 
-    fn crash(&mut self, keep: Option<u64>, random: &mut Stream) {
+    fn crash(&mut self, keep: Option<u64>, random: &mut LazyStream) {
         self.stepper = None;
         self.effects.clear();
         self.armed.clear();

@@ -11,7 +11,7 @@ use indoubt_proto::{
     ids::{Lsn, MessageId, NodeId},
     message::Message,
     observation::Observation,
-    random::{Stream, stream},
+    random::{LazyStream, of_disk},
 };
 use std::collections::VecDeque;
 
@@ -54,7 +54,7 @@ pub(super) struct Seat {
     pub(super) hands: Hands,
     pub(super) driver: Box<dyn Driven>,
     /// What survives of its journal's tail.
-    pub(super) disk: Stream,
+    pub(super) disk: LazyStream,
     /// Whether it lost its journal while it was down.
     pub(super) lost_log: bool,
     life: Life,
@@ -82,7 +82,7 @@ impl Hands {
 
 impl Seat {
     pub(super) fn new(hands: Hands, driver: Box<dyn Driven>, seed: u64) -> Self {
-        let disk = stream(seed, &format!("disk {}", hands.port.id));
+        let disk = of_disk(seed, hands.port.id);
         Seat {
             hands,
             driver,
