@@ -202,6 +202,11 @@ pub(crate) fn write_scenario(
     write_text(&folder.join("repro.txt"), &format!("{command}\n# indoubt {}\n", env!("CARGO_PKG_VERSION")))?;
     write_json(&folder.join("summary.json"), summary)?;
     write_text(&folder.join("summary.csv"), &csv(summary))?;
+    // Those of an earlier run into the same folder would be taken for this one's.
+    let traces = folder.join("trace");
+    if traces.is_dir() {
+        fs::remove_dir_all(&traces).with_context(|| format!("cannot remove {}", traces.display()))?;
+    }
     for recording in recordings {
         write_trace(folder, recording)?;
     }
@@ -257,6 +262,16 @@ fn flatten(name: &str, value: &serde_json::Value, cells: &mut Vec<(String, Strin
 
 fn quote(cell: &str) -> String {
     if cell.contains([',', '"', '\n']) { format!("\"{}\"", cell.replace('"', "\"\"")) } else { cell.to_owned() }
+}
+
+/// A word of a command line, in quotes where a shell would take it apart.
+pub(crate) fn shell_word(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:,+%@".contains(c);
+    if word.chars().all(plain) && !word.is_empty() {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
 }
 
 /// Writes pretty JSON with a newline at its end.

@@ -211,6 +211,7 @@ impl Participant {
                 Decision::Commit => Fate::Committed,
                 Decision::Abort => Fate::Aborted(ReasonKind::Operator),
             };
+            out.observe(Observation::Heuristic { txn: *txn, outcome: decision });
             self.end_branch(*txn, fate, Write::Forced, None, out);
         }
         let detail = match (txn, found.len()) {

@@ -183,6 +183,12 @@ pub enum Observation {
         txn: TxnId,
         outcome: Decision,
     },
+    /// An operator ends a branch in doubt so, whatever the decision is or will be: a heuristic decision. `decided` follows in the
+    /// same step.
+    Heuristic {
+        txn: TxnId,
+        outcome: Decision,
+    },
     /// A committed branch's effects; written when the record is durable.
     Applied {
         txn: TxnId,
@@ -287,6 +293,7 @@ impl Observation {
             | Voted { txn, .. }
             | InDoubt { txn }
             | Decided { txn, .. }
+            | Heuristic { txn, .. }
             | Applied { txn, .. }
             | StepApplied { txn, .. }
             | StepRefused { txn, .. }
@@ -321,6 +328,7 @@ impl Observation {
             Voted { .. } => "voted",
             InDoubt { .. } => "in-doubt",
             Decided { .. } => "decided",
+            Heuristic { .. } => "heuristic",
             Applied { .. } => "applied",
             StepApplied { .. } => "step-applied",
             StepRefused { .. } => "step-refused",
@@ -346,7 +354,7 @@ impl Observation {
         match self {
             Observation::Reached { phase, .. } => Some(phase.word()),
             Observation::Voted { vote, .. } => Some(vote.word()),
-            Observation::Decided { outcome, .. } => Some(outcome.word()),
+            Observation::Decided { outcome, .. } | Observation::Heuristic { outcome, .. } => Some(outcome.word()),
             _ => None,
         }
     }

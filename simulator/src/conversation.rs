@@ -4,7 +4,7 @@
 use crate::recording::Recording;
 use indoubt_proto::{
     ids::{Lsn, MessageId, NodeId, Role, TxnId},
-    message::Decision,
+    message::{Decision, MessageKind},
     observation::{Abandoned, Observation, PlanEntry, Stamped},
     operation::{Change, Update},
     time::Micros,
@@ -45,7 +45,8 @@ pub fn tell(recording: &Recording, filter: Filter) -> String {
 }
 
 fn ms(us: i64) -> String {
-    format!("{}.{:03}", us / 1_000, us % 1_000)
+    let sign = if us < 0 { "-" } else { "" };
+    format!("{sign}{}.{:03}", us.unsigned_abs() / 1_000, us.unsigned_abs() % 1_000)
 }
 
 /// How a message ended.
@@ -63,6 +64,18 @@ struct Teller {
     ends: BTreeMap<(MessageId, bool), Ending>,
     /// Appended and not durable yet, by node.
     tails: BTreeMap<NodeId, VecDeque<(Lsn, Option<TxnId>, String)>>,
+    /// Branches that are, or were, in doubt.
+    doubts: BTreeMap<(NodeId, TxnId), Doubt>,
+    /// Of which transaction the message that a node took last told it how it ends.
+    told: BTreeMap<NodeId, Option<TxnId>>,
+}
+
+/// A branch that came into doubt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Doubt {
+    Open,
+    /// An operator ends it in this step.
+    Overruled,
 }
 
 impl Teller {
@@ -86,7 +99,7 @@ impl Teller {
             }
         }
         let names = filter.transaction.is_none() && transactions.len() > 1;
-        Teller { filter, names, ends, tails: BTreeMap::new() }
+        Teller { filter, names, ends, tails: BTreeMap::new(), doubts: BTreeMap::new(), told: BTreeMap::new() }
     }
 
     /// Who, and what; `None` for what is told elsewhere or concerns another transaction.
@@ -123,18 +136,20 @@ impl Teller {
             LockAbandoned { key, why: Abandoned::Abort, .. } => format!("need not wait for the lock on {key} any more"),
             Read { key, value, .. } => format!("reads {key} = {value}"),
             Voted { vote, .. } => format!("votes {}", vote.word()),
-            InDoubt { .. } => "is in doubt".into(),
-            Decided { outcome, .. } => match (node.role, outcome) {
-                (Role::Participant, Decision::Commit) => "learns: commit".into(),
-                (Role::Participant, Decision::Abort) => "learns: abort".into(),
-                (_, Decision::Commit) => "decides: COMMIT".into(),
-                (_, Decision::Abort) => "decides: ABORT".into(),
-            },
+            InDoubt { txn } => {
+                self.doubts.insert((node, *txn), Doubt::Open);
+                "is in doubt".into()
+            }
+            Decided { txn, outcome } => self.decided(node, *txn, *outcome),
+            Heuristic { txn, .. } => {
+                self.doubts.insert((node, *txn), Doubt::Overruled);
+                return None;
+            }
             Applied { effects, .. } => format!("applied: {}", updates(effects)),
             StepApplied { step, effects, .. } => format!("step {step} applied: {}", updates(effects)),
             StepRefused { step, .. } => format!("step {step} refused"),
             Compensated { step, effects, .. } if effects.is_empty() => {
-                format!("step {step} never ran: nothing to undo")
+                format!("step {step} is not here: nothing to undo")
             }
             Compensated { step, effects, .. } => format!("step {step} undone: {}", updates(effects)),
             Pending { key, .. } => format!("flags {key} pending"),
@@ -147,18 +162,42 @@ impl Teller {
                 self.tails.remove(&node);
                 "CRASHES".into()
             }
+            Restarted { incarnation, lost: true, .. } => {
+                format!("RESTARTS (incarnation {incarnation}; its log is lost)")
+            }
+            Restarted { incarnation, upto: Lsn(0), .. } => {
+                format!("RESTARTS (incarnation {incarnation}; its log is empty)")
+            }
             Restarted { incarnation, upto, .. } => {
-                format!("RESTARTS (incarnation {incarnation}; its log holds {} records)", upto.0)
+                format!("RESTARTS (incarnation {incarnation}; its log ends with record {})", upto.0)
             }
             Paused { .. } => "FREEZES".into(),
             Resumed { .. } => "goes on".into(),
             LinkCut { from, to } => format!("CUTS the link {from} -> {to}"),
             LinkHealed { from, to } => format!("heals the link {from} -> {to}"),
             Fault { text } => format!("FAULT: {text}"),
-            Received { .. } | Dropped { .. } => return None,
+            Received { message, txn, .. } => {
+                let tells = matches!(message, MessageKind::Decision | MessageKind::Answer);
+                self.told.insert(node, txn.filter(|_| tells));
+                return None;
+            }
+            Dropped { .. } => return None,
             End => "the end".into(),
         };
         Some((node.to_string(), line))
+    }
+
+    /// A coordinator decides. A participant learns, or an operator tells it, or it ends by itself what it has not promised.
+    fn decided(&mut self, node: NodeId, txn: TxnId, outcome: Decision) -> String {
+        let doubt = self.doubts.remove(&(node, txn));
+        let told = self.told.get(&node) == Some(&Some(txn));
+        let word = outcome.word();
+        match (node.role, doubt) {
+            (Role::Participant, Some(Doubt::Overruled)) => format!("is told by an operator: {word}"),
+            (Role::Participant, None) if !told => format!("ends: {word}"),
+            (Role::Participant, _) => format!("learns: {word}"),
+            (..) => format!("decides: {}", word.to_uppercase()),
+        }
     }
 
     /// The records that a force covers, as far as they are told.

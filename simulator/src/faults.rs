@@ -46,6 +46,15 @@ pub enum Deed {
     Orders(NodeId),
 }
 
+/// Which messages are lost of those that a node that halted has sent in its step for the transaction, to nodes of the cluster.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Lost {
+    /// One of them.
+    pub any: bool,
+    /// The one after which it halted.
+    pub last: bool,
+}
+
 /// The answer to a node that halted.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Reply {
@@ -139,9 +148,9 @@ impl Director {
         self.watches.get(rule.0 as usize).is_some_and(|watch| watch.awaits && watch.may_strike())
     }
 
-    /// A node has halted for these rules, at something about `txn`. `lost`: a message that [`Director::awaits_sends`]
-    /// speaks of is lost, so that nobody was told.
-    pub fn asked(&mut self, now: Micros, node: NodeId, rules: &[RuleId], txn: Option<TxnId>, lost: bool) -> Reply {
+    /// A node has halted for these rules, at something about `txn`. `lost`: what of the messages that
+    /// [`Director::awaits_sends`] speaks of is lost, so that somebody was not told.
+    pub fn asked(&mut self, now: Micros, node: NodeId, rules: &[RuleId], txn: Option<TxnId>, lost: Lost) -> Reply {
         let mut acts = Acts::default();
         let mut fate = Fate::default();
         for rule in rules {
@@ -354,7 +363,9 @@ impl Watch {
     }
 
     /// Counts a phase, point or effect that was reached. Returns the count, `None` if this one does not count.
-    fn counts(&mut self, txn: Option<TxnId>, lost: bool) -> Option<u64> {
+    fn counts(&mut self, txn: Option<TxnId>, lost: Lost) -> Option<u64> {
+        // After a send its own message must be taken; a phase tells somebody if nothing of it is lost.
+        let lost = if matches!(self.fault.trigger, Trigger::Moment { .. }) { lost.last } else { lost.any };
         if lost && self.told && self.may_strike() {
             return None;
         }

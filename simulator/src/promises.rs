@@ -4,12 +4,13 @@
 //! whole or undone; the unprotected baselines promise nothing.
 //!
 //! Waivers:
-//! - *Heuristics* (a `resolve` fault ended branches in doubt by hand): agreement is waived for the transactions that it
-//!   touched, and with it whatever follows from a torn transaction.
+//! - *Heuristics* (an operator ended a branch by hand, and not as its coordinator decided): agreement is waived for that
+//!   transaction, and with it whatever follows from a torn transaction; for audits from then on.
 //! - *A lost log*: that node's durability and termination, and what follows from effects that are gone, for the transactions
 //!   that were under way or over when it was lost (and for audits that sum what is gone); but not that its coordinator takes
 //!   a branch for done that it never applied (docs/rules.md, rule 17).
-//! - *Not healed* (a node is not running at the end, or a link still cut): the termination of what concerns it.
+//! - *Not healed* (a node is not running at the end, a link is still cut, a fault still touches messages): the termination of
+//!   what concerns it.
 //! - A *stuck* saga waits for an operator by design: it is told under `nothing-unresolved`, and no broken promise.
 
 use crate::{
@@ -17,7 +18,7 @@ use crate::{
     history::{Aftermath, Story},
     protocol::{Family, Protocol},
     recording::FaultRecord,
-    scenario::{FaultAction, Scenario},
+    scenario::{FaultAction, Scenario, Trigger},
     summary::Check,
 };
 use indoubt_proto::{
@@ -62,9 +63,14 @@ pub(crate) struct Waivers {
     not_running: BTreeSet<NodeId>,
     /// Links still cut at the end.
     cut: Vec<(NodeId, NodeId)>,
-    /// Transactions with a branch that an operator may have ended, and the records that they change.
+    /// Whether participants ask each other.
+    cooperative: bool,
+    /// Whose messages a fault still touches at the end: from, to; `None` for anybody's.
+    touched: Vec<(Option<NodeId>, Option<NodeId>)>,
+    /// Transactions with a branch that an operator ended against or without a decision, and since when the records that they
+    /// change may tell of it.
     heuristic: BTreeSet<TxnId>,
-    heuristic_keys: BTreeSet<Key>,
+    heuristic_keys: BTreeMap<Key, i64>,
 }
 
 impl Waivers {
@@ -74,6 +80,7 @@ impl Waivers {
         let mut waivers = Waivers {
             not_running: topology.not_running().collect(),
             cut: topology.cut_links().collect(),
+            cooperative: protocol == Protocol::Cooperative,
             ..Waivers::default()
         };
         let applying = scenario.faults.iter().filter(|fault| fault.applies(protocol));
@@ -81,18 +88,19 @@ impl Waivers {
             let Some(first) = record.at.first() else {
                 continue;
             };
-            match &fault.action {
-                FaultAction::Kill { node, lose_log: true, .. } => {
+            match (&fault.action, &fault.trigger) {
+                (FaultAction::Kill { node, lose_log: true, .. }, _) => {
                     let lost = waivers.lost_logs.entry(*node).or_insert(i64::MAX);
                     *lost = first.0.cast_signed().min(*lost);
                 }
-                FaultAction::Resolve { nodes, decision } => {
-                    waivers.resolved(nodes, *decision, first.0.cast_signed(), aftermath);
+                (FaultAction::Message { .. }, Trigger::Messages { from, to, .. }) if record.until.contains(&None) => {
+                    waivers.touched.push((*from, *to));
                 }
                 _ => {}
             }
         }
         for (txn, story, _) in aftermath.all() {
+            waivers.overruled(txn, story);
             let losers = waivers.lost_logs.keys().copied();
             let robbed: BTreeSet<NodeId> = losers.filter(|node| robs(aftermath, txn, story, *node)).collect();
             if !robbed.is_empty() {
@@ -102,17 +110,18 @@ impl Waivers {
         waivers
     }
 
-    /// Notes the transactions with a branch at one of `nodes` that was in doubt when an operator decided so, at `t`, and that
-    /// ended so.
-    fn resolved(&mut self, nodes: &[NodeId], by_hand: Decision, t: i64, aftermath: &Aftermath) {
-        for (txn, story, _) in aftermath.all() {
-            let by_hand = nodes.iter().filter_map(|node| story.branches.get(*node)).any(|branch| {
-                let next = branch.decisions.iter().find(|(when, _)| *when >= t);
-                branch.in_doubt_then(t) && next.is_some_and(|(_, decided)| *decided == by_hand)
-            });
-            if by_hand {
-                self.heuristic.insert(txn);
-                self.heuristic_keys.extend(story.plan.writes().map(|entry| entry.key.clone()));
+    /// Notes a transaction of which an operator ended a branch. If he agreed with its coordinator, no harm is done
+    /// (docs/rules.md, rule 22), and nothing is excused.
+    fn overruled(&mut self, txn: TxnId, story: &Story) {
+        let agreed = |by_hand: Decision| {
+            !story.home_decided.is_empty() && story.home_decided.iter().all(|(_, decided)| *decided == by_hand)
+        };
+        let by_hand = story.branches.values().flat_map(|branch| &branch.heuristics);
+        if let Some(since) = by_hand.filter(|(_, outcome)| !agreed(*outcome)).map(|(t, _)| *t).min() {
+            self.heuristic.insert(txn);
+            for entry in story.plan.writes() {
+                let first = self.heuristic_keys.entry(entry.key.clone()).or_insert(since);
+                *first = since.min(*first);
             }
         }
     }
@@ -134,7 +143,10 @@ impl Waivers {
             if let Some(txn) = finding.txns.intersection(&self.heuristic).next() {
                 return Some(format!("an operator ended a branch of {txn}"));
             }
-            if let Some(key) = finding.keys.intersection(&self.heuristic_keys).next() {
+            let by_then = |key: &&Key| {
+                self.heuristic_keys.get(*key).is_some_and(|since| finding.at.is_none_or(|at| at >= *since))
+            };
+            if let Some(key) = finding.keys.iter().find(by_then) {
                 return Some(format!("an operator ended a branch that changes {key}"));
             }
         }
@@ -151,9 +163,21 @@ impl Waivers {
             if let Some(node) = finding.nodes.intersection(&self.not_running).next() {
                 return Some(format!("{node} is not running at the end"));
             }
-            let concerns = |(from, to): &&(NodeId, NodeId)| finding.nodes.contains(from) && finding.nodes.contains(to);
+            let of_home = |node: NodeId| finding.txns.iter().any(|txn| txn.home == node);
+            let concerns = |&&(from, to): &&(NodeId, NodeId)| {
+                let open = [from, to].map(|node| finding.nodes.contains(&node));
+                match of_home(from) || of_home(to) {
+                    true => open == [true, true],
+                    // Participants speak to each other under cooperative termination alone.
+                    false => self.cooperative && open.contains(&true),
+                }
+            };
             if let Some((from, to)) = self.cut.iter().find(concerns) {
                 return Some(format!("{from} is still cut off from {to}"));
+            }
+            let concerned = |node: &Option<NodeId>| node.is_none_or(|node| finding.nodes.contains(&node));
+            if self.touched.iter().any(|(from, to)| concerned(from) && concerned(to)) {
+                return Some("a fault still touches its messages at the end".into());
             }
         }
         None
@@ -181,6 +205,6 @@ fn robs(aftermath: &Aftermath, txn: TxnId, story: &Story, node: NodeId) -> bool 
     if node == txn.home {
         aftermath.topology.life(node).losses > story.home_then.losses
     } else {
-        story.plan.0.iter().any(|entry| entry.node == node) && story.lost_since_begun(node, &aftermath.topology)
+        story.robbed_at(node, &aftermath.topology)
     }
 }

@@ -71,8 +71,8 @@ pub struct Passed {
     pub step: Option<u32>,
     /// How many records of its journal no force covers at this instant.
     pub tail: usize,
-    /// After a send: the messages that must be taken before the edge is reached; it never is if one of them is lost.
-    pub awaits: Vec<MessageId>,
+    /// After a send that no client takes: the message. The edge is reached when it is taken, and never if it is lost.
+    pub message: Option<MessageId>,
 }
 
 impl Sink for Vec<Stamped> {

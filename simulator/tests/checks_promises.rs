@@ -2,7 +2,7 @@
 
 mod tape;
 
-use indoubt_proto::{ids::NodeId, message::Decision, time::Micros};
+use indoubt_proto::{ids::NodeId, time::Micros};
 use indoubt_simulator::{
     check::check_names,
     promises::promises,
@@ -98,36 +98,35 @@ fn a_lost_log_excuses_nothing_that_began_later_and_no_other_transactions_loss() 
 #[test]
 fn heuristics_waive_agreement_for_what_the_operator_touched() {
     // c1 is gone; the operator aborts at p2 what p1 was told to commit.
-    let story = |doubt: u32| {
+    let story = |hand: &str| {
         format!(
             "{BEGAN}
             6 p1 in-doubt c1-k1-1
             6 p1 voted c1-k1-1 yes
-            {doubt} p2 in-doubt c1-k1-1
+            6 p2 in-doubt c1-k1-1
             6 p2 voted c1-k1-1 yes
             9 c1 decided c1-k1-1 commit
             10 k1 told c1-k1-1 succeeded
             11 p1 decided c1-k1-1 commit
             12 p1 applied c1-k1-1 p1/a:-5 @2
+            {hand}
             20 p2 decided c1-k1-1 abort
             99 lab end"
         )
     };
-    let by_hand = |at, node| {
-        let nodes = vec![NodeId::participant(node)];
-        vec![fault(at, FaultAction::Resolve { nodes, decision: Decision::Abort })]
-    };
-    let run = judged(TwoPhase, by_hand(19, 2), vec![], &story(6));
+    let run = tape::run(TwoPhase, &story("20 p2 heuristic c1-k1-1 abort"));
     let agreement = check(&run, "agreement");
     assert!(!agreement.held && !agreement.promised, "{agreement:?}");
     assert!(agreement.detail.contains("waived: an operator ended a branch of c1-k1-1"), "{}", agreement.detail);
     broken(&run, &[], &[]);
-    assert!(check(&tape::run(TwoPhase, &story(6)), "agreement").promised, "without the fault it is a violation");
-    assert!(check(&judged(TwoPhase, by_hand(30, 2), vec![], &story(6)), "agreement").promised, "decided before");
-    assert!(check(&judged(TwoPhase, by_hand(19, 3), vec![], &story(6)), "agreement").promised, "another node");
-    let other_word = FaultAction::Resolve { nodes: vec![NodeId::participant(2)], decision: Decision::Commit };
-    let run = judged(TwoPhase, vec![fault(19, other_word)], vec![], &story(6));
-    assert!(check(&run, "agreement").promised, "the operator said commit, and the branch aborted");
+    assert!(check(&tape::run(TwoPhase, &story("")), "agreement").promised, "without the operator it is a violation");
+    let gone = "18 p2 heuristic c1-k1-1 abort\n18 p2 crashed\n19 p2 restarted 9\n19 p2 in-doubt c1-k1-1";
+    assert!(check(&tape::run(TwoPhase, &story(gone)), "agreement").promised, "it died before it had obeyed");
+    let agreeing =
+        story("20 p2 heuristic c1-k1-1 commit").replace("20 p2 decided c1-k1-1 abort", "20 p2 decided c1-k1-1 commit");
+    let durability =
+        check(&tape::run(TwoPhase, &format!("{agreeing}\n30 p2 crashed\n31 p2 restarted 0")), "durability").clone();
+    assert!(durability.promised, "an operator who agrees does no harm, and excuses none (rule 22): {durability:?}");
 }
 
 #[test]

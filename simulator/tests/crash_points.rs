@@ -164,7 +164,7 @@ fn after_a_send_means_after_that_very_send_also_when_others_were_lost() {
         for first in run.places() {
             let first = Strike { place: first.place, keep: 0 };
             let after = run.places_after(&first);
-            let sends = after.iter().filter(|spot| spot.place.verb == Verb::Send && !spot.awaits.is_empty());
+            let sends = after.iter().filter(|spot| spot.place.verb == Verb::Send && spot.message.is_some());
             for spot in sends {
                 let strikes = [first.clone(), Strike { place: spot.place.clone(), keep: 0 }];
                 let trace = world::run(&run.scenario_of(&strikes), protocol, run.scenario.seed).trace;
@@ -179,12 +179,10 @@ fn after_a_send_means_after_that_very_send_also_when_others_were_lost() {
                     }
                     _ => None,
                 });
-                assert_eq!(ids.next_back(), spot.awaits.last().copied(), "{protocol} {first:?} {}", spot.place);
-                for awaited in &spot.awaits {
-                    let taken =
-                        |seen: &Stamped| matches!(seen.what, Observation::Received { id, .. } if id == *awaited);
-                    assert!(until.iter().any(taken), "{protocol} {first:?} {}", spot.place);
-                }
+                assert_eq!(ids.next_back(), spot.message, "{protocol} {first:?} {}", spot.place);
+                let taken =
+                    |seen: &Stamped| matches!(seen.what, Observation::Received { id, .. } if Some(id) == spot.message);
+                assert!(until.iter().any(taken), "{protocol} {first:?} {}", spot.place);
                 told += 1;
                 let lost =
                     |seen: &Stamped| matches!(seen.what, Observation::Dropped { from, .. } if from == spot.place.node);

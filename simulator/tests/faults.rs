@@ -8,10 +8,14 @@ use indoubt_proto::{
     time::Micros,
 };
 use indoubt_simulator::{
-    faults::{Deed, Director, Reply},
+    faults::{Deed, Director, Lost, Reply},
     protocol::Protocol,
     scenario::Scenario,
 };
+
+const AFTER_SEND: &str =
+    "[[fault]]\non = { node = \"c1\", effect = \"send:decision\", edge = \"after\" }\ndo = \"kill\"\nnode = \"c1\"";
+const LOST: Lost = Lost { any: true, last: true };
 
 const C1: NodeId = NodeId::coordinating(1);
 const C2: NodeId = NodeId::coordinating(2);
@@ -54,7 +58,7 @@ fn rules(director: &Director, node: NodeId, action: Action) -> Vec<RuleId> {
 fn halt(director: &mut Director, at: u64, node: NodeId, number: u64) -> Reply {
     let rules = asking(director, node);
     assert!(!rules.is_empty(), "{node} watches for nothing");
-    director.asked(ms(at), node, &rules, txn(number), false)
+    director.asked(ms(at), node, &rules, txn(number), Lost::default())
 }
 
 /// The deeds that touch nodes.
@@ -99,7 +103,7 @@ fn a_transaction_counts_once_per_phase_through_restarts() {
     );
     // Its rule is gone, and a node that still asks is let go.
     assert!(reply.deeds.contains(&Deed::Orders(C1)) && asking(&d, C1).is_empty());
-    assert_eq!(d.asked(ms(31), C1, &[RuleId(0)], txn(3), false), Reply::default());
+    assert_eq!(d.asked(ms(31), C1, &[RuleId(0)], txn(3), Lost::default()), Reply::default());
     assert_eq!(d.next_due(), Some(ms(3_030)));
     assert_eq!(d.due(ms(3_030)), [Deed::Restart(C1)]);
     assert_eq!(d.next_due(), None);
@@ -167,7 +171,8 @@ fn a_restart_of_a_running_node_does_nothing_and_an_early_one_replaces_the_planne
 #[test]
 fn a_lost_log_is_lost_after_the_kill_even_of_a_node_that_is_down() {
     let mut d = director(
-        "[[fault]]\nat = \"1s\"\ndo = \"lose-log\"\nnode = \"c1\"\n[[fault]]\nat = \"2s\"\ndo = \"lose-log\"\nnode = \"c1\"\n",
+        "[[fault]]\nat = \"1s\"\ndo = \"lose-log\"\nnode = \"c1\"\n[[fault]]\nat = \"2s\"\ndo = \"lose-log\"\nnode = \"c1\"\n\
+         [[fault]]\nat = \"3s\"\ndo = \"restart\"\nnode = \"c1\"\n",
     );
     assert_eq!(struck(&d.due(ms(1_000))), [&Deed::Kill(C1, None), &Deed::LoseLog(C1)]);
     assert_eq!(struck(&d.due(ms(2_000))), [&Deed::LoseLog(C1)]);
@@ -225,12 +230,12 @@ fn messages_are_counted_each_time_they_are_sent_and_spare_clients() {
     for node in [C1, C2, P1] {
         assert!(d.orders(node).rules.iter().all(|rule| rule.selector.word.as_deref() != Some("outcome")), "{node}");
     }
-    assert_eq!(d.asked(ms(1), C1, &[RuleId(0)], txn(1), false), Reply::default());
-    let reply = d.asked(ms(2), P1, &[RuleId(0)], txn(1), false);
+    assert_eq!(d.asked(ms(1), C1, &[RuleId(0)], txn(1), Lost::default()), Reply::default());
+    let reply = d.asked(ms(2), P1, &[RuleId(0)], txn(1), Lost::default());
     assert_eq!(reply.fate, Fate { drop: true, ..Fate::default() });
     assert_eq!(fired(&reply.deeds), 1);
     assert!(asking(&d, C1).is_empty() && reply.deeds.contains(&Deed::Orders(P3)));
-    assert_eq!(d.asked(ms(3), C1, &[RuleId(0)], txn(1), false), Reply::default());
+    assert_eq!(d.asked(ms(3), C1, &[RuleId(0)], txn(1), Lost::default()), Reply::default());
 }
 
 #[test]
@@ -254,7 +259,7 @@ fn a_fault_for_all_messages_is_known_to_have_fired_and_then_needs_no_asking() {
     assert_eq!(rules(&d, P1, Action::Duplicate), [RuleId(0)]);
     assert_eq!(d.orders(P1).rules[0].share, Some(0.5));
     // A node whose orders are on their way still asks: the message is touched, the fault has fired once.
-    assert!(d.asked(ms(1_101), P3, &[RuleId(0)], txn(1), false).fate.duplicate);
+    assert!(d.asked(ms(1_101), P3, &[RuleId(0)], txn(1), Lost::default()).fate.duplicate);
     assert_eq!(d.next_due(), Some(ms(3_000)));
     d.due(ms(3_000));
     assert!(d.orders(P1).rules.is_empty());
@@ -291,10 +296,8 @@ fn after_the_sends_the_fault_waits_until_they_were_taken() {
         assert_eq!((report.action, report.selector.edge), (Action::Report, Edge::After));
         assert_eq!((report.selector.word.as_deref(), report.selector.peer), (Some("work"), Some(C1)));
     }
-    let after_send =
-        "[[fault]]\non = { node = \"c1\", effect = \"send:decision\", edge = \"after\" }\ndo = \"kill\"\nnode = \"c1\"";
-    assert!(director(after_send).awaits_sends(RuleId(0)));
-    assert!(!director(&after_send.replace("after", "before")).awaits_sends(RuleId(0)));
+    assert!(director(AFTER_SEND).awaits_sends(RuleId(0)));
+    assert!(!director(&AFTER_SEND.replace("after", "before")).awaits_sends(RuleId(0)));
     assert!(!director(KILL).awaits_sends(RuleId(0)));
     assert!(!d.awaits_sends(RuleId(7)));
 }
@@ -302,10 +305,15 @@ fn after_the_sends_the_fault_waits_until_they_were_taken() {
 #[test]
 fn work_that_is_lost_was_sent_but_a_decision_that_is_lost_told_nobody() {
     let mut d = director("[[fault]]\non = { phase = \"work-sent\" }\ndo = \"kill\"\nnode = \"c1\"");
-    assert_eq!(struck(&d.asked(ms(1), C1, &[RuleId(0)], txn(1), true).deeds), [&Deed::Kill(C1, None)]);
+    assert_eq!(struck(&d.asked(ms(1), C1, &[RuleId(0)], txn(1), LOST).deeds), [&Deed::Kill(C1, None)]);
     let mut d = director("[[fault]]\non = { phase = \"half-told\" }\ndo = \"kill\"\nnode = \"c1\"");
-    assert_eq!(d.asked(ms(1), C1, &[RuleId(0)], txn(1), true), Reply::default());
-    assert_eq!(struck(&d.asked(ms(2), C1, &[RuleId(0)], txn(2), false).deeds), [&Deed::Kill(C1, None)]);
+    assert_eq!(d.asked(ms(1), C1, &[RuleId(0)], txn(1), LOST), Reply::default());
+    assert_eq!(struck(&d.asked(ms(2), C1, &[RuleId(0)], txn(2), Lost::default()).deeds), [&Deed::Kill(C1, None)]);
+    // After a send, what was lost beside it does not matter.
+    let mut d = director(AFTER_SEND);
+    assert_eq!(d.asked(ms(1), C1, &[RuleId(0)], txn(1), LOST), Reply::default());
+    let beside = Lost { any: true, last: false };
+    assert_eq!(struck(&d.asked(ms(2), C1, &[RuleId(0)], txn(1), beside).deeds), [&Deed::Kill(C1, None)]);
 }
 
 #[test]
@@ -347,7 +355,7 @@ fn voted_is_asked_where_the_vote_is_taken() {
 #[test]
 fn a_rule_is_obeyed_only_from_where_it_stands() {
     let mut d = director(&KILL.replace("nth = 2", "nth = 1"));
-    assert_eq!(d.asked(ms(1), P1, &[RuleId(0), RuleId(9)], txn(1), false), Reply::default());
+    assert_eq!(d.asked(ms(1), P1, &[RuleId(0), RuleId(9)], txn(1), Lost::default()), Reply::default());
     assert_eq!(d.unfired().len(), 1);
 }
 
@@ -367,7 +375,7 @@ fn at_the_end_of_load_every_fault_without_an_end_of_its_own_ends() {
          [[fault]]\non = { phase = \"ended\" }\ndo = \"kill\"\nnode = \"p1\"\n",
     );
     d.due(ms(1_000));
-    d.asked(ms(1_500), P1, &[RuleId(4)], txn(1), false);
+    d.asked(ms(1_500), P1, &[RuleId(4)], txn(1), Lost::default());
     d.due(ms(9_000));
     assert_eq!(d.orders(P3).min_force, ms(80));
     let lossy = |d: &Director| d.orders(C1).links.iter().filter(|(_, c)| c.loss + c.duplicate > 0.0).count();

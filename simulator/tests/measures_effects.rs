@@ -290,7 +290,8 @@ fn an_effect_is_lost_if_it_was_acknowledged_and_is_not_there() {
     let told = "6 k1 told c1-k1-1 succeeded\n5 p1 applied c1-k1-1 p1/a:-5 @4\n";
     assert_eq!(lost(TwoPhase, &format!("{told}7 p2 in-doubt c1-k1-1")), 0, "in doubt is not lost");
     assert_eq!(lost(TwoPhase, told), 1);
-    assert_eq!(lost(TwoPhase, "6 c1 lost-log c1-k1-1 p2"), 1);
+    assert_eq!(lost(TwoPhase, "5 c1 decided c1-k1-1 commit\n6 c1 lost-log c1-k1-1 p2"), 1);
+    assert_eq!(lost(TwoPhase, "5 c1 decided c1-k1-1 abort\n6 c1 lost-log c1-k1-1 p2"), 0, "an abort has no effect");
     let step = "5 p1 step-applied c1-k1-1 1 p1/a:-5 @4\n";
     assert_eq!(lost(Saga, &format!("{step}9 p1 crashed\n10 p1 restarted 0 77")), 1);
     assert_eq!(lost(Saga, &format!("{step}9 p1 compensated c1-k1-1 1 p1/a:+5 @5")), 0);

@@ -73,8 +73,8 @@ fn parse_case(text: &str) -> Result<Case, String> {
 }
 
 fn parse_back(text: &str) -> Result<Micros, String> {
-    let found = duration(text).filter(|found| *found > Micros::ZERO && *found <= Micros::from_secs(3600));
-    found.ok_or_else(|| format!("`{text}` is no time to come back after: such as 500ms or 2s, an hour at most"))
+    let found = duration(text).filter(|found| *found > Micros::ZERO && *found <= Micros::from_secs(120));
+    found.ok_or_else(|| format!("`{text}` is no time to come back after: such as 500ms or 2s, two minutes at most"))
 }
 
 /// Dies everywhere, or at one place.
@@ -142,7 +142,7 @@ fn one(scenario: &Scenario, case: &Case, args: &CrashPointsArgs, common: &Common
         let run = SmallRun::of(scenario, *protocol, case, args.restart_after)?;
         let tried = run.try_case(case.strikes.clone());
         if tried.fired < case.strikes.len() {
-            anstream::eprintln!("{protocol} never passes {}", unreached(&tried));
+            anstream::eprintln!("{protocol} never passes {}", unreached(&run, case));
             continue;
         }
         passed_by += 1;
@@ -180,8 +180,10 @@ fn one(scenario: &Scenario, case: &Case, args: &CrashPointsArgs, common: &Common
 }
 
 /// The first place at which nobody died.
-fn unreached(tried: &Tried) -> String {
-    tried.case.strikes.get(tried.fired).map_or_else(String::new, |strike| strike.place.to_string())
+fn unreached(run: &SmallRun, case: &Case) -> String {
+    let faults = world::run(&run.scenario_of(&case.strikes), run.protocol, run.scenario.seed).faults;
+    let silent = faults.iter().zip(&case.strikes).find(|(fault, _)| fault.at.is_empty());
+    silent.map_or_else(String::new, |(_, strike)| strike.place.to_string())
 }
 
 /// What all commands of this enumeration have in common.
@@ -190,7 +192,7 @@ fn words(args: &CrashPointsArgs) -> String {
     let mut words = vec![if bundled { args.scenario.clone() } else { "scenario.toml".into() }];
     // What --set changed stands in the folder's own scenario, and has to be said of a bundled one.
     if bundled {
-        words.extend(args.set.iter().map(|set| format!("--set {set}")));
+        words.extend(args.set.iter().map(|set| format!("--set {}", export::shell_word(set))));
     }
     if args.restart_after != Micros::from_secs(2) {
         words.push(format!("--restart-after {}", args.restart_after));

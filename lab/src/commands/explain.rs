@@ -64,7 +64,13 @@ fn record(args: &ExplainArgs) -> Result<(String, Recording)> {
     if args.scenario.ends_with(".jsonl") {
         let path = Path::new(&args.scenario);
         let trace = read_trace(path)?;
-        let (protocol, seed) = named(path).unwrap_or((Protocol::TwoPhase, 0));
+        let named = named(path);
+        if let Some((protocol, seed)) = named
+            && (args.protocol.is_some_and(|said| said != protocol) || args.seed.is_some_and(|said| said != seed))
+        {
+            bail!("{} is the trace of {protocol} with seed {seed}", path.display());
+        }
+        let (protocol, seed) = named.unwrap_or((Protocol::TwoPhase, 0));
         let (protocol, seed) = (args.protocol.unwrap_or(protocol), args.seed.unwrap_or(seed));
         return Ok((format!("From {}.", args.scenario), Recording { protocol, seed, trace, faults: Vec::new() }));
     }

@@ -5,7 +5,7 @@ use crate::{
     bundled,
     cli::{Common, Format, Seeds, WorldName, parse_protocol, parse_seeds},
     display,
-    export::RunFolder,
+    export::{self, RunFolder},
     report::{self, Head},
     say::say,
     sweeps::{self, Shard, Swept, medians},
@@ -60,7 +60,7 @@ pub struct SweepArgs {
 /// `indoubt merge`.
 #[derive(Args, Clone, Debug)]
 #[command(after_help = "\
-The result is byte for byte what one machine would have written. Missing shards, unfinished ones and shards of different
+Rows, tables and charts are byte for byte what one machine would have written. Missing shards, unfinished ones and shards of different
 sweeps are refused.
 
 Example:
@@ -223,7 +223,7 @@ fn words(args: &SweepArgs) -> String {
     if bundled {
         let protocols: Vec<&str> = args.protocols.iter().map(|p| p.name()).collect();
         words.extend((!protocols.is_empty()).then(|| format!("--protocols {}", protocols.join(","))));
-        words.extend(args.set.iter().map(|change| format!("--set {change}")));
+        words.extend(args.set.iter().map(|change| format!("--set {}", export::shell_word(change))));
     }
     words.extend(args.shard.map(|(shard, of)| format!("--shard {shard}/{of}")));
     words.join(" ")

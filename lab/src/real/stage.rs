@@ -25,7 +25,7 @@ use indoubt_proto::{
 };
 use indoubt_simulator::{
     clients::{ClientEffect, ClientPool},
-    faults::Director,
+    faults::{Director, Lost},
     protocol::Protocol,
     recording::Recording,
     scenario::Scenario,
@@ -387,7 +387,7 @@ impl<'a> Stage<'a> {
             fate = verdict.fate;
             if !verdict.ask.is_empty() {
                 let now = self.now();
-                let reply = self.director.asked(now, from, &verdict.ask, txn, false);
+                let reply = self.director.asked(now, from, &verdict.ask, txn, Lost::default());
                 fate = fate.and(reply.fate);
                 Box::pin(self.perform(reply.deeds)).await?;
             }
@@ -443,21 +443,23 @@ impl<'a> Stage<'a> {
         Ok(())
     }
 
-    /// Whether a halt need not wait any longer; and if so, whether a message that it waited for is lost.
-    fn has_come(&self, halt: &Halt) -> Option<bool> {
+    /// Whether a halt need not wait any longer; and if so, which of the messages that it waited for are lost.
+    fn has_come(&self, halt: &Halt) -> Option<Lost> {
+        let mut found = Lost::default();
         if !halt.asked.rules.iter().any(|rule| self.director.awaits_sends(*rule)) {
-            return Some(false);
+            return Some(found);
         }
-        let mut any_lost = false;
-        for sent in halt.asked.sent.iter().filter(|sent| !sent.to.is_client()) {
-            let gone = sent.lost || !self.cluster.is_up(sent.to);
-            match self.fates.get(&sent.id) {
-                Some(lost) => any_lost |= lost,
-                None if gone => any_lost = true,
-                None if self.now() > halt.since + TAKEN_WITHIN => any_lost = true,
+        for sent in &halt.asked.sent {
+            let gone = sent.lost || !self.cluster.is_up(sent.to) || self.now() > halt.since + TAKEN_WITHIN;
+            // Nobody waits for what clients take. The last of them is the one after which the node halted, if it did so.
+            found.last = match self.fates.get(&sent.id) {
+                _ if sent.to.is_client() => false,
+                Some(lost) => *lost,
+                None if gone => true,
                 None => return None,
-            }
+            };
+            found.any |= found.last;
         }
-        Some(any_lost)
+        Some(found)
     }
 }

@@ -94,7 +94,10 @@ impl Table {
         for record in reader.records() {
             let record = record.with_context(|| format!("cannot read {}", path.display()))?;
             let at = |column: usize| record.get(column).unwrap_or_default();
-            let protocol = Protocol::from_name(at(protocol)).with_context(|| format!("no protocol in {record:?}"))?;
+            let line = record.position().map_or(0, csv::Position::line);
+            let named = at(protocol);
+            let wrong = || format!("{}:{line}: `{named}` is no protocol", path.display());
+            let protocol = Protocol::from_name(named).with_context(wrong)?;
             let values = axes.iter().map(|axis| at(*axis).to_owned()).collect();
             rows.push((protocol, values, metrics.iter().map(|metric| at(*metric).parse().ok()).collect()));
         }

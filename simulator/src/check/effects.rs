@@ -15,8 +15,9 @@ pub(super) fn durability(evidence: &Evidence<'_>) -> Vec<Finding> {
     let find = |place: Place| {
         let story = &aftermath.stories[&place.txn];
         let told = story.told.iter().find(|(_, outcome)| *outcome == OutcomeWord::Succeeded);
-        let told = told.map_or("applied".into(), |(t, _)| format!("told succeeded at {}", At(*t)));
         let gone = of(story, place).find_map(|effect| effect.gone.map(|gone| (effect.t, gone)));
+        let said = if gone.is_some() { "applied" } else { "committed" };
+        let told = told.map_or(said.into(), |(t, _)| format!("told succeeded at {}", At(*t)));
         let what = part(place.kind);
         let fate = gone.map_or("was never applied".into(), |(applied, gone)| {
             format!("applied at {} is gone since {}", At(applied), At(gone))

@@ -1,8 +1,14 @@
 //! How transactions end, and what clients hear of it: termination (docs/rules.md, rule 5), nothing unresolved, told the truth.
 
 use super::{At, Evidence, Finding, listed};
-use crate::history::{Aftermath, Fate, Story};
-use indoubt_proto::{ids::TxnId, message::OutcomeWord};
+use crate::{
+    history::{Aftermath, Fate, Story},
+    protocol::Family,
+};
+use indoubt_proto::{
+    ids::{NodeId, TxnId},
+    message::{Decision, OutcomeWord},
+};
 use std::collections::BTreeSet;
 
 /// Rule 5: failures repaired and none new for long enough -> all decide.
@@ -10,9 +16,27 @@ pub(super) fn termination(evidence: &Evidence<'_>) -> Vec<Finding> {
     let aftermath = evidence.aftermath();
     let open = aftermath.all().filter(|(.., fate)| *fate == Fate::Unresolved);
     open.map(|(txn, story, _)| {
-        Finding::about(txn, story, format!("{txn} is not over: {}", why_open(aftermath, txn, story)))
+        let text = format!("{txn} is not over: {}", why_open(aftermath, txn, story));
+        Finding { nodes: open_at(aftermath, txn, story), ..Finding::about(txn, story, text) }
     })
     .collect()
+}
+
+/// The nodes on which the end of an open transaction depends: its home, and those with a branch that is in doubt or that
+/// misses a commit; of a saga or a baseline, all that were asked for anything.
+fn open_at(aftermath: &Aftermath, txn: TxnId, story: &Story) -> BTreeSet<NodeId> {
+    let topology = &aftermath.topology;
+    let mut nodes = BTreeSet::from([txn.home]);
+    if aftermath.family == Family::TwoPhase {
+        nodes.extend(story.branches.iter().map(|(node, _)| node).filter(|node| story.in_doubt_at(*node, topology)));
+        if story.decided_at_home(Decision::Commit) || story.told_success() {
+            let missing = |node: &NodeId| !story.branch_stands(*node, topology);
+            nodes.extend(story.plan.writing_nodes().into_iter().filter(missing));
+        }
+    } else {
+        nodes.extend(&story.asked);
+    }
+    nodes
 }
 
 fn why_open(aftermath: &Aftermath, txn: TxnId, story: &Story) -> String {
@@ -23,8 +47,7 @@ fn why_open(aftermath: &Aftermath, txn: TxnId, story: &Story) -> String {
             why.push(format!("in doubt at {node} since {}", At(since)));
         }
     }
-    let mut nodes = story.plan.nodes();
-    nodes.insert(txn.home);
+    let nodes = open_at(aftermath, txn, story);
     why.extend(nodes.iter().filter(|node| !topology.running(**node)).map(|node| format!("{node} is not running")));
     if why.is_empty() {
         let last = story.effects.iter().map(|effect| effect.t).max().or(story.began).unwrap_or_default();

@@ -23,8 +23,8 @@ pub struct Spot {
     pub tail: usize,
     /// How many faults of the run had fired by then.
     pub faults_before: usize,
-    /// After a send: the messages that were taken when it is reached, its own the last. Empty if a client takes it.
-    pub awaits: Vec<MessageId>,
+    /// After a send that no client takes: its message, which was taken when it is reached.
+    pub message: Option<MessageId>,
 }
 
 #[derive(Default)]
@@ -74,11 +74,11 @@ pub(super) fn census(scenario: &Scenario, protocol: Protocol, seed: u64) -> Vec<
         let nth = counts.entry(name).or_default();
         // A fault that waits for the n-th counts those before it, lost or not, and strikes at none that is lost.
         *nth += 1;
-        if passed.awaits.iter().any(|id| lost.contains(id)) {
+        if passed.message.is_some_and(|id| lost.contains(&id)) {
             continue;
         }
         let place = Place::of(&passed, *nth);
-        spots.push(Spot { place, tail: passed.tail, faults_before, awaits: passed.awaits });
+        spots.push(Spot { place, tail: passed.tail, faults_before, message: passed.message });
     }
     spots
 }

@@ -7,15 +7,18 @@ use super::{
 use crate::{
     protocol::Protocol,
     scenario::{Arrivals, Fault, FaultAction, Scenario},
+    trial::trial,
     workload::Workload,
 };
-use indoubt_proto::{ids::NodeId, operation::Operation, time::Micros};
+use indoubt_proto::{conditions::Latency, ids::NodeId, operation::Operation, planted::Planted, time::Micros};
 use std::{fmt, str::FromStr};
 
 /// How long load is offered: the one transaction comes at once.
 const LOAD: Micros = Micros::from_millis(100);
 /// The least time for everything to resolve.
 const SETTLE: Micros = Micros::from_secs(60);
+/// The most that a scenario may say.
+const LONGEST: Micros = Micros::from_secs(3_600);
 /// Seeds searched for a transaction that touches the participants in their order.
 const SEEDS: u64 = 5_000;
 
@@ -73,7 +76,7 @@ impl SmallRun {
     /// their part, and once for each step that can be refused. Its workload, faults and expectations are left out.
     ///
     /// # Errors
-    /// The business cannot be done with so many participants.
+    /// The business cannot be done with so many participants, or the transaction does not end although nobody dies.
     pub fn all(
         base: &Scenario,
         protocol: Protocol,
@@ -107,7 +110,11 @@ impl SmallRun {
         let first = endings.first().ok_or_else(|| BadCase("no transaction arrives".into()))?;
         let commit = with_seed(0.0, first.2, Ending::Commit);
         let refused = endings.iter().map(|(step, _, seed)| with_seed(1.0, *seed, Ending::Refuse(step + 1)));
-        Ok(std::iter::once(commit).chain(refused).collect())
+        let runs: Vec<SmallRun> = std::iter::once(commit).chain(refused).collect();
+        for run in &runs {
+            run.ends_if_nobody_dies()?;
+        }
+        Ok(runs)
     }
 
     /// The small run to which a case belongs.
@@ -147,6 +154,19 @@ impl SmallRun {
         scenario
     }
 
+    /// Deaths show nothing where there is nothing to lose, or no time.
+    fn ends_if_nobody_dies(&self) -> Result<(), BadCase> {
+        if self.scenario.planted != Planted::default() {
+            return Ok(());
+        }
+        let of = trial(&self.scenario, self.protocol, self.scenario.seed).transactions;
+        if of.submitted == 1 && of.refused == 0 && of.unresolved == 0 {
+            return Ok(());
+        }
+        let (protocol, settle) = (self.protocol, self.scenario.settle);
+        Err(BadCase(format!("under {protocol} its one transaction does not end within {settle}, although nobody dies")))
+    }
+
     /// Every place to die of the run in which nobody does, in order.
     pub fn places(&self) -> Vec<Spot> {
         census(&self.scenario, self.protocol, self.scenario.seed)
@@ -170,13 +190,23 @@ fn with_refusals(mut scenario: Scenario, share: f64) -> Scenario {
     scenario
 }
 
+/// How long it takes, but for one in many thousands.
+fn slowest(latency: Latency) -> Micros {
+    match latency {
+        Latency::Constant(most) | Latency::Uniform { max: most, .. } => most,
+        Latency::LogNormal { p99, .. } => p99 * 3,
+    }
+}
+
 fn reduced(base: &Scenario, protocol: Protocol, participants: u16, restart_after: Micros) -> Result<Scenario, BadCase> {
     let mut scenario = base.clone();
     scenario.protocols = vec![protocol];
     scenario.duration = LOAD;
     let timeouts = base.timeouts;
-    let slow = (timeouts.lock + timeouts.vote + timeouts.decision + timeouts.retry + restart_after) * 20;
-    scenario.settle = SETTLE.max(slow);
+    let links = base.network.links.iter().map(|link| link.conditions.latency).chain([base.network.base.latency]);
+    let travel = links.map(slowest).max().unwrap_or_default() + slowest(base.force);
+    let waits = timeouts.lock + timeouts.vote + timeouts.decision + timeouts.retry + restart_after;
+    scenario.settle = SETTLE.max((waits + travel) * 20).min(LONGEST);
     scenario.cluster.participants = participants;
     let workload = &mut scenario.workload;
     (workload.arrivals, workload.transactions, workload.touch) = (Arrivals::Clients(1), Some(1), participants);

@@ -77,8 +77,9 @@ fn committed_or_not(topology: &Topology, txn: TxnId, story: &Story) -> Fate {
         return if no_commit_will_come { Fate::Aborted } else { Fate::Unresolved };
     }
     let mut hopeless = missing.iter().map(|node| hopeless(topology, txn, story, *node));
-    if story.effects.is_empty() && nothing_applied {
-        // Decided to commit, and an operator aborted every branch: no part of it is or will be there, whatever was said.
+    if nothing_applied {
+        // Decided to commit, and an operator aborted every branch, or every effect is gone with its journal: no part of it is
+        // or will be there, whatever was said.
         return if hopeless.all(|it| it) { Fate::Aborted } else { Fate::Unresolved };
     }
     if hopeless.any(|it| it) { Fate::Partial } else { Fate::Unresolved }
@@ -104,12 +105,19 @@ fn stepwise(family: Family, topology: &Topology, txn: TxnId, story: &Story) -> F
     let crashed = home.crashes > story.home_then.crashes;
     let steps = story.plan.writing_steps();
     if steps.is_empty() {
-        // It only reads: whatever its client heard is its end, and nothing is left behind.
-        return match story.told() {
-            Some(OutcomeWord::Succeeded) => Fate::Succeeded,
-            Some(_) => Fate::Aborted,
-            None if story.ended.is_some() || crashed => Fate::Aborted,
-            None => Fate::Unresolved,
+        // It only reads: nothing is left behind. Its end is what its client heard; a saga that nobody heard of ends by its
+        // journal, through crashes, and an unprotected one with its home.
+        return match (story.told(), family) {
+            (Some(OutcomeWord::Succeeded), _) => Fate::Succeeded,
+            (None | Some(OutcomeWord::Unknown), Family::Saga) => match story.closed {
+                Some(_) if story.turned.is_none() => Fate::Succeeded,
+                Some(_) => Fate::Aborted,
+                None if home.losses > story.home_then.losses => Fate::Aborted,
+                None => Fate::Unresolved,
+            },
+            (Some(_), _) => Fate::Aborted,
+            (None, _) if story.ended.is_some() || crashed => Fate::Aborted,
+            (None, _) => Fate::Unresolved,
         };
     }
     let over = story.ended.is_some()

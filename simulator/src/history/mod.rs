@@ -13,7 +13,7 @@ pub(crate) use aftermath::Aftermath;
 pub(crate) use fate::{Fate, fate};
 pub(crate) use forgotten::Forgotten;
 pub(crate) use stories::Stories;
-pub(crate) use story::{Branch, Effect, EffectKind, Learned, Plan, Story};
+pub(crate) use story::{Branch, Effect, EffectKind, Learned, Logged, Plan, Story};
 pub(crate) use topology::Topology;
 
 use crate::protocol::Family;
@@ -70,7 +70,12 @@ impl History {
                 self.replayed(seen.node, *log, *upto);
                 // Of a journal that is gone nothing is durable.
                 let upto = if *lost { Lsn(0) } else { *upto };
-                self.stories.iter_mut().for_each(|story| story.branches.recover(seen.node, upto));
+                for (txn, story) in self.stories.iter_mut() {
+                    story.branches.recover(seen.node, upto);
+                    if txn.home == seen.node {
+                        story.recover_home(upto);
+                    }
+                }
             }
             Observation::End => self.complete = true,
             _ => {}
@@ -108,6 +113,9 @@ impl History {
             O::Read { key, value, step, .. } => story.read(*step, key, *value),
             O::Sent { from, to, message, copy, .. } => {
                 story.under_way += 1;
+                if *from == txn.home && to.role == Role::Participant && !story.asked.contains(to) {
+                    story.asked.push(*to);
+                }
                 if *message == MessageKind::Prepare && !copy && *from == txn.home {
                     story.branch(*to).prepare_sent.get_or_insert(t);
                 }
@@ -126,10 +134,15 @@ impl History {
                     _ => {}
                 }
             }
-            O::Appended { lsn, .. } => {
-                match story.logged.iter_mut().find(|(at, _)| *at == node) {
-                    Some((_, last)) => *last = *lsn,
-                    None => story.logged.push((node, *lsn)),
+            O::Appended { lsn, record, .. } => {
+                match (at_home, &record[..]) {
+                    (true, "turn") => story.turned = Some(*lsn),
+                    (true, "end") => story.closed = Some(*lsn),
+                    _ => {}
+                }
+                match story.logged.iter_mut().find(|logged| logged.node == node) {
+                    Some(logged) => logged.last = *lsn,
+                    None => story.logged.push(Logged { node, since: t, last: *lsn }),
                 }
                 // What is learned is logged in the same step, and nothing about it before.
                 if let Some(Learned { record: record @ None, .. }) = story.branches.learned_at(node) {
@@ -142,16 +155,20 @@ impl History {
                 let branch = story.branch(node);
                 let since = branch.assumed.take().filter(|(_, then)| *then == losses);
                 branch.in_doubt.get_or_insert(since.unwrap_or((t, losses)));
-                branch.doubts.push(t);
                 // In doubt again after a crash: what it had learned was not durable.
                 branch.learned = None;
             }
+            O::Heuristic { .. } => story.branch(node).overruled = true,
             O::Decided { outcome, .. } => {
                 let branch = story.branch(node);
                 let doubt = branch.in_doubt.take();
+                let by_hand = std::mem::take(&mut branch.overruled);
                 branch.decisions.push((t, *outcome));
+                if by_hand {
+                    branch.heuristics.push((t, *outcome));
+                }
                 branch.assumed = None;
-                branch.learned = Some(Learned { decision: *outcome, doubt, record: None });
+                branch.learned = Some(Learned { decision: *outcome, doubt, record: None, by_hand });
             }
             O::Applied { effects, log, lsn, .. } => {
                 self.apply(place, seen, EffectKind::Branch, effects, (*log, *lsn));
@@ -180,7 +197,7 @@ impl History {
     /// A node came back with its journal up to `upto`: what it had written beyond, or in another journal, is gone.
     fn replayed(&mut self, node: NodeId, log: LogId, upto: Lsn) {
         let History { stories, places, end, .. } = self;
-        for effect in stories.iter_mut().flat_map(|story| &mut story.effects) {
+        for effect in stories.iter_mut().flat_map(|(_, story)| &mut story.effects) {
             if effect.node == node && effect.gone.is_none() && (effect.log != log || effect.lsn > upto) {
                 effect.gone = Some(*end);
                 places.remove(&(node, effect.log, effect.lsn));

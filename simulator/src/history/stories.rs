@@ -60,8 +60,8 @@ impl Stories {
         self.stories.iter().enumerate().filter_map(|(place, (txn, story))| Some((place, (*txn)?, story)))
     }
 
-    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Story> + '_ {
-        self.stories.iter_mut().filter(|(txn, _)| txn.is_some()).map(|(_, story)| story)
+    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = (TxnId, &mut Story)> + '_ {
+        self.stories.iter_mut().filter_map(|(txn, story)| Some(((*txn)?, story)))
     }
 
     /// Forgets a transaction; its place is free.

@@ -84,11 +84,13 @@ pub(crate) struct Branch {
     pub(crate) in_doubt: Option<(i64, u32)>,
     /// Its node came back with it in doubt, and has not said so yet.
     pub(crate) assumed: Option<(i64, u32)>,
-    /// When it came into doubt, each time.
-    pub(crate) doubts: Vec<i64>,
     pub(crate) decisions: Vec<(i64, Decision)>,
     /// What it learned last, unless it is in doubt again.
     pub(crate) learned: Option<Learned>,
+    /// An operator is about to end it.
+    pub(super) overruled: bool,
+    /// How operators ended it, and when.
+    pub(crate) heuristics: Vec<(i64, Decision)>,
 }
 
 /// A decision that a branch learned. Its record may be lazy, and is durable only later.
@@ -99,6 +101,8 @@ pub(crate) struct Learned {
     pub(crate) doubt: Option<(i64, u32)>,
     /// The record of it, once it is appended.
     pub(crate) record: Option<Lsn>,
+    /// An operator said so: that is not the decision.
+    pub(crate) by_hand: bool,
 }
 
 impl Learned {
@@ -110,25 +114,19 @@ impl Learned {
 impl Branch {
     /// Empties it, and keeps its buffers.
     pub(super) fn clear(&mut self) {
-        let Branch { mut votes, mut votes_received, mut doubts, mut decisions, .. } = std::mem::take(self);
+        let Branch { mut votes, mut votes_received, mut decisions, .. } = std::mem::take(self);
         votes.clear();
         votes_received.clear();
-        doubts.clear();
         decisions.clear();
-        *self = Branch { votes, votes_received, doubts, decisions, ..Branch::default() };
+        *self = Branch { votes, votes_received, decisions, ..Branch::default() };
     }
 
     /// Its node is back with its journal up to `upto`: what it had learned is known again, or it is in doubt as before. A node
     /// says at boot what it is in doubt about; one that does not has forgotten it.
     pub(super) fn recover(&mut self, upto: Lsn) {
+        self.overruled = false;
         let forgotten = self.learned.take_if(|learned| !learned.is_durable(upto));
         self.assumed = self.in_doubt.take().or(self.assumed).or_else(|| forgotten?.doubt);
-    }
-
-    /// Whether it was in doubt at a moment: had come into doubt by then, and had not learned the decision before.
-    pub(crate) fn in_doubt_then(&self, t: i64) -> bool {
-        let since = self.doubts.iter().rfind(|since| **since <= t);
-        since.is_some_and(|since| !self.decisions.iter().any(|(when, _)| (*since..t).contains(when)))
     }
 }
 
@@ -149,6 +147,9 @@ pub(crate) struct Story {
     pub(crate) ended: Option<i64>,
     /// The step whose compensation waits for an operator.
     pub(crate) stuck: Option<u32>,
+    /// The records of a saga's home that say that it turned back, and that it is over.
+    pub(crate) turned: Option<Lsn>,
+    pub(crate) closed: Option<Lsn>,
     /// Participants of which its home knows that they lost their branch with their journal.
     pub(crate) lost_at: BTreeSet<NodeId>,
     pub(crate) branches: Branches,
@@ -160,15 +161,26 @@ pub(crate) struct Story {
     pub(crate) reads: BTreeMap<(u32, Key), i64>,
     /// Its messages, copies included, that were sent and neither taken nor lost yet.
     pub(crate) under_way: i64,
-    /// The last record about it in the journal of each node that logged one.
-    pub(crate) logged: Vec<(NodeId, Lsn)>,
+    /// The records about it in the journal of each node that logged one.
+    pub(crate) logged: Vec<Logged>,
+    /// The participants to which its home has sent anything about it.
+    pub(crate) asked: Vec<NodeId>,
+}
+
+/// When a node first appended a record about a transaction, and which is the last one.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Logged {
+    pub(crate) node: NodeId,
+    pub(crate) since: i64,
+    pub(crate) last: Lsn,
 }
 
 impl Story {
     /// Empties it, and keeps its buffers.
     pub(super) fn clear(&mut self) {
-        let Story { mut plan, mut told, mut home_decided, mut branches, mut effects, mut refused, mut logged, .. } =
-            std::mem::take(self);
+        let old = std::mem::take(self);
+        let Story { mut plan, mut told, mut home_decided, mut branches, mut effects, .. } = old;
+        let Story { mut refused, mut logged, mut asked, .. } = old;
         plan.0.clear();
         told.clear();
         home_decided.clear();
@@ -176,11 +188,21 @@ impl Story {
         effects.clear();
         refused.clear();
         logged.clear();
-        *self = Story { plan, told, home_decided, branches, effects, refused, logged, ..Story::default() };
+        asked.clear();
+        *self = Story { plan, told, home_decided, branches, effects, refused, logged, asked, ..Story::default() };
     }
 
     pub(super) fn branch(&mut self, node: NodeId) -> &mut Branch {
         self.branches.of(node)
+    }
+
+    /// Its home is back with its journal up to `upto`.
+    pub(super) fn recover_home(&mut self, upto: Lsn) {
+        // It says again at boot that it is stuck, if it knows.
+        self.stuck = None;
+        for record in [&mut self.turned, &mut self.closed] {
+            record.take_if(|record| *record > upto);
+        }
     }
 
     pub(super) fn read(&mut self, step: u32, key: &Key, value: i64) {
@@ -198,6 +220,17 @@ impl Story {
 
     pub(crate) fn decided_at_home(&self, decision: Decision) -> bool {
         self.home_decided.iter().any(|(_, decided)| *decided == decision)
+    }
+
+    /// Whether a node lost its journal after it had logged something about this transaction: a record, or what shows that
+    /// there was one.
+    pub(crate) fn robbed_at(&self, node: NodeId, topology: &Topology) -> bool {
+        let Some(lost) = topology.life(node).robbed_last else { return false };
+        let logged = self.logged.iter().filter(|logged| logged.node == node).map(|logged| logged.since);
+        let applied = self.effects.iter().filter(|effect| effect.node == node).map(|effect| effect.t);
+        let votes = self.branches.get(node).map(|branch| branch.votes.as_slice()).unwrap_or_default();
+        let promised = votes.iter().filter(|(_, vote)| *vote == Vote::Yes).map(|(t, _)| *t);
+        logged.chain(applied).chain(promised).any(|since| since <= lost)
     }
 
     /// Whether a node lost its journal after this transaction began.

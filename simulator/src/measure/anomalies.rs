@@ -8,7 +8,7 @@
 //! - Fuzzy read: two steps of one transaction read the same record differently, and its own plan does not explain it.
 
 use super::at;
-use crate::history::{History, Story};
+use crate::history::{EffectKind, History, Story};
 use indoubt_proto::{
     ids::{NodeId, TxnId},
     message::{Decision, OutcomeWord},
@@ -16,7 +16,7 @@ use indoubt_proto::{
     operation::{Change, Key, Update},
 };
 use rustc_hash::FxHashMap;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The three kinds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -44,6 +44,12 @@ pub(crate) struct Anomaly {
 struct Changes {
     last: (TxnId, u64),
     by_another: Option<(TxnId, u64)>,
+}
+
+impl Changes {
+    fn by_another_than(self, txn: TxnId) -> Option<(TxnId, u64)> {
+        if self.last.0 == txn { self.by_another } else { Some(self.last) }
+    }
 }
 
 /// One record.
@@ -119,6 +125,30 @@ impl Anomalies {
         }
     }
 
+    /// A node is back, and `history` knows without which effects: what is gone is no change of a record any more.
+    pub(super) fn retract(&mut self, node: NodeId, history: &History) {
+        let effects = |gone: bool| {
+            let stories = history.stories.iter();
+            let all = stories.flat_map(|(place, txn, story)| story.effects.iter().map(move |e| (place, txn, e)));
+            all.filter(move |(.., effect)| effect.node == node && effect.gone.is_some() == gone)
+        };
+        let keys: BTreeSet<&Key> = effects(true).flat_map(|(.., e)| e.updates.iter().map(|u| &u.key)).collect();
+        for key in keys {
+            let Some(record) = self.records.get_mut(key) else { continue };
+            let mut left: Vec<(u64, TxnId, bool)> = effects(false)
+                .filter(|(.., effect)| effect.updates.iter().any(|update| update.key == *key))
+                .map(|(_, txn, effect)| (effect.seq, txn, !matches!(effect.kind, EffectKind::Undo(_))))
+                .collect();
+            left.sort_unstable();
+            record.changes = None;
+            for (seq, txn, _) in &left {
+                let another = record.changes.and_then(|c| c.by_another_than(*txn));
+                record.changes = Some(Changes { last: (*txn, *seq), by_another: another });
+            }
+            record.unfinished.retain(|writer| left.iter().any(|(_, txn, forwards)| txn == writer && *forwards));
+        }
+    }
+
     fn finish(&mut self, place: usize, txn: TxnId) {
         let OfTxn { finished, changed, .. } = at(&mut self.of, place);
         *finished = true;
@@ -155,7 +185,7 @@ impl Anomalies {
                 Some(record) => record,
                 None => self.records.entry(key.clone()).or_default(),
             };
-            let another = record.changes.and_then(|c| if c.last.0 == txn { c.by_another } else { Some(c.last) });
+            let another = record.changes.and_then(|c| c.by_another_than(txn));
             if let (Change::Value(_), Some(since), Some((other, when))) = (change, since, another)
                 && when > since
             {

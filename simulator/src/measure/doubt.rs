@@ -4,7 +4,8 @@
 //! new) to its learning the decision (`decided` at its node). A node that is down keeps its branches in doubt. A branch
 //! whose node came back without its journal is gone: its doubt ends there, for nobody is left to have it.
 //!
-//! It is blocked while nobody that it can reach knows the decision. A participant knows what it decided or learned until its
+//! It is blocked while nobody that it can reach knows the decision. An operator who ends a branch does not know it, and so
+//! neither does the node at which he did (docs/rules.md, rule 21). A participant knows what it decided or learned until its
 //! coordinator's mark allows it to forget (rule 17b): from then on it answers `unknown` (rule 7), whoever asks.
 
 use super::{at, series::DoubtSeries, spread::Sample};
@@ -150,7 +151,10 @@ impl Doubt {
             (Observation::Decided { txn, .. }, Some(place)) => {
                 let OfTxn { open, informed, .. } = at(&mut self.of, place);
                 informed.retain(|(informed, _)| *informed != node);
-                informed.push((node, topology.life(node).losses));
+                let learned = history.stories.at(place).branches.get(node).and_then(|branch| branch.learned);
+                if !learned.is_some_and(|learned| learned.by_hand) {
+                    informed.push((node, topology.life(node).losses));
+                }
                 if let Some(ended) = open.iter().position(|(at, _)| *at == node) {
                     let (_, ended) = open.swap_remove(ended);
                     if open.is_empty() {

@@ -75,7 +75,9 @@ pub(crate) fn lost(aftermath: &Aftermath) -> Vec<Place> {
             for node in story.plan.writing_nodes() {
                 let applied_once = story.effects.iter().any(|e| e.node == node && e.kind == EffectKind::Branch);
                 let told = story.told_success() && !story.in_doubt_at(node, topology);
-                if !story.branch_stands(node, topology) && (told || applied_once || story.lost_at.contains(&node)) {
+                // An abort has no effect that could be lost.
+                let known = story.lost_at.contains(&node) && story.decided_at_home(Decision::Commit);
+                if !story.branch_stands(node, topology) && (told || applied_once || known) {
                     found.push(Place { txn, node, kind: EffectKind::Branch });
                 }
             }
@@ -94,10 +96,11 @@ pub(crate) fn lost(aftermath: &Aftermath) -> Vec<Place> {
     found
 }
 
-/// Committed audits whose reads do not sum to their group's total. Of a step that ran again, what it read last counts.
+/// Audits that committed, or whose client was told so, and whose reads do not sum to their group's total. Of a step that ran
+/// again, what it read last counts.
 pub(crate) fn wrong_audits(aftermath: &Aftermath) -> Vec<WrongAudit> {
     let wrong = |(txn, story, fate): (TxnId, &Story, Fate)| {
-        let total = story.total.filter(|_| story.audit && fate == Fate::Succeeded)?;
+        let total = story.total.filter(|_| story.audit && (fate == Fate::Succeeded || story.told_success()))?;
         let found = story.reads.values().sum();
         (found != total).then_some(WrongAudit { txn, found, total })
     };

@@ -9,11 +9,10 @@
 use super::{Measurer, torn};
 use crate::{
     check,
-    history::{Aftermath, EffectKind, Fate, Forgotten, Story},
+    history::{Aftermath, EffectKind, Fate, Forgotten, Logged, Story},
     protocol::Family,
 };
 use indoubt_proto::{
-    ids::{Lsn, NodeId},
     message::{Decision, OutcomeWord, Vote},
     observation::{Observation, Stamped},
     operation::{Change, Update},
@@ -109,7 +108,7 @@ impl Measurer {
         let story = self.history.stories.at(place);
         let in_doubt = || story.branches.values().any(|branch| branch.in_doubt.is_some());
         // What is logged lazily is observed when it is durable: an outcome record, a refusal, a step that only read.
-        let durable = |(node, lsn): &(NodeId, Lsn)| *lsn <= self.history.topology.durable(*node);
+        let durable = |logged: &Logged| logged.last <= self.history.topology.durable(logged.node);
         !story.told.is_empty()
             && story.under_way == 0
             // Audits have no phases.
@@ -187,7 +186,10 @@ mod tests {
         script::Script,
         world,
     };
-    use indoubt_proto::{ids::TxnId, time::Micros};
+    use indoubt_proto::{
+        ids::{NodeId, TxnId},
+        time::Micros,
+    };
 
     fn steady(protocol: Protocol, kind: WorkloadKind) -> Scenario {
         let script = Script::new(protocol).with(|scenario| {

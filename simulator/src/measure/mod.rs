@@ -95,6 +95,9 @@ impl Measurer {
                 self.locks.take(seen, None, &self.history.topology);
                 self.exposed.take(seen, None, &self.history);
             }
+            if matches!(seen.what, Observation::Restarted { .. }) {
+                self.anomalies.retract(seen.node, &self.history);
+            }
             return;
         };
         match &seen.what {

@@ -50,6 +50,7 @@ pub(super) fn account(recording: &Recording) -> BTreeMap<TxnId, Deal> {
                 *deal.writes.entry((seen.node, record.to_string(), forced)).or_default() += 1;
             }
             Observation::Decided { .. }
+            | Observation::Heuristic { .. }
             | Observation::Applied { .. }
             | Observation::StepApplied { .. }
             | Observation::StepRefused { .. }

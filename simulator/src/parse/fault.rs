@@ -292,6 +292,21 @@ fn in_time(
     Ok(())
 }
 
+/// A journal is seen to be lost by who opens it.
+pub(super) fn somebody_opens_what_it_lost(
+    value: &Value<'_, '_>,
+    fault: &Fault,
+    scenario: &Scenario,
+) -> Result<(), ScenarioError> {
+    let FaultAction::Kill { node, restart_after: None, lose_log: true, .. } = fault.action else { return Ok(()) };
+    if scenario.faults.iter().any(|other| other.action == FaultAction::Restart { node }) {
+        return Ok(());
+    }
+    let message =
+        format!("{node} never comes back, so nobody would miss its log: `restart_after`, or a `restart` fault");
+    Err(value.error(message))
+}
+
 /// An error about something that a protocol of the run does not have.
 pub(super) fn lacks(value: &Value<'_, '_>, protocol: Protocol, what: &str) -> ScenarioError {
     value.error(format!("`{protocol}` has {what}: restrict the fault with `protocols`"))

@@ -99,9 +99,13 @@ pub(super) fn scenario(root: &Table<'_, '_>) -> Result<Scenario, ScenarioError> 
         sweep: Vec::new(),
         planted: Default::default(),
     };
-    for value in root.read("fault", Value::list)?.unwrap_or_default() {
+    let faults = root.read("fault", Value::list)?.unwrap_or_default();
+    for value in &faults {
         let fault = fault::fault(&value.table("[[fault]]", &fault::FIELDS)?, &scenario)?;
         scenario.faults.push(fault);
+    }
+    for (value, fault) in faults.iter().zip(&scenario.faults) {
+        fault::somebody_opens_what_it_lost(value, fault, &scenario)?;
     }
     for value in root.read("expect", Value::list)?.unwrap_or_default() {
         let expect = expect::expect(&value.table("[[expect]]", &expect::FIELDS)?, &scenario)?;

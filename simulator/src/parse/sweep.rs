@@ -37,6 +37,9 @@ pub(super) fn sweep(value: &Value<'_, '_>, scenario: &Scenario) -> Result<Vec<(S
         if values.is_empty() {
             return Err(entry.error(format!("`{path}` has no values to take")));
         }
+        if let Some(twice) = values.iter().enumerate().find(|(at, value)| values[..*at].contains(value)) {
+            return Err(entry.error(format!("`{path}` takes `{}` twice", twice.1)));
+        }
         sweep.push((path.clone(), values));
     }
     Ok(sweep)

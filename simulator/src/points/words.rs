@@ -40,6 +40,7 @@ pub fn observations(family: Family, role: Role) -> &'static [&'static str] {
             "voted",
             "in-doubt",
             "decided",
+            "heuristic",
             "applied",
         ],
         (Family::Saga, Role::Coordinating) => &["reached", "settled", "stuck"],

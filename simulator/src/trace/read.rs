@@ -111,6 +111,7 @@ impl Line {
             "voted" => O::Voted { txn: f.txn()?, vote: f.need::<Vote>("vote")? },
             "in-doubt" => O::InDoubt { txn: f.txn()? },
             "decided" => O::Decided { txn: f.txn()?, outcome: f.need::<Decision>("outcome")? },
+            "heuristic" => O::Heuristic { txn: f.txn()?, outcome: f.need::<Decision>("outcome")? },
             "applied" => O::Applied { txn: f.txn()?, effects: f.need("effects")?, log: f.log()?, lsn: f.lsn("lsn")? },
             "step-applied" => {
                 let (txn, step, effects, log, lsn) = f.step()?;

@@ -117,6 +117,7 @@ fn every_kind() -> Vec<(O, &'static str)> {
         (O::Voted { txn, vote: Vote::ReadOnly }, r#""txn":"c1-k2-17","vote":"read-only""#),
         (O::InDoubt { txn }, r#""txn":"c1-k2-17""#),
         (O::Decided { txn, outcome: Decision::Abort }, r#""txn":"c1-k2-17","outcome":"abort""#),
+        (O::Heuristic { txn, outcome: Decision::Commit }, r#""txn":"c1-k2-17","outcome":"commit""#),
         (O::Applied { txn, effects: updates(), log, lsn }, applied),
         (O::StepApplied { txn, step: 2, effects: updates(), log, lsn }, step_effects),
         (O::StepRefused { txn, step: 2, effects: updates(), log, lsn }, step_effects),
@@ -156,7 +157,7 @@ fn every_kind_has_the_shape_of_the_design_and_survives_the_round_trip() {
         assert_eq!(line, format!(r#"{{"t_us":-7,"seq":3,"node":"p1","kind":"{kind}"{comma}{details}}}"#));
         assert_eq!(from_json_line(&line).unwrap(), seen);
     }
-    assert_eq!(kinds.len(), 32, "a kind is missing above");
+    assert_eq!(kinds.len(), 33, "a kind is missing above");
 }
 
 #[test]

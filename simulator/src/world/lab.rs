@@ -1,7 +1,7 @@
 //! The lab's hand in the virtual world: it kills, restarts, freezes and resolves as the director says.
 
 use super::{World, network::dropped, nodes::Halt, seat::Incoming};
-use crate::faults::Deed;
+use crate::faults::{Deed, Lost};
 use indoubt_proto::{
     gate::Fate,
     ids::{LogId, NodeId, Role},
@@ -14,7 +14,7 @@ use rand::Rng;
 impl World<'_> {
     /// Asks the director about a node that halted, and performs its deeds, all before anything else happens. Returns what
     /// is to happen to the message.
-    pub(super) fn consult(&mut self, node: NodeId, halt: &Halt, lost: bool) -> Fate {
+    pub(super) fn consult(&mut self, node: NodeId, halt: &Halt, lost: Lost) -> Fate {
         let reply = self.director.asked(self.commons.now, node, &halt.rules, halt.txn, lost);
         self.perform(reply.deeds);
         halt.fate.and(reply.fate)

@@ -165,11 +165,9 @@ impl<'a> Commons<'a> {
             return;
         }
         let (verb, word, qualifier, step) = moment.words();
-        let awaits = match moment {
-            Moment::Send { to, message } if edge == Edge::After => hands.awaited(*to, message.txn()),
-            _ => Vec::new(),
-        };
-        self.sink.pass(Passed { node: hands.port.id, edge, verb, word, qualifier, step, tail, awaits });
+        let Port { id: from, incarnation, .. } = hands.port;
+        let message = hands.sending(edge, moment).map(|count| MessageId { from, incarnation, count });
+        self.sink.pass(Passed { node: from, edge, verb, word, qualifier, step, tail, message });
     }
 
     /// A node is up in this incarnation (0: it is down), which draws from streams of its own.

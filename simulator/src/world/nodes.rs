@@ -7,7 +7,7 @@ use super::{
 };
 use indoubt_proto::{
     gate::{Edge, Fate, Gate, Moment, RuleId},
-    ids::{LogId, Lsn, MessageId, NodeId, TxnId},
+    ids::{LogId, Lsn, NodeId, TxnId},
     inspect::Inspection,
     machine::{Effect, Input, Machine, Record},
     message::Message,
@@ -40,6 +40,8 @@ pub(super) struct Halt {
     pub(super) edge: Edge,
     pub(super) rules: Vec<RuleId>,
     pub(super) txn: Option<TxnId>,
+    /// After a send that no client takes: the message, by its count.
+    pub(super) sending: Option<u64>,
     /// What rules that need no asking do to the message.
     pub(super) fate: Fate,
 }
@@ -68,19 +70,19 @@ impl Hands {
         match self.gate.ask(edge, moment) {
             None => Ok(Fate::default()),
             Some(verdict) if verdict.ask.is_empty() => Ok(verdict.fate),
-            Some(verdict) => Err(Halt { edge, rules: verdict.ask, txn, fate: verdict.fate }),
+            Some(verdict) => {
+                let sending = self.sending(edge, moment);
+                Err(Halt { edge, rules: verdict.ask, txn, sending, fate: verdict.fate })
+            }
         }
     }
-}
 
-impl Hands {
-    /// The messages that must be taken before this step's next one, to `to` about `txn`, counts as sent: it, and what the
-    /// step has sent about the same.
-    pub(super) fn awaited(&self, to: NodeId, txn: Option<TxnId>) -> Vec<MessageId> {
-        let Port { id: from, incarnation, sent, .. } = self.port;
-        let before = self.sends.iter().filter(|send| txn.is_none() || send.txn == txn).map(|send| send.count);
-        let this = (!to.is_client()).then_some(sent + 1);
-        before.chain(this).map(|count| MessageId { from, incarnation, count }).collect()
+    /// After a send, which is asked about before it is performed: the count of its message, if no client takes it.
+    pub(super) fn sending(&self, edge: Edge, moment: &Moment<'_>) -> Option<u64> {
+        match moment {
+            Moment::Send { to, .. } if edge == Edge::After && !to.is_client() => Some(self.port.sent + 1),
+            _ => None,
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use super::{
     network::{Commons, Flight, Seating, dropped, received},
     nodes::{Driven, Halt, Hands, Progress},
 };
-use crate::clients::ClientEffect;
+use crate::{clients::ClientEffect, faults::Lost};
 use indoubt_proto::{
     gate::{Action, Edge, Fate, Moment, Orders, Selector, Verb},
     ids::{Lsn, MessageId, NodeId},
@@ -197,8 +197,9 @@ impl World<'_> {
         } else if flight.to.is_client() {
             self.arrive_at_client(at - self.seats.len(), flight);
         } else {
-            // A node that is held takes it later. Whoever waits for that must not wait for a node that itself waits.
-            if self.seats[at].halt.is_some() || self.seats[at].is_paused() {
+            // A node that is held takes it later. Whoever waits for that must not wait for a node that itself waits; for one
+            // that is frozen it does.
+            if self.seats[at].halt.is_some() {
                 self.fared(flight.id, false);
             }
             self.bring(at, Incoming::Flight(flight));
@@ -210,7 +211,7 @@ impl World<'_> {
         // A client never halts: the lab acts, and the client goes on.
         let fate = match self.clients[client].ask(Edge::Before, &moment, flight.message.txn()) {
             Ok(fate) => fate,
-            Err(halt) => self.consult(flight.to, &halt, false),
+            Err(halt) => self.consult(flight.to, &halt, Lost::default()),
         };
         self.fared(flight.id, fate.drop);
         if fate.drop {
@@ -233,7 +234,7 @@ impl World<'_> {
                     let moment = Moment::Send { to, message: &message };
                     let fate = match self.clients[client].ask(Edge::Before, &moment, message.txn()) {
                         Ok(fate) => fate,
-                        Err(halt) => self.consult(from, &halt, false),
+                        Err(halt) => self.consult(from, &halt, Lost::default()),
                     };
                     self.commons.send(&mut self.clients[client].port, to, message, fate);
                 }
@@ -357,7 +358,11 @@ impl World<'_> {
             seat.halt = Some(halt);
             return false;
         }
-        let lost = awaits && seat.hands.sends.iter().any(|send| send.lost && of_this(send.txn));
+        let sends = || seat.hands.sends.iter().filter(|send| send.lost && of_this(send.txn));
+        let lost = Lost {
+            any: awaits && sends().next().is_some(),
+            last: awaits && sends().any(|send| Some(send.count) == halt.sending),
+        };
         let (node, incarnation) = (seat.hands.port.id, seat.hands.port.incarnation);
         let fate = self.consult(node, &halt, lost);
         let seat = &mut self.seats[at];

@@ -107,6 +107,10 @@ fn observation(line: &str, seq: u64) -> Option<Stamped> {
             txn: txn()?,
             outcome: if word(1) == Some("abort") { Decision::Abort } else { Decision::Commit },
         },
+        "heuristic" => O::Heuristic {
+            txn: txn()?,
+            outcome: if word(1) == Some("abort") { Decision::Abort } else { Decision::Commit },
+        },
         "applied" => O::Applied { txn: txn()?, effects: updates(&rest[1..])?, log, lsn },
         "step-applied" => {
             O::StepApplied { txn: txn()?, step: number(1)? as u32, effects: updates(&rest[2..])?, log, lsn }
