@@ -198,6 +198,31 @@ fn termination_is_waived_for_what_it_hangs_on() {
     }
 }
 
+/// While nothing is decided, a transaction hangs on everybody who was asked.
+#[test]
+fn an_undecided_transaction_waits_for_whom_it_asked() {
+    let dead = fault("at = \"1us\"", "do = \"kill\"\nnode = \"p2\"");
+    let run = run(&cluster("\"2pc\"", "100ms", "300ms", 2, 1, &format!("[timeouts]\nlock = \"2s\"\n{dead}")));
+    let (broken, why) = detail(&run, "termination");
+    assert!(!broken && why.contains("waived: p2 is not running"), "{why}");
+    assert_eq!(run.verdict, Verdict::Unknown);
+}
+
+/// A commit by hand before everybody has voted is the operator's, and no commit of the protocol's without a yes.
+#[test]
+fn an_operator_who_commits_early_and_agrees_breaks_nothing() {
+    let late = "[[network.link]]\nfrom = \"c1\"\nto = \"p1\"\nlatency = \"200ms\"\n";
+    let by_hand = fault("at = \"500ms\"", "do = \"resolve\"\nnode = \"p2\"\ndecision = \"commit\"");
+    let mut early = 0;
+    for at in ["210ms", "300ms", "500ms"] {
+        let hand = by_hand.replace("500ms", at);
+        let run = run(&cluster("\"2pc-prc\"", "2s", "4s", 2, 1, &format!("{late}{hand}")));
+        assert_eq!((run.transactions.succeeded, run.verdict), (1, Verdict::Ok), "{at}: {:?}", run.checks);
+        early += u64::from(run.checks.iter().all(|check| check.held));
+    }
+    assert_eq!(early, 3, "nothing is even waived");
+}
+
 #[test]
 fn a_journal_that_nobody_opens_again_is_no_lost_log() {
     let lost = fault("at = \"1s\"", "do = \"lose-log\"\nnode = \"p1\"");

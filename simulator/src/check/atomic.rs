@@ -111,10 +111,11 @@ pub(super) fn stability(evidence: &Evidence<'_>) -> Vec<Finding> {
     found
 }
 
-/// Rule 3: commit only if all voted YES (or READ).
+/// Rule 3: commit only if all voted YES (or READ). An operator who ends a branch so decides nothing for the others.
 pub(super) fn commit_validity(evidence: &Evidence<'_>) -> Vec<Finding> {
     let find = |(txn, story, _): (TxnId, &Story, Fate)| {
-        let (t, decider) = *deciders(txn, story, Decision::Commit).first()?;
+        let by_hand = |node: &NodeId| story.branches.get(*node).is_some_and(|branch| !branch.heuristics.is_empty());
+        let (t, decider) = deciders(txn, story, Decision::Commit).into_iter().find(|(_, node)| !by_hand(node))?;
         let agreed = |node: &NodeId| {
             let votes = story.branches.get(*node).map(|branch| branch.votes.as_slice()).unwrap_or_default();
             let yes = votes.iter().any(|(at, vote)| *at <= t && matches!(vote, Vote::Yes | Vote::ReadOnly));

@@ -1,10 +1,7 @@
 //! How transactions end, and what clients hear of it: termination (docs/rules.md, rule 5), nothing unresolved, told the truth.
 
 use super::{At, Evidence, Finding, listed};
-use crate::{
-    history::{Aftermath, Fate, Story},
-    protocol::Family,
-};
+use crate::history::{Aftermath, Fate, Story};
 use indoubt_proto::{
     ids::{NodeId, TxnId},
     message::{Decision, OutcomeWord},
@@ -22,19 +19,17 @@ pub(super) fn termination(evidence: &Evidence<'_>) -> Vec<Finding> {
     .collect()
 }
 
-/// The nodes on which the end of an open transaction depends: its home, and those with a branch that is in doubt or that
-/// misses a commit; of a saga or a baseline, all that were asked for anything.
+/// The nodes on which the end of an open transaction depends: its home, those with a branch in doubt, and all that it asked
+/// for anything; once 2PC is decided, of those only where a commit is missing.
 fn open_at(aftermath: &Aftermath, txn: TxnId, story: &Story) -> BTreeSet<NodeId> {
     let topology = &aftermath.topology;
     let mut nodes = BTreeSet::from([txn.home]);
-    if aftermath.family == Family::TwoPhase {
-        nodes.extend(story.branches.iter().map(|(node, _)| node).filter(|node| story.in_doubt_at(*node, topology)));
-        if story.decided_at_home(Decision::Commit) || story.told_success() {
-            let missing = |node: &NodeId| !story.branch_stands(*node, topology);
-            nodes.extend(story.plan.writing_nodes().into_iter().filter(missing));
-        }
-    } else {
+    nodes.extend(story.branches.iter().map(|(node, _)| node).filter(|node| story.in_doubt_at(*node, topology)));
+    if story.home_decided.is_empty() {
         nodes.extend(&story.asked);
+    } else if story.decided_at_home(Decision::Commit) {
+        let missing = |node: &NodeId| !story.branch_stands(*node, topology);
+        nodes.extend(story.plan.writing_nodes().into_iter().filter(missing));
     }
     nodes
 }
