@@ -264,8 +264,13 @@ fn quote(cell: &str) -> String {
     if cell.contains([',', '"', '\n']) { format!("\"{}\"", cell.replace('"', "\"\"")) } else { cell.to_owned() }
 }
 
+/// What a command line says of these changes.
+pub(crate) fn set_words(changes: &[String]) -> impl Iterator<Item = String> {
+    changes.iter().map(|change| format!("--set {}", shell_word(change)))
+}
+
 /// A word of a command line, in quotes where a shell would take it apart.
-pub(crate) fn shell_word(word: &str) -> String {
+fn shell_word(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:,+%@".contains(c);
     if word.chars().all(plain) && !word.is_empty() {
         word.to_owned()

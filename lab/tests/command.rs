@@ -50,6 +50,25 @@ fn the_command_in_repro_txt_repeats_the_run() {
     assert_eq!(summary(&first), summary(&first.join("again/duplicated-messages")));
 }
 
+/// What a shell would take apart is quoted, and a folder that is used again holds nothing of the run before.
+#[test]
+fn a_folder_tells_of_its_last_run_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = ["run", "happy-path", "--protocols", "2pc", "--output", "out"];
+    assert_eq!(said(&[&run[..], &["--trace"]].concat(), folder.path()).0, 0);
+    let trace = folder.path().join("out/happy-path/trace");
+    let name = fs::read_dir(&trace).unwrap().next().unwrap().unwrap().path();
+    let name = name.to_str().unwrap();
+    let (status, _, err) = said(&["explain", name, "--protocol", "saga"], folder.path());
+    assert!(status == 2 && err.contains("is the trace of 2pc"), "{err}");
+    assert_eq!(said(&["explain", name, "--protocol", "2pc"], folder.path()).0, 0);
+    let set = ["--set", "network.latency={ min = \"1ms\", max = \"2ms\" }"];
+    assert_eq!(said(&[&run[..], &set].concat(), folder.path()).0, 0);
+    assert!(!trace.exists(), "those of another run");
+    let repro = fs::read_to_string(folder.path().join("out/happy-path/repro.txt")).unwrap();
+    assert!(repro.contains("--set 'network.latency={ min = \"1ms\", max = \"2ms\" }'"), "{repro}");
+}
+
 /// One of many seeds, again: the same history byte for byte, from the bundled name and from the folder that it left.
 #[test]
 fn replay_repeats_one_history() {
@@ -319,6 +338,11 @@ fn places_that_are_not_there_are_refused() {
     let folder = tempfile::tempdir().unwrap();
     for (words, hint) in [
         (&["--case", "2/commit/p1/after/send:vote:yes/7/keep0"][..], "never passes p1/after/send:vote:yes/7"),
+        (
+            // Of two places the one that is told is the one that nobody passes.
+            &["--case", "2/commit/c1/after/append:committed/7/keep0+p1/after/append:prepared/1/keep0"][..],
+            "never passes c1/after/append:committed/7",
+        ),
         (&["--case", "2/perhaps"][..], "`perhaps`"),
         (&["--participants", "1"][..], "`touch`"),
         (&["--restart-after", "0ms"][..], "come back"),

@@ -64,18 +64,10 @@ struct Teller {
     ends: BTreeMap<(MessageId, bool), Ending>,
     /// Appended and not durable yet, by node.
     tails: BTreeMap<NodeId, VecDeque<(Lsn, Option<TxnId>, String)>>,
-    /// Branches that are, or were, in doubt.
-    doubts: BTreeMap<(NodeId, TxnId), Doubt>,
+    /// Branches that an operator ends in this step.
+    overruled: BTreeSet<(NodeId, TxnId)>,
     /// Of which transaction the message that a node took last told it how it ends.
     told: BTreeMap<NodeId, Option<TxnId>>,
-}
-
-/// A branch that came into doubt.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Doubt {
-    Open,
-    /// An operator ends it in this step.
-    Overruled,
 }
 
 impl Teller {
@@ -99,7 +91,7 @@ impl Teller {
             }
         }
         let names = filter.transaction.is_none() && transactions.len() > 1;
-        Teller { filter, names, ends, tails: BTreeMap::new(), doubts: BTreeMap::new(), told: BTreeMap::new() }
+        Teller { filter, names, ends, tails: BTreeMap::new(), overruled: BTreeSet::new(), told: BTreeMap::new() }
     }
 
     /// Who, and what; `None` for what is told elsewhere or concerns another transaction.
@@ -136,13 +128,10 @@ impl Teller {
             LockAbandoned { key, why: Abandoned::Abort, .. } => format!("need not wait for the lock on {key} any more"),
             Read { key, value, .. } => format!("reads {key} = {value}"),
             Voted { vote, .. } => format!("votes {}", vote.word()),
-            InDoubt { txn } => {
-                self.doubts.insert((node, *txn), Doubt::Open);
-                "is in doubt".into()
-            }
+            InDoubt { .. } => "is in doubt".into(),
             Decided { txn, outcome } => self.decided(node, *txn, *outcome),
             Heuristic { txn, .. } => {
-                self.doubts.insert((node, *txn), Doubt::Overruled);
+                self.overruled.insert((node, *txn));
                 return None;
             }
             Applied { effects, .. } => format!("applied: {}", updates(effects)),
@@ -189,14 +178,15 @@ impl Teller {
 
     /// A coordinator decides. A participant learns, or an operator tells it, or it ends by itself what it has not promised.
     fn decided(&mut self, node: NodeId, txn: TxnId, outcome: Decision) -> String {
-        let doubt = self.doubts.remove(&(node, txn));
-        let told = self.told.get(&node) == Some(&Some(txn));
         let word = outcome.word();
-        match (node.role, doubt) {
-            (Role::Participant, Some(Doubt::Overruled)) => format!("is told by an operator: {word}"),
-            (Role::Participant, None) if !told => format!("ends: {word}"),
-            (Role::Participant, _) => format!("learns: {word}"),
-            (..) => format!("decides: {}", word.to_uppercase()),
+        if node.role != Role::Participant {
+            format!("decides: {}", word.to_uppercase())
+        } else if self.overruled.remove(&(node, txn)) {
+            format!("is told by an operator: {word}")
+        } else if self.told.get(&node) == Some(&Some(txn)) {
+            format!("learns: {word}")
+        } else {
+            format!("ends: {word}")
         }
     }
 

@@ -8,7 +8,7 @@ mod fault;
 mod moment;
 mod profile;
 mod reader;
-mod sections;
+pub(crate) mod sections;
 mod sweep;
 mod write;
 

@@ -9,8 +9,8 @@
 //! - *A lost log*: that node's durability and termination, and what follows from effects that are gone, for the transactions
 //!   that were under way or over when it was lost (and for audits that sum what is gone); but not that its coordinator takes
 //!   a branch for done that it never applied (docs/rules.md, rule 17).
-//! - *Not healed* (a node is not running at the end, a link is still cut, a fault still touches messages): the termination of
-//!   what concerns it.
+//! - *Not healed* (a node is not running at the end, a link is still cut, a fault still loses, delays or refuses messages): the
+//!   termination of what concerns it.
 //! - A *stuck* saga waits for an operator by design: it is told under `nothing-unresolved`, and no broken promise.
 
 use crate::{
@@ -18,7 +18,7 @@ use crate::{
     history::{Aftermath, Story},
     protocol::{Family, Protocol},
     recording::FaultRecord,
-    scenario::{FaultAction, Scenario, Trigger},
+    scenario::{FaultAction, MessageDeed, Scenario, Trigger},
     summary::Check,
 };
 use indoubt_proto::{
@@ -65,7 +65,7 @@ pub(crate) struct Waivers {
     cut: Vec<(NodeId, NodeId)>,
     /// Whether participants ask each other.
     cooperative: bool,
-    /// Whose messages a fault still touches at the end: from, to; `None` for anybody's.
+    /// Whose messages a fault still holds up at the end: from, to; `None` for anybody's.
     touched: Vec<(Option<NodeId>, Option<NodeId>)>,
     /// Transactions with a branch that an operator ended against or without a decision, and since when the records that they
     /// change may tell of it.
@@ -93,7 +93,10 @@ impl Waivers {
                     let lost = waivers.lost_logs.entry(*node).or_insert(i64::MAX);
                     *lost = first.0.cast_signed().min(*lost);
                 }
-                (FaultAction::Message { .. }, Trigger::Messages { from, to, .. }) if record.until.contains(&None) => {
+                // A message that comes twice has come.
+                (FaultAction::Message { deed, .. }, Trigger::Messages { from, to, .. })
+                    if *deed != MessageDeed::Duplicate && record.until.contains(&None) =>
+                {
                     waivers.touched.push((*from, *to));
                 }
                 _ => {}
@@ -177,7 +180,7 @@ impl Waivers {
             }
             let concerned = |node: &Option<NodeId>| node.is_none_or(|node| finding.nodes.contains(&node));
             if self.touched.iter().any(|(from, to)| concerned(from) && concerned(to)) {
-                return Some("a fault still touches its messages at the end".into());
+                return Some("a fault still holds up its messages at the end".into());
             }
         }
         None

@@ -311,6 +311,13 @@ fn a_dirty_read_sees_the_change_of_an_unfinished_transaction() {
     let applied = "6 p1 applied c1-k1-1 p1/a:-5 @1\n";
     assert_eq!(dirty(TwoPhase, &format!("5 c1 decided c1-k1-1 commit\n{applied}{read}")), 0);
     assert_eq!(dirty(TwoPhase, &format!("{applied}{read}")), 1, "applied without a decision");
+    let back = |with: &str| format!("{one}6 p1 crashed\n6 p1 restarted {with}\n{read}");
+    assert_eq!(dirty(Saga, &back("1")), 1, "its journal has it");
+    assert_eq!(dirty(Saga, &back("0 77")), 0, "gone with its journal");
+    assert_eq!(
+        dirty(Saga, &format!("{}8 p1 step-applied c1-k1-1 1 p1/a:-5 @1/77\n9 p1 reads c2-k2-2 p1/a 95", back("0 77"))),
+        1
+    );
 }
 
 #[test]

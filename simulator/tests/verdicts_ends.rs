@@ -173,10 +173,17 @@ fn termination_is_waived_for_what_it_hangs_on() {
         fault("on = { phase = \"half-done\" }", "do = \"kill\"\nnode = \"c1\"\nkeep = 0\nrestart_after = \"10ms\"");
     let saga = |more: &str| run(&cluster("\"saga\"", "200ms", "5s", 3, 1, &format!("{dies}{more}")));
     let asked_of_p2 = saga(&refuses);
-    assert!(detail(&asked_of_p2, "termination").1.contains("still touches its messages"), "{:?}", asked_of_p2.checks);
+    assert!(detail(&asked_of_p2, "termination").1.contains("still holds up its messages"), "{:?}", asked_of_p2.checks);
     assert_eq!(asked_of_p2.verdict, Verdict::Unknown);
 
-    // The message that is touched is of another participant; beside it, what has nothing to do with the saga.
+    let twice = fault("", "do = \"duplicate\"\nmessage = \"settle\"\nto = \"p2\"\nfor = \"1m\"");
+    let never = fault("", "do = \"refuse\"\nmessage = \"settle\"\nto = \"p2\"\ncount = 9999\nfor = \"1m\"");
+    let (broken, why) = {
+        let run = saga(&format!("{never}{twice}"));
+        let (b, w) = detail(&run, "termination");
+        (b, w.to_owned())
+    };
+    assert!(broken, "a message that comes twice has come: {why}");
     let blocked = fault("at = \"1ms\"", "do = \"partition\"\nbetween = [[\"c1\"], [\"p2\"]]\nfor = \"1m\"");
     assert!(detail(&saga(&blocked), "termination").1.contains("c1 is still cut off from p2"));
     // In 2PC participants do not speak to each other, unless they cooperate.

@@ -192,7 +192,7 @@ fn words(args: &CrashPointsArgs) -> String {
     let mut words = vec![if bundled { args.scenario.clone() } else { "scenario.toml".into() }];
     // What --set changed stands in the folder's own scenario, and has to be said of a bundled one.
     if bundled {
-        words.extend(args.set.iter().map(|set| format!("--set {}", export::shell_word(set))));
+        words.extend(export::set_words(&args.set));
     }
     if args.restart_after != Micros::from_secs(2) {
         words.push(format!("--restart-after {}", args.restart_after));

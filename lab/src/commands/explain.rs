@@ -65,13 +65,12 @@ fn record(args: &ExplainArgs) -> Result<(String, Recording)> {
         let path = Path::new(&args.scenario);
         let trace = read_trace(path)?;
         let named = named(path);
-        if let Some((protocol, seed)) = named
-            && (args.protocol.is_some_and(|said| said != protocol) || args.seed.is_some_and(|said| said != seed))
-        {
+        let (protocol, seed) = named.unwrap_or((Protocol::TwoPhase, 0));
+        let said = (args.protocol.unwrap_or(protocol), args.seed.unwrap_or(seed));
+        if named.is_some_and(|named| named != said) {
             bail!("{} is the trace of {protocol} with seed {seed}", path.display());
         }
-        let (protocol, seed) = named.unwrap_or((Protocol::TwoPhase, 0));
-        let (protocol, seed) = (args.protocol.unwrap_or(protocol), args.seed.unwrap_or(seed));
+        let (protocol, seed) = said;
         return Ok((format!("From {}.", args.scenario), Recording { protocol, seed, trace, faults: Vec::new() }));
     }
     let scenario = bundled::load(&args.scenario)?;

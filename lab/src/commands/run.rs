@@ -147,7 +147,7 @@ fn words(args: &RunArgs) -> String {
     let mut words: Vec<String> = args.scenarios.iter().map(|s| file_name(s).to_owned()).collect();
     words.push(format!("--world {}", world_word(args.world)));
     words.extend(args.seed.map(|s| format!("--seed {s}")));
-    words.extend(args.set.iter().map(|set| format!("--set {}", export::shell_word(set))));
+    words.extend(export::set_words(&args.set));
     words.extend(args.profile.iter().map(|p| format!("--profile {}", file_name(&p.to_string_lossy()))));
     words.join(" ")
 }

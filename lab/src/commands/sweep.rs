@@ -60,8 +60,8 @@ pub struct SweepArgs {
 /// `indoubt merge`.
 #[derive(Args, Clone, Debug)]
 #[command(after_help = "\
-Rows, tables and charts are byte for byte what one machine would have written. Missing shards, unfinished ones and shards of different
-sweeps are refused.
+Rows and charts are byte for byte what one machine would have written. Missing shards, unfinished ones and shards of
+different sweeps are refused.
 
 Example:
   indoubt merge shard-1 shard-2 shard-3 --output all")]
@@ -223,7 +223,7 @@ fn words(args: &SweepArgs) -> String {
     if bundled {
         let protocols: Vec<&str> = args.protocols.iter().map(|p| p.name()).collect();
         words.extend((!protocols.is_empty()).then(|| format!("--protocols {}", protocols.join(","))));
-        words.extend(args.set.iter().map(|change| format!("--set {}", export::shell_word(change))));
+        words.extend(export::set_words(&args.set));
     }
     words.extend(args.shard.map(|(shard, of)| format!("--shard {shard}/{of}")));
     words.join(" ")

@@ -5,6 +5,7 @@ use super::{
     census::{Spot, census},
 };
 use crate::{
+    parse::sections::LONGEST_DURATION,
     protocol::Protocol,
     scenario::{Arrivals, Fault, FaultAction, Scenario},
     trial::trial,
@@ -17,8 +18,6 @@ use std::{fmt, str::FromStr};
 const LOAD: Micros = Micros::from_millis(100);
 /// The least time for everything to resolve.
 const SETTLE: Micros = Micros::from_secs(60);
-/// The most that a scenario may say.
-const LONGEST: Micros = Micros::from_secs(3_600);
 /// Seeds searched for a transaction that touches the participants in their order.
 const SEEDS: u64 = 5_000;
 
@@ -206,7 +205,7 @@ fn reduced(base: &Scenario, protocol: Protocol, participants: u16, restart_after
     let links = base.network.links.iter().map(|link| link.conditions.latency).chain([base.network.base.latency]);
     let travel = links.map(slowest).max().unwrap_or_default() + slowest(base.force);
     let waits = timeouts.lock + timeouts.vote + timeouts.decision + timeouts.retry + restart_after;
-    scenario.settle = SETTLE.max((waits + travel) * 20).min(LONGEST);
+    scenario.settle = SETTLE.max((waits + travel) * 20).min(LONGEST_DURATION);
     scenario.cluster.participants = participants;
     let workload = &mut scenario.workload;
     (workload.arrivals, workload.transactions, workload.touch) = (Arrivals::Clients(1), Some(1), participants);

@@ -162,13 +162,12 @@ impl History {
             O::Decided { outcome, .. } => {
                 let branch = story.branch(node);
                 let doubt = branch.in_doubt.take();
-                let by_hand = std::mem::take(&mut branch.overruled);
                 branch.decisions.push((t, *outcome));
-                if by_hand {
+                if std::mem::take(&mut branch.overruled) {
                     branch.heuristics.push((t, *outcome));
                 }
                 branch.assumed = None;
-                branch.learned = Some(Learned { decision: *outcome, doubt, record: None, by_hand });
+                branch.learned = Some(Learned { decision: *outcome, doubt, record: None });
             }
             O::Applied { effects, log, lsn, .. } => {
                 self.apply(place, seen, EffectKind::Branch, effects, (*log, *lsn));

@@ -101,8 +101,6 @@ pub(crate) struct Learned {
     pub(crate) doubt: Option<(i64, u32)>,
     /// The record of it, once it is appended.
     pub(crate) record: Option<Lsn>,
-    /// An operator said so: that is not the decision.
-    pub(crate) by_hand: bool,
 }
 
 impl Learned {
@@ -222,15 +220,10 @@ impl Story {
         self.home_decided.iter().any(|(_, decided)| *decided == decision)
     }
 
-    /// Whether a node lost its journal after it had logged something about this transaction: a record, or what shows that
-    /// there was one.
+    /// Whether a node lost its journal after it had logged something about this transaction.
     pub(crate) fn robbed_at(&self, node: NodeId, topology: &Topology) -> bool {
-        let Some(lost) = topology.life(node).robbed_last else { return false };
-        let logged = self.logged.iter().filter(|logged| logged.node == node).map(|logged| logged.since);
-        let applied = self.effects.iter().filter(|effect| effect.node == node).map(|effect| effect.t);
-        let votes = self.branches.get(node).map(|branch| branch.votes.as_slice()).unwrap_or_default();
-        let promised = votes.iter().filter(|(_, vote)| *vote == Vote::Yes).map(|(t, _)| *t);
-        logged.chain(applied).chain(promised).any(|since| since <= lost)
+        let lost = topology.life(node).robbed_last;
+        self.logged.iter().any(|logged| logged.node == node && lost.is_some_and(|lost| logged.since <= lost))
     }
 
     /// Whether a node lost its journal after this transaction began.

@@ -151,8 +151,9 @@ impl Doubt {
             (Observation::Decided { txn, .. }, Some(place)) => {
                 let OfTxn { open, informed, .. } = at(&mut self.of, place);
                 informed.retain(|(informed, _)| *informed != node);
-                let learned = history.stories.at(place).branches.get(node).and_then(|branch| branch.learned);
-                if !learned.is_some_and(|learned| learned.by_hand) {
+                let branch = history.stories.at(place).branches.get(node);
+                let by_hand = branch.and_then(|branch| branch.heuristics.last()).is_some_and(|(when, _)| *when == t);
+                if !by_hand {
                     informed.push((node, topology.life(node).losses));
                 }
                 if let Some(ended) = open.iter().position(|(at, _)| *at == node) {

@@ -58,11 +58,12 @@ pub(super) const OPTIONS: [&str; 9] = [
     "remembered",
 ];
 
-const HOUR: Micros = Micros::from_secs(3600);
+/// The most that a scenario may say.
+pub(crate) const LONGEST_DURATION: Micros = Micros::from_secs(3600);
 /// Any duration, none at all included.
-const ANY: RangeInclusive<Micros> = Micros::ZERO..=HOUR;
+const ANY: RangeInclusive<Micros> = Micros::ZERO..=LONGEST_DURATION;
 /// Any duration that takes time: nobody spins.
-pub(super) const SOME: RangeInclusive<Micros> = Micros(1)..=HOUR;
+pub(super) const SOME: RangeInclusive<Micros> = Micros(1)..=LONGEST_DURATION;
 /// What is run unless `protocols` says otherwise.
 const DEFAULT_PROTOCOLS: [Protocol; 3] = [Protocol::TwoPhase, Protocol::Saga, Protocol::None];
 /// What a message travels and a force takes unless the scenario says otherwise.

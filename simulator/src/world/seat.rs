@@ -358,10 +358,10 @@ impl World<'_> {
             seat.halt = Some(halt);
             return false;
         }
-        let sends = || seat.hands.sends.iter().filter(|send| send.lost && of_this(send.txn));
+        let lost_sends = || seat.hands.sends.iter().filter(|send| awaits && send.lost && of_this(send.txn));
         let lost = Lost {
-            any: awaits && sends().next().is_some(),
-            last: awaits && sends().any(|send| Some(send.count) == halt.sending),
+            any: lost_sends().next().is_some(),
+            last: lost_sends().any(|send| Some(send.count) == halt.sending),
         };
         let (node, incarnation) = (seat.hands.port.id, seat.hands.port.incarnation);
         let fate = self.consult(node, &halt, lost);
