@@ -1,5 +1,5 @@
 //! The cost table of docs/08-costs.md, the coordinator's side: every message of the commit, every forced and every
-//! lazy record, counted. The bench plays the participants; `simulator/tests/costs.rs`
+//! lazy record, counted. The bench plays the participants; `tests/tests/costs.rs`
 //! counts both sides in the virtual world.
 
 mod common;

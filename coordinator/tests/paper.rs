@@ -10,11 +10,11 @@ use indoubt_proto::{
     settings::WorkRound,
     time::Micros,
 };
-use indoubt_simulator::{
+use indoubt_scenario::{
     protocol::Protocol,
     scenario::{FaultAction, MessageDeed, Trigger, Which, WorkloadKind},
-    script::{Play, Script, add, at_effect, at_phase, node, refused},
 };
+use indoubt_studies::script::{Play, Script, add, at_effect, at_phase, node, refused};
 use std::collections::{BTreeMap, BTreeSet};
 
 const FAMILY: [Protocol; 4] =

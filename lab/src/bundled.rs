@@ -102,7 +102,7 @@ pub(crate) fn load_sweep(name_or_file: &str) -> Result<Scenario> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use indoubt_simulator::sweep::Grid;
+    use indoubt_studies::sweep::Grid;
 
     #[test]
     fn every_bundled_sweep_is_a_grid_under_its_own_name() {

@@ -94,8 +94,8 @@ fn verdict(runs: &[&Run]) -> String {
     for run in runs {
         for check in run.checks.iter().filter(|c| !c.promised && !c.held) {
             let names = &mut unkept[usize::from(!is_waived(run.protocol.family(), check))].1;
-            if !names.contains(&check.name.as_str()) {
-                names.push(&check.name);
+            if !names.contains(&check.name.word()) {
+                names.push(check.name.word());
             }
         }
     }

@@ -13,11 +13,11 @@ use indoubt_proto::{
     settings::{Settings, WorkRound},
     time::Micros,
 };
-use indoubt_simulator::{
+use indoubt_scenario::{
     protocol::Protocol,
     scenario::{MessageDeed, Trigger, Which, WorkloadKind},
-    script::{Play, Script, add, at_effect, at_phase, node, read, record},
 };
+use indoubt_studies::script::{Play, Script, add, at_effect, at_phase, node, read, record};
 use std::collections::BTreeMap;
 
 const FAMILY: [Protocol; 4] =

@@ -12,11 +12,11 @@ use indoubt_proto::{
     settings::CompensateFrom,
     time::Micros,
 };
-use indoubt_simulator::{
+use indoubt_scenario::{
     protocol::Protocol,
     scenario::{MessageDeed, Trigger, Which, WorkloadKind},
-    script::{Play, Script, add, at_effect, at_phase, node, of_kind, refused},
 };
+use indoubt_studies::script::{Play, Script, add, at_effect, at_phase, node, of_kind, refused};
 use std::collections::BTreeMap;
 
 fn saga() -> Script {

@@ -5,10 +5,6 @@
 //! submitted and not answered is submitted again over the next session, with the epoch of its first submission, so that a
 //! restarted coordinating node knows that it may have been begun and never runs it again.
 
-use crate::{
-    scenario::Scenario,
-    workload::{Arrival, Workload},
-};
 use indoubt_proto::{
     ids::{NodeId, TxnId},
     message::{Message, Outcome, Reason, ReasonKind},
@@ -16,6 +12,10 @@ use indoubt_proto::{
     operation::Operation,
     plan::{PlanStep, Submission},
     time::Micros,
+};
+use indoubt_scenario::{
+    scenario::{Arrivals, Scenario},
+    workload::{Arrival, Workload},
 };
 use std::{borrow::Cow, collections::BTreeMap};
 
@@ -69,7 +69,7 @@ impl ClientPool {
     }
 
     fn of(scenario: &Scenario, mut workload: Workload) -> Self {
-        let closed = matches!(scenario.workload.arrivals, crate::scenario::Arrivals::Clients(_));
+        let closed = matches!(scenario.workload.arrivals, Arrivals::Clients(_));
         let upcoming = workload.next_arrival();
         let free = if closed { workload.clients().map(|k| ((Micros::ZERO, k), ())).collect() } else { BTreeMap::new() };
         ClientPool {
@@ -217,8 +217,13 @@ fn plan(steps: &[PlanStep]) -> Vec<PlanEntry> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::workload::tests::scenario;
     use indoubt_proto::message::OutcomeWord;
+
+    /// A cluster of two coordinating nodes and three participants.
+    fn scenario(arrivals: &str) -> Scenario {
+        let text = format!("name = \"clients\"\n[workload]\nkind = \"transfer\"\n{arrivals}");
+        Scenario::parse(&text, "clients.toml").expect("a sound scenario")
+    }
 
     fn ended(effects: &[ClientEffect]) -> Vec<OutcomeWord> {
         let word = |e: &ClientEffect| match e {
@@ -238,7 +243,7 @@ mod tests {
 
     #[test]
     fn without_a_session_a_client_is_refused_and_nothing_is_sent() {
-        let mut pool = ClientPool::new(&scenario(|_| {}), 1);
+        let mut pool = ClientPool::new(&scenario("rate = 50"), 1);
         let mut out = Vec::new();
         pool.due(pool.next_due().unwrap(), &mut out);
         assert_eq!(ended(&out), [OutcomeWord::Refused]);
@@ -247,7 +252,7 @@ mod tests {
 
     #[test]
     fn an_unanswered_submission_is_repeated_on_a_new_session_with_its_first_epoch() {
-        let mut pool = ClientPool::new(&scenario(|_| {}), 1);
+        let mut pool = ClientPool::new(&scenario("rate = 50"), 1);
         let mut out = Vec::new();
         pool.up(NodeId::coordinating(1), 1, &mut out);
         pool.due(pool.next_due().unwrap(), &mut out);
@@ -270,7 +275,7 @@ mod tests {
 
     #[test]
     fn a_client_of_the_closed_loop_has_one_transaction_at_a_time_and_pauses_after_a_refusal() {
-        let closed = scenario(|s| s.workload.arrivals = crate::scenario::Arrivals::Clients(1));
+        let closed = scenario("clients = 1");
         let mut pool = ClientPool::new(&closed, 1);
         let mut out = Vec::new();
         // Only c2 can be reached: the first transaction, for c1, is refused, and the second waits for the pause.

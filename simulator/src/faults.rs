@@ -8,17 +8,17 @@
 mod lasting;
 mod watch;
 
-use crate::{
-    protocol::Protocol,
-    recording::{FaultRecord, Place},
-    scenario::{FaultAction, MessageDeed, Scenario, Trigger, Which},
-};
 use indoubt_proto::{
     gate::{Action, Fate, Orders, Rule, RuleId},
     ids::{NodeId, TxnId},
     message::Decision,
     observation::Observation,
     time::Micros,
+};
+use indoubt_scenario::{
+    protocol::Protocol,
+    recording::{FaultRecord, Place},
+    scenario::{FaultAction, MessageDeed, Scenario, Trigger, Which},
 };
 use lasting::{Acts, Board, Token};
 use std::collections::{BTreeMap, BTreeSet};

@@ -14,9 +14,6 @@ mod seat;
 use crate::{
     clients::{ClientEffect, ClientPool},
     faults::Director,
-    protocol::{Family, Protocol},
-    recording::{FaultRecord, Recording},
-    scenario::Scenario,
 };
 use indoubt_coordinator::{Coordinator, Presumption};
 use indoubt_participant::Participant;
@@ -30,6 +27,11 @@ use indoubt_proto::{
     time::Micros,
 };
 use indoubt_saga::{Orchestrator, Unprotected};
+use indoubt_scenario::{
+    protocol::{Family, Protocol},
+    recording::{FaultRecord, Recording},
+    scenario::Scenario,
+};
 use network::{Commons, Event, Port, Seating};
 use nodes::{Driven, Driver, Hands};
 use queue::Due;
@@ -73,6 +75,12 @@ pub struct Passed {
     pub tail: usize,
     /// After a send that no client takes: the message. The edge is reached when it is taken, and never if it is lost.
     pub message: Option<MessageId>,
+}
+
+impl<F: FnMut(Stamped)> Sink for F {
+    fn take(&mut self, seen: Stamped) {
+        self(seen);
+    }
 }
 
 impl Sink for Vec<Stamped> {

@@ -12,10 +12,9 @@ use anyhow::{Context, Result, ensure};
 use indoubt_proto::observation::{Observation, Stamped};
 use indoubt_simulator::{
     protocol::Protocol,
-    trial::trial,
     world::{self, Sink},
-    yardstick,
 };
+use indoubt_studies::{trial::trial, yardstick};
 use serde_json::{Value, json};
 use std::{
     fs,

@@ -6,10 +6,8 @@ use super::{
 };
 use crate::palette;
 use anyhow::Result;
-use indoubt_simulator::{
-    costs::{Case, Cell, Cost, PROTOCOLS, Table},
-    protocol::Protocol,
-};
+use indoubt_simulator::protocol::Protocol;
+use indoubt_studies::costs::{Case, Cell, Cost, PROTOCOLS, Table};
 use plotters::{
     coord::Shift,
     prelude::*,

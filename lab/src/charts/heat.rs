@@ -8,10 +8,8 @@ use super::{
 use crate::{display, palette};
 use anyhow::Result;
 use indoubt_proto::{gate::Edge, ids::Role};
-use indoubt_simulator::{
-    crash_points::{Cell, HeatMap, Row, role_word},
-    protocol::{Family, Protocol},
-};
+use indoubt_simulator::protocol::{Family, Protocol};
+use indoubt_studies::crash_points::{Cell, HeatMap, Row, role_word};
 use plotters::{
     coord::Shift,
     prelude::*,

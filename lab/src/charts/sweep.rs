@@ -10,10 +10,8 @@ use crate::{
     sweeps::table::{Band, Table},
 };
 use anyhow::Result;
-use indoubt_simulator::{
-    protocol::Protocol,
-    sweep::{Grid, position},
-};
+use indoubt_simulator::protocol::Protocol;
+use indoubt_studies::sweep::{Grid, position};
 use plotters::{
     chart::ChartContext,
     coord::{Shift, types::RangedCoordf64},

@@ -10,11 +10,8 @@ use crate::{
 use anyhow::{Context, Result};
 use clap::Args;
 use indoubt_proto::time::Micros;
-use indoubt_simulator::{
-    parity::{Latencies, Profile},
-    protocol::Protocol,
-    scenario::Scenario,
-};
+use indoubt_simulator::{profile::Profile, protocol::Protocol, scenario::Scenario};
+use indoubt_studies::parity::Latencies;
 use serde_json::{Value, json};
 use std::path::PathBuf;
 
@@ -110,7 +107,7 @@ pub(super) fn as_json(latencies: &Latencies, profile: Profile) -> Value {
 
 /// A profile in milliseconds.
 pub(super) fn profile_json(profile: Profile) -> Value {
-    let spread = |it: indoubt_simulator::parity::Spread| json!({ "median_ms": it.median.as_millis_f64(), "p99_ms": it.p99.as_millis_f64() });
+    let spread = |it: indoubt_simulator::profile::Spread| json!({ "median_ms": it.median.as_millis_f64(), "p99_ms": it.p99.as_millis_f64() });
     json!({ "latency": spread(profile.latency), "force": spread(profile.force) })
 }
 

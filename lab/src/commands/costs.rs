@@ -8,7 +8,7 @@ use crate::{
 };
 use anyhow::{Context, Result};
 use clap::Args;
-use indoubt_simulator::costs::Table;
+use indoubt_studies::costs::Table;
 use serde_json::json;
 use std::{
     io::{ErrorKind, Write},

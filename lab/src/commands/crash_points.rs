@@ -14,12 +14,12 @@ use clap::Args;
 use indoubt_proto::time::Micros;
 use indoubt_simulator::{
     conversation::{self, Filter},
-    crash_points::{Case, SmallRun, Tried},
     parse::duration,
     protocol::Protocol,
     scenario::Scenario,
     world,
 };
+use indoubt_studies::crash_points::{Case, SmallRun, Tried};
 use serde_json::json;
 use std::path::PathBuf;
 

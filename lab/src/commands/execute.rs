@@ -9,9 +9,9 @@ use indoubt_simulator::{
     recording::Recording,
     scenario::Scenario,
     summary::{Run, Series, Summary, Verdict},
-    trial::trial,
     world,
 };
+use indoubt_studies::trial::trial;
 
 /// One scenario to run.
 pub(super) struct Task {

@@ -12,14 +12,10 @@ use crate::{
 use anyhow::{Result, bail};
 use clap::{Args, ValueEnum};
 use indoubt_proto::time::Micros;
-use indoubt_simulator::{
-    judge::judge,
-    parity::{self, Agreement, Aspect, Comparison, Profile},
-    protocol::Protocol,
-    scenario::Scenario,
-    summary,
+use indoubt_simulator::{judge::judge, profile::Profile, protocol::Protocol, scenario::Scenario, summary, world};
+use indoubt_studies::{
+    parity::{self, Agreement, Aspect, Comparison},
     trial::trial,
-    world,
 };
 use serde::Serialize;
 use serde_json::json;

@@ -10,8 +10,8 @@ use crate::{
 };
 use anyhow::Result;
 use clap::Args;
-use indoubt_simulator::{
-    protocol::Protocol,
+use indoubt_simulator::protocol::Protocol;
+use indoubt_studies::{
     shrink::shrink,
     swarm::{Case, Coverage, Failure, draw, examine},
 };

@@ -12,10 +12,8 @@ use crate::{
 };
 use anyhow::{Context, Result, anyhow, bail};
 use clap::Args;
-use indoubt_simulator::{
-    protocol::Protocol,
-    sweep::{Grid, SweepError},
-};
+use indoubt_simulator::protocol::Protocol;
+use indoubt_studies::sweep::{Grid, SweepError};
 use serde_json::json;
 use std::path::PathBuf;
 

@@ -10,11 +10,11 @@ use crate::{
 use anyhow::{Context, Result};
 use indoubt_proto::{gate::Edge, ids::Role};
 use indoubt_simulator::{
-    crash_points::{Broken, Cell, Row, Tried, role_word},
     protocol::{Family, Protocol},
     scenario::Scenario,
     summary::Verdict,
 };
+use indoubt_studies::crash_points::{Broken, Cell, Row, Tried, role_word};
 use serde_json::{Value, json};
 use std::{fs, path::Path};
 

@@ -8,11 +8,8 @@ use crate::parallel::in_parallel;
 use anyhow::Result;
 use indicatif::ProgressBar;
 use indoubt_proto::time::Micros;
-use indoubt_simulator::{
-    crash_points::{Ending, HeatMap, SmallRun, Spot, Tried},
-    protocol::Protocol,
-    scenario::Scenario,
-};
+use indoubt_simulator::{protocol::Protocol, scenario::Scenario};
+use indoubt_studies::crash_points::{Ending, HeatMap, SmallRun, Spot, Tried};
 use std::collections::BTreeMap;
 
 /// At most so many failures are kept whole; all are counted.

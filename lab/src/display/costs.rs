@@ -1,10 +1,8 @@
 //! The tables of `indoubt costs`: each count beside its formula, `12 = 12` or `13 ≠ 12`.
 
 use super::{BAD, FAINT, GOOD, STRONG};
-use indoubt_simulator::{
-    costs::{Case, Cell, Delay, DelayRow, PROTOCOLS, Table},
-    protocol::{Family, Protocol},
-};
+use indoubt_simulator::protocol::{Family, Protocol};
+use indoubt_studies::costs::{Case, Cell, Delay, DelayRow, PROTOCOLS, Table};
 use std::io::{self, Write};
 
 /// The heads of a cost's columns.

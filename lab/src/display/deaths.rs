@@ -4,10 +4,8 @@ use super::{BAD, GOOD, STRONG, time};
 use crate::deaths::{Deaths, Toll};
 use crate::say::say;
 use indoubt_proto::{gate::Verb, ids::Role};
-use indoubt_simulator::{
-    crash_points::{Cell, Tried},
-    protocol::Protocol,
-};
+use indoubt_simulator::protocol::Protocol;
+use indoubt_studies::crash_points::{Cell, Tried};
 
 /// Counts by protocol, and the places that hurt most.
 pub(crate) fn tell(deaths: &Deaths, repeat: &dyn Fn(Protocol, &Tried) -> String) {

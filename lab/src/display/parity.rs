@@ -3,10 +3,8 @@
 use super::{BAD, FAINT, GOOD, STRONG, time};
 use crate::commands::parity::{AsWritten, OneClient};
 use crate::say::say;
-use indoubt_simulator::{
-    parity::{Agreement, Aspect, Profile, Tolerance},
-    summary::Verdict,
-};
+use indoubt_simulator::{profile::Profile, summary::Verdict};
+use indoubt_studies::parity::{Agreement, Aspect, Tolerance};
 
 /// Differences of one row that are printed; the rest is counted.
 const SHOWN: usize = 6;

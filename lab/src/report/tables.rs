@@ -287,7 +287,7 @@ pub(super) fn checks(summary: &Summary) -> String {
             };
             lines.push(vec![
                 name(summary, run),
-                escape(&check.name),
+                escape(check.name.word()),
                 promised(run, check).into(),
                 verdict.into(),
                 escape(&check.detail),

@@ -18,7 +18,7 @@ use crate::{
 };
 use anyhow::{Context, Result};
 use indicatif::ProgressBar;
-use indoubt_simulator::sweep::Grid;
+use indoubt_studies::sweep::Grid;
 use std::{fs, path::Path};
 use table::Table;
 

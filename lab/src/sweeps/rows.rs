@@ -4,7 +4,7 @@ use super::table;
 use crate::{export, parallel};
 use anyhow::{Context, Result, bail};
 use indicatif::ProgressBar;
-use indoubt_simulator::{sweep::Grid, trial::trial};
+use indoubt_studies::{sweep::Grid, trial::trial};
 use serde::{Deserialize, Serialize};
 use std::{
     collections::BTreeMap,

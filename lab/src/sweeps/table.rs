@@ -1,12 +1,8 @@
 //! The rows of a sweep: one line a run, as text on disk (tidy CSV) and as numbers for charts.
 
 use anyhow::{Context, Result, bail};
-use indoubt_simulator::{
-    measure::metric_paths,
-    protocol::Protocol,
-    summary::Run,
-    sweep::{self, Cell, Grid},
-};
+use indoubt_simulator::{measure::metric_paths, protocol::Protocol, summary::Run};
+use indoubt_studies::sweep::{self, Cell, Grid};
 use std::{collections::BTreeMap, path::Path};
 
 /// The columns before those of the parameters.

@@ -2,7 +2,6 @@
 //! follows from it for each node.
 
 use super::Deed;
-use crate::scenario::{FaultAction, Network, Scenario};
 use indoubt_proto::{
     clock::ClockRate,
     conditions::{Conditions, Latency},
@@ -11,6 +10,7 @@ use indoubt_proto::{
     observation::Observation,
     time::Micros,
 };
+use indoubt_scenario::scenario::{FaultAction, Network, Scenario};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// One time that a fault acted: its place among the faults, and which time.
@@ -58,38 +58,6 @@ pub(super) struct Board {
     lasting: BTreeMap<Token, Lasting>,
     /// Nodes for which something else follows since this was last asked.
     stirred: BTreeSet<NodeId>,
-}
-
-impl FaultAction {
-    /// How long it lasts by its own word; `None` if it gives none, or if it is over at once.
-    pub(crate) fn lasts(&self) -> Option<Micros> {
-        match self {
-            FaultAction::Kill { restart_after: lasts, .. }
-            | FaultAction::Pause { lasts, .. }
-            | FaultAction::Partition { lasts, .. }
-            | FaultAction::Message { lasts, .. }
-            | FaultAction::SlowDisk { lasts, .. } => *lasts,
-            FaultAction::Restart { .. }
-            | FaultAction::Resume { .. }
-            | FaultAction::Heal
-            | FaultAction::Resolve { .. } => None,
-        }
-    }
-
-    /// Whether it lasts until the end of load, if it gives no time of its own.
-    pub(crate) fn can_last(&self) -> bool {
-        match self {
-            FaultAction::Pause { .. }
-            | FaultAction::Partition { .. }
-            | FaultAction::Message { .. }
-            | FaultAction::SlowDisk { .. } => true,
-            FaultAction::Kill { .. }
-            | FaultAction::Restart { .. }
-            | FaultAction::Resume { .. }
-            | FaultAction::Heal
-            | FaultAction::Resolve { .. } => false,
-        }
-    }
 }
 
 impl Board {

@@ -1,16 +1,16 @@
 //! One fault of a run: where rules watch for its moment, and what has become of it.
 
-use crate::{
-    points,
-    protocol::{Family, Protocol},
-    recording::FaultRecord,
-    scenario::{Counted, Fault, FaultAction, MessageDeed, Scenario, Trigger, Which},
-};
 use indoubt_proto::{
     gate::{Edge, Selector, Verb},
     ids::{NodeId, TxnId},
     observation::Phase,
     settings::WorkRound,
+};
+use indoubt_scenario::{
+    points,
+    protocol::{Family, Protocol},
+    recording::FaultRecord,
+    scenario::{Counted, Fault, FaultAction, MessageDeed, Scenario, Trigger, Which},
 };
 use std::collections::BTreeSet;
 

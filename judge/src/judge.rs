@@ -1,0 +1,112 @@
+//! Turns a recording into numbers and verdicts, from its trace; from the scenario come the duration of load, the vote
+//! timeout, which faults waive what, and the claims.
+
+use crate::{
+    check::{Evidence, check},
+    history::Fate,
+    measure::{Measured, Measurer},
+    promises::{Waivers, promises},
+    summary::{Check, Expectation, FaultFired, Run, Verdict},
+};
+use indoubt_proto::time::Micros;
+use indoubt_scenario::{
+    checks::CheckName,
+    measures::numbers,
+    protocol::Protocol,
+    recording::{FaultRecord, Recording},
+    scenario::{Claim, Expect, Scenario},
+};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+
+/// Judges one run.
+pub fn judge(scenario: &Scenario, recording: &Recording) -> Run {
+    let mut measurer = Measurer::new(recording.protocol, scenario.duration);
+    for seen in &recording.trace {
+        measurer.take(seen);
+    }
+    let measured = measurer.finish();
+    pass_judgement(scenario, recording.protocol, recording.seed, &recording.faults, measured)
+}
+
+/// Judges one run that was measured already. `faults` tells what became of the faults that apply to this protocol.
+pub fn pass_judgement(
+    scenario: &Scenario,
+    protocol: Protocol,
+    seed: u64,
+    faults: &[FaultRecord],
+    measured: Measured,
+) -> Run {
+    let waivers = Waivers::of(scenario, protocol, faults, &measured.aftermath);
+    let evidence = Evidence {
+        aftermath: &measured.aftermath,
+        anomalies: &measured.anomalies,
+        timeouts: scenario.timeouts,
+        acknowledges_commits: protocol.acknowledges_commits(),
+        clocks: Some((&scenario.clocks, seed)),
+    };
+    let checks = check(&evidence, &waivers);
+    // Only claims read numbers by their paths.
+    let mut claims = scenario.expects.iter().filter(|expect| expect.protocol == protocol).peekable();
+    let found = match claims.peek() {
+        Some(_) => numbers(&measured.measures, &measured.transactions, &measured.clients),
+        None => BTreeMap::new(),
+    };
+    let expectations = claims.map(|expect| compare(expect, &found, &checks)).collect();
+    let verdict = verdict(protocol, &measured, &checks);
+    let Measured { measures, series, transactions, clients, .. } = measured;
+    Run {
+        protocol,
+        seed,
+        verdict,
+        transactions,
+        clients,
+        measures,
+        series,
+        checks,
+        faults: faults.iter().map(fired).collect(),
+        expectations,
+    }
+}
+
+/// A broken promise is a violation; without one, a run that leaves something promised open (waived, or its trace ends
+/// early) is not known to be right.
+fn verdict(protocol: Protocol, measured: &Measured, checks: &[Check]) -> Verdict {
+    let open = measured.aftermath.fates.values().any(|fate| matches!(fate, Fate::Unresolved | Fate::Stuck));
+    if checks.iter().any(|check| check.promised && !check.held) {
+        Verdict::Violated
+    } else if promises(protocol.family(), CheckName::Termination) && (open || !measured.aftermath.complete) {
+        Verdict::Unknown
+    } else {
+        Verdict::Ok
+    }
+}
+
+fn fired(record: &FaultRecord) -> FaultFired {
+    FaultFired {
+        text: record.text.clone(),
+        fired: record.at.len() as u64,
+        at_ms: record.at.iter().map(|at| at.as_millis_f64()).collect(),
+        until_ms: record.until.iter().map(|until| until.map(Micros::as_millis_f64)).collect(),
+    }
+}
+
+/// Compares a claim with what was found. A quantile of an empty measure satisfies nothing.
+fn compare(expect: &Expect, found: &BTreeMap<String, Option<f64>>, checks: &[Check]) -> Expectation {
+    let (actual, held) = match &expect.claim {
+        Claim::Metric { path, min, max, equals } => {
+            let actual = found.get(path).copied().flatten();
+            let holds = |actual: f64| {
+                min.is_none_or(|min| actual >= min)
+                    && max.is_none_or(|max| actual <= max)
+                    && equals.is_none_or(|equals| actual == equals)
+            };
+            (actual.map_or(Value::Null, |actual| json!(actual)), actual.is_some_and(holds))
+        }
+        Claim::Check { name, holds } => {
+            let held = checks.iter().find(|check| check.name == *name).map(|check| check.held);
+            (json!(held), held == Some(*holds))
+        }
+    };
+    Expectation { text: expect.text.clone(), actual, held }
+}

@@ -1,0 +1,132 @@
+//! `exposed_ms`: per transaction, the time when one of its effects is committed and unlocked while another is neither
+//! applied nor locked. Whoever reads then sees half of it. A compensated effect no longer counts as committed.
+//!
+//! A 2PC branch is committed from the moment that it learned COMMIT: it releases its locks then, though a lazy outcome
+//! record is durable only later. Transactions that were never exposed are not in the sample.
+
+use super::{at, doubt::Clock, spread::Sample};
+use crate::history::History;
+use indoubt_proto::{
+    ids::NodeId,
+    message::Decision,
+    observation::{Observation, PlanEntry, Stamped},
+    operation::Key,
+};
+use indoubt_scenario::protocol::Family;
+
+/// One planned effect.
+#[derive(Clone, Debug)]
+struct Part {
+    node: NodeId,
+    step: u32,
+    key: Key,
+    applied: bool,
+    locked: bool,
+}
+
+/// One transaction. With fewer than two effects it has no parts: there is no other one.
+#[derive(Clone, Debug, Default)]
+struct Open {
+    parts: Vec<Part>,
+    clock: Clock,
+}
+
+/// The fold.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Exposed {
+    /// By the place of the transaction.
+    of: Vec<Open>,
+    /// Of those that are forgotten.
+    sample: Sample,
+}
+
+impl Exposed {
+    /// Takes the next line, which `history` has taken already, and the place of the transaction that it is about.
+    pub(super) fn take(&mut self, seen: &Stamped, place: Option<usize>, history: &History) {
+        let (t, node) = (seen.t_us, seen.node);
+        let Some(place) = place else {
+            if matches!(seen.what, Observation::Crashed { .. } | Observation::Restarted { .. }) {
+                self.look_again(t, node, history);
+            }
+            return;
+        };
+        match &seen.what {
+            Observation::ClientBegan { plan, .. } => {
+                let writes = || plan.iter().filter(|entry| entry.delta.is_some() || entry.value.is_some());
+                let open = at(&mut self.of, place);
+                if open.parts.is_empty() && writes().nth(1).is_some() {
+                    let part = |entry: &PlanEntry| {
+                        let PlanEntry { node, step, ref key, .. } = *entry;
+                        Part { node, step, key: key.clone(), applied: false, locked: false }
+                    };
+                    open.parts.extend(writes().map(part));
+                }
+            }
+            Observation::LockGranted { key, .. } => {
+                self.change(t, place, |part| part.node == node && part.key == *key, |part| part.locked = true);
+            }
+            Observation::LockReleased { key, .. } => {
+                self.change(t, place, |part| part.node == node && part.key == *key, |part| part.locked = false);
+            }
+            Observation::Applied { txn, .. } | Observation::Decided { txn, outcome: Decision::Commit }
+                if node != txn.home =>
+            {
+                self.change(t, place, |part| part.node == node, |part| part.applied = true);
+            }
+            // In doubt again after a crash: what it had learned was not durable.
+            Observation::InDoubt { .. } => {
+                self.change(t, place, |part| part.node == node, |part| part.applied = false);
+            }
+            Observation::StepApplied { step, .. } | Observation::Compensated { step, .. } => {
+                let stands = history.stories.at(place).standing(*step) > 0;
+                self.change(t, place, |part| part.step == *step, |part| part.applied = stands);
+            }
+            _ => {}
+        }
+    }
+
+    /// A node died, or came back: of its locks, those of branches in doubt are left, and its effects are those that its
+    /// journal tells of.
+    fn look_again(&mut self, t: i64, node: NodeId, history: &History) {
+        for (place, _, story) in history.stories.iter() {
+            let in_doubt = story.in_doubt_at(node, &history.topology);
+            let stands = |part: &Part| match history.family {
+                Family::TwoPhase => !in_doubt && story.branch_stands(node, &history.topology),
+                Family::Saga | Family::Unprotected => story.standing(part.step) > 0,
+            };
+            self.change(
+                t,
+                place,
+                |part| part.node == node,
+                |part| {
+                    (part.locked, part.applied) = (in_doubt, stands(part));
+                },
+            );
+        }
+    }
+
+    fn change(&mut self, t: i64, place: usize, which: impl Fn(&Part) -> bool, how: impl Fn(&mut Part)) {
+        let Some(open) = self.of.get_mut(place).filter(|open| !open.parts.is_empty()) else {
+            return;
+        };
+        open.parts.iter_mut().filter(|part| which(part)).for_each(how);
+        let shown = open.parts.iter().any(|part| part.applied && !part.locked);
+        let lacking = open.parts.iter().any(|part| !part.applied && !part.locked);
+        open.clock.set(t, shown && lacking);
+    }
+
+    /// Forgets a transaction that is not exposed any more.
+    pub(super) fn forget(&mut self, place: usize, t: i64) {
+        let open = at(&mut self.of, place);
+        open.parts.clear();
+        open.clock.end(t, &mut self.sample);
+    }
+
+    /// What is exposed at `end` is censored.
+    pub(super) fn finish(mut self, end: i64) -> Sample {
+        for open in &mut self.of {
+            open.clock.end(end, &mut self.sample);
+        }
+        self.sample
+    }
+}

@@ -1,0 +1,183 @@
+//! Forgetting: what is over everywhere, and in which no check would find anything, becomes a few counts, so that a run of ten
+//! million transactions needs no more memory than one of ten thousand.
+//!
+//! Nothing is approximated. A transaction is forgotten only when nobody will ever speak of it again: its client was told, its
+//! coordinating node has ended it, none of its messages is on its way, it holds no lock, no flag and no doubt, and all that was
+//! logged of it is durable. And only if every check, looking at it alone, finds nothing. Should the run speak of it all the same, or do
+//! something that needs the past (a node dies), the fold is spoiled, and the run must be folded again without forgetting.
+
+use super::{Measurer, torn};
+use crate::{
+    check,
+    history::{Aftermath, EffectKind, Fate, Forgotten, Logged, Story},
+};
+use indoubt_proto::{
+    message::{Decision, OutcomeWord, Vote},
+    observation::{Observation, Stamped},
+    operation::{Change, Update},
+    settings::Timeouts,
+};
+use indoubt_scenario::protocol::Family;
+use std::collections::VecDeque;
+
+/// How many transactions are looked at, the oldest first, whenever another one begins.
+const LOOKS: usize = 4;
+
+/// See the file.
+#[derive(Clone, Debug)]
+pub(super) struct Forgetting {
+    timeouts: Timeouts,
+    /// The places of transactions that are not forgotten yet.
+    open: VecDeque<usize>,
+    forgotten: Forgotten,
+    spoiled: bool,
+}
+
+impl Forgetting {
+    pub(super) fn new(timeouts: Timeouts) -> Self {
+        let (open, forgotten) = (VecDeque::new(), Forgotten::default());
+        Forgetting { timeouts, open, forgotten, spoiled: false }
+    }
+
+    /// A transaction begins.
+    pub(super) fn watch(&mut self, place: usize) {
+        self.open.push_back(place);
+    }
+
+    pub(super) fn into_forgotten(self) -> Forgotten {
+        self.forgotten
+    }
+}
+
+impl Measurer {
+    /// Whether what was forgotten is needed after all.
+    pub fn is_spoiled(&self) -> bool {
+        self.forgetting.as_ref().is_some_and(|forgetting| {
+            // Rule 44 adds up all transactions of a group. What one that breaks it comes to depends on the others.
+            let together = || {
+                self.history.family == Family::Saga
+                    && forgetting.forgotten.transactions.submitted > 0
+                    && !self.history.stories.iter().all(|(_, _, story)| check::keeps_to_order(story))
+            };
+            forgetting.spoiled || together()
+        })
+    }
+
+    /// How many transactions the fold still holds.
+    pub fn held(&self) -> usize {
+        self.history.stories.iter().count()
+    }
+
+    /// Whether a line may be taken, which is about a transaction that has this place, if it is `known`.
+    pub(super) fn may_take(&mut self, seen: &Stamped, known: Option<usize>) -> bool {
+        let Some(forgetting) = &mut self.forgetting else { return true };
+        forgetting.spoiled |= match &seen.what {
+            // Each begins with its client.
+            Observation::ClientBegan { .. } => false,
+            Observation::Crashed { .. } | Observation::Restarted { .. } => true,
+            what => known.is_none() && what.txn().is_some(),
+        };
+        !forgetting.spoiled
+    }
+
+    /// Forgets some of what is over.
+    pub(super) fn forget_some(&mut self, t: i64) {
+        let Some(mut forgetting) = self.forgetting.take() else { return };
+        for _ in 0..LOOKS.min(forgetting.open.len()) {
+            let Some(place) = forgetting.open.pop_front() else { break };
+            if !self.is_over(place) {
+                forgetting.open.push_back(place);
+                continue;
+            }
+            match self.harmless(place, forgetting.timeouts) {
+                // It stays, with everything that is wrong with it.
+                None => {}
+                Some(fate) => {
+                    let story = self.history.stories.at(place);
+                    forgetting.forgotten.add(story, fate);
+                    self.costs.forget(place, story);
+                    self.exposed.forget(place, t);
+                    self.anomalies.forget(place);
+                    self.doubt.forget(place);
+                    self.locks.forget(place, t);
+                    self.pending.forget(place);
+                    self.history.forget(place);
+                }
+            }
+        }
+        self.forgetting = Some(forgetting);
+    }
+
+    /// Whether nobody will speak of a transaction again.
+    fn is_over(&self, place: usize) -> bool {
+        let story = self.history.stories.at(place);
+        let in_doubt = || story.branches.values().any(|branch| branch.in_doubt.is_some());
+        // What is logged lazily is observed when it is durable: an outcome record, a refusal, a step that only read.
+        let durable = |logged: &Logged| logged.last <= self.history.topology.durable(logged.node);
+        !story.told.is_empty()
+            && story.under_way == 0
+            // Audits have no phases.
+            && (story.ended.is_some() || story.audit || !story.accepted)
+            && self.locks.is_quiet(place)
+            && self.pending.is_quiet(place)
+            && !in_doubt()
+            && story.logged.iter().all(durable)
+    }
+
+    /// The fate of a transaction that is over, if no check finds anything in it.
+    fn harmless(&mut self, place: usize, timeouts: Timeouts) -> Option<Fate> {
+        let plain = plain_success(self.history.family, self.history.stories.at(place));
+        let alone = |aftermath: &Aftermath| {
+            let fate = *aftermath.fates.values().next()?;
+            let over = matches!(fate, Fate::Succeeded | Fate::Aborted | Fate::Compensated | Fate::Refused);
+            (over && torn(aftermath).is_empty() && check::finds_nothing(aftermath, timeouts)).then_some(fate)
+        };
+        if plain {
+            debug_assert_eq!(self.history.alone(place, alone), Some(Fate::Succeeded), "a plain success is one");
+            return Some(Fate::Succeeded);
+        }
+        self.history.alone(place, alone)
+    }
+}
+
+/// Whether a transaction that is over went exactly by the book, so that no check needs to look at it: it succeeded, and every
+/// participant did its part once, in order.
+fn plain_success(family: Family, story: &Story) -> bool {
+    let [(told, OutcomeWord::Succeeded)] = story.told[..] else { return false };
+    if story.audit || !story.accepted || !story.lost_at.is_empty() || story.stuck.is_some() || !story.refused.is_empty()
+    {
+        return false;
+    }
+    // One effect for each part of the plan, which is what the plan says: branches in any order, steps in theirs.
+    if story.effects.len() != story.plan.0.len() {
+        return false;
+    }
+    let two_phase = family == Family::TwoPhase;
+    let mut running = 0;
+    for (entry, next) in story.plan.0.iter().zip(&story.effects) {
+        let effect = if two_phase { story.effects.iter().find(|effect| effect.node == entry.node) } else { Some(next) };
+        let (Some(delta), Some(effect)) = (entry.delta, effect) else { return false };
+        let kind = if two_phase { EffectKind::Branch } else { EffectKind::Step(entry.step) };
+        let [Update { key, change: Change::Delta(done) }] = &effect.updates[..] else { return false };
+        running += done;
+        // Rule 44, for a saga that debits first.
+        let by_rule = family != Family::Saga || running <= 0;
+        let as_planned = effect.node == entry.node && effect.kind == kind && (key, *done) == (&entry.key, delta);
+        if !as_planned || !by_rule || effect.gone.is_some() {
+            return false;
+        }
+    }
+    if !two_phase {
+        return true;
+    }
+    if story.plan.0.iter().any(|entry| story.branches.get(entry.node).is_none()) {
+        return false;
+    }
+    let [(decided, Decision::Commit)] = story.home_decided[..] else { return false };
+    decided <= told
+        && story.branches.iter().len() == story.plan.0.len()
+        && story.branches.values().all(|branch| {
+            matches!(branch.votes[..], [(t, Vote::Yes)] if t <= decided)
+                && matches!(branch.decisions[..], [(t, Decision::Commit)] if t >= decided)
+        })
+}

@@ -1,0 +1,229 @@
+//! Which guarantees a protocol gives, and which faults excuse it from which (docs/03-measures-and-checks.md).
+//!
+//! The 2PC family promises everything; a saga gives up agreement at one instant and isolation, and promises that it ends
+//! whole or undone; the unprotected baselines promise nothing.
+//!
+//! Waivers:
+//! - *Heuristics* (an operator ended a branch by hand, and not as its coordinator decided): agreement is waived for that
+//!   transaction, and with it whatever follows from a torn transaction; for audits from then on.
+//! - *A lost log*: that node's durability and termination, and what follows from effects that are gone, for the transactions
+//!   that were under way or over when it was lost (and for audits that sum what is gone); but not that its coordinator takes
+//!   a branch for done that it never applied (docs/rules.md, rule 17).
+//! - *Not healed* (a node is not running at the end, a link is still cut, a fault still loses, delays or refuses messages): the
+//!   termination of what concerns it.
+//! - A *stuck* saga waits for an operator by design: it is told under `nothing-unresolved`, and no broken promise.
+
+use crate::{
+    check::Finding,
+    history::{Aftermath, Story},
+    summary::Check,
+};
+use indoubt_proto::{
+    ids::{NodeId, TxnId},
+    message::Decision,
+    operation::Key,
+};
+use indoubt_scenario::{
+    checks::CheckName,
+    protocol::{Family, Protocol},
+    recording::FaultRecord,
+    scenario::{FaultAction, MessageDeed, Scenario, Trigger},
+};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Whether the protocols of this family promise a check, faults that waive it aside.
+pub fn promises(family: Family, check: CheckName) -> bool {
+    match family {
+        Family::TwoPhase => true,
+        Family::Saga => matches!(
+            check,
+            CheckName::Stability
+                | CheckName::Termination
+                | CheckName::Durability
+                | CheckName::Conservation
+                | CheckName::Completeness
+                | CheckName::NoEffectTwice
+                | CheckName::NothingUnresolved
+                | CheckName::ToldTruth
+        ),
+        Family::Unprotected => false,
+    }
+}
+
+/// Whether a check that does not hold would be a broken promise of this family, had a fault not waived it.
+pub fn is_waived(family: Family, check: &Check) -> bool {
+    !check.held && !check.promised && promises(family, check.name)
+}
+
+/// What the faults of one run excuse.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Waivers {
+    /// Nodes that a fault robbed of their journal, and when one first did.
+    lost_logs: BTreeMap<NodeId, i64>,
+    /// The transactions that had a part in a journal when it was lost, and whose.
+    robbed: BTreeMap<TxnId, BTreeSet<NodeId>>,
+    /// Nodes that do not run at the end.
+    not_running: BTreeSet<NodeId>,
+    /// Links still cut at the end.
+    cut: Vec<(NodeId, NodeId)>,
+    /// Whether participants ask each other.
+    cooperative: bool,
+    /// Whose messages a fault still holds up at the end: from, to; `None` for anybody's.
+    touched: Vec<(Option<NodeId>, Option<NodeId>)>,
+    /// Transactions with a branch that an operator ended against or without a decision, and since when the records that they
+    /// change may tell of it.
+    heuristic: BTreeSet<TxnId>,
+    heuristic_keys: BTreeMap<Key, i64>,
+}
+
+impl Waivers {
+    /// The waivers of a run, from the faults that fired and the state of the cluster at its end.
+    pub(crate) fn of(scenario: &Scenario, protocol: Protocol, faults: &[FaultRecord], aftermath: &Aftermath) -> Self {
+        let topology = &aftermath.topology;
+        let mut waivers = Waivers {
+            not_running: topology.not_running().collect(),
+            cut: topology.cut_links().collect(),
+            cooperative: protocol == Protocol::Cooperative,
+            ..Waivers::default()
+        };
+        let applying = scenario.faults.iter().filter(|fault| fault.applies(protocol));
+        for (fault, record) in applying.zip(faults) {
+            let Some(first) = record.at.first() else {
+                continue;
+            };
+            match (&fault.action, &fault.trigger) {
+                (FaultAction::Kill { node, lose_log: true, .. }, _) => {
+                    let lost = waivers.lost_logs.entry(*node).or_insert(i64::MAX);
+                    *lost = first.0.cast_signed().min(*lost);
+                }
+                // A message that comes twice has come.
+                (FaultAction::Message { deed, .. }, Trigger::Messages { from, to, .. })
+                    if *deed != MessageDeed::Duplicate && record.until.contains(&None) =>
+                {
+                    waivers.touched.push((*from, *to));
+                }
+                _ => {}
+            }
+        }
+        for (txn, story, _) in aftermath.all() {
+            waivers.overruled(txn, story);
+            let losers = waivers.lost_logs.keys().copied();
+            let robbed: BTreeSet<NodeId> = losers.filter(|node| robs(aftermath, txn, story, *node)).collect();
+            if !robbed.is_empty() {
+                waivers.robbed.insert(txn, robbed);
+            }
+        }
+        waivers
+    }
+
+    /// Notes a transaction of which an operator ended a branch. If he agreed with its coordinator, no harm is done
+    /// (docs/rules.md, rule 22), and nothing is excused.
+    fn overruled(&mut self, txn: TxnId, story: &Story) {
+        let agreed = |by_hand: Decision| {
+            !story.home_decided.is_empty() && story.home_decided.iter().all(|(_, decided)| *decided == by_hand)
+        };
+        let by_hand = story.branches.values().flat_map(|branch| &branch.heuristics);
+        if let Some(since) = by_hand.filter(|(_, outcome)| !agreed(*outcome)).map(|(t, _)| *t).min() {
+            self.heuristic.insert(txn);
+            for entry in story.plan.writes() {
+                let first = self.heuristic_keys.entry(entry.key.clone()).or_insert(since);
+                *first = since.min(*first);
+            }
+        }
+    }
+
+    /// Why a finding of this check breaks no promise, or `None` if it does.
+    pub(crate) fn excuse(&self, check: CheckName, finding: &Finding) -> Option<String> {
+        if finding.each {
+            // Each transaction needs an excuse of its own.
+            let alone = |txn| Finding { txns: [txn].into(), keys: BTreeSet::new(), each: false, ..finding.clone() };
+            let one = |txn: &TxnId| self.excuse(check, &alone(*txn));
+            return finding.txns.iter().map(one).collect::<Option<Vec<String>>>()?.into_iter().next();
+        }
+        let follows_from_loss = matches!(
+            check,
+            CheckName::Durability
+                | CheckName::Conservation
+                | CheckName::Audits
+                | CheckName::Completeness
+                | CheckName::ToldTruth
+        );
+        let follows_from_tear = follows_from_loss
+            || matches!(
+                check,
+                CheckName::Agreement
+                    | CheckName::Stability
+                    | CheckName::CommitValidity
+                    | CheckName::NonTriviality
+                    | CheckName::Isolation
+            );
+        let about_ending = matches!(check, CheckName::Termination | CheckName::NothingUnresolved);
+        if follows_from_tear {
+            if let Some(txn) = finding.txns.intersection(&self.heuristic).next() {
+                return Some(format!("an operator ended a branch of {txn}"));
+            }
+            let by_then = |key: &&Key| {
+                self.heuristic_keys.get(*key).is_some_and(|since| finding.at.is_none_or(|at| at >= *since))
+            };
+            if let Some(key) = finding.keys.iter().find(by_then) {
+                return Some(format!("an operator ended a branch that changes {key}"));
+            }
+        }
+        if (follows_from_loss || about_ending)
+            && !finding.unnoticed
+            && let Some(node) = self.loser(check, finding)
+        {
+            return Some(format!("{node} lost its log"));
+        }
+        if about_ending {
+            if finding.stuck {
+                return Some("it waits for an operator".into());
+            }
+            if let Some(node) = finding.nodes.intersection(&self.not_running).next() {
+                return Some(format!("{node} is not running at the end"));
+            }
+            let of_home = |node: NodeId| finding.txns.iter().any(|txn| txn.home == node);
+            let concerns = |&&(from, to): &&(NodeId, NodeId)| {
+                let open = [from, to].map(|node| finding.nodes.contains(&node));
+                match of_home(from) || of_home(to) {
+                    true => open == [true, true],
+                    // Participants speak to each other under cooperative termination alone.
+                    false => self.cooperative && open.contains(&true),
+                }
+            };
+            if let Some((from, to)) = self.cut.iter().find(concerns) {
+                return Some(format!("{from} is still cut off from {to}"));
+            }
+            let concerned = |node: &Option<NodeId>| node.is_none_or(|node| finding.nodes.contains(&node));
+            if self.touched.iter().any(|(from, to)| concerned(from) && concerned(to)) {
+                return Some("a fault still holds up its messages at the end".into());
+            }
+        }
+        None
+    }
+
+    /// Whose lost journal a finding may follow from.
+    fn loser(&self, check: CheckName, finding: &Finding) -> Option<NodeId> {
+        if check == CheckName::Audits {
+            // What is gone is missing in every later sum.
+            let lost_by_then = |(_, lost): &(&NodeId, &i64)| finding.at.is_none_or(|at| **lost <= at);
+            return self
+                .lost_logs
+                .iter()
+                .filter(lost_by_then)
+                .map(|(node, _)| *node)
+                .find(|n| finding.nodes.contains(n));
+        }
+        let of_all = finding.txns.iter().filter_map(|txn| self.robbed.get(txn)).flatten();
+        of_all.copied().find(|node| finding.nodes.contains(node))
+    }
+}
+
+/// Whether a transaction had a part in a node's journal when it was lost.
+fn robs(aftermath: &Aftermath, txn: TxnId, story: &Story, node: NodeId) -> bool {
+    if node == txn.home {
+        aftermath.topology.life(node).losses > story.home_then.losses
+    } else {
+        story.robbed_at(node, &aftermath.topology)
+    }
+}

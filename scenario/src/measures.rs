@@ -1,0 +1,181 @@
+//! The numbers that a scenario can claim something about, and their paths: `in_doubt_ms.max`, `bystanders.count`,
+//! `transactions.partial`, `clients.unknown`.
+//!
+//! The parser knows a metric by these types, and the judge fills them in: a number that no claim could name does not exist.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+/// What became of each transaction at the end. The states add up to `submitted`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Transactions {
+    /// All, audits included.
+    pub submitted: u64,
+    /// Committed or completed.
+    pub succeeded: u64,
+    /// Accepted, nothing applied, nothing can be.
+    pub aborted: u64,
+    /// At least one effect undone, none left.
+    pub compensated: u64,
+    /// Some effects applied, others not, and nothing will change that.
+    pub partial: u64,
+    /// Never accepted; lost submissions included.
+    pub refused: u64,
+    /// Not over.
+    pub unresolved: u64,
+    /// A saga that waits for an operator.
+    pub stuck: u64,
+}
+
+/// What clients were told. Adds up to `submitted`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Clients {
+    /// Committed or completed.
+    pub succeeded: u64,
+    /// Aborted.
+    pub aborted: u64,
+    /// Compensated.
+    pub compensated: u64,
+    /// Never begun.
+    pub refused: u64,
+    /// Not known, or never told.
+    pub unknown: u64,
+}
+
+/// The spread of a quantity. With `count` 0 the quantiles are 0 and say nothing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Spread {
+    /// How many.
+    pub count: u64,
+    /// Their sum.
+    pub sum: f64,
+    /// The median.
+    pub p50: f64,
+    /// The 90th percentile.
+    pub p90: f64,
+    /// The 99th percentile.
+    pub p99: f64,
+    /// The largest.
+    pub max: f64,
+    /// How many of them were still open at the end and are longer than counted.
+    pub censored: u64,
+}
+
+/// Latency by what the client was told; audits apart.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[allow(missing_docs, reason = "each stands for the outcome of its name")]
+pub struct Latency {
+    pub succeeded: Spread,
+    pub aborted: Spread,
+    pub compensated: Spread,
+    pub refused: Spread,
+    pub unknown: Spread,
+    pub audit: Spread,
+}
+
+/// Transactions that waited on a lock held by a branch in doubt.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Bystanders {
+    /// How many.
+    pub count: u64,
+    /// How long.
+    pub wait_ms: Spread,
+}
+
+/// The measures of docs/03-measures-and-checks.md, by their names there. Times in milliseconds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[allow(missing_docs, reason = "defined one by one in docs/03-measures-and-checks.md")]
+pub struct Measures {
+    pub in_doubt_ms: Spread,
+    pub in_doubt_up_ms: Spread,
+    pub blocked_ms: Spread,
+    pub lock_hold_ms: Spread,
+    pub pending_ms: Spread,
+    pub exposed_ms: Spread,
+    pub latency_ms: Latency,
+    pub bystanders: Bystanders,
+    pub throughput_tps: f64,
+    pub unavailable_ms: f64,
+    pub messages_per_txn: f64,
+    pub work_messages_per_txn: f64,
+    pub forced_writes_per_txn: f64,
+    pub lazy_writes_per_txn: f64,
+    pub atomicity_violations: u64,
+    pub duplicate_effects: u64,
+    pub lost_effects: u64,
+    pub dirty_reads: u64,
+    pub lost_updates: u64,
+    pub fuzzy_reads: u64,
+    pub wrong_audits: u64,
+}
+
+/// All valid paths, sorted: into `measures` without a prefix, into `transactions` and `clients` with theirs.
+pub fn metric_paths() -> Vec<String> {
+    numbers(&Measures::default(), &Transactions::default(), &Clients::default()).into_keys().collect()
+}
+
+/// Every number of a run by its path; `None` for a quantile (or the maximum) of an empty measure, which says nothing.
+pub fn numbers(measures: &Measures, transactions: &Transactions, clients: &Clients) -> BTreeMap<String, Option<f64>> {
+    let mut found = BTreeMap::new();
+    flatten("", &plain(measures), &mut found);
+    flatten("transactions.", &plain(transactions), &mut found);
+    flatten("clients.", &plain(clients), &mut found);
+    found
+}
+
+fn plain(part: &impl Serialize) -> Value {
+    serde_json::to_value(part).expect("numbers and field names serialise")
+}
+
+fn flatten(prefix: &str, value: &Value, found: &mut BTreeMap<String, Option<f64>>) {
+    let Value::Object(fields) = value else {
+        return;
+    };
+    // Only spreads have quantiles beside their count.
+    let empty = fields.contains_key("p50") && fields.get("count").and_then(Value::as_u64) == Some(0);
+    for (name, value) in fields {
+        let path = format!("{prefix}{name}");
+        match value.as_f64() {
+            Some(number) => {
+                let silent = empty && matches!(name.as_str(), "p50" | "p90" | "p99" | "max");
+                found.insert(path, (!silent).then_some(number));
+            }
+            None => flatten(&format!("{path}."), value, found),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_reach_every_part_and_nothing_else() {
+        let paths = metric_paths();
+        for path in [
+            "in_doubt_ms.max",
+            "latency_ms.audit.p99",
+            "bystanders.count",
+            "bystanders.wait_ms.sum",
+            "throughput_tps",
+            "wrong_audits",
+            "transactions.partial",
+            "clients.unknown",
+        ] {
+            assert!(paths.iter().any(|p| p == path), "{path} is missing");
+        }
+        assert!(!paths.iter().any(|p| p == "in_doubt_ms" || p == "latency_ms.audit"), "a spread is no number");
+    }
+
+    #[test]
+    fn a_quantile_of_an_empty_measure_says_nothing_but_its_count_does() {
+        let mut measures = Measures::default();
+        let at = |m: &Measures, path: &str| numbers(m, &Transactions::default(), &Clients::default())[path];
+        assert_eq!(at(&measures, "in_doubt_ms.max"), None);
+        assert_eq!(at(&measures, "in_doubt_ms.count"), Some(0.0));
+        assert_eq!(at(&measures, "in_doubt_ms.sum"), Some(0.0));
+        measures.in_doubt_ms = Spread { count: 1, sum: 2.0, p50: 2.0, p90: 2.0, p99: 2.0, max: 2.0, censored: 0 };
+        assert_eq!(at(&measures, "in_doubt_ms.max"), Some(2.0));
+    }
+}

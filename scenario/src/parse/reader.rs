@@ -1,0 +1,319 @@
+//! Reading TOML with its places: tables that know their fields, values that know what they must be, and errors that know
+//! their line.
+
+use super::ScenarioError;
+use indoubt_proto::time::Micros;
+use std::ops::{Range, RangeInclusive};
+use toml::{
+    Spanned,
+    de::{DeTable, DeValue},
+};
+
+/// Where a text comes from.
+#[derive(Debug)]
+pub(super) struct Source<'a> {
+    file: &'a str,
+    text: &'a str,
+}
+
+impl<'a> Source<'a> {
+    pub(super) fn new(file: &'a str, text: &'a str) -> Self {
+        Source { file, text }
+    }
+
+    /// An error about a part of the text.
+    pub(super) fn error(&self, span: Range<usize>, message: impl Into<String>) -> ScenarioError {
+        let before = self.text.get(..span.start).unwrap_or(self.text);
+        ScenarioError {
+            file: self.file.into(),
+            line: Some(before.bytes().filter(|b| *b == b'\n').count() + 1),
+            text: self.text.get(span).unwrap_or_default().into(),
+            message: message.into(),
+        }
+    }
+}
+
+/// A table whose fields are all known.
+#[derive(Debug)]
+pub(super) struct Table<'a, 'i> {
+    source: &'a Source<'a>,
+    /// What it is, for messages: `[workload]`.
+    pub(super) name: String,
+    span: Range<usize>,
+    table: &'a DeTable<'i>,
+}
+
+impl<'a, 'i> Table<'a, 'i> {
+    /// A table that may have these fields and no others.
+    pub(super) fn new(
+        source: &'a Source<'a>,
+        name: impl Into<String>,
+        span: Range<usize>,
+        table: &'a DeTable<'i>,
+        fields: &[&str],
+    ) -> Result<Self, ScenarioError> {
+        let table = Table { source, name: name.into(), span, table };
+        table.only(fields)?;
+        Ok(table)
+    }
+
+    /// Refuses fields other than these, the first in the file first.
+    pub(super) fn only(&self, fields: &[&str]) -> Result<(), ScenarioError> {
+        let unknown = self.table.keys().filter(|key| !fields.contains(&key.get_ref().as_ref()));
+        match unknown.min_by_key(|key| key.span().start) {
+            None => Ok(()),
+            Some(key) => {
+                let word = key.get_ref();
+                let message = format!("unknown field `{word}` in {}{}", self.name, hint(word, fields.iter().copied()));
+                Err(self.source.error(key.span(), message))
+            }
+        }
+    }
+
+    /// The same table by another name.
+    pub(super) fn named(&self, name: String) -> Table<'a, 'i> {
+        Table { source: self.source, name, span: self.span.clone(), table: self.table }
+    }
+
+    /// An error about the table as a whole.
+    pub(super) fn error(&self, message: impl Into<String>) -> ScenarioError {
+        self.source.error(self.span.clone(), message)
+    }
+
+    /// A field, if it is there.
+    pub(super) fn get(&self, field: &str) -> Option<Value<'a, 'i>> {
+        let value = self.table.get(field)?;
+        Some(Value { source: self.source, field: field.into(), value })
+    }
+
+    /// A field that must be there.
+    pub(super) fn need(&self, field: &str) -> Result<Value<'a, 'i>, ScenarioError> {
+        self.get(field).ok_or_else(|| self.error(format!("{} needs `{field}`", self.name)))
+    }
+
+    /// A field, read, if it is there.
+    pub(super) fn read<T>(
+        &self,
+        field: &str,
+        read: impl FnOnce(&Value<'a, 'i>) -> Result<T, ScenarioError>,
+    ) -> Result<Option<T>, ScenarioError> {
+        self.get(field).as_ref().map(read).transpose()
+    }
+
+    /// The table in a field, with its fields, if it is there.
+    pub(super) fn section(&self, field: &str, fields: &[&str]) -> Result<Option<Table<'a, 'i>>, ScenarioError> {
+        self.read(field, |value| value.table(format!("[{field}]"), fields))
+    }
+
+    /// Everything in it, in the order of the file.
+    pub(super) fn entries(&self) -> Vec<Value<'a, 'i>> {
+        let mut entries: Vec<_> = self.table.iter().collect();
+        entries.sort_by_key(|(key, _)| key.span().start);
+        let value = |(key, value): (&Spanned<_>, _)| {
+            let key: &std::borrow::Cow<'_, str> = key.get_ref();
+            Value { source: self.source, field: key.to_string(), value }
+        };
+        entries.into_iter().map(value).collect()
+    }
+}
+
+/// A value and the field that it stands in.
+#[derive(Debug)]
+pub(super) struct Value<'a, 'i> {
+    source: &'a Source<'a>,
+    pub(super) field: String,
+    value: &'a Spanned<DeValue<'i>>,
+}
+
+impl<'a, 'i> Value<'a, 'i> {
+    pub(super) fn error(&self, message: impl Into<String>) -> ScenarioError {
+        self.source.error(self.value.span(), message)
+    }
+
+    fn wrong(&self, wanted: &str) -> ScenarioError {
+        let found = match self.value.get_ref() {
+            DeValue::String(text) => format!("`{text}`"),
+            DeValue::Array(_) => "a list".into(),
+            DeValue::Table(_) => "a table".into(),
+            _ => format!("`{}`", self.text()),
+        };
+        self.error(format!("`{}` must be {wanted}, not {found}", self.field))
+    }
+
+    /// As it stands in the file.
+    fn text(&self) -> &'a str {
+        self.source.text.get(self.value.span()).unwrap_or_default()
+    }
+
+    pub(super) fn string(&self) -> Result<&'a str, ScenarioError> {
+        match self.value.get_ref() {
+            DeValue::String(text) => Ok(text),
+            _ => Err(self.wrong("a text in quotes")),
+        }
+    }
+
+    pub(super) fn bool(&self) -> Result<bool, ScenarioError> {
+        self.value.get_ref().as_bool().ok_or_else(|| self.wrong("true or false"))
+    }
+
+    /// A whole number in a range.
+    pub(super) fn integer(&self, range: RangeInclusive<u64>) -> Result<u64, ScenarioError> {
+        let wanted = || match (*range.start(), *range.end()) {
+            (0, u64::MAX) => "a whole number that is not negative".into(),
+            (least, u64::MAX) => format!("a whole number of at least {least}"),
+            (least, most) => format!("a whole number from {least} to {most}"),
+        };
+        let number = self.value.get_ref().as_integer();
+        let number = number.and_then(|n| u64::from_str_radix(n.as_str(), n.radix()).ok());
+        number.filter(|n| range.contains(n)).ok_or_else(|| self.wrong(&wanted()))
+    }
+
+    /// A finite number that satisfies `valid`; `wanted` says what that means.
+    pub(super) fn number(&self, wanted: &str, valid: impl Fn(f64) -> bool) -> Result<f64, ScenarioError> {
+        let number = match self.value.get_ref() {
+            DeValue::Integer(n) => i64::from_str_radix(n.as_str(), n.radix()).ok().map(|n| n as f64),
+            DeValue::Float(n) => n.as_str().parse().ok(),
+            _ => None,
+        };
+        number.filter(|n| n.is_finite() && valid(*n)).ok_or_else(|| self.wrong(wanted))
+    }
+
+    /// A share, 0 to 1.
+    pub(super) fn share(&self) -> Result<f64, ScenarioError> {
+        self.number("a share from 0 to 1", |n| (0.0..=1.0).contains(&n))
+    }
+
+    /// A duration with its unit, in a range.
+    pub(super) fn duration(&self, range: RangeInclusive<Micros>) -> Result<Micros, ScenarioError> {
+        const WANTED: &str = "a duration with its unit (us, ms, s or m), such as \"500ms\"";
+        let DeValue::String(text) = self.value.get_ref() else { return Err(self.wrong(WANTED)) };
+        let duration = duration(text).ok_or_else(|| self.wrong(WANTED))?;
+        if range.contains(&duration) {
+            Ok(duration)
+        } else {
+            Err(self.wrong(&format!("from {} to {}", range.start(), range.end())))
+        }
+    }
+
+    /// One of some words.
+    pub(super) fn word<T>(
+        &self,
+        what: &str,
+        words: impl Iterator<Item = (&'static str, T)>,
+    ) -> Result<T, ScenarioError> {
+        let word = self.string()?;
+        let mut valid = Vec::new();
+        for (name, meaning) in words {
+            if name == word {
+                return Ok(meaning);
+            }
+            valid.push(name);
+        }
+        Err(self.unknown(what, word, valid))
+    }
+
+    /// An error about a word that is none of those.
+    pub(super) fn unknown<'w>(
+        &self,
+        what: &str,
+        word: &str,
+        valid: impl IntoIterator<Item = &'w str>,
+    ) -> ScenarioError {
+        self.error(format!("unknown {what} `{word}`{}", hint(word, valid)))
+    }
+
+    pub(super) fn list(&self) -> Result<Vec<Value<'a, 'i>>, ScenarioError> {
+        let items = self.value.get_ref().as_array().ok_or_else(|| self.wrong("a list"))?;
+        let item = |value| Value { source: self.source, field: self.field.clone(), value };
+        Ok(items.iter().map(item).collect())
+    }
+
+    pub(super) fn table(&self, name: impl Into<String>, fields: &[&str]) -> Result<Table<'a, 'i>, ScenarioError> {
+        let table = self.any_table()?.named(name.into());
+        table.only(fields)?;
+        Ok(table)
+    }
+
+    /// A table whose fields are names of the user's own.
+    pub(super) fn any_table(&self) -> Result<Table<'a, 'i>, ScenarioError> {
+        let table = self.value.get_ref().as_table().ok_or_else(|| self.wrong("a table"))?;
+        Ok(Table { source: self.source, name: self.field.clone(), span: self.value.span(), table })
+    }
+
+    pub(super) fn is_table(&self) -> bool {
+        self.value.get_ref().is_table()
+    }
+
+    /// A scalar as `--set` would be given it.
+    pub(super) fn scalar(&self) -> Result<String, ScenarioError> {
+        Ok(match self.value.get_ref() {
+            DeValue::String(text) => text.to_string(),
+            DeValue::Boolean(flag) => flag.to_string(),
+            DeValue::Integer(_) => self.integer(0..=u64::MAX)?.to_string(),
+            DeValue::Float(_) => self.number("a finite number", |_| true)?.to_string(),
+            _ => return Err(self.wrong("a text, a number, true or false")),
+        })
+    }
+}
+
+/// A duration with its unit; a fraction is welcome if it comes out in whole microseconds.
+pub(super) fn duration(text: &str) -> Option<Micros> {
+    let digits = text.find(|c: char| !c.is_ascii_digit() && c != '.')?;
+    let (number, unit) = text.split_at(digits);
+    let scale: u64 = match unit {
+        "us" => 1,
+        "ms" => 1_000,
+        "s" => 1_000_000,
+        "m" => 60_000_000,
+        _ => return None,
+    };
+    let (whole, fraction) = number.split_once('.').unwrap_or((number, "0"));
+    let all_digits = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
+    if !all_digits(whole) || !all_digits(fraction) || fraction.len() > 8 {
+        return None;
+    }
+    let parts = 10u64.pow(fraction.len() as u32);
+    let tail = fraction.parse::<u64>().ok()? * scale;
+    let whole = whole.parse::<u64>().ok()?.checked_mul(scale)?;
+    tail.is_multiple_of(parts).then(|| whole.checked_add(tail / parts)).flatten().map(Micros)
+}
+
+/// What to say after an unknown word: the nearest valid one, or all of them if they are few.
+pub(super) fn hint<'w>(word: &str, valid: impl IntoIterator<Item = &'w str>) -> String {
+    let valid: Vec<&str> = valid.into_iter().collect();
+    let distance = |v: &&str| (strsim::damerau_levenshtein(word, v), v.len().abs_diff(word.len()));
+    let nearest = valid.iter().min_by_key(|v| distance(v)).filter(|v| distance(v).0 <= (word.len() / 3).max(2));
+    let list = valid.join(", ");
+    let short = !valid.is_empty() && list.len() <= 120;
+    match nearest {
+        Some(nearest) if short => format!("; did you mean `{nearest}`? (valid: {list})"),
+        Some(nearest) => format!("; did you mean `{nearest}`?"),
+        None if short => format!("; valid: {list}"),
+        None => String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_duration_has_a_unit_and_whole_microseconds() {
+        for (text, us) in [("500ms", 500_000), ("12s", 12_000_000), ("1.5ms", 1_500), ("2m", 120_000_000), ("0us", 0)] {
+            assert_eq!(duration(text), Some(Micros(us)), "{text}");
+        }
+        for text in ["500", "", "ms", "1.5us", "-1s", "1 s", "1h", "1.s", ".5s", "1..2s", "99999999999999999999s", "1S"]
+        {
+            assert_eq!(duration(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_hint_names_the_nearest_word_and_a_short_list() {
+        assert_eq!(hint("rtae", ["rate", "keys"]), "; did you mean `rate`? (valid: rate, keys)");
+        assert_eq!(hint("xyzzy", ["rate", "keys"]), "; valid: rate, keys");
+        let long: Vec<String> = (0..100).map(|n| format!("metric_{n}")).collect();
+        assert_eq!(hint("metrc_7", long.iter().map(String::as_str)), "; did you mean `metric_7`?");
+        assert_eq!(hint("xyzzy", long.iter().map(String::as_str)), "");
+    }
+}

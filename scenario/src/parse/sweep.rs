@@ -1,0 +1,78 @@
+//! `[sweep]`: which parameters take which values.
+
+use super::{
+    ScenarioError, fault, moment,
+    reader::{Value, hint},
+    sections,
+};
+use crate::{
+    measures::metric_paths,
+    scenario::{SWEEP_LABELS, SWEEP_METRICS, Scenario},
+};
+
+/// Reads the sweep of a scenario: paths (several that move together, with commas between them) and their values, and under
+/// [`SWEEP_METRICS`] and [`SWEEP_LABELS`] what is drawn. Paths are checked here, values when they are set.
+pub(super) fn sweep(value: &Value<'_, '_>, scenario: &Scenario) -> Result<Vec<(String, Vec<String>)>, ScenarioError> {
+    let valid = paths(scenario);
+    let mut sweep = Vec::new();
+    for entry in value.any_table()?.entries() {
+        let path = &entry.field;
+        if path == SWEEP_METRICS {
+            sweep.push((path.clone(), entry.list()?.iter().map(metric).collect::<Result<Vec<_>, _>>()?));
+            continue;
+        }
+        if path == SWEEP_LABELS {
+            let texts = entry.list()?.iter().map(|v| v.string().map(str::to_owned)).collect::<Result<Vec<_>, _>>()?;
+            sweep.push((path.clone(), texts));
+            continue;
+        }
+        for one in path.split(',').map(str::trim) {
+            if !valid.iter().any(|known| known == one) {
+                let hint = hint(one, valid.iter().map(String::as_str));
+                return Err(entry.error(format!("unknown parameter `{one}` in [sweep]{hint}")));
+            }
+        }
+        let values = entry.list()?.iter().map(Value::scalar).collect::<Result<Vec<_>, _>>()?;
+        if values.is_empty() {
+            return Err(entry.error(format!("`{path}` has no values to take")));
+        }
+        if let Some(twice) = values.iter().enumerate().find(|(at, value)| values[..*at].contains(value)) {
+            return Err(entry.error(format!("`{path}` takes `{}` twice", twice.1)));
+        }
+        sweep.push((path.clone(), values));
+    }
+    Ok(sweep)
+}
+
+/// A metric that is drawn.
+fn metric(value: &Value<'_, '_>) -> Result<String, ScenarioError> {
+    let name = value.string()?;
+    let known = metric_paths();
+    if !known.iter().any(|path| path == name) {
+        return Err(value.error(format!("no metric `{name}`{}", hint(name, known.iter().map(String::as_str)))));
+    }
+    Ok(name.to_owned())
+}
+
+/// Every parameter that a run of this scenario has, as a path.
+fn paths(scenario: &Scenario) -> Vec<String> {
+    let mut paths: Vec<String> = ["seed", "duration", "settle"].map(String::from).into();
+    let mut add = |prefix: &str, fields: &[&str]| paths.extend(fields.iter().map(|field| format!("{prefix}.{field}")));
+    add("cluster", &sections::CLUSTER);
+    add("workload", &sections::WORKLOAD);
+    add("network", &["latency", "loss", "duplicate"]);
+    add("network.latency", &sections::LATENCY);
+    add("disk", &sections::DISK);
+    add("clocks", &["drift"]);
+    add("timeouts", &sections::TIMEOUTS);
+    add("options", &sections::OPTIONS);
+    for at in 0..scenario.network.links.len() {
+        add(&format!("network.link.{at}"), &sections::LINK);
+        add(&format!("network.link.{at}.latency"), &sections::LATENCY);
+    }
+    for at in 0..scenario.faults.len() {
+        add(&format!("fault.{at}"), &fault::FIELDS);
+        add(&format!("fault.{at}.on"), &moment::FIELDS);
+    }
+    paths
+}

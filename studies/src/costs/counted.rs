@@ -1,0 +1,85 @@
+//! One transaction of one case, run in the virtual world, its messages and records counted in the trace.
+
+use super::{Case, Cost};
+use crate::script::{Play, Script, add, read, refused};
+use indoubt_proto::{
+    ids::{NodeId, Role},
+    machine::Write,
+    message::{OutcomeWord, Vote},
+    observation::Observation,
+    plan::PlanStep,
+    settings::AbortWhen,
+};
+use indoubt_scenario::protocol::Protocol;
+use std::collections::BTreeSet;
+
+/// What was counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Counted {
+    /// The counts.
+    pub cost: Cost,
+    /// What the client was told, if anything.
+    pub outcome: Option<OutcomeWord>,
+    /// Whether nothing is open or locked at the end.
+    pub resolved: bool,
+}
+
+/// Runs one transaction: nothing fails, links take 1 ms, forces 1 ms.
+pub fn count(protocol: Protocol, participants: usize, case: Case, abort: AbortWhen) -> Counted {
+    let play = script(protocol, participants, case).with(|scenario| scenario.options.abort = abort).play();
+    Counted { cost: tally(&play), outcome: play.told().first().copied(), resolved: play.is_resolved() }
+}
+
+/// The case as a script of one transaction, one step at each participant. Who refuses comes last.
+pub(super) fn script(protocol: Protocol, participants: usize, case: Case) -> Script {
+    let step = |number: usize| -> PlanStep {
+        let name = format!("p{number}");
+        match case {
+            Case::Commit | Case::Whole => add(&name, 1),
+            Case::Abort { yes } if number > yes => refused(&name),
+            Case::Mixed { updaters } if number > updaters => read(&name),
+            Case::Refused { step } if number == step => refused(&name),
+            Case::ReadOnly => read(&name),
+            Case::Abort { .. } | Case::Mixed { .. } | Case::Refused { .. } => add(&name, 1),
+        }
+    };
+    let cluster = u16::try_from(participants).expect("a cluster of fewer than 65536 participants");
+    Script::new(protocol)
+        .with(|scenario| scenario.cluster.participants = cluster)
+        .transaction(0, (1..=participants).map(step).collect())
+}
+
+/// Counts every message between nodes that are no clients, and every record that carries a transaction's name.
+fn tally(play: &Play) -> Cost {
+    let refusers = refusers(play);
+    let mut cost = Cost::default();
+    for seen in &play.recording.trace {
+        match &seen.what {
+            Observation::Sent { from, to, message, txn: Some(_), copy: false, .. }
+                if !from.is_client() && !to.is_client() =>
+            {
+                *(if message.is_work() { &mut cost.work_messages } else { &mut cost.messages }) += 1;
+            }
+            Observation::Appended { txn: Some(_), write, .. } => {
+                let count = match (seen.node.role, write) {
+                    (Role::Participant, Write::Forced) => &mut cost.forced_participants,
+                    (Role::Participant, Write::Lazy) if refusers.contains(&seen.node) => &mut cost.lazy_refusals,
+                    (Role::Participant, Write::Lazy) => &mut cost.lazy_participants,
+                    (_, Write::Forced) => &mut cost.forced_coordinator,
+                    (_, Write::Lazy) => &mut cost.lazy_coordinator,
+                };
+                *count += 1;
+            }
+            _ => {}
+        }
+    }
+    cost
+}
+
+/// The participants that voted NO or refused their step.
+fn refusers(play: &Play) -> BTreeSet<NodeId> {
+    let refused = play.find(|node, what| {
+        matches!(what, Observation::Voted { vote: Vote::No, .. } | Observation::StepRefused { .. }).then_some(node)
+    });
+    refused.into_iter().map(|(_, node)| node).collect()
+}

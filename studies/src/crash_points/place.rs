@@ -1,0 +1,185 @@
+//! A place to die: an edge of an effect of a node, as effect selectors name it.
+
+use indoubt_proto::{
+    gate::{Edge, Selector, Verb},
+    ids::{NodeId, Role},
+};
+use indoubt_scenario::{
+    protocol::Family,
+    scenario::{Counted, Trigger},
+};
+use indoubt_simulator::world::Passed;
+use std::{fmt, str::FromStr};
+
+/// A place to die.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Place {
+    /// Who dies.
+    pub node: NodeId,
+    /// Before or after the effect; an observation has one edge, before.
+    pub edge: Edge,
+    /// Append, send, deliver, observe.
+    pub verb: Verb,
+    /// The record's, message's or observation's word.
+    pub word: String,
+    /// `yes`, `commit`, …
+    pub qualifier: Option<String>,
+    /// The step of a saga, 1-based.
+    pub step: Option<u32>,
+    /// The n-th of these at this node, 1-based, over the whole run.
+    pub nth: u64,
+}
+
+impl Place {
+    pub(super) fn of(passed: &Passed, nth: u64) -> Self {
+        Place {
+            node: passed.node,
+            edge: passed.edge,
+            verb: passed.verb,
+            word: passed.word.into(),
+            qualifier: passed.qualifier.map(Into::into),
+            step: passed.step,
+            nth,
+        }
+    }
+
+    /// What selects it in a scenario: `append:prepared`, `send:decision:commit`, `observe:step-applied:2`.
+    pub fn effect(&self) -> String {
+        let mut name = format!("{}:{}", self.verb.word(), self.word);
+        if let Some(qualifier) = &self.qualifier {
+            name += &format!(":{qualifier}");
+        }
+        if let Some(step) = self.step {
+            name += &format!(":{step}");
+        }
+        name
+    }
+
+    /// `before` or `after`.
+    pub fn edge_word(&self) -> &'static str {
+        match self.edge {
+            Edge::Before => "before",
+            Edge::After => "after",
+        }
+    }
+
+    /// What happens there, for people, without the edge: `writes prepared`, `sends decision (commit)`.
+    pub fn deed(&self) -> String {
+        let verb = match self.verb {
+            Verb::Append => "writes",
+            Verb::Send => "sends",
+            Verb::Deliver => "takes",
+            Verb::Observe => "notes",
+        };
+        let qualifier = self.qualifier.as_ref().map_or(String::new(), |q| format!(" ({q})"));
+        let step = self.step.map_or(String::new(), |step| format!(" of step {step}"));
+        format!("{verb} {}{qualifier}{step}", self.word)
+    }
+
+    /// The trigger of a fault that strikes here.
+    pub fn trigger(&self) -> Trigger {
+        let selector = Selector {
+            word: Some(self.word.clone()),
+            qualifier: self.qualifier.clone(),
+            step: self.step,
+            edge: self.edge,
+            ..Selector::any(self.verb)
+        };
+        Trigger::Moment {
+            subject: self.node,
+            nodes: vec![self.node],
+            selector,
+            counted: Counted::Effects,
+            nth: self.nth,
+            name: self.effect(),
+        }
+    }
+}
+
+impl fmt::Display for Place {
+    /// `p2/before/append:prepared/1`: no character of it means anything to a shell.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}/{}/{}", self.node, self.edge_word(), self.effect(), self.nth)
+    }
+}
+
+impl FromStr for Place {
+    type Err = String;
+
+    /// Takes what `Display` writes. Whether the cluster and the protocol have such a place is not known here.
+    fn from_str(text: &str) -> Result<Self, String> {
+        let parts: Vec<&str> = text.split('/').collect();
+        let [node, edge, effect, nth] = parts.as_slice() else {
+            return Err(format!(
+                "`{text}` is no place: expected NODE/before|after/EFFECT/N, as p2/before/append:prepared/1"
+            ));
+        };
+        let node: NodeId = node.parse().map_err(|error| format!("{error}"))?;
+        let edge = match *edge {
+            "before" => Edge::Before,
+            "after" => Edge::After,
+            other => return Err(format!("`{other}` is no edge: it is `before` or `after`")),
+        };
+        let mut words = effect.split(':');
+        let verb = words
+            .next()
+            .and_then(Verb::from_word)
+            .ok_or_else(|| format!("`{effect}` is no effect: it begins with append:, send:, deliver: or observe:"))?;
+        let word = words.next().filter(|word| !word.is_empty());
+        let word =
+            word.ok_or_else(|| format!("`{effect}` needs a word after its verb, as append:prepared"))?.to_owned();
+        let (mut qualifier, mut step) = (None, None);
+        for word in words {
+            match word.parse() {
+                Ok(number) if step.is_none() => step = Some(number),
+                Err(_) if step.is_none() && qualifier.is_none() => qualifier = Some(word.to_owned()),
+                _ => return Err(format!("`{effect}` has a part too many: `{word}`")),
+            }
+        }
+        let nth = nth.parse().ok().filter(|nth| *nth > 0).ok_or_else(|| format!("`{nth}` is no count: from 1"))?;
+        // Before and after an observation are the same.
+        let edge = if verb == Verb::Observe { Edge::Before } else { edge };
+        Ok(Place { node, edge, verb, word, qualifier, step, nth })
+    }
+}
+
+/// What a node is called under a family of protocols.
+pub fn role_word(role: Role, family: Family) -> &'static str {
+    match (role, family) {
+        (Role::Participant, _) => "participant",
+        (Role::Coordinating, Family::TwoPhase) => "coordinator",
+        (Role::Coordinating, Family::Saga) => "orchestrator",
+        (Role::Coordinating, Family::Unprotected) => "caller",
+        (Role::Client, _) => "client",
+        (Role::Lab, _) => "lab",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_survives_being_written_and_says_what_is_wrong_with_it() {
+        for text in [
+            "p2/before/append:prepared/1",
+            "c1/after/send:decision:commit/2",
+            "p1/before/observe:step-applied:3/1",
+            "c1/after/deliver:step-result:applied:2/1",
+        ] {
+            assert_eq!(text.parse::<Place>().unwrap().to_string(), text);
+        }
+        for (text, word) in [
+            ("p2/before/append:prepared", "expected NODE"),
+            ("x2/before/append:prepared/1", "x2"),
+            ("p2/during/append:prepared/1", "`during`"),
+            ("p2/before/write:prepared/1", "append:"),
+            ("p2/before/append/1", "needs a word"),
+            ("p2/before/send:vote:yes:no/1", "`no`"),
+            ("p2/before/append:prepared/0", "from 1"),
+        ] {
+            let error = text.parse::<Place>().unwrap_err();
+            assert!(error.contains(word), "{text}: {error}");
+        }
+    }
+}

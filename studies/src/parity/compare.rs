@@ -1,0 +1,124 @@
+//! Two runs of one reduced scenario, compared transaction by transaction.
+
+use super::account::{Deal, account};
+use indoubt_proto::{ids::TxnId, message::OutcomeWord};
+use indoubt_scenario::recording::{FaultRecord, Recording};
+use serde::Serialize;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Debug,
+};
+
+/// What two runs can differ in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Aspect {
+    /// Which transactions there were, what clients were told, and how each ended at every node.
+    Outcomes,
+    /// How often each kind of message was sent for a transaction, and between whom.
+    Messages,
+    /// Which records were written for a transaction, where, and whether forced.
+    Writes,
+    /// Where each fault struck: which node, which transaction, how often.
+    Places,
+}
+
+/// One difference.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Difference {
+    /// In what.
+    pub aspect: Aspect,
+    /// In one line for people: whose, and what the virtual and the real world say of it.
+    pub text: String,
+}
+
+/// The whole comparison.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Comparison {
+    /// How many transactions either run has.
+    pub transactions: usize,
+    /// Everything in which they differ.
+    pub differences: Vec<Difference>,
+}
+
+impl Comparison {
+    /// Whether they are alike in one respect.
+    pub fn is_alike_in(&self, aspect: Aspect) -> bool {
+        self.differences.iter().all(|difference| difference.aspect != aspect)
+    }
+}
+
+/// Compares a run in the virtual world with one on real processes.
+pub fn compare(virtually: &Recording, really: &Recording) -> Comparison {
+    let (ours, theirs) = (account(virtually), account(really));
+    let all: BTreeSet<TxnId> = ours.keys().chain(theirs.keys()).copied().collect();
+    let mut found = Vec::new();
+    for txn in &all {
+        match (ours.get(txn), theirs.get(txn)) {
+            (Some(a), Some(b)) => deals(*txn, a, b, &mut found),
+            (a, b) => {
+                let ran = |deal: Option<&Deal>| if deal.is_some() { "ran" } else { "did not run" };
+                let text = format!("{txn} {} virtually and {} really", ran(a), ran(b));
+                found.push(Difference { aspect: Aspect::Outcomes, text });
+            }
+        }
+    }
+    let (ours, theirs) = (&virtually.faults, &really.faults);
+    for (a, b) in ours.iter().zip(theirs).filter(|(a, b)| places(a) != places(b)) {
+        let text = format!("`{}` struck {} virtually, {} really", a.text, places(a), places(b));
+        found.push(Difference { aspect: Aspect::Places, text });
+    }
+    if ours.len() != theirs.len() {
+        let text = format!("{} faults virtually, {} really", ours.len(), theirs.len());
+        found.push(Difference { aspect: Aspect::Places, text });
+    }
+    Comparison { transactions: all.len(), differences: found }
+}
+
+fn deals(txn: TxnId, a: &Deal, b: &Deal, found: &mut Vec<Difference>) {
+    let mut differ = |aspect, text: String| found.push(Difference { aspect, text: format!("{txn}: {text}") });
+    if a.plan != b.plan {
+        differ(Aspect::Outcomes, format!("asked for {:?} virtually, {:?} really", a.plan, b.plan));
+    }
+    if a.told != b.told {
+        let word = |told: Option<OutcomeWord>| told.map_or("nothing", OutcomeWord::word);
+        differ(Aspect::Outcomes, format!("the client was told {} virtually, {} really", word(a.told), word(b.told)));
+    }
+    for (ends, others, world) in [(&a.ends, &b.ends, "virtually"), (&b.ends, &a.ends, "really")] {
+        for (node, end) in ends.difference(others) {
+            let step = end.step.map_or(String::new(), |step| format!(" step {step}"));
+            let what = end.qualifier.map_or(String::new(), |what| format!(" {what}"));
+            differ(Aspect::Outcomes, format!("{}{what}{step} at {node} only {world}", end.kind));
+        }
+    }
+    counts(&a.messages, &b.messages, |((from, to, kind), a, b)| {
+        differ(Aspect::Messages, format!("{kind} from {from} to {to}: {a} virtually, {b} really"));
+    });
+    counts(&a.writes, &b.writes, |((node, record, forced), a, b)| {
+        let how = if *forced { "forced" } else { "lazy" };
+        differ(Aspect::Writes, format!("{record} at {node}, {how}: {a} virtually, {b} really"));
+    });
+}
+
+/// Tells every key whose counts differ.
+fn counts<K: Ord + Debug>(a: &BTreeMap<K, u64>, b: &BTreeMap<K, u64>, mut tell: impl FnMut((&K, u64, u64))) {
+    let keys: BTreeSet<&K> = a.keys().chain(b.keys()).collect();
+    for key in keys {
+        let (a, b) = (a.get(key).copied().unwrap_or(0), b.get(key).copied().unwrap_or(0));
+        if a != b {
+            tell((key, a, b));
+        }
+    }
+}
+
+/// Where a fault struck, each time, in words.
+fn places(fault: &FaultRecord) -> String {
+    if fault.places.is_empty() {
+        return "nowhere".into();
+    }
+    let place = |place: &Option<indoubt_scenario::recording::Place>| match place {
+        Some(place) => place.txn.map_or(format!("at {}", place.node), |txn| format!("{txn} at {}", place.node)),
+        None => "at its time".into(),
+    };
+    fault.places.iter().map(place).collect::<Vec<_>>().join(", ")
+}

@@ -1,0 +1,33 @@
+//! One run in the virtual world, judged: the unit of which many seeds, sweeps, enumerations and swarms are made.
+
+use indoubt_judge::{judge::pass_judgement, measure::Measurer, summary::Run};
+use indoubt_proto::observation::Stamped;
+use indoubt_scenario::{
+    protocol::Protocol,
+    scenario::{FaultAction, Scenario},
+};
+use indoubt_simulator::world;
+
+/// Runs one protocol of a scenario under one seed and judges it. The trace goes straight into the measures and is not kept;
+/// the result is that of [`indoubt_judge::judge::judge`] on the recording of [`world::run`].
+///
+/// Where nobody dies and no operator acts, transactions that are over are forgotten, so that the length of a run costs no
+/// memory. If what was forgotten turns out to be needed, the same history is run again and kept.
+pub fn trial(scenario: &Scenario, protocol: Protocol, seed: u64) -> Run {
+    let needs_the_past =
+        |action: &FaultAction| matches!(action, FaultAction::Kill { .. } | FaultAction::Resolve { .. });
+    let mut faults = scenario.faults.iter().filter(|fault| fault.applies(protocol));
+    if !faults.any(|fault| needs_the_past(&fault.action)) {
+        let measurer = Measurer::forgetful(protocol, scenario.duration, scenario.timeouts);
+        if let Some(run) = judged(scenario, protocol, seed, measurer) {
+            return run;
+        }
+    }
+    judged(scenario, protocol, seed, Measurer::new(protocol, scenario.duration)).expect("it forgets nothing")
+}
+
+/// One run; `None` if its measurer has forgotten what it needs.
+fn judged(scenario: &Scenario, protocol: Protocol, seed: u64, mut measurer: Measurer) -> Option<Run> {
+    let faults = world::run_into(scenario, protocol, seed, &mut |seen: Stamped| measurer.take(&seen));
+    (!measurer.is_spoiled()).then(|| pass_judgement(scenario, protocol, seed, &faults, measurer.finish()))
+}

@@ -1,0 +1,121 @@
+//! What clients see, and what transactions cost: small stories with numbers computed by hand.
+
+mod tape;
+
+use indoubt_scenario::protocol::Protocol::{Saga, TwoPhase};
+use tape::run;
+
+#[test]
+fn latency_runs_from_the_scheduled_arrival_by_outcome_and_audits_stand_apart() {
+    let run = run(
+        TwoPhase,
+        "10 k1 began c1-k1-1 transfer 1:p1/a:-5 2:p2/b:+5
+         20 k1 began c1-k1-2 transfer 1:p1/a:-5 2:p2/b:+5
+         25 k1 told c1-k1-2 refused
+         30 k1 told c1-k1-1 succeeded
+         40 k1 began c1-k1-3 audit 1:p1/a:? total=0
+         47 k1 told c1-k1-3 succeeded
+         50 k1 began c1-k1-4 transfer 1:p1/a:-5 2:p2/b:+5
+         80 k1 told c1-k1-4 aborted
+         90 k1 began c1-k1-5 transfer 1:p1/a:-5 2:p2/b:+5
+         95 k1 told c1-k1-5 unknown
+         99 k1 began c1-k1-6 transfer 1:p1/a:-5 2:p2/b:+5
+         100 lab end",
+    );
+    let latency = run.measures.latency_ms;
+    let told = |s: indoubt_judge::summary::Spread| (s.count, s.max);
+    assert_eq!(told(latency.succeeded), (1, 20.0));
+    assert_eq!(told(latency.refused), (1, 5.0));
+    assert_eq!(told(latency.audit), (1, 7.0));
+    assert_eq!(told(latency.aborted), (1, 30.0));
+    assert_eq!(told(latency.unknown), (1, 5.0));
+    assert_eq!(latency.compensated.count, 0);
+    // The one that was never told is `unknown` among the clients, and no sample of latency.
+    let c = run.clients;
+    assert_eq!((c.succeeded, c.aborted, c.compensated, c.refused, c.unknown), (2, 1, 0, 1, 2));
+    assert_eq!(run.series.latency_ms["succeeded"], [(20.0, 1.0)]);
+    assert!(!run.series.latency_ms.contains_key("compensated"));
+}
+
+#[test]
+fn throughput_counts_successes_under_load_and_the_longest_gap_counts_the_edges() {
+    let run = run(
+        TwoPhase,
+        "1000 k1 began c1-k1-1 transfer 1:p1/a:-5 2:p2/b:+5
+         3000 k1 told c1-k1-1 succeeded
+         3000 k1 began c1-k1-2 transfer 1:p1/a:-5 2:p2/b:+5
+         3500 k1 told c1-k1-2 succeeded
+         3600 k1 began c1-k1-3 transfer 1:p1/a:-5 2:p2/b:+5
+         7000 k1 told c1-k1-3 aborted
+         9000 k1 began c1-k1-4 transfer 1:p1/a:-5 2:p2/b:+5
+         12000 k1 told c1-k1-4 succeeded
+         13000 lab end",
+    );
+    // Load lasts 10 s: two successes within it, the third is told while it settles.
+    assert_eq!(run.measures.throughput_tps, 0.2);
+    assert_eq!(run.measures.unavailable_ms, 6_500.0);
+    let total: f64 = run.series.throughput_tps.iter().map(|p| p.tps * p.interval_ms / 1_000.0).sum();
+    assert!((total - 3.0).abs() < 1e-9, "{total}");
+}
+
+#[test]
+fn without_any_success_the_whole_of_load_is_unavailable() {
+    assert_eq!(run(TwoPhase, "0 lab end").measures.unavailable_ms, 10_000.0);
+}
+
+#[test]
+fn costs_are_counted_over_transactions_begun_that_are_no_audits() {
+    let m = run(
+        TwoPhase,
+        "0 k1 began c1-k1-1 transfer 1:p1/a:-5 2:p2/b:+5
+         0 k1 sent c1 submit c1-k1-1
+         1 c1 reached c1-k1-1 begun
+         2 c1 sent p1 work c1-k1-1
+         2 c1 sent p2 work c1-k1-1
+         3 p1 sent c1 work-done c1-k1-1
+         4 c1 sent p1 prepare c1-k1-1
+         4 c1 sent p1 prepare c1-k1-1 copy
+         5 p1 appended c1-k1-1 forced
+         5 p1 sent c1 vote c1-k1-1
+         6 c1 sent p1 decision c1-k1-1
+         7 c1 sent p1 decision c1-k1-1
+         8 c1 appended c1-k1-1 forced
+         8 c1 appended c1-k1-1 lazy
+         8 c1 appended - lazy
+         9 c1 sent k1 outcome c1-k1-1
+         # An audit, a refusal and a second transaction that cost nothing.
+         10 k1 began c1-k1-2 audit 1:p1/a:? total=0
+         11 c1 sent p1 work c1-k1-2
+         11 c1 sent p1 prepare c1-k1-2
+         11 p1 appended c1-k1-2 lazy
+         12 k1 began c1-k1-3 transfer 1:p1/a:-5 2:p2/b:+5
+         12 c1 sent k1 outcome c1-k1-3
+         12 k1 told c1-k1-3 refused
+         13 k1 began c1-k1-4 transfer 1:p1/a:-5 2:p2/b:+5
+         13 c1 reached c1-k1-4 begun
+         # The operator's hand is no node.
+         14 lab sent p1 resolve c1-k1-1
+         20 lab end",
+    )
+    .measures;
+    // Two transactions begun: prepare, vote, two decisions; work twice and work-done once; forced twice, lazy once.
+    assert_eq!(m.messages_per_txn, 4.0 / 2.0);
+    assert_eq!(m.work_messages_per_txn, 3.0 / 2.0);
+    assert_eq!(m.forced_writes_per_txn, 2.0 / 2.0);
+    assert_eq!(m.lazy_writes_per_txn, 1.0 / 2.0);
+}
+
+#[test]
+fn every_message_of_a_saga_counts_as_its_own_and_none_as_a_work_round() {
+    let m = run(
+        Saga,
+        "0 k1 began c1-k1-1 transfer 1:p1/a:-5 2:p2/b:+5
+         1 c1 reached c1-k1-1 begun
+         2 c1 sent p1 step c1-k1-1
+         3 p1 sent c1 step-result c1-k1-1
+         4 c1 sent p2 compensate c1-k1-1
+         9 lab end",
+    )
+    .measures;
+    assert_eq!((m.messages_per_txn, m.work_messages_per_txn), (3.0, 0.0));
+}

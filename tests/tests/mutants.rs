@@ -1,0 +1,168 @@
+//! Planted bugs: mistakes that real systems made. Each must be caught, by a check that is named, within a stated number of
+//! seeds of the swarm; some also by dying once at every place of one transaction. Without its bug the same case is clean.
+//!
+//! The table of docs/07-planted-bugs.md is what this test finds. `INDOUBT_GOLDEN=write` writes it anew.
+
+use Mutant::*;
+use indoubt_judge::summary::{Run, Verdict};
+use indoubt_proto::{
+    planted::{Mutant, Planted},
+    time::Micros,
+};
+use indoubt_scenario::{
+    protocol::{Family, Protocol},
+    scenario::Scenario,
+};
+use indoubt_studies::{
+    crash_points::{SmallRun, Tried},
+    swarm::{Case, draw, examine},
+};
+use std::{fmt::Write as _, fs, path::PathBuf, thread};
+
+/// The swarm must find each bug within so many seeds of the protocols that it concerns.
+const SEEDS: u64 = 3_000;
+const BACK: Micros = Micros::from_secs(2);
+/// What one transaction is tried with, beside its defaults.
+const OPTIONS: [&str; 3] = ["", "remembered = 0\n", "remembered = 0\nwork = \"with-prepare\"\n"];
+
+const TWO_PHASE: &[Protocol] =
+    &[Protocol::TwoPhase, Protocol::PresumedNothing, Protocol::PresumedCommit, Protocol::Cooperative];
+const PRC: &[Protocol] = &[Protocol::PresumedCommit];
+const COOPERATIVE: &[Protocol] = &[Protocol::Cooperative];
+const SAGA: &[Protocol] = &[Protocol::Saga];
+
+/// A bug: where it can show, the mistake in words, and a promise that it breaks.
+struct Bug {
+    mutant: Mutant,
+    protocols: &'static [Protocol],
+    mistake: &'static str,
+    check: &'static str,
+}
+
+const fn bug(mutant: Mutant, protocols: &'static [Protocol], mistake: &'static str, check: &'static str) -> Bug {
+    Bug { mutant, protocols, mistake, check }
+}
+
+const BUGS: [Bug; 20] = [
+    bug(VoteBeforeDurable, TWO_PHASE, "votes YES before the prepared record is durable (11)", "durability"),
+    bug(DecideBeforeDurable, TWO_PHASE, "tells COMMIT before the record is durable (15)", "agreement"),
+    bug(AckBeforeForce, TWO_PHASE, "acknowledges before its outcome is durable (15)", "agreement"),
+    bug(ForgetPrepared, TWO_PHASE, "forgets its prepared branches in a restart (11)", "durability"),
+    bug(LocksNotRetaken, TWO_PHASE, "does not take the locks of branches in doubt back (11)", "nothing-unresolved"),
+    bug(AbortInDoubt, TWO_PHASE, "aborts in doubt when its patience ends (6)", "agreement"),
+    bug(NoInitiation, PRC, "presumes commit without an initiation record (16)", "agreement"),
+    bug(ForgetAbortEarly, PRC, "presumes commit, and forgets an abort before a late voter's ACK (14)", "agreement"),
+    bug(UnknownIsDone, TWO_PHASE, "takes \"unknown branch\" for done after a lost log (17)", "durability"),
+    bug(VoteAfresh, TWO_PHASE, "runs a finished branch again for a late PREPARE (17b)", "conservation"),
+    bug(ReadUnlocksEarly, TWO_PHASE, "a READ voter unlocks while others still work (12)", "audits"),
+    bug(PeerGuessesAbort, COOPERATIVE, "a peer answers ABORT for what it may have forgotten (7)", "agreement"),
+    bug(ResendStops, TWO_PHASE, "gives up telling its decision (15)", "agreement"),
+    bug(UnlockAtVote, TWO_PHASE, "unlocks at its vote", "audits"),
+    bug(RestorePreImage, SAGA, "a compensation restores what the step found (29)", "conservation"),
+    bug(CompensateForward, SAGA, "compensates the first step first (24)", "completeness"),
+    bug(NoEmptyCompensation, SAGA, "applies the compensation of a step that never ran (39)", "conservation"),
+    bug(LateForwardRuns, SAGA, "runs a step that comes after its compensation (40)", "conservation"),
+    bug(DuplicateRuns, SAGA, "runs a copy of a step again (38)", "no-effect-twice"),
+    bug(TornRecordIgnored, TWO_PHASE, "a journal appends behind a torn record, where no replay arrives", "durability"),
+];
+
+/// What the swarm found: its seed, and the promised checks that do not hold.
+struct Found {
+    seed: u64,
+    protocol: Protocol,
+    checks: Vec<String>,
+}
+
+fn with_bug(mut case: Case, planted: Planted) -> Case {
+    case.scenario.planted = planted;
+    case
+}
+
+fn broken(run: &Run) -> Vec<String> {
+    run.checks.iter().filter(|check| check.promised && !check.held).map(|check| check.name.to_string()).collect()
+}
+
+fn by_the_swarm(bug: &Bug) -> Option<Found> {
+    (0..SEEDS).find_map(|seed| {
+        let case = with_bug(draw(seed, bug.protocols), Planted::bug(bug.mutant));
+        let (run, failure) = examine(&case);
+        let checks = broken(&run);
+        if failure.is_none() || !checks.iter().any(|check| check == bug.check) {
+            return None;
+        }
+        let sound = with_bug(case.clone(), Planted::default());
+        assert_eq!(examine(&sound).1, None, "{:?} seed {seed}: it fails without the bug too", bug.mutant);
+        Some(Found { seed, protocol: case.protocol, checks })
+    })
+}
+
+/// The first case in which one death shows it, of one transaction over 2 or 3 participants.
+fn by_one_death(bug: &Bug) -> Option<(Protocol, &'static str, Tried)> {
+    let base = |options: &str| {
+        let text = format!(
+            "name = \"one\"\n[cluster]\ncoordinators = 1\n[workload]\nkind = \"transfer\"\nclients = 1\n[options]\n{options}"
+        );
+        let scenario = Scenario::parse(&text, "one.toml").unwrap_or_else(|error| panic!("{error}"));
+        Scenario { planted: Planted::bug(bug.mutant), ..scenario }
+    };
+    for (options, participants) in OPTIONS.into_iter().flat_map(|options| [(options, 2), (options, 3)]) {
+        for protocol in bug.protocols {
+            for run in SmallRun::all(&base(options), *protocol, participants, BACK).unwrap() {
+                let mut cases = run.places().into_iter().flat_map(|spot| run.try_spot(&[], &spot));
+                if let Some(tried) = cases.find(|tried| tried.verdict == Verdict::Violated) {
+                    return Some((*protocol, options, tried));
+                }
+            }
+        }
+    }
+    None
+}
+
+fn row(bug: &Bug) -> String {
+    let Bug { mutant, check, .. } = bug;
+    let survives = || panic!("{mutant:?} breaks no `{check}` within {SEEDS} seeds: a hole in the checks");
+    let Found { seed, protocol, checks } = by_the_swarm(bug).unwrap_or_else(survives);
+    let death = by_one_death(bug).map_or("not by one death".into(), |(protocol, options, tried)| {
+        let options =
+            if options.is_empty() { String::new() } else { format!(", {}", options.trim().replace('\n', ", ")) };
+        format!("`{protocol}` `{}`{options}", tried.case)
+    });
+    format!("| {} | seed {seed}, `{protocol}` | {} | {death} |", bug.mistake, checks.join(", "))
+}
+
+/// All hunts, each in a thread of its own.
+fn table() -> String {
+    let rows: Vec<String> = thread::scope(|scope| {
+        let hunts: Vec<_> = BUGS.iter().map(|bug| scope.spawn(|| row(bug))).collect();
+        hunts.into_iter().map(|hunt| hunt.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))).collect()
+    });
+    let mut table = "| the bug (rule) | the swarm finds it | broken promises | one death shows it |\n".to_owned();
+    table += "| --- | --- | --- | --- |\n";
+    for row in rows {
+        writeln!(table, "{row}").expect("a string takes everything");
+    }
+    table
+}
+
+#[test]
+fn every_planted_bug_is_caught_and_the_documentation_says_by_what() {
+    let table = table();
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../docs/07-planted-bugs.md");
+    let chapter = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let (before, rest) = chapter.split_once("<!-- found -->\n").expect("the chapter marks its table");
+    let (known, after) = rest.split_once("<!-- /found -->").expect("the chapter marks its table's end");
+    if std::env::var_os("INDOUBT_GOLDEN").is_some_and(|word| word == "write") {
+        fs::write(&path, format!("{before}<!-- found -->\n{table}<!-- /found -->{after}"))
+            .expect("docs can be written");
+        return;
+    }
+    assert!(known == table, "the chapter's table is not what is found now:\n{table}");
+}
+
+#[test]
+fn every_bug_that_can_be_planted_is_hunted() {
+    let mut hunted: Vec<Mutant> = BUGS.iter().map(|bug| bug.mutant).collect();
+    hunted.sort_unstable();
+    assert_eq!(hunted, Mutant::ALL);
+    assert!(BUGS.iter().all(|bug| bug.protocols.iter().all(|p| p.family() != Family::Unprotected)));
+}
