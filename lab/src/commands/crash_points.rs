@@ -1,17 +1,18 @@
 //! `indoubt crash-points`: one transaction, and a death at each edge of each effect of each node.
 
-use super::{Verdict, run};
 use crate::{
     bundled,
-    cli::{Common, Format, WorldName, parse_protocol},
-    deaths::{self, Deaths, Document, Plan},
-    display,
-    export::{self, RunFolder},
-    say::say,
+    changes::{changed, set_words},
+    crash_study::{self, CrashStudy, Document, Enumeration},
+    options::{Common, Format, jobs, parse_protocol},
+    output::{self, outln},
+    status::Status,
+    world::World,
 };
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use indoubt_proto::time::Micros;
+use indoubt_report::{RunFolder, write_text};
 use indoubt_simulator::{
     conversation::{self, Filter},
     crash_points::{Case, SmallRun, Tried},
@@ -78,8 +79,8 @@ fn parse_back(text: &str) -> Result<Micros, String> {
 }
 
 /// Dies everywhere, or at one place.
-pub(super) fn crash_points(args: &CrashPointsArgs, common: &Common) -> Result<Verdict> {
-    let mut scenario = run::changed(bundled::load(&args.scenario)?, &args.set)?;
+pub(super) fn crash_points(args: &CrashPointsArgs, common: &Common) -> Result<Status> {
+    let mut scenario = changed(bundled::load(&args.scenario)?, &args.set)?;
     if !args.protocols.is_empty() {
         scenario = scenario.with_protocols(&args.protocols)?;
     }
@@ -89,15 +90,15 @@ pub(super) fn crash_points(args: &CrashPointsArgs, common: &Common) -> Result<Ve
     }
 }
 
-fn all(scenario: &Scenario, args: &CrashPointsArgs, common: &Common) -> Result<Verdict> {
-    let quiet = common.quiet || common.format == Format::Json;
+fn all(scenario: &Scenario, args: &CrashPointsArgs, common: &Common) -> Result<Status> {
+    let quiet = common.is_silent();
     let mut participants = args.participants.clone();
     participants.sort_unstable();
     participants.dedup();
-    let plan = Plan::new(scenario, &participants, args.restart_after, args.pairs)
+    let enumeration = Enumeration::new(scenario, &participants, args.restart_after, args.pairs)
         .with_context(|| format!("{} cannot be reduced to one transaction", scenario.name))?;
-    let bar = display::progress(plan.places(), quiet);
-    let deaths = deaths::die_everywhere(&plan, run::jobs(args.jobs, WorldName::Virtual), &bar)?;
+    let bar = output::progress(enumeration.points(), quiet);
+    let study = crash_study::run(&enumeration, jobs(args.jobs, World::Virtual), &bar)?;
 
     let folder = RunFolder::create(args.output.as_deref(), "crash-points")?;
     let common_words = words(args);
@@ -105,36 +106,36 @@ fn all(scenario: &Scenario, args: &CrashPointsArgs, common: &Common) -> Result<V
         format!("indoubt crash-points {common_words} --protocols {protocol} --case {}", tried.case)
     };
     let about = Document { scenario, command: command(args, &common_words), repeat: &of };
-    let document = deaths::write(&deaths, &about, &folder)?;
+    let document = crash_study::write(&study, &about, &folder)?;
     match common.format {
-        Format::Json => say!("{}", serde_json::to_string_pretty(&document)?),
+        Format::Json => outln!("{}", serde_json::to_string_pretty(&document)?),
         Format::Text if common.quiet => {}
         Format::Text => {
-            display::deaths::tell(&deaths, &of);
+            output::crash_points::tell(&study, &of);
             let path = folder.path();
-            say!("\ncharts: {}\nreport: {}", path.join("charts").display(), path.join("report.html").display());
-            say!("every case: {}", path.join("cases.csv").display());
+            outln!("\ncharts: {}\nreport: {}", path.join("charts").display(), path.join("report.html").display());
+            outln!("every case: {}", path.join("cases.csv").display());
         }
     }
-    let failed = failures(&deaths, &of);
+    let failed = failures(&study, &of);
     Ok((failed == 0).into())
 }
 
 /// Says what failed, on standard error. How many there are.
-fn failures(deaths: &Deaths, of: &dyn Fn(Protocol, &Tried) -> String) -> u64 {
-    let tolls = [Some(&deaths.single), deaths.pairs.as_ref()];
+fn failures(study: &CrashStudy, of: &dyn Fn(Protocol, &Tried) -> String) -> u64 {
+    let summaries = [Some(&study.single), study.pairs.as_ref()];
     let mut failed = 0;
-    for toll in tolls.into_iter().flatten() {
-        failed += toll.failed();
-        for (protocol, tried) in &toll.failures {
-            anstream::eprintln!("{}", display::deaths::failure(*protocol, tried, &of(*protocol, tried)));
+    for summary in summaries.into_iter().flatten() {
+        failed += summary.failed();
+        for (protocol, tried) in &summary.failures {
+            anstream::eprintln!("{}", output::crash_points::failure(*protocol, tried, &of(*protocol, tried)));
         }
     }
     failed
 }
 
-fn one(scenario: &Scenario, case: &Case, args: &CrashPointsArgs, common: &Common) -> Result<Verdict> {
-    let mut verdict = Verdict::Holds;
+fn one(scenario: &Scenario, case: &Case, args: &CrashPointsArgs, common: &Common) -> Result<Status> {
+    let mut verdict = Status::Holds;
     let mut told = Vec::new();
     // A place of one protocol need not be one of another.
     let mut passed_by = 0;
@@ -151,7 +152,7 @@ fn one(scenario: &Scenario, case: &Case, args: &CrashPointsArgs, common: &Common
             std::fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
             let path = folder.join(format!("{protocol}.toml"));
             let note = format!("# {case}\n# indoubt replay {protocol}.toml --seed {}\n\n", small.seed);
-            export::write_text(&path, &(note + &small.to_toml()))?;
+            write_text(&path, &(note + &small.to_toml()))?;
         }
         if common.format == Format::Json {
             told.push(json!({
@@ -162,19 +163,19 @@ fn one(scenario: &Scenario, case: &Case, args: &CrashPointsArgs, common: &Common
             }));
         } else {
             let recording = world::run(&small, *protocol, small.seed);
-            say!("{protocol}, {case}\n");
-            say!("{}", conversation::tell(&recording, Filter::default()));
-            display::deaths::one(&tried);
+            outln!("{protocol}, {case}\n");
+            outln!("{}", conversation::tell(&recording, Filter::default()));
+            output::crash_points::one(&tried);
         }
         if tried.is_failure() {
-            verdict = Verdict::DoesNotHold;
+            verdict = Status::DoesNotHold;
         }
     }
     if passed_by == 0 {
         bail!("no protocol passes there; the case column of cases.csv has the places of each");
     }
     if common.format == Format::Json {
-        say!("{}", serde_json::to_string_pretty(&told)?);
+        outln!("{}", serde_json::to_string_pretty(&told)?);
     }
     Ok(verdict)
 }
@@ -192,7 +193,7 @@ fn words(args: &CrashPointsArgs) -> String {
     let mut words = vec![if bundled { args.scenario.clone() } else { "scenario.toml".into() }];
     // What --set changed stands in the folder's own scenario, and has to be said of a bundled one.
     if bundled {
-        words.extend(export::set_words(&args.set));
+        words.extend(set_words(&args.set));
     }
     if args.restart_after != Micros::from_secs(2) {
         words.push(format!("--restart-after {}", args.restart_after));

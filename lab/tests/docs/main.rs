@@ -2,7 +2,7 @@
 //! bundled scenario and sweep has its chapter. What it prints is what the command prints (`transcripts`).
 
 use clap::Parser;
-use indoubt_lab::cli::{Cli, Command};
+use indoubt_lab::commands::{Cli, Command};
 use indoubt_simulator::scenario::Scenario;
 use page::{commands, pages, prose, root, words};
 use std::fs;
