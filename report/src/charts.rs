@@ -1,6 +1,7 @@
 //! Charts. Those of a scenario are drawn from its summary alone.
 
 mod canvas;
+mod chart;
 mod costs;
 mod costs_by_n;
 mod doubt;
@@ -9,10 +10,12 @@ mod latency;
 mod locks;
 mod outcomes;
 mod panel;
+mod per_run;
 mod sweep;
 mod throughput;
 
-pub use canvas::{Chart, Drawn, save};
+pub use canvas::{Area, Canvas};
+pub use chart::{Chart, Drawn, save};
 pub use costs_by_n::CostsByN;
 pub use heat::HeatChart;
 pub use outcomes::Outcomes;
@@ -24,6 +27,7 @@ use doubt::Doubt;
 use indoubt_simulator::summary::{Run, Summary};
 use latency::LatencyDistribution;
 use locks::Locks;
+use per_run::PerRun;
 use std::path::Path;
 use throughput::ThroughputOverTime;
 
@@ -32,10 +36,10 @@ pub(crate) fn draw_all(summary: &Summary, folder: &Path) -> Result<Vec<Drawn>> {
     std::fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
     let runs = first_seed(summary);
     Ok(vec![
-        save(&Locks::new(&runs), folder, "locks-held")?,
-        save(&Doubt::new(&runs), folder, "in-doubt")?,
-        save(&LatencyDistribution::new(&runs), folder, "latency")?,
-        save(&ThroughputOverTime::new(&runs), folder, "throughput")?,
+        save(&PerRun::<Locks>::new(&runs), folder, "locks-held")?,
+        save(&PerRun::<Doubt>::new(&runs), folder, "in-doubt")?,
+        save(&PerRun::<LatencyDistribution>::new(&runs), folder, "latency")?,
+        save(&PerRun::<ThroughputOverTime>::new(&runs), folder, "throughput")?,
         save(&Outcomes::new(&[summary]), folder, "outcomes")?,
         save(&Costs::new(summary), folder, "costs")?,
     ])

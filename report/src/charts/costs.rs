@@ -1,14 +1,14 @@
 //! Costs per transaction against the papers' (docs/08-costs.md).
 
 use super::{
-    canvas::Chart,
+    canvas::Area,
+    chart::Chart,
     panel::{self, LEGEND, Mark, WIDTH},
 };
 use crate::palette;
 use anyhow::Result;
 use indoubt_simulator::{protocol::Protocol, summary::Summary};
 use plotters::{
-    coord::Shift,
     prelude::*,
     style::text_anchor::{HPos, Pos, VPos},
 };
@@ -80,10 +80,7 @@ impl Chart for Costs {
         (WIDTH, LEGEND + 16 + (rows as i32 * ROW + self.groups.len() as i32 * GROUP) as u32)
     }
 
-    fn draw<DB: DrawingBackend>(&self, root: &DrawingArea<DB, Shift>) -> Result<()>
-    where
-        DB::ErrorType: 'static,
-    {
+    fn draw(&self, root: &Area<'_>) -> Result<()> {
         panel::legend(
             root,
             "Costs per transaction",

@@ -1,7 +1,8 @@
 //! What a commit costs by the number of participants: messages and forced writes, a line for each protocol.
 
 use super::{
-    canvas::Chart,
+    canvas::Area,
+    chart::Chart,
     panel::{self, LEGEND, Mark, WIDTH},
 };
 use crate::palette;
@@ -11,7 +12,6 @@ use indoubt_simulator::{
     protocol::Protocol,
 };
 use plotters::{
-    coord::Shift,
     prelude::*,
     style::text_anchor::{HPos, Pos, VPos},
 };
@@ -57,10 +57,7 @@ impl Chart for CostsByN {
         (WIDTH, HEIGHT)
     }
 
-    fn draw<DB: DrawingBackend>(&self, root: &DrawingArea<DB, Shift>) -> Result<()>
-    where
-        DB::ErrorType: 'static,
-    {
+    fn draw(&self, root: &Area<'_>) -> Result<()> {
         let entries = PROTOCOLS.map(|protocol| (Mark::Line(palette::of(protocol)), protocol.name()));
         panel::legend(root, "Costs of a transaction that succeeds, by participants", &entries)?;
         let (_, rest) = root.split_vertically(LEGEND);
@@ -72,10 +69,7 @@ impl Chart for CostsByN {
 }
 
 impl Panel {
-    fn draw<DB: DrawingBackend>(&self, area: &DrawingArea<DB, Shift>) -> Result<()>
-    where
-        DB::ErrorType: 'static,
-    {
+    fn draw(&self, area: &Area<'_>) -> Result<()> {
         let points = || self.lines.iter().flat_map(|(_, points)| points);
         let (least, most) = (points().map(|p| p.0).min().unwrap_or(1), points().map(|p| p.0).max().unwrap_or(1));
         let top = points().map(|p| p.1).max().unwrap_or(1) as f64 * 1.1;

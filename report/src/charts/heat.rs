@@ -2,7 +2,8 @@
 //! of the transaction, and how long somebody was blocked (two-phase commit) or a record pending (sagas) at worst.
 
 use super::{
-    canvas::Chart,
+    canvas::Area,
+    chart::Chart,
     panel::{self, LEGEND, Mark},
 };
 use crate::{palette, units::time};
@@ -13,7 +14,6 @@ use indoubt_simulator::{
     protocol::{Family, Protocol},
 };
 use plotters::{
-    coord::Shift,
     prelude::*,
     style::text_anchor::{HPos, Pos, VPos},
 };
@@ -124,10 +124,7 @@ impl Chart for HeatChart<'_> {
         (width.max(LEAST_WIDTH), LEGEND + (HEAD + LINE * self.rows.len() as i32 + 12) as u32)
     }
 
-    fn draw<DB: DrawingBackend>(&self, root: &DrawingArea<DB, Shift>) -> Result<()>
-    where
-        DB::ErrorType: 'static,
-    {
+    fn draw(&self, root: &Area<'_>) -> Result<()> {
         panel::legend(root, &self.title, &self.legend())?;
         let left = 12 + EFFECT + EDGE;
         let mut y = LEGEND as i32;
@@ -163,22 +160,14 @@ impl Chart for HeatChart<'_> {
 }
 
 impl HeatChart<'_> {
-    fn draw_cell<DB: DrawingBackend>(&self, root: &DrawingArea<DB, Shift>, cell: &Cell, x: i32, y: i32) -> Result<()>
-    where
-        DB::ErrorType: 'static,
-    {
+    fn draw_cell(&self, root: &Area<'_>, cell: &Cell, x: i32, y: i32) -> Result<()> {
         let (top, bottom) = (y + 1, y + LINE - 3);
         let mut done = 0;
         let x_of = |count: u64| x + (count as f64 / cell.cases.max(1) as f64 * f64::from(FATES)).round() as i32;
         for (outcome, count) in &cell.outcomes {
             let (colour, hatched) = colour_of(outcome);
             let (from, to) = (x_of(done), x_of(done + count).max(x_of(done) + 3));
-            root.draw(&Rectangle::new([(from, top), (to, bottom)], colour.filled()))?;
-            if hatched {
-                for x in (from + 2..to).step_by(6) {
-                    root.draw(&PathElement::new([(x, top), (x, bottom)], WHITE.stroke_width(1)))?;
-                }
-            }
+            panel::bar(root, (from, top), (to, bottom), colour, hatched)?;
             done += count;
         }
         let ms = time_of(self.family, cell);

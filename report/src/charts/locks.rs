@@ -1,73 +1,60 @@
 //! Locks held over time, by state: the chart that shows at one glance why two-phase commit blocks.
 
 use super::{
-    canvas::Chart,
+    canvas::Area,
     panel::{self, Mark},
+    per_run::RunPanel,
 };
 use crate::palette;
 use anyhow::Result;
 use indoubt_simulator::summary::{LocksHeld, Run};
-use plotters::{coord::Shift, prelude::*};
+use plotters::prelude::*;
 
 /// A panel per protocol: locks free of doubt, in doubt on top, waiters and pending records as lines.
-pub(crate) struct Locks<'a> {
-    runs: Vec<&'a Run>,
+pub(super) struct Locks {
+    end: f64,
+    top: f64,
 }
 
-impl<'a> Locks<'a> {
-    /// Of these runs.
-    pub(crate) fn new(runs: &[&'a Run]) -> Self {
-        Locks { runs: runs.to_vec() }
-    }
-}
+impl RunPanel for Locks {
+    const TITLE: &'static str = "Locks held over time";
+    const CAPTION: &'static str = "Locks held over time, by state, with the requests that wait behind them and the records that sagas flag as pending.";
 
-impl Chart for Locks<'_> {
-    fn caption(&self) -> String {
-        "Locks held over time, by state, with the requests that wait behind them and the records that sagas flag as pending.".into()
-    }
-
-    fn size(&self) -> (u32, u32) {
-        (panel::WIDTH, panel::height(self.runs.len()))
+    fn legend() -> Vec<(Mark, &'static str)> {
+        vec![
+            (Mark::Area(palette::COMMITTED), "held, free of doubt"),
+            (Mark::Hatched(palette::IN_DOUBT), "held in doubt"),
+            (Mark::Line(palette::WAITING), "requests waiting"),
+            (Mark::Dashed(palette::PENDING), "pending records (sagas)"),
+        ]
     }
 
-    fn draw<DB: DrawingBackend>(&self, root: &DrawingArea<DB, Shift>) -> Result<()>
-    where
-        DB::ErrorType: 'static,
-    {
-        let (head, areas) = panel::panels(root, self.runs.len());
-        panel::legend(
-            &head,
-            "Locks held over time",
-            &[
-                (Mark::Area(palette::COMMITTED), "held, free of doubt"),
-                (Mark::Hatched(palette::IN_DOUBT), "held in doubt"),
-                (Mark::Line(palette::WAITING), "requests waiting"),
-                (Mark::Dashed(palette::PENDING), "pending records (sagas)"),
-            ],
-        )?;
-        let end = panel::horizon(&self.runs);
+    fn scale(runs: &[&Run]) -> Self {
+        let end = panel::horizon(runs);
         let peak = |p: &LocksHeld| p.held.max(p.waiters).max(p.pending) as f64;
-        let top = self.runs.iter().flat_map(|r| &r.series.locks_held).map(peak).fold(1.0, f64::max);
-        for (run, area) in self.runs.iter().zip(&areas) {
-            let mut plane = panel::panel(area, run.protocol.name(), "locks", end, top, run)?;
-            let line = |f: fn(&LocksHeld) -> u64| {
-                let points: Vec<_> = run.series.locks_held.iter().map(|p| (p.t_ms / 1000.0, f(p) as f64)).collect();
-                panel::steps(&points, end)
-            };
-            let held = line(|p| p.held);
-            let free = line(|p| p.held - p.in_doubt.min(p.held));
-            plane.draw_series(AreaSeries::new(held.iter().copied(), 0.0, palette::IN_DOUBT.filled()))?;
-            plane.draw_series(hatch(&free, &held, end))?;
-            plane.draw_series(AreaSeries::new(free.iter().copied(), 0.0, palette::COMMITTED.filled()))?;
-            let pending = line(|p| p.pending);
-            if pending.iter().any(|p| p.1 > 0.0) {
-                plane.draw_series(DashedLineSeries::new(pending, 6, 4, palette::PENDING.stroke_width(2)))?;
-            }
-            let waiters = line(|p| p.waiters);
-            if waiters.iter().any(|p| p.1 > 0.0) {
-                plane.draw_series(LineSeries::new(waiters.iter().copied(), palette::INK.stroke_width(4)))?;
-                plane.draw_series(LineSeries::new(waiters, palette::WAITING.stroke_width(2)))?;
-            }
+        let top = runs.iter().flat_map(|r| &r.series.locks_held).map(peak).fold(1.0, f64::max);
+        Locks { end, top }
+    }
+
+    fn draw(&self, run: &Run, area: &Area<'_>) -> Result<()> {
+        let mut plane = panel::panel(area, run.protocol.name(), "locks", self.end, self.top, run)?;
+        let line = |f: fn(&LocksHeld) -> u64| {
+            let points: Vec<_> = run.series.locks_held.iter().map(|p| (p.t_ms / 1000.0, f(p) as f64)).collect();
+            panel::steps(&points, self.end)
+        };
+        let held = line(|p| p.held);
+        let free = line(|p| p.held - p.in_doubt.min(p.held));
+        plane.draw_series(AreaSeries::new(held.iter().copied(), 0.0, palette::IN_DOUBT.filled()))?;
+        plane.draw_series(hatch(&free, &held, self.end))?;
+        plane.draw_series(AreaSeries::new(free.iter().copied(), 0.0, palette::COMMITTED.filled()))?;
+        let pending = line(|p| p.pending);
+        if pending.iter().any(|p| p.1 > 0.0) {
+            plane.draw_series(DashedLineSeries::new(pending, 6, 4, palette::PENDING.stroke_width(2)))?;
+        }
+        let waiters = line(|p| p.waiters);
+        if waiters.iter().any(|p| p.1 > 0.0) {
+            plane.draw_series(LineSeries::new(waiters.iter().copied(), palette::INK.stroke_width(4)))?;
+            plane.draw_series(LineSeries::new(waiters, palette::WAITING.stroke_width(2)))?;
         }
         Ok(())
     }

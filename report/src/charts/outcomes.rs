@@ -1,7 +1,8 @@
 //! What became of the transactions, by scenario and protocol.
 
 use super::{
-    canvas::Chart,
+    canvas::Area,
+    chart::Chart,
     panel::{self, LEGEND, Mark, WIDTH},
 };
 use crate::{palette, summaries::anchor};
@@ -11,7 +12,6 @@ use indoubt_simulator::{
     summary::{Run, Summary, Transactions},
 };
 use plotters::{
-    coord::Shift,
     prelude::*,
     style::text_anchor::{HPos, Pos, VPos},
 };
@@ -90,10 +90,7 @@ impl Chart for Outcomes {
         (WIDTH, LEGEND + 16 + ROW as u32 * self.rows.len() as u32)
     }
 
-    fn draw<DB: DrawingBackend>(&self, root: &DrawingArea<DB, Shift>) -> Result<()>
-    where
-        DB::ErrorType: 'static,
-    {
+    fn draw(&self, root: &Area<'_>) -> Result<()> {
         panel::legend(
             root,
             "What became of the transactions",
@@ -121,12 +118,7 @@ impl Chart for Outcomes {
             for (count, colour, hatched) in parts(row).into_iter().filter(|p| p.0 > 0) {
                 // One transaction that went wrong must be seen among a thousand that did not.
                 let (from, to) = (x_of(done), x_of(done + count).max(x_of(done) + 3));
-                root.draw(&Rectangle::new([(from, y + 3), (to, y + ROW - 5)], colour.filled()))?;
-                if hatched {
-                    for x in (from + 2..to).step_by(6) {
-                        root.draw(&PathElement::new([(x, y + 3), (x, y + ROW - 5)], WHITE.stroke_width(1)))?;
-                    }
-                }
+                panel::bar(root, (from, y + 3), (to, y + ROW - 5), colour, hatched)?;
                 done += count;
             }
             let total = format!("{} of {}", row.states.succeeded, row.states.submitted);

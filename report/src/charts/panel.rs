@@ -1,17 +1,18 @@
 //! What the charts over time share: a panel per protocol with the time of load below, fault windows behind, step lines.
 
+use super::canvas::{Area, Canvas};
 use crate::palette;
 use anyhow::Result;
 use indoubt_simulator::summary::Run;
 use plotters::{
     chart::ChartContext,
-    coord::{Shift, types::RangedCoordf64},
+    coord::types::RangedCoordf64,
     prelude::*,
     style::text_anchor::{HPos, Pos, VPos},
 };
 
 /// The plane of a panel: seconds to the right, a quantity upwards.
-pub(crate) type Plane<'a, DB> = ChartContext<'a, DB, Cartesian2d<RangedCoordf64, RangedCoordf64>>;
+pub(crate) type Plane<'a, 'c> = ChartContext<'a, Canvas<'c>, Cartesian2d<RangedCoordf64, RangedCoordf64>>;
 
 /// The width of all charts, in pixels.
 pub(crate) const WIDTH: u32 = 1000;
@@ -43,27 +44,15 @@ pub(crate) enum Mark {
 }
 
 /// Draws a title and a legend in one row each.
-pub(crate) fn legend<DB: DrawingBackend>(
-    area: &DrawingArea<DB, Shift>,
-    title: &str,
-    entries: &[(Mark, &str)],
-) -> Result<()>
-where
-    DB::ErrorType: 'static,
-{
+pub(crate) fn legend(area: &Area<'_>, title: &str, entries: &[(Mark, &str)]) -> Result<()> {
     area.draw(&Text::new(title.to_owned(), (12, 8), bold(18)))?;
     let mut x = 14;
     let y = 36;
     for (mark, meaning) in entries {
         let (from, to) = ((x, y), (x + 26, y + 14));
         match mark {
-            Mark::Area(colour) => area.draw(&Rectangle::new([from, to], colour.filled()))?,
-            Mark::Hatched(colour) => {
-                area.draw(&Rectangle::new([from, to], colour.filled()))?;
-                for dx in (2..26).step_by(6) {
-                    area.draw(&PathElement::new([(x + dx, y), (x + dx, y + 14)], WHITE.stroke_width(1)))?;
-                }
-            }
+            Mark::Area(colour) => bar(area, from, to, *colour, false)?,
+            Mark::Hatched(colour) => bar(area, from, to, *colour, true)?,
             Mark::Line(colour) => {
                 area.draw(&PathElement::new([(x, y + 7), (x + 26, y + 7)], colour.stroke_width(3)))?;
             }
@@ -79,27 +68,32 @@ where
     Ok(())
 }
 
+/// Draws a bar; a hatched one reads without colour.
+pub(crate) fn bar(area: &Area<'_>, from: (i32, i32), to: (i32, i32), colour: RGBColor, hatched: bool) -> Result<()> {
+    area.draw(&Rectangle::new([from, to], colour.filled()))?;
+    if hatched {
+        for x in (from.0 + 2..to.0).step_by(6) {
+            area.draw(&PathElement::new([(x, from.1), (x, to.1)], WHITE.stroke_width(1)))?;
+        }
+    }
+    Ok(())
+}
+
 /// Splits a chart into its legend and one area per panel.
-pub(crate) fn panels<DB: DrawingBackend>(
-    root: &DrawingArea<DB, Shift>,
-    count: usize,
-) -> (DrawingArea<DB, Shift>, Vec<DrawingArea<DB, Shift>>) {
+pub(crate) fn panels<'c>(root: &Area<'c>, count: usize) -> (Area<'c>, Vec<Area<'c>>) {
     let (head, rest) = root.split_vertically(LEGEND);
     (head, rest.split_evenly((count.max(1), 1)))
 }
 
 /// A panel with axes, a caption, and the fault windows behind.
-pub(crate) fn panel<'a, DB: DrawingBackend + 'a>(
-    area: &'a DrawingArea<DB, Shift>,
+pub(crate) fn panel<'a, 'c>(
+    area: &'a Area<'c>,
     caption: &str,
     unit: &str,
     seconds: f64,
     top: f64,
     run: &Run,
-) -> Result<Plane<'a, DB>>
-where
-    DB::ErrorType: 'static,
-{
+) -> Result<Plane<'a, 'c>> {
     let mut plane = ChartBuilder::on(area)
         .caption(caption, bold(15))
         .margin_right(18)
@@ -127,10 +121,7 @@ where
 
 /// Light grey, hatched, labelled: from when a fault acted to when it was undone. Windows that overlap are one, and a run
 /// with many shows only its first few labels.
-fn fault_windows<DB: DrawingBackend>(plane: &mut Plane<'_, DB>, run: &Run, seconds: f64, top: f64) -> Result<()>
-where
-    DB::ErrorType: 'static,
-{
+fn fault_windows(plane: &mut Plane<'_, '_>, run: &Run, seconds: f64, top: f64) -> Result<()> {
     let mut labels = 0;
     for fault in &run.faults {
         for (at, until) in fault.at_ms.iter().zip(&fault.until_ms) {

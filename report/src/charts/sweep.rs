@@ -2,8 +2,9 @@
 //! the 90th percentile as a band. Further parameters have a panel for each of their combinations.
 
 use super::{
-    canvas::Chart,
-    panel::{self, LEGEND, Mark, WIDTH},
+    canvas::Area,
+    chart::Chart,
+    panel::{self, LEGEND, Mark, Plane, WIDTH},
 };
 use crate::{
     palette,
@@ -15,8 +16,6 @@ use indoubt_simulator::{
     sweep::{Grid, position},
 };
 use plotters::{
-    chart::ChartContext,
-    coord::{Shift, types::RangedCoordf64},
     prelude::*,
     style::text_anchor::{HPos, Pos, VPos},
 };
@@ -100,10 +99,7 @@ impl Chart for SweepChart {
         (WIDTH, LEGEND + PANEL * self.panels.len() as u32)
     }
 
-    fn draw<DB: DrawingBackend>(&self, root: &DrawingArea<DB, Shift>) -> Result<()>
-    where
-        DB::ErrorType: 'static,
-    {
+    fn draw(&self, root: &Area<'_>) -> Result<()> {
         let (head, areas) = panel::panels(root, self.panels.len());
         let title = format!("{} (median of {} seeds; band: 10th to 90th percentile)", self.title, self.seeds);
         // A protocol without a line has nothing of the kind: no branch in doubt, no record pending.
@@ -121,13 +117,8 @@ impl Chart for SweepChart {
     }
 }
 
-type Plane<'a, DB> = ChartContext<'a, DB, Cartesian2d<RangedCoordf64, RangedCoordf64>>;
-
 impl SweepChart {
-    fn panel<DB: DrawingBackend>(&self, area: &DrawingArea<DB, Shift>, panel: &Panel) -> Result<()>
-    where
-        DB::ErrorType: 'static,
-    {
+    fn panel(&self, area: &Area<'_>, panel: &Panel) -> Result<()> {
         let places = || self.ticks.iter().map(|(place, _)| *place);
         let (least, most) = (places().fold(f64::INFINITY, f64::min), places().fold(f64::NEG_INFINITY, f64::max));
         let margin = if most > least { (most - least) * 0.04 } else { 0.5 };
@@ -171,10 +162,7 @@ impl SweepChart {
     }
 
     /// The values below the axis, where they stand.
-    fn ticks<DB: DrawingBackend>(&self, plane: &mut Plane<'_, DB>) -> Result<()>
-    where
-        DB::ErrorType: 'static,
-    {
+    fn ticks(&self, plane: &mut Plane<'_, '_>) -> Result<()> {
         // Bold: a thin decimal point gets lost in a bitmap.
         let style = panel::bold(13).pos(Pos::new(HPos::Center, VPos::Top));
         let range = plane.x_range();
@@ -193,10 +181,7 @@ impl SweepChart {
     }
 
     /// The protocols' names where their lines end, moved apart.
-    fn ends<DB: DrawingBackend>(&self, plane: &mut Plane<'_, DB>, panel: &Panel, most: f64, top: f64) -> Result<()>
-    where
-        DB::ErrorType: 'static,
-    {
+    fn ends(&self, plane: &mut Plane<'_, '_>, panel: &Panel, most: f64, top: f64) -> Result<()> {
         let mut ends: Vec<(f64, Protocol)> =
             panel.lines.iter().filter_map(|(protocol, line)| Some((line.last()?.1.median, *protocol))).collect();
         ends.sort_by(|a, b| a.0.total_cmp(&b.0));
@@ -221,10 +206,7 @@ fn covers(upper: &[(f64, Band)], lower: &[(f64, Band)], top: f64) -> bool {
     !lower.is_empty() && lower.iter().filter(near).count() * 2 >= lower.len()
 }
 
-fn band<DB: DrawingBackend>(plane: &mut Plane<'_, DB>, protocol: Protocol, line: &[(f64, Band)]) -> Result<()>
-where
-    DB::ErrorType: 'static,
-{
+fn band(plane: &mut Plane<'_, '_>, protocol: Protocol, line: &[(f64, Band)]) -> Result<()> {
     let upper = line.iter().map(|(place, band)| (*place, band.high));
     let lower = line.iter().rev().map(|(place, band)| (*place, band.low));
     let outline: Vec<(f64, f64)> = upper.chain(lower).collect();
@@ -233,10 +215,7 @@ where
 }
 
 /// A mark of its own for each protocol, so that lines read without colour.
-fn mark<DB: DrawingBackend>(plane: &mut Plane<'_, DB>, protocol: Protocol, points: Vec<(f64, f64)>) -> Result<()>
-where
-    DB::ErrorType: 'static,
-{
+fn mark(plane: &mut Plane<'_, '_>, protocol: Protocol, points: Vec<(f64, f64)>) -> Result<()> {
     let colour = palette::of(protocol);
     match protocol {
         Protocol::TwoPhase => plane.draw_series(points.into_iter().map(|at| Circle::new(at, 5, colour.filled())))?,
