@@ -169,8 +169,7 @@ impl Cluster {
         self.started(node, ready)
     }
 
-    /// Waits until all nodes have sessions with each other, as far as they speak: the first transactions must not meet
-    /// links that are not there yet.
+    /// Waits until every link between nodes has a session: the first transactions must not be lost on links that are not up.
     pub async fn wait_for_links(&self) -> Result<()> {
         for node in self.nodes() {
             let speaks_to = |other: &NodeId| self.peers(*other).any(|(peer, _)| *peer == node);
@@ -216,7 +215,7 @@ impl Cluster {
         Ok(())
     }
 
-    /// A node that ended by itself: who, how, and what it said last.
+    /// A node that ended by itself: its name, its exit status and the last line of its log.
     pub(crate) fn casualty(&mut self) -> Option<String> {
         let (node, status) =
             self.nodes.iter_mut().find_map(|(node, endpoint)| Some((*node, endpoint.process.as_mut()?.ended()?)))?;
@@ -267,7 +266,8 @@ impl Cluster {
         args
     }
 
-    /// Whom a node speaks to: a coordinating node to all participants; participants to each other where they cooperate.
+    /// The nodes to which a node opens links: a coordinating node to all participants; participants to each other where they
+    /// cooperate.
     fn peers(&self, node: NodeId) -> impl Iterator<Item = (&NodeId, &Endpoint)> {
         let cooperate = self.launch.protocol == Protocol::Cooperative;
         let speaks = node.role == Role::Coordinating || cooperate;

@@ -1,5 +1,5 @@
-//! One run on real processes: load is offered, the director strikes, nodes that halt are answered, and at the end the
-//! traces of all become one recording.
+//! One run on real processes: load is offered, faults are executed at their times, nodes that halt are answered, and at the
+//! end the traces of all nodes become one recording.
 
 mod fault_executor;
 
@@ -340,7 +340,7 @@ impl<'a> LiveRun<'a> {
             }
             News::Resolved { node, incarnation, outcome } => {
                 self.resolving -= 1;
-                // Who died or froze at the operator's word cannot answer.
+                // A node that crashed or was frozen by what the operator did cannot answer.
                 let there = self.cluster.is_up(node) && !self.paused.contains(&node);
                 match outcome {
                     Err(error) if there && self.cluster.incarnation(node) == incarnation => Err(error),
@@ -415,7 +415,7 @@ impl<'a> LiveRun<'a> {
         Ok(())
     }
 
-    /// What the director does at its times.
+    /// Executes the faults whose time has come.
     async fn strike(&mut self, now: Micros) -> Result<()> {
         if self.director.next_due().is_some_and(|due| due <= now) {
             let deeds = self.director.due(now);
@@ -457,7 +457,7 @@ impl<'a> LiveRun<'a> {
         }
         for sent in &halt.asked.sent {
             let gone = sent.lost || !self.cluster.is_up(sent.to) || self.now() > halt.since + TAKEN_WITHIN;
-            // Nobody waits for what clients take. The last of them is the one after which the node halted, if it did so.
+            // What clients take is not waited for. The last message is the one after which the node halted, if it did.
             found.last = match self.fates.get(&sent.id) {
                 _ if sent.to.is_client() => false,
                 Some(lost) => *lost,

@@ -26,7 +26,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 #[derive(Debug, Parser)]
 #[command(name = "indoubt", version, about, after_help = EXAMPLES, max_term_width = 110)]
 pub struct Cli {
-    /// What to do; without a word, the whole comparison runs.
+    /// What to do; without a subcommand, the whole comparison runs.
     #[command(subcommand)]
     pub command: Option<Command>,
     /// How the comparison runs.
@@ -39,16 +39,23 @@ pub struct Cli {
 
 const EXAMPLES: &str = "\
 Examples:
-  indoubt                                         the comparison: real processes, charts, a report, a verdict table
-  indoubt list                                    the bundled scenarios
-  indoubt run coordinator-dies-after-votes        one scenario in the virtual world
-  indoubt run my.toml --world real --trace        your own, on real processes, with its trace
-  indoubt sweep coordinator-downtime              what a dead coordinator costs, by how long it is dead
-  indoubt explain coordinator-dies-after-votes    what happens, as a conversation
-  indoubt replay slow-lossy-network --seed 17     one history again, with its whole trace and every check
+  indoubt
+      the comparison: real processes, charts, a report, a verdict table
+  indoubt list
+      the bundled scenarios
+  indoubt run coordinator-dies-after-votes
+      one scenario in the virtual world
+  indoubt run my.toml --world real --trace
+      your own scenario on real processes, with its trace
+  indoubt sweep coordinator-downtime
+      what a dead coordinator costs, by how long it is dead
+  indoubt explain coordinator-dies-after-votes
+      what happens, as a conversation
+  indoubt replay slow-lossy-network --seed 17
+      one history again, with its whole trace and every check
 
-Exit status: 0 all expectations and promised checks hold, 1 one does not, 2 the lab could not run; 130 it was interrupted
-(Ctrl-C), 143 it was told to end (SIGTERM).";
+Exit status: 0 if all expectations and promised checks hold, 1 if one does not, 2 if the command could not run, 130 if it was \
+interrupted (Ctrl-C), 143 if it was told to end (SIGTERM).";
 
 /// The subcommands.
 #[derive(Debug, Subcommand)]
@@ -59,13 +66,13 @@ pub enum Command {
     Replay(replay::ReplayArgs),
     /// Count what one transaction costs, beside the formulas of the literature
     Costs(costs::CostsArgs),
-    /// Dies at every place of one transaction: what becomes of it, who is blocked and for how long.
+    /// Crash at every crash point of one transaction: what becomes of it, who is blocked and for how long
     CrashPoints(crash_points::CrashPointsArgs),
-    /// Let random clusters, loads and faults loose; shrink what fails
+    /// Run random clusters, loads and faults; shrink what fails
     Swarm(swarm::SwarmArgs),
-    /// Run a scenario over a grid of parameters, with charts and one row a run
+    /// Run a scenario over a grid of parameters, with charts and one row per run
     Sweep(sweep::SweepArgs),
-    /// Put the shards of a sweep together
+    /// Merge the shards of a sweep
     Merge(sweep::MergeArgs),
     /// Compare the virtual world with real processes, scenario by scenario
     Parity(parity::ParityArgs),
@@ -75,9 +82,9 @@ pub enum Command {
     List(list::ListArgs),
     /// Tell what happens in a scenario, as a readable conversation
     Explain(explain::ExplainArgs),
-    /// The operator's hand: end branches in doubt at a live participant
+    /// Operator action: end branches in doubt at a live participant
     Resolve(operator::ResolveArgs),
-    /// The operator's hand: let a stuck saga try again
+    /// Operator action: let a stuck saga try again
     Resume(operator::ResumeArgs),
     /// Show a live node: locks held, branches in doubt and for how long
     State(operator::StateArgs),

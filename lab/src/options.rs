@@ -1,13 +1,17 @@
 //! Options that several commands share, and how their values are read.
 
 use crate::world::World;
-use clap::{Args, ValueEnum, builder::PossibleValue};
+use clap::{
+    Args, ValueEnum,
+    builder::{PossibleValue, StringValueParser, TypedValueParser},
+};
 use indoubt_simulator::protocol::Protocol;
+use std::ffi::OsStr;
 
 /// What every subcommand understands.
 #[derive(Args, Clone, Debug)]
 pub struct Common {
-    /// Say only what matters: no progress, no tables.
+    /// Print only what matters: no progress, no tables.
     #[arg(long, short, global = true)]
     pub quiet: bool,
     /// How to print results.
@@ -16,7 +20,7 @@ pub struct Common {
 }
 
 impl Common {
-    /// Whether to keep progress to oneself: it was asked for, or a program reads.
+    /// Whether to show no progress: because that was asked for, or because a program reads the output.
     pub(crate) fn is_silent(&self) -> bool {
         self.quiet || self.format == Format::Json
     }
@@ -45,6 +49,28 @@ impl ValueEnum for World {
     }
 }
 
+/// Reads a file's name or the name of something bundled. Any word is accepted; the bundled names are listed for the completions
+/// of shells.
+#[derive(Clone)]
+pub(crate) struct FileOrBundled(pub(crate) &'static [(&'static str, &'static str)]);
+
+impl TypedValueParser for FileOrBundled {
+    type Value = String;
+
+    fn parse_ref(
+        &self,
+        command: &clap::Command,
+        argument: Option<&clap::Arg>,
+        value: &OsStr,
+    ) -> Result<String, clap::Error> {
+        StringValueParser::new().parse_ref(command, argument, value)
+    }
+
+    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
+        Some(Box::new(self.0.iter().map(|(name, _)| PossibleValue::new(*name))))
+    }
+}
+
 /// How many jobs at a time: virtual runs are busy all the time, real ones mostly wait.
 pub(crate) fn jobs(asked: Option<u16>, world: World) -> usize {
     let processors = std::thread::available_parallelism().map_or(2, usize::from);
@@ -58,7 +84,7 @@ pub(crate) fn jobs(asked: Option<u16>, world: World) -> usize {
 /// Which seeds to run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Seeds {
-    /// So many, from the scenario's own on.
+    /// This many, from the scenario's own on.
     Count(u64),
     /// From here to there, both included.
     Range(u64, u64),

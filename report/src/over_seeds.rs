@@ -1,4 +1,4 @@
-//! Many seeds of one protocol, summed up: how what each run measured is spread over them, and which seed was the worst.
+//! Many seeds of one protocol, summed up: how each measure is spread over them, and which seed was the worst.
 
 use crate::{summaries::by_protocol, units::time};
 use indoubt_simulator::{
@@ -52,7 +52,7 @@ pub fn over_seeds(summary: &Summary) -> Vec<OverSeeds> {
     found
 }
 
-/// The place of a quantile among so many sorted values.
+/// The index of a quantile among so many sorted values.
 fn nearest_rank(count: usize, q: f64) -> usize {
     ((count as f64 * q).ceil() as usize).clamp(1, count) - 1
 }

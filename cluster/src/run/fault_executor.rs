@@ -1,4 +1,4 @@
-//! What the director orders, done to real processes.
+//! Faults, done to real processes: signals, cut and lost journals, operator actions, orders for gates and links.
 
 use super::{LiveRun, News};
 use anyhow::{Context, Result, bail};
@@ -55,7 +55,7 @@ impl LiveRun<'_> {
             }
             Deed::Resolve(node, decision) => {
                 if self.cluster.is_up(node) && !self.paused.contains(&node) {
-                    // Not waited for: what it does may halt the node for another fault, which is asked about meanwhile.
+                    // Not waited for: what it does may halt the node for another fault, which must be answered meanwhile.
                     let (address, incarnation) = (self.cluster.address(node), self.cluster.incarnation(node));
                     let tell = self.tell.clone();
                     self.resolving += 1;
@@ -74,7 +74,7 @@ impl LiveRun<'_> {
 
     async fn kill(&mut self, node: NodeId, keep: Option<u64>) -> Result<()> {
         if let Some(handle) = self.starting.remove(&node) {
-            // It was about to start: it does, and dies at once.
+            // It was about to start: it starts, and is killed at once.
             handle.await.context("a start was cut off")?;
             let outcome = loop {
                 match self.news.recv().await {
@@ -106,7 +106,7 @@ impl LiveRun<'_> {
         self.starting.insert(node, waiting);
     }
 
-    /// Gives a node its present orders, and waits until they hold; a frozen node obeys when it wakes.
+    /// Gives a node its present orders and waits until they are in force; a frozen node takes them when it is resumed.
     pub(super) async fn orders(&mut self, node: NodeId) -> Result<()> {
         let Some(control) = self.controls.get(&node).cloned() else { return Ok(()) };
         let orders = self.director.orders(node);
@@ -116,7 +116,7 @@ impl LiveRun<'_> {
         }
         match timeout(OBEY_WITHIN, control.set_orders(orders)).await {
             Ok(Ok(())) => Ok(()),
-            // It died under our hands: `casualty` tells, or it was killed on purpose.
+            // It has crashed: on purpose, or `casualty` reports it.
             Ok(Err(_)) => Ok(()),
             Err(_) => bail!("{node} does not obey within {} s", OBEY_WITHIN.as_secs()),
         }

@@ -14,12 +14,12 @@ use std::time::Duration;
 /// `indoubt bench`.
 #[derive(Args, Clone, Debug)]
 #[command(after_help = "\
---world real starts processes, warms up, and prints throughput and latency at each number in flight for durable 2PC over
-three participants and for sagas of three steps, beside the floor of the same run: the same processes, links and message
+--world real starts processes, warms up, and prints throughput and latency at each number in flight for durable 2PC over \
+three participants and for sagas of three steps, beside the floor of the same run: the same processes, links and message \
 counts, without logic and without a disk.
 
---world virtual runs the simulation on one core and prints messages a second with all measures on, transactions and
-observations a second, and short runs (one transaction, one death, recovery, all checks) a second, beside a bare event
+--world virtual runs the simulation on one core and prints messages a second with all measures on, transactions and \
+observations a second, and short runs (one transaction, one death, recovery, all checks) a second, beside a bare event \
 loop; with --memory also the memory that a long run needs.
 
 Examples:

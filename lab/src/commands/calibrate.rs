@@ -17,8 +17,8 @@ use std::path::PathBuf;
 /// `indoubt calibrate`.
 #[derive(Args, Clone, Debug)]
 #[command(after_help = "\
-Runs two-phase commit on real processes, one transaction at a time over three participants, with nothing added to links
-and disks, and reads from its trace how long each message took from one node to another and how long each forced write
+Runs two-phase commit on real processes, one transaction at a time over three participants, with nothing added to links \
+and disks, and reads from its trace how long each message took from one node to another and how long each forced write \
 took to be durable: at the coordinator alone, and at the participants, which force at the same time.
 
 Examples:

@@ -19,9 +19,9 @@ use std::{
 /// `indoubt costs`.
 #[derive(Args, Clone, Debug)]
 #[command(after_help = "\
-Runs one transaction of each case in each protocol in the virtual world (two-phase commit presuming nothing, abort and
-commit: commit, abort with 0 to N-1 yes votes, all read-only, some updating and the rest read-only; a saga whole, and
-refused at each step), counts its messages and log records in the trace, and prints them beside the formulas of the
+Runs one transaction of each case in each protocol in the virtual world (two-phase commit presuming nothing, abort and \
+commit: commit, abort with 0 to N-1 yes votes, all read-only, some updating and the rest read-only; a saga whole, and \
+refused at each step), counts its messages and log records in the trace, and prints them beside the formulas of the \
 literature. Exit status 1 if one differs.
 
 Examples:

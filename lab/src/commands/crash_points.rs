@@ -1,10 +1,10 @@
-//! `indoubt crash-points`: one transaction, and a death at each edge of each effect of each node.
+//! `indoubt crash-points`: one transaction, and a crash at each edge of each effect of each node.
 
 use crate::{
     bundled,
     changes::{changed, set_words},
     crash_study::{self, CrashStudy, Document, Enumeration},
-    options::{Common, Format, jobs, parse_protocol},
+    options::{Common, FileOrBundled, Format, jobs, parse_protocol},
     output::{self, outln},
     status::Status,
     world::World,
@@ -27,10 +27,10 @@ use std::path::PathBuf;
 /// `indoubt crash-points`.
 #[derive(Args, Clone, Debug)]
 #[command(after_help = "\
-Reduces the scenario to one transaction (its business, options, timeouts, latencies and disk stay; load, loss and faults go),
-counts every append, send, taking of a message and observation of every node, and for each dies just before it and just after
-it, once with every prefix of the unforced tail that the disk may keep. The node comes back, and everything is checked. The
-transaction commits, and is refused at each step that can be.
+Reduces the scenario to one transaction: its business, options, timeouts, latencies and disk stay; load, loss and faults go. \
+Every append, send, receipt and observation of every node is a crash point, just before it and just after it. At each of them \
+the node crashes once for every prefix of the unforced tail that the disk may keep; then it restarts, and everything is \
+checked. This is done for a transaction that commits, and for one that is refused at each step that can be refused.
 
 Examples:
   indoubt crash-points coordinator-dies-after-votes
@@ -38,10 +38,10 @@ Examples:
   indoubt crash-points happy-path --participants 2 --pairs
   indoubt crash-points happy-path --protocols 2pc --case 2/commit/c1/after/append:committed/1/keep1
 
-A case is PARTICIPANTS/ENDING/NODE/EDGE/EFFECT/N/keepK: K records of the tail survive. A second death follows a `+`.")]
+A case is PARTICIPANTS/ENDING/NODE/EDGE/EFFECT/N/keepK: K records of the tail survive. A second crash follows a `+`.")]
 pub struct CrashPointsArgs {
     /// A scenario file, or the name of a bundled scenario.
-    #[arg(value_name = "SCENARIO")]
+    #[arg(value_name = "SCENARIO", hide_possible_values = true, value_parser = FileOrBundled(bundled::SCENARIOS))]
     pub scenario: String,
     /// Only these protocols, separated by commas (default: the scenario's).
     #[arg(long, value_delimiter = ',', value_parser = parse_protocol)]
@@ -49,13 +49,13 @@ pub struct CrashPointsArgs {
     /// How many participants the transaction touches, separated by commas.
     #[arg(long, value_name = "N", value_delimiter = ',', default_value = "2,3", value_parser = clap::value_parser!(u16).range(1..=8))]
     pub participants: Vec<u16>,
-    /// Also die a second time, at every place of the history that the first death leaves.
+    /// Also crash a second time, at every crash point of the history that the first crash leaves.
     #[arg(long)]
     pub pairs: bool,
-    /// Try this one case and tell it as a conversation.
+    /// Try this one case and show it as a conversation.
     #[arg(long, value_name = "CASE", value_parser = parse_case, conflicts_with_all = ["pairs"])]
     pub case: Option<Case>,
-    /// When a node that died comes back.
+    /// How long a crashed node stays down.
     #[arg(long, value_name = "DURATION", default_value = "2s", value_parser = parse_back)]
     pub restart_after: Micros,
     /// Change a parameter, as `options.work=with-prepare`; may be repeated.
@@ -78,7 +78,7 @@ fn parse_back(text: &str) -> Result<Micros, String> {
     found.ok_or_else(|| format!("`{text}` is no time to come back after: such as 500ms or 2s, two minutes at most"))
 }
 
-/// Dies everywhere, or at one place.
+/// Tries every crash point, or one case.
 pub(super) fn crash_points(args: &CrashPointsArgs, common: &Common) -> Result<Status> {
     let mut scenario = changed(bundled::load(&args.scenario)?, &args.set)?;
     if !args.protocols.is_empty() {
@@ -137,8 +137,8 @@ fn failures(study: &CrashStudy, of: &dyn Fn(Protocol, &Tried) -> String) -> u64 
 fn one(scenario: &Scenario, case: &Case, args: &CrashPointsArgs, common: &Common) -> Result<Status> {
     let mut verdict = Status::Holds;
     let mut told = Vec::new();
-    // A place of one protocol need not be one of another.
-    let mut passed_by = 0;
+    // A crash point of one protocol need not be one of another.
+    let mut reached = 0;
     for protocol in &scenario.protocols {
         let run = SmallRun::of(scenario, *protocol, case, args.restart_after)?;
         let tried = run.try_case(case.strikes.clone());
@@ -146,7 +146,7 @@ fn one(scenario: &Scenario, case: &Case, args: &CrashPointsArgs, common: &Common
             anstream::eprintln!("{protocol} never passes {}", unreached(&run, case));
             continue;
         }
-        passed_by += 1;
+        reached += 1;
         let small = run.scenario_of(&case.strikes);
         if let Some(folder) = &args.output {
             std::fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
@@ -171,7 +171,7 @@ fn one(scenario: &Scenario, case: &Case, args: &CrashPointsArgs, common: &Common
             verdict = Status::DoesNotHold;
         }
     }
-    if passed_by == 0 {
+    if reached == 0 {
         bail!("no protocol passes there; the case column of cases.csv has the places of each");
     }
     if common.format == Format::Json {
@@ -180,7 +180,7 @@ fn one(scenario: &Scenario, case: &Case, args: &CrashPointsArgs, common: &Common
     Ok(verdict)
 }
 
-/// The first place at which nobody died.
+/// The first crash point that was not reached.
 fn unreached(run: &SmallRun, case: &Case) -> String {
     let faults = world::run(&run.scenario_of(&case.strikes), run.protocol, run.scenario.seed).faults;
     let silent = faults.iter().zip(&case.strikes).find(|(fault, _)| fault.at.is_empty());

@@ -2,7 +2,7 @@
 
 use crate::{
     bundled,
-    options::{Common, Format, parse_protocol},
+    options::{Common, FileOrBundled, Format, parse_protocol},
     status::Status,
 };
 use anyhow::{Context, Result, bail};
@@ -29,7 +29,7 @@ Examples:
   indoubt explain participant-says-no --protocol saga --transaction c1-k1-3 --until 2s")]
 pub struct ExplainArgs {
     /// A scenario file, the name of a bundled scenario, or a trace (`.jsonl`) of an earlier run.
-    #[arg(value_name = "SCENARIO")]
+    #[arg(value_name = "SCENARIO", hide_possible_values = true, value_parser = FileOrBundled(bundled::SCENARIOS))]
     pub scenario: String,
     /// Which protocol (default: the scenario's first).
     #[arg(long, value_parser = parse_protocol)]

@@ -27,7 +27,7 @@ use std::{
 };
 use tracing_subscriber::EnvFilter;
 
-/// What every node is told.
+/// Options of every node.
 #[derive(Args, Clone, Debug)]
 pub struct NodeArgs {
     /// The node's name: c1, c2, … or p1, p2, …
@@ -36,13 +36,13 @@ pub struct NodeArgs {
     /// Where to listen; port 0 lets the system choose. The readiness line names the port.
     #[arg(long, default_value = "127.0.0.1:0")]
     pub listen: SocketAddr,
-    /// Where the journal lives; created if need be.
+    /// The folder of the journal; created if it does not exist.
     #[arg(long, value_name = "DIR")]
     pub data_dir: PathBuf,
     /// The nodes to connect to, as p1=127.0.0.1:4001,p2=…: a coordinating node's participants, a participant's peers.
     #[arg(long, value_delimiter = ',', value_name = "NAME=ADDR", value_parser = parse_peer)]
     pub peers: Vec<(NodeId, String)>,
-    /// Timeouts, limits and options as a JSON file (see docs); defaults otherwise.
+    /// Timeouts, limits and options, as a JSON file (docs/02-scenarios.md shows the defaults).
     #[arg(long, value_name = "FILE")]
     pub settings: Option<PathBuf>,
     /// Append observations to this file.
@@ -70,13 +70,13 @@ Example:
   indoubt participant --id p2 --data-dir p2.d --listen 127.0.0.1:4002 &
   indoubt coordinator --id c1 --data-dir c1.d --peers p1=127.0.0.1:4001,p2=127.0.0.1:4002")]
 pub struct CoordinatorArgs {
-    /// What every node is told.
+    /// Options of every node.
     #[command(flatten)]
     pub node: NodeArgs,
     /// Which protocol: 2pc, 2pc-prn, 2pc-prc, 2pc-cooperative.
     #[arg(long, default_value = "2pc", value_parser = parse_protocol)]
     pub protocol: Protocol,
-    /// No logic and no disk, the same messages: the floor that `bench` compares with.
+    /// The same messages without logic and disk: the floor of `bench`.
     #[arg(long, hide = true)]
     pub floor: bool,
 }
@@ -85,13 +85,13 @@ pub struct CoordinatorArgs {
 #[derive(Args, Clone, Debug)]
 #[command(after_help = "Example:\n  indoubt participant --id p1 --data-dir p1.d --listen 127.0.0.1:4001")]
 pub struct ParticipantArgs {
-    /// What every node is told.
+    /// Options of every node.
     #[command(flatten)]
     pub node: NodeArgs,
     /// The opening balances, a JSON object of key to number: what an empty journal starts from.
     #[arg(long, value_name = "FILE")]
     pub accounts: Option<PathBuf>,
-    /// No logic and no disk, the same messages: the floor that `bench` compares with.
+    /// The same messages without logic and disk: the floor of `bench`.
     #[arg(long, hide = true)]
     pub floor: bool,
 }
@@ -102,7 +102,7 @@ pub struct ParticipantArgs {
     after_help = "Example:\n  indoubt orchestrator --id c1 --data-dir c1.d --peers p1=127.0.0.1:4001,p2=127.0.0.1:4002"
 )]
 pub struct OrchestratorArgs {
-    /// What every node is told.
+    /// Options of every node.
     #[command(flatten)]
     pub node: NodeArgs,
     /// Which protocol: saga, none, none-retry.

@@ -1,4 +1,4 @@
-//! `indoubt resolve`, `indoubt resume`, `indoubt state`: the operator's hand and eye on a live node.
+//! `indoubt resolve`, `indoubt resume`, `indoubt state`: what an operator does to a live node, and sees of it.
 
 use crate::{
     live_node::call,
@@ -18,8 +18,8 @@ use indoubt_report::time;
 /// `indoubt resolve`.
 #[derive(Args, Clone, Debug)]
 #[command(after_help = "\
-Ends a branch in doubt by hand, against the protocol: if the guess is wrong, atomicity is gone. Only for branches whose
-coordinator lost its log or will never come back.
+Ends a branch in doubt without a decision of its coordinator. If the guess is wrong, the transaction is no longer atomic. Use it \
+only where the coordinator lost its log or will never come back.
 
 Examples:
   indoubt resolve c1-k1-17 abort --node 127.0.0.1:41234

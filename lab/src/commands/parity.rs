@@ -2,7 +2,7 @@
 
 use crate::{
     bundled, calibration,
-    options::{self, Common, Format, parse_protocol},
+    options::{self, Common, FileOrBundled, Format, parse_protocol},
     output::{self, outln, parity as table},
     parity_study::{self, How, Kind},
     status::Status,
@@ -20,21 +20,22 @@ use std::path::PathBuf;
 #[command(after_help = "\
 Runs each scenario in both worlds, twice.
 
-With one client: the scenario reduced to one transaction at a time and timeouts longer than any outage. The same
-transactions must end the same way, by the same messages and writes, and each fault must strike the same transaction at
-the same node. As written: the verdict, the checks, the counts of faults and the times of a real run must lie among those
-of many virtual seeds. Before that, the links and forces of this machine are measured (or --profile names a file of
+With one client: the scenario reduced to one transaction at a time and timeouts longer than any outage. The same \
+transactions must end the same way, by the same messages and writes, and each fault must strike the same transaction at \
+the same node. As written: the verdict, the checks, the counts of faults and the times of a real run must lie among those \
+of many virtual seeds. Before that, the links and forces of this machine are measured (or --profile names a file of \
 `indoubt calibrate`), and the virtual world runs with them. Exit status 1 if something differs.
 
 Examples:
   indoubt parity
   indoubt parity --quick
-  indoubt parity --quick --only one-client --slack 4       on a busy machine
+  indoubt parity --quick --only one-client --slack 4
+      on a busy machine
   indoubt parity coordinator-dies-after-votes participant-frozen --only one-client
   indoubt parity lesson.toml --profile here.toml --format json")]
 pub struct ParityArgs {
     /// Scenario files, or names of bundled scenarios (default: all bundled ones).
-    #[arg(value_name = "FILE-OR-NAME")]
+    #[arg(value_name = "FILE-OR-NAME", hide_possible_values = true, value_parser = FileOrBundled(bundled::SCENARIOS))]
     pub scenarios: Vec<String>,
     /// Six short ones.
     #[arg(long, conflicts_with = "scenarios")]
@@ -45,10 +46,10 @@ pub struct ParityArgs {
     /// The latencies of this machine, as `indoubt calibrate` wrote them (default: they are measured first).
     #[arg(long, value_name = "FILE")]
     pub profile: Option<PathBuf>,
-    /// Seeds in the virtual world among whose runs a real run as written must lie.
+    /// How many virtual runs a real run as written is compared with.
     #[arg(long, value_name = "N", default_value_t = 30, value_parser = clap::value_parser!(u16).range(1..=10_000))]
     pub seeds: u16,
-    /// Allow times to differ so many times as much, on a machine that is busy with other things.
+    /// By which factor to widen the tolerance of times, on a machine that is busy with other things.
     #[arg(long, value_name = "FACTOR", default_value_t = 1.0, value_parser = parse_slack)]
     pub slack: f64,
     /// Only these protocols, separated by commas.

@@ -5,7 +5,7 @@ use crate::{
     bundled,
     changes::changed,
     execute::{self, How, Task},
-    options::{Common, Format, parse_protocol},
+    options::{Common, FileOrBundled, Format, parse_protocol},
     output::{self, outln},
     status::Status,
     world::World,
@@ -33,7 +33,7 @@ Examples:
   indoubt explain results/runs/latest/happy-path/trace/2pc-1.jsonl --all")]
 pub struct ReplayArgs {
     /// A scenario file, the name of a bundled scenario, or a scenario's folder of an earlier run.
-    #[arg(value_name = "SCENARIO")]
+    #[arg(value_name = "SCENARIO", hide_possible_values = true, value_parser = FileOrBundled(bundled::SCENARIOS))]
     pub scenario: String,
     /// Which protocol (default: the scenario's first).
     #[arg(long, value_parser = parse_protocol)]

@@ -5,7 +5,7 @@ use crate::{
     bundled, calibration,
     changes::{changed, set_words},
     execute::{self, How, Task},
-    options::{Common, Seeds, jobs, parse_protocol, parse_seeds},
+    options::{Common, FileOrBundled, Seeds, jobs, parse_protocol, parse_seeds},
     output,
     status::Status,
     world::World,
@@ -25,7 +25,7 @@ Examples:
   indoubt run happy-path --set workload.rate=200 --protocols 2pc,saga --format json")]
 pub struct RunArgs {
     /// Scenario files, or names of bundled scenarios.
-    #[arg(required = true, value_name = "FILE-OR-NAME")]
+    #[arg(required = true, value_name = "FILE-OR-NAME", hide_possible_values = true, value_parser = FileOrBundled(bundled::SCENARIOS))]
     pub scenarios: Vec<String>,
     /// Where to run.
     #[arg(long, value_enum, default_value_t = World::Virtual)]
@@ -42,13 +42,13 @@ pub struct RunArgs {
     /// Change a parameter, as `workload.rate=200`; may be repeated.
     #[arg(long = "set", value_name = "PATH=VALUE")]
     pub set: Vec<String>,
-    /// The latencies of a machine, as `indoubt calibrate` wrote them, in the place of the scenario's own (virtual world).
+    /// The latencies of a machine, as `indoubt calibrate` wrote them, instead of the scenario's own (virtual world).
     #[arg(long, value_name = "FILE")]
     pub profile: Option<PathBuf>,
     /// The run's own folder (default: results/runs/TIME-NAME).
     #[arg(long, value_name = "DIR")]
     pub output: Option<PathBuf>,
-    /// Write the traces, one JSON object a line.
+    /// Write the traces, one JSON object per line.
     #[arg(long)]
     pub trace: bool,
     /// Clusters at a time.

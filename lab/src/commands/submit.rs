@@ -1,4 +1,4 @@
-//! `indoubt submit`: one transaction by hand.
+//! `indoubt submit`: one transaction, submitted by a person.
 
 use crate::{
     live_node::call,
@@ -19,8 +19,8 @@ use indoubt_proto::{
 /// `indoubt submit`.
 #[derive(Args, Clone, Debug)]
 #[command(after_help = "\
-One transaction; each step is PARTICIPANT:OPERATION, in order. Operations: add(KEY,DELTA), add(KEY,DELTA,MIN),
-put(KEY,VALUE), get(KEY). A saga undoes an add by its opposite.
+One transaction; each step is PARTICIPANT:OPERATION, in order. Operations: add(KEY,DELTA), add(KEY,DELTA,MIN), \
+put(KEY,VALUE), get(KEY). A saga undoes an add by the opposite add.
 
 Example:
   indoubt submit --node 127.0.0.1:41234 'p1:add(p1/acct-1,-5,0)' 'p2:add(p2/acct-1,5)'")]

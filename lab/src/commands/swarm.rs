@@ -17,8 +17,8 @@ use std::path::PathBuf;
 /// `indoubt swarm`.
 #[derive(Args, Clone, Debug)]
 #[command(after_help = "\
-Each seed is a cluster, a load, options, a network and a schedule of faults; the shares of faults are drawn too. First
-everything may break, then all is healed and everything must resolve. A failure is a promise that breaks, something that
+Each seed is a cluster, a load, options, a network and a schedule of faults; the shares of faults are drawn too. First \
+everything may break, then all is healed and everything must resolve. A failure is a promise that breaks, something that \
 stays unresolved, or a panic; it is shrunk and written as a scenario file with the command that repeats it.
 
 Examples:
@@ -35,7 +35,7 @@ pub struct SwarmArgs {
     /// Cases at a time (default: the processors).
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub jobs: Option<u16>,
-    /// At most so many runs to shrink one failure.
+    /// How many runs may be spent on shrinking one failure.
     #[arg(long, value_name = "N", default_value_t = 2_000)]
     pub shrink: u64,
     /// The run's own folder, made only if something fails (default: results/runs/TIME-swarm).

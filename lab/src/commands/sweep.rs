@@ -3,7 +3,7 @@
 use crate::{
     bundled,
     changes::{changed, set_words},
-    options::{Common, Format, Seeds, jobs, parse_protocol, parse_seeds},
+    options::{Common, FileOrBundled, Format, Seeds, jobs, parse_protocol, parse_seeds},
     output::{self, outln},
     status::Status,
     sweeps::{self, Shard},
@@ -28,17 +28,18 @@ const SEEDS: u64 = 10;
 /// `indoubt sweep`.
 #[derive(Args, Clone, Debug)]
 #[command(after_help = "\
-Runs every combination of the values in [sweep], under each protocol, with many seeds, in the virtual world. Leaves one
-tidy CSV (a row a run) and a chart for each metric. Interrupted, it goes on where it was: give the same --output again.
+Runs every combination of the values in [sweep], under each protocol, with many seeds, in the virtual world. Writes one \
+tidy CSV (one row per run) and a chart for each metric. An interrupted sweep goes on when it is given the same --output again.
 
 Examples:
   indoubt sweep coordinator-downtime
   indoubt sweep my.toml --seeds 100 --output out
-  indoubt sweep my.toml --seeds 1000 --shard 3/8 --output shard-3     one of eight machines; then:
+  indoubt sweep my.toml --seeds 1000 --shard 3/8 --output shard-3
+      on one of eight machines; when all are done:
   indoubt merge shard-* --output all")]
 pub struct SweepArgs {
     /// A scenario file with a `[sweep]` section, or the name of a bundled sweep (`indoubt list sweeps`).
-    #[arg(value_name = "FILE-OR-NAME")]
+    #[arg(value_name = "FILE-OR-NAME", hide_possible_values = true, value_parser = FileOrBundled(bundled::SWEEPS))]
     pub scenario: String,
     /// Seeds of each point: a count (the first is the scenario's own) or a range (`1..20`, both included) [default: 10].
     #[arg(long, value_name = "N|A..B", value_parser = parse_seeds)]
@@ -63,7 +64,7 @@ pub struct SweepArgs {
 /// `indoubt merge`.
 #[derive(Args, Clone, Debug)]
 #[command(after_help = "\
-Rows and charts are byte for byte what one machine would have written. Missing shards, unfinished ones and shards of
+Rows and charts are byte for byte what one machine would have written. Missing shards, unfinished ones and shards of \
 different sweeps are refused.
 
 Example:

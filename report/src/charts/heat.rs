@@ -1,5 +1,5 @@
-//! The heat map of every place to die: places of one kind of node downwards, protocols to the right. A cell shows what became
-//! of the transaction, and how long somebody was blocked (two-phase commit) or a record pending (sagas) at worst.
+//! The heat map of all crash points: those of one kind of node downwards, protocols to the right. A cell shows what became of
+//! the transaction, and the longest time for which a branch was blocked (two-phase commit) or a record pending (sagas).
 
 use super::{
     canvas::Area,
