@@ -1,7 +1,7 @@
 //! The bundled scenarios: compiled in, so that the executable needs no files beside it.
 
 use anyhow::{Context, Result, bail};
-use indoubt_simulator::scenario::Scenario;
+use indoubt_scenario::scenario::Scenario;
 use std::path::Path;
 
 macro_rules! bundle {

@@ -1,17 +1,29 @@
-//! The command `indoubt`: real clusters, runs, charts, reports.
+//! The command `indoubt`. What it prints and what it can be told are here; runs, reports, studies and nodes come from the
+//! rooms below.
+//!
+//! ```text
+//!   main ── commands ── one file a command: its arguments, its help, what it does
+//!              │  └──── options, changes, bundled    words that several commands understand
+//!              │
+//!              ├─────── execute, sweeps, crash_study, swarm_study, parity_study, calibration, bench
+//!              │           drivers: plain structs in, results out, many jobs in parallel; they know no command line
+//!              │
+//!              └─────── output                       tables and lines on the terminal
+//! ```
 
 mod bench;
 mod bundled;
-mod charts;
-pub mod cli;
+mod calibration;
+mod changes;
 pub mod commands;
-mod deaths;
-mod display;
-mod export;
-mod palette;
+mod crash_study;
+mod execute;
+mod live_node;
+pub mod options;
+mod output;
 mod parallel;
-mod real;
-mod report;
-mod say;
-mod seeds;
+mod parity_study;
+pub mod status;
+mod swarm_study;
 mod sweeps;
+pub mod world;

@@ -1,9 +1,22 @@
-//! The plot: parse the words, do the thing, answer with a status.
+//! The plot: read the words, do what they say, answer with a status.
 
 use clap::Parser;
-use indoubt_lab::{cli::Cli, commands};
+use indoubt_lab::{
+    commands::{self, Cli},
+    status::Status,
+};
 use std::process::ExitCode;
 
+/// 0: everything holds; 1: something does not; 2: it could not be done. (A signal: 128 and its number.)
 fn main() -> ExitCode {
-    commands::main(Cli::parse())
+    let cli = Cli::parse();
+    match commands::dispatch(cli) {
+        Ok(Status::Holds) => ExitCode::SUCCESS,
+        Ok(Status::DoesNotHold) => ExitCode::from(1),
+        Err(error) => {
+            let red = anstyle::AnsiColor::Red.on_default().bold();
+            anstream::eprintln!("{red}error{red:#}: {error:#}");
+            ExitCode::from(2)
+        }
+    }
 }

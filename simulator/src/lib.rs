@@ -13,7 +13,4 @@
 
 pub mod clients;
 pub mod faults;
-mod moved;
 pub mod world;
-
-pub use moved::*;

@@ -1,8 +1,8 @@
 //! The load of a benchmark: so many transactions in flight, each over all participants, and what became of them.
 
-use crate::real::Cluster;
 use anyhow::{Context, Result, bail};
 use hdrhistogram::Histogram;
+use indoubt_cluster::Cluster;
 use indoubt_node::client::{ClientEvent, ClientSession, NodeClient};
 use indoubt_proto::{
     ids::{NodeId, TxnId},

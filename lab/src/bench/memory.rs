@@ -1,11 +1,11 @@
 //! A participant with a million accounts: the memory that it occupies, and its restart from a log of a million records.
 
 use super::load::{self, Load, Maker};
-use crate::real::{Cluster, Launch};
 use anyhow::{Context, Result};
+use indoubt_cluster::{Cluster, Launch};
 use indoubt_node::client::NodeClient;
 use indoubt_proto::{ids::NodeId, settings::Settings};
-use indoubt_simulator::protocol::Protocol;
+use indoubt_scenario::protocol::Protocol;
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 
@@ -13,7 +13,7 @@ const ACCOUNTS: u32 = 1_000_000;
 const P1: NodeId = NodeId::participant(1);
 
 /// Measures both.
-pub(super) async fn measure(say: &impl Fn(String)) -> Result<Value> {
+pub(super) async fn measure(tell: &dyn Fn(String)) -> Result<Value> {
     let launch = Launch {
         protocol: Protocol::TwoPhase,
         coordinating: 1,
@@ -38,14 +38,13 @@ pub(super) async fn measure(say: &impl Fn(String)) -> Result<Value> {
     // What the data itself costs is seen after a restart, when nothing of the opening file is left in memory.
     cluster.kill(P1, None)?;
     let begin = Instant::now();
-    let started = cluster.start(P1).await.context("a start was cut off")??;
+    cluster.start_one(P1).await?;
     let restart = begin.elapsed();
-    cluster.started(P1, started)?;
-    let bytes = cluster.process(P1).and_then(|p| p.memory()).context("the participant's memory is not known")?;
+    let bytes = cluster.memory(P1).context("the participant's memory is not known")?;
     load::verify(&cluster, 1, load.succeeded).await?;
     cluster.end()?;
     let (megabytes, seconds) = (bytes as f64 / 1e6, restart.as_secs_f64());
-    say(format!(
+    tell(format!(
         "\na participant with {ACCOUNTS} accounts: {megabytes:.0} MB; ready {seconds:.2} s after its start from a log of as many records"
     ));
     Ok(json!({ "accounts": ACCOUNTS, "resident_mb": megabytes, "restart_s": seconds }))

@@ -2,18 +2,11 @@
 //! under a steady load, short runs a second, and the memory of a long run. A bare event loop of the same moment stands
 //! beside them, so that figures of machines, and of busy and quiet moments, can be compared.
 
-use crate::{
-    cli::{Common, Format},
-    commands::{Verdict, bench::BenchArgs},
-    display,
-    say::say,
-};
+use crate::output;
 use anyhow::{Context, Result, ensure};
 use indoubt_proto::observation::{Observation, Stamped};
-use indoubt_simulator::{
-    protocol::Protocol,
-    world::{self, Sink},
-};
+use indoubt_scenario::protocol::Protocol;
+use indoubt_simulator::world::{self, Sink};
 use indoubt_studies::{trial::trial, yardstick};
 use serde_json::{Value, json};
 use std::{
@@ -27,26 +20,31 @@ const STEADY: u64 = 10_000;
 /// Events of one bare loop.
 const EVENTS: u64 = 1_000_000;
 
-/// Runs the benchmark.
-pub(crate) fn bench(args: &BenchArgs, common: &Common) -> Result<Verdict> {
-    let say = |line: String| {
-        if common.format == Format::Text {
-            say!("{line}");
-        }
-    };
-    let window = Duration::from_secs(args.seconds);
+/// What is measured.
+pub(crate) struct Options {
+    /// How long each figure is measured.
+    pub(crate) time: Duration,
+    /// Also the memory of a run of so many transactions.
+    pub(crate) long_run: Option<u64>,
+    /// Show no progress.
+    pub(crate) silent: bool,
+}
+
+/// Runs the benchmark; `tell` gets each line for people as soon as it is known.
+pub(crate) fn run(options: &Options, tell: &dyn Fn(String)) -> Result<Value> {
+    let window = options.time;
     let bare = EVENTS as f64 * rate(window, || yardstick::bare_loop(black_box(EVENTS)));
-    say(format!("a bare event loop, 64 pending: {:.1} M events/s", bare / 1e6));
+    tell(format!("a bare event loop, 64 pending: {:.1} M events/s", bare / 1e6));
     let mut report = json!({
         "version": 1, "indoubt": env!("CARGO_PKG_VERSION"), "world": "virtual", "bare_events_per_s": bare,
     });
-    say(format!(
+    tell(format!(
         "\n{:>10} {:>14} {:>16} {:>16} {:>14} {:>22}",
         "", "M messages/s", "transactions/s", "M observations/s", "short runs/s", "bare events a message"
     ));
     for protocol in [Protocol::TwoPhase, Protocol::Saga] {
         let found = measure(protocol, window)?;
-        say(format!(
+        tell(format!(
             "{:>10} {:>14.2} {:>16.0} {:>16.2} {:>14.0} {:>22.1}",
             protocol.name(),
             found.messages / 1e6,
@@ -60,14 +58,11 @@ pub(crate) fn bench(args: &BenchArgs, common: &Common) -> Result<Verdict> {
             "observations_per_s": found.observations, "short_runs_per_s": found.short_runs,
         });
     }
-    say("messages: between nodes that are no clients, the work round included; all with measures on, one core".into());
-    if args.memory {
-        report["memory"] = memory(args.transactions, common, &say)?;
+    tell("messages: between nodes that are no clients, the work round included; all with measures on, one core".into());
+    if let Some(transactions) = options.long_run {
+        report["memory"] = memory(transactions, options.silent, tell)?;
     }
-    if common.format == Format::Json {
-        say!("{}", serde_json::to_string_pretty(&report)?);
-    }
-    Ok(Verdict::Holds)
+    Ok(report)
 }
 
 /// What is done a second.
@@ -127,8 +122,8 @@ fn rate<T>(window: Duration, mut what: impl FnMut() -> T) -> f64 {
 }
 
 /// The most memory that this process has occupied after a run of a tenth of the transactions, and after one of all of them.
-fn memory(transactions: u64, common: &Common, say: &impl Fn(String)) -> Result<Value> {
-    let bar = display::progress(2, common.quiet || common.format == Format::Json);
+fn memory(transactions: u64, silent: bool, tell: &dyn Fn(String)) -> Result<Value> {
+    let bar = output::progress(2, silent);
     let mut rows = Vec::new();
     for transactions in [transactions / 10, transactions] {
         bar.set_message(format!("{transactions} transactions"));
@@ -138,7 +133,7 @@ fn memory(transactions: u64, common: &Common, say: &impl Fn(String)) -> Result<V
         bar.inc(1);
         let submitted = run.transactions.submitted;
         bar.suspend(|| {
-            say(format!(
+            tell(format!(
                 "2pc, {submitted} transactions in one run: at most {megabytes:.1} MB resident, {seconds:.1} s"
             ));
         });

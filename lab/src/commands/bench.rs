@@ -1,22 +1,25 @@
 //! `indoubt bench`: how fast the two worlds are.
 
-use super::Verdict;
 use crate::{
-    bench,
-    cli::{Common, WorldName},
+    bench::{self, virtual_world},
+    options::{Common, Format},
+    output::outln,
+    status::Status,
+    world::World,
 };
 use anyhow::{Result, ensure};
 use clap::Args;
+use std::time::Duration;
 
 /// `indoubt bench`.
 #[derive(Args, Clone, Debug)]
 #[command(after_help = "\
---world real starts processes, warms up, and prints throughput and latency at each number in flight for durable 2PC over
-three participants and for sagas of three steps, beside the floor of the same run: the same processes, links and message
+--world real starts processes, warms up, and prints throughput and latency at each number in flight for durable 2PC over \
+three participants and for sagas of three steps, beside the floor of the same run: the same processes, links and message \
 counts, without logic and without a disk.
 
---world virtual runs the simulation on one core and prints messages a second with all measures on, transactions and
-observations a second, and short runs (one transaction, one death, recovery, all checks) a second, beside a bare event
+--world virtual runs the simulation on one core and prints messages a second with all measures on, transactions and \
+observations a second, and short runs (one transaction, one death, recovery, all checks) a second, beside a bare event \
 loop; with --memory also the memory that a long run needs.
 
 Examples:
@@ -26,8 +29,8 @@ Examples:
   indoubt bench --world virtual --memory --transactions 10000000")]
 pub struct BenchArgs {
     /// Which world.
-    #[arg(long, value_enum, default_value_t = WorldName::Real)]
-    pub world: WorldName,
+    #[arg(long, value_enum, default_value_t = World::Real)]
+    pub world: World,
     /// Transactions in flight, separated by commas (real world).
     #[arg(long, value_delimiter = ',', default_value = "1,16,128,512", value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub in_flight: Vec<u32>,
@@ -50,15 +53,39 @@ pub struct BenchArgs {
 }
 
 /// Runs the benchmark of one world.
-pub(super) fn run(args: &BenchArgs, common: &Common) -> Result<Verdict> {
-    match args.world {
-        WorldName::Real => bench::bench(args, common),
-        WorldName::Virtual => {
+pub(super) fn run(args: &BenchArgs, common: &Common) -> Result<Status> {
+    let tell = |line: String| {
+        if common.format == Format::Text {
+            outln!("{line}");
+        }
+    };
+    let time = Duration::from_secs(args.seconds);
+    let report = match args.world {
+        World::Real => {
+            let options = bench::Options {
+                in_flight: args.in_flight.clone(),
+                time,
+                floor_only: args.floor,
+                trace: args.trace,
+                memory: args.memory,
+            };
+            bench::run(&options, &tell)?
+        }
+        World::Virtual => {
             ensure!(
                 !args.floor && !args.trace,
                 "--floor and --trace are for --world real: the virtual world has neither"
             );
-            bench::virtual_world::bench(args, common)
+            let options = virtual_world::Options {
+                time,
+                long_run: args.memory.then_some(args.transactions),
+                silent: common.is_silent(),
+            };
+            virtual_world::run(&options, &tell)?
         }
+    };
+    if common.format == Format::Json {
+        outln!("{}", serde_json::to_string_pretty(&report)?);
     }
+    Ok(Status::Holds)
 }

@@ -1,13 +1,11 @@
 //! `indoubt completions`.
 
-use super::Verdict;
-use crate::cli::Cli;
+use crate::status::Status;
 use anyhow::Result;
-use clap::CommandFactory;
 use clap_complete::Shell;
 
-/// Prints a completion script.
-pub(super) fn print(shell: Shell) -> Result<Verdict> {
-    clap_complete::generate(shell, &mut Cli::command(), "indoubt", &mut std::io::stdout());
-    Ok(Verdict::Holds)
+/// Prints a completion script for this command.
+pub(super) fn print(shell: Shell, mut command: clap::Command) -> Result<Status> {
+    clap_complete::generate(shell, &mut command, "indoubt", &mut std::io::stdout());
+    Ok(Status::Holds)
 }

@@ -1,13 +1,14 @@
 //! `indoubt costs`: what one transaction costs, case by case, beside the formulas of the literature; a difference is marked
 //! and gives status 1.
 
-use super::Verdict;
 use crate::{
-    cli::{Common, Format},
-    display,
+    options::{Common, Format},
+    output,
+    status::Status,
 };
 use anyhow::{Context, Result};
 use clap::Args;
+use indoubt_report::charts::{self, CostsByN};
 use indoubt_studies::costs::Table;
 use serde_json::json;
 use std::{
@@ -18,9 +19,9 @@ use std::{
 /// `indoubt costs`.
 #[derive(Args, Clone, Debug)]
 #[command(after_help = "\
-Runs one transaction of each case in each protocol in the virtual world (two-phase commit presuming nothing, abort and
-commit: commit, abort with 0 to N-1 yes votes, all read-only, some updating and the rest read-only; a saga whole, and
-refused at each step), counts its messages and log records in the trace, and prints them beside the formulas of the
+Runs one transaction of each case in each protocol in the virtual world (two-phase commit presuming nothing, abort and \
+commit: commit, abort with 0 to N-1 yes votes, all read-only, some updating and the rest read-only; a saga whole, and \
+refused at each step), counts its messages and log records in the trace, and prints them beside the formulas of the \
 literature. Exit status 1 if one differs.
 
 Examples:
@@ -62,7 +63,7 @@ fn parse_participants(text: &str) -> Result<Participants, String> {
 }
 
 /// Measures, prints, compares.
-pub(super) fn costs(args: &CostsArgs, common: &Common) -> Result<Verdict> {
+pub(super) fn costs(args: &CostsArgs, common: &Common) -> Result<Status> {
     let table = Table::measure(args.participants.from..=args.participants.to);
     let differences = table.differences();
     let document = json!({
@@ -74,13 +75,13 @@ pub(super) fn costs(args: &CostsArgs, common: &Common) -> Result<Verdict> {
         std::fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
         let path = folder.join("costs.json");
         std::fs::write(&path, &document).with_context(|| format!("cannot write {}", path.display()))?;
-        crate::charts::save(&crate::charts::CostsByN::new(&table), folder, "costs")?;
+        charts::save(&CostsByN::new(&table), folder, "costs")?;
     }
     let mut out = anstream::stdout().lock();
     let said = match common.format {
         Format::Json => writeln!(out, "{document}"),
-        Format::Text if common.quiet => display::costs::differing(&table, &mut out),
-        Format::Text => display::costs::everything(&table, &mut out),
+        Format::Text if common.quiet => output::costs::differing(&table, &mut out),
+        Format::Text => output::costs::everything(&table, &mut out),
     };
     // A pager that was closed has seen enough.
     said.or_else(|error| if error.kind() == ErrorKind::BrokenPipe { Ok(()) } else { Err(error) })

@@ -1,24 +1,21 @@
-//! `indoubt crash-points`: one transaction, and a death at each edge of each effect of each node.
+//! `indoubt crash-points`: one transaction, and a crash at each edge of each effect of each node.
 
-use super::{Verdict, run};
 use crate::{
     bundled,
-    cli::{Common, Format, WorldName, parse_protocol},
-    deaths::{self, Deaths, Document, Plan},
-    display,
-    export::{self, RunFolder},
-    say::say,
+    changes::{changed, set_words},
+    crash_study::{self, CrashStudy, Document, Enumeration},
+    options::{Common, FileOrBundled, Format, jobs, parse_protocol},
+    output::{self, outln},
+    status::Status,
+    world::World,
 };
 use anyhow::{Context, Result, bail};
 use clap::Args;
+use indoubt_judge::conversation::{self, Filter};
 use indoubt_proto::time::Micros;
-use indoubt_simulator::{
-    conversation::{self, Filter},
-    parse::duration,
-    protocol::Protocol,
-    scenario::Scenario,
-    world,
-};
+use indoubt_report::{RunFolder, write_text};
+use indoubt_scenario::{parse::duration, protocol::Protocol, scenario::Scenario};
+use indoubt_simulator::world;
 use indoubt_studies::crash_points::{Case, SmallRun, Tried};
 use serde_json::json;
 use std::path::PathBuf;
@@ -26,10 +23,10 @@ use std::path::PathBuf;
 /// `indoubt crash-points`.
 #[derive(Args, Clone, Debug)]
 #[command(after_help = "\
-Reduces the scenario to one transaction (its business, options, timeouts, latencies and disk stay; load, loss and faults go),
-counts every append, send, taking of a message and observation of every node, and for each dies just before it and just after
-it, once with every prefix of the unforced tail that the disk may keep. The node comes back, and everything is checked. The
-transaction commits, and is refused at each step that can be.
+Reduces the scenario to one transaction: its business, options, timeouts, latencies and disk stay; load, loss and faults go. \
+Every append, send, receipt and observation of every node is a crash point, just before it and just after it. At each of them \
+the node crashes once for every prefix of the unforced tail that the disk may keep; then it restarts, and everything is \
+checked. This is done for a transaction that commits, and for one that is refused at each step that can be refused.
 
 Examples:
   indoubt crash-points coordinator-dies-after-votes
@@ -37,10 +34,10 @@ Examples:
   indoubt crash-points happy-path --participants 2 --pairs
   indoubt crash-points happy-path --protocols 2pc --case 2/commit/c1/after/append:committed/1/keep1
 
-A case is PARTICIPANTS/ENDING/NODE/EDGE/EFFECT/N/keepK: K records of the tail survive. A second death follows a `+`.")]
+A case is PARTICIPANTS/ENDING/NODE/EDGE/EFFECT/N/keepK: K records of the tail survive. A second crash follows a `+`.")]
 pub struct CrashPointsArgs {
     /// A scenario file, or the name of a bundled scenario.
-    #[arg(value_name = "SCENARIO")]
+    #[arg(value_name = "SCENARIO", hide_possible_values = true, value_parser = FileOrBundled(bundled::SCENARIOS))]
     pub scenario: String,
     /// Only these protocols, separated by commas (default: the scenario's).
     #[arg(long, value_delimiter = ',', value_parser = parse_protocol)]
@@ -48,13 +45,13 @@ pub struct CrashPointsArgs {
     /// How many participants the transaction touches, separated by commas.
     #[arg(long, value_name = "N", value_delimiter = ',', default_value = "2,3", value_parser = clap::value_parser!(u16).range(1..=8))]
     pub participants: Vec<u16>,
-    /// Also die a second time, at every place of the history that the first death leaves.
+    /// Also crash a second time, at every crash point of the history that the first crash leaves.
     #[arg(long)]
     pub pairs: bool,
-    /// Try this one case and tell it as a conversation.
+    /// Try this one case and show it as a conversation.
     #[arg(long, value_name = "CASE", value_parser = parse_case, conflicts_with_all = ["pairs"])]
     pub case: Option<Case>,
-    /// When a node that died comes back.
+    /// How long a crashed node stays down.
     #[arg(long, value_name = "DURATION", default_value = "2s", value_parser = parse_back)]
     pub restart_after: Micros,
     /// Change a parameter, as `options.work=with-prepare`; may be repeated.
@@ -77,9 +74,9 @@ fn parse_back(text: &str) -> Result<Micros, String> {
     found.ok_or_else(|| format!("`{text}` is no time to come back after: such as 500ms or 2s, two minutes at most"))
 }
 
-/// Dies everywhere, or at one place.
-pub(super) fn crash_points(args: &CrashPointsArgs, common: &Common) -> Result<Verdict> {
-    let mut scenario = run::changed(bundled::load(&args.scenario)?, &args.set)?;
+/// Tries every crash point, or one case.
+pub(super) fn crash_points(args: &CrashPointsArgs, common: &Common) -> Result<Status> {
+    let mut scenario = changed(bundled::load(&args.scenario)?, &args.set)?;
     if !args.protocols.is_empty() {
         scenario = scenario.with_protocols(&args.protocols)?;
     }
@@ -89,15 +86,15 @@ pub(super) fn crash_points(args: &CrashPointsArgs, common: &Common) -> Result<Ve
     }
 }
 
-fn all(scenario: &Scenario, args: &CrashPointsArgs, common: &Common) -> Result<Verdict> {
-    let quiet = common.quiet || common.format == Format::Json;
+fn all(scenario: &Scenario, args: &CrashPointsArgs, common: &Common) -> Result<Status> {
+    let quiet = common.is_silent();
     let mut participants = args.participants.clone();
     participants.sort_unstable();
     participants.dedup();
-    let plan = Plan::new(scenario, &participants, args.restart_after, args.pairs)
+    let enumeration = Enumeration::new(scenario, &participants, args.restart_after, args.pairs)
         .with_context(|| format!("{} cannot be reduced to one transaction", scenario.name))?;
-    let bar = display::progress(plan.places(), quiet);
-    let deaths = deaths::die_everywhere(&plan, run::jobs(args.jobs, WorldName::Virtual), &bar)?;
+    let bar = output::progress(enumeration.points(), quiet);
+    let study = crash_study::run(&enumeration, jobs(args.jobs, World::Virtual), &bar)?;
 
     let folder = RunFolder::create(args.output.as_deref(), "crash-points")?;
     let common_words = words(args);
@@ -105,39 +102,39 @@ fn all(scenario: &Scenario, args: &CrashPointsArgs, common: &Common) -> Result<V
         format!("indoubt crash-points {common_words} --protocols {protocol} --case {}", tried.case)
     };
     let about = Document { scenario, command: command(args, &common_words), repeat: &of };
-    let document = deaths::write(&deaths, &about, &folder)?;
+    let document = crash_study::write(&study, &about, &folder)?;
     match common.format {
-        Format::Json => say!("{}", serde_json::to_string_pretty(&document)?),
+        Format::Json => outln!("{}", serde_json::to_string_pretty(&document)?),
         Format::Text if common.quiet => {}
         Format::Text => {
-            display::deaths::tell(&deaths, &of);
+            output::crash_points::tell(&study, &of);
             let path = folder.path();
-            say!("\ncharts: {}\nreport: {}", path.join("charts").display(), path.join("report.html").display());
-            say!("every case: {}", path.join("cases.csv").display());
+            outln!("\ncharts: {}\nreport: {}", path.join("charts").display(), path.join("report.html").display());
+            outln!("every case: {}", path.join("cases.csv").display());
         }
     }
-    let failed = failures(&deaths, &of);
+    let failed = failures(&study, &of);
     Ok((failed == 0).into())
 }
 
 /// Says what failed, on standard error. How many there are.
-fn failures(deaths: &Deaths, of: &dyn Fn(Protocol, &Tried) -> String) -> u64 {
-    let tolls = [Some(&deaths.single), deaths.pairs.as_ref()];
+fn failures(study: &CrashStudy, of: &dyn Fn(Protocol, &Tried) -> String) -> u64 {
+    let summaries = [Some(&study.single), study.pairs.as_ref()];
     let mut failed = 0;
-    for toll in tolls.into_iter().flatten() {
-        failed += toll.failed();
-        for (protocol, tried) in &toll.failures {
-            anstream::eprintln!("{}", display::deaths::failure(*protocol, tried, &of(*protocol, tried)));
+    for summary in summaries.into_iter().flatten() {
+        failed += summary.failed();
+        for (protocol, tried) in &summary.failures {
+            anstream::eprintln!("{}", output::crash_points::failure(*protocol, tried, &of(*protocol, tried)));
         }
     }
     failed
 }
 
-fn one(scenario: &Scenario, case: &Case, args: &CrashPointsArgs, common: &Common) -> Result<Verdict> {
-    let mut verdict = Verdict::Holds;
+fn one(scenario: &Scenario, case: &Case, args: &CrashPointsArgs, common: &Common) -> Result<Status> {
+    let mut verdict = Status::Holds;
     let mut told = Vec::new();
-    // A place of one protocol need not be one of another.
-    let mut passed_by = 0;
+    // A crash point of one protocol need not be one of another.
+    let mut reached = 0;
     for protocol in &scenario.protocols {
         let run = SmallRun::of(scenario, *protocol, case, args.restart_after)?;
         let tried = run.try_case(case.strikes.clone());
@@ -145,13 +142,13 @@ fn one(scenario: &Scenario, case: &Case, args: &CrashPointsArgs, common: &Common
             anstream::eprintln!("{protocol} never passes {}", unreached(&run, case));
             continue;
         }
-        passed_by += 1;
+        reached += 1;
         let small = run.scenario_of(&case.strikes);
         if let Some(folder) = &args.output {
             std::fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
             let path = folder.join(format!("{protocol}.toml"));
             let note = format!("# {case}\n# indoubt replay {protocol}.toml --seed {}\n\n", small.seed);
-            export::write_text(&path, &(note + &small.to_toml()))?;
+            write_text(&path, &(note + &small.to_toml()))?;
         }
         if common.format == Format::Json {
             told.push(json!({
@@ -162,24 +159,24 @@ fn one(scenario: &Scenario, case: &Case, args: &CrashPointsArgs, common: &Common
             }));
         } else {
             let recording = world::run(&small, *protocol, small.seed);
-            say!("{protocol}, {case}\n");
-            say!("{}", conversation::tell(&recording, Filter::default()));
-            display::deaths::one(&tried);
+            outln!("{protocol}, {case}\n");
+            outln!("{}", conversation::tell(&recording, Filter::default()));
+            output::crash_points::one(&tried);
         }
         if tried.is_failure() {
-            verdict = Verdict::DoesNotHold;
+            verdict = Status::DoesNotHold;
         }
     }
-    if passed_by == 0 {
+    if reached == 0 {
         bail!("no protocol passes there; the case column of cases.csv has the places of each");
     }
     if common.format == Format::Json {
-        say!("{}", serde_json::to_string_pretty(&told)?);
+        outln!("{}", serde_json::to_string_pretty(&told)?);
     }
     Ok(verdict)
 }
 
-/// The first place at which nobody died.
+/// The first crash point that was not reached.
 fn unreached(run: &SmallRun, case: &Case) -> String {
     let faults = world::run(&run.scenario_of(&case.strikes), run.protocol, run.scenario.seed).faults;
     let silent = faults.iter().zip(&case.strikes).find(|(fault, _)| fault.at.is_empty());
@@ -192,7 +189,7 @@ fn words(args: &CrashPointsArgs) -> String {
     let mut words = vec![if bundled { args.scenario.clone() } else { "scenario.toml".into() }];
     // What --set changed stands in the folder's own scenario, and has to be said of a bundled one.
     if bundled {
-        words.extend(export::set_words(&args.set));
+        words.extend(set_words(&args.set));
     }
     if args.restart_after != Micros::from_secs(2) {
         words.push(format!("--restart-after {}", args.restart_after));

@@ -1,27 +1,54 @@
 //! `indoubt explain`: what happens in a scenario, as a conversation. From the virtual world, or from a trace on disk.
 
-use super::Verdict;
 use crate::{
     bundled,
-    cli::{Common, ExplainArgs, Format},
+    options::{Common, FileOrBundled, Format, parse_protocol},
+    status::Status,
 };
 use anyhow::{Context, Result, bail};
+use clap::Args;
+use indoubt_judge::{
+    conversation::{self, Filter},
+    trace,
+};
 use indoubt_proto::{
     ids::TxnId,
     observation::{Observation, Stamped},
 };
-use indoubt_simulator::{
-    conversation::{self, Filter},
-    parse::duration,
-    protocol::Protocol,
-    recording::Recording,
-    trace, world,
-};
+use indoubt_scenario::{parse::duration, protocol::Protocol, recording::Recording};
+use indoubt_simulator::world;
 use serde_json::json;
 use std::{io::Write, path::Path};
 
+/// `indoubt explain`.
+#[derive(Args, Clone, Debug)]
+#[command(after_help = "\
+Examples:
+  indoubt explain coordinator-dies-after-votes
+  indoubt explain participant-says-no --protocol saga --transaction c1-k1-3 --until 2s")]
+pub struct ExplainArgs {
+    /// A scenario file, the name of a bundled scenario, or a trace (`.jsonl`) of an earlier run.
+    #[arg(value_name = "SCENARIO", hide_possible_values = true, value_parser = FileOrBundled(bundled::SCENARIOS))]
+    pub scenario: String,
+    /// Which protocol (default: the scenario's first).
+    #[arg(long, value_parser = parse_protocol)]
+    pub protocol: Option<Protocol>,
+    /// The seed (default: the scenario's own).
+    #[arg(long)]
+    pub seed: Option<u64>,
+    /// Only this transaction (default: those that the first fault concerns).
+    #[arg(long, value_name = "TXN")]
+    pub transaction: Option<TxnId>,
+    /// Everything, not only what the first fault concerns.
+    #[arg(long, conflicts_with = "transaction")]
+    pub all: bool,
+    /// Stop at this time of load, with a unit: 2s, 500ms.
+    #[arg(long, value_name = "TIME")]
+    pub until: Option<String>,
+}
+
 /// Tells it.
-pub(super) fn explain(args: &ExplainArgs, common: &Common) -> Result<Verdict> {
+pub(super) fn explain(args: &ExplainArgs, common: &Common) -> Result<Status> {
     let until = args
         .until
         .as_deref()
@@ -55,8 +82,8 @@ pub(super) fn explain(args: &ExplainArgs, common: &Common) -> Result<Verdict> {
     })();
     match said {
         // A pager that was closed has seen enough.
-        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(Verdict::Holds),
-        other => other.map(|()| Verdict::Holds).context("cannot print"),
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(Status::Holds),
+        other => other.map(|()| Status::Holds).context("cannot print"),
     }
 }
 

@@ -1,22 +1,48 @@
 //! `indoubt list`: the bundled scenarios, and everything that a fault or an expectation can name.
 
-use super::Verdict;
 use crate::{
     bundled,
-    cli::{Common, Format, ListArgs, Listing},
-    say::say,
+    options::{Common, Format},
+    output::outln,
+    status::Status,
 };
 use anyhow::Result;
+use clap::{Args, ValueEnum};
 use indoubt_proto::{ids::Role, observation::Phase, settings::WorkRound};
-use indoubt_simulator::{
-    check, measure,
+use indoubt_scenario::{
+    checks::CheckName,
+    measures::metric_paths,
     points::{self, Point},
     protocol::{Family, Protocol},
 };
 use serde_json::{Value, json};
 
+/// `indoubt list`.
+#[derive(Args, Clone, Debug)]
+#[command(after_help = "Examples:\n  indoubt list\n  indoubt list points --format json\n  indoubt list protocols")]
+pub struct ListArgs {
+    /// What to list.
+    #[arg(value_enum, default_value_t = Listing::Scenarios)]
+    pub what: Listing,
+}
+
+/// What can be listed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Listing {
+    /// The bundled scenarios.
+    Scenarios,
+    /// The bundled sweeps.
+    Sweeps,
+    /// Nodes, phases, points, messages and records: what a fault can name.
+    Points,
+    /// The protocols.
+    Protocols,
+    /// The metrics and checks that `[[expect]]` can name.
+    Metrics,
+}
+
 /// Lists it.
-pub(super) fn list(args: &ListArgs, common: &Common) -> Result<Verdict> {
+pub(super) fn list(args: &ListArgs, common: &Common) -> Result<Status> {
     let (json, text) = match args.what {
         Listing::Scenarios => scenarios()?,
         Listing::Sweeps => sweeps()?,
@@ -25,10 +51,10 @@ pub(super) fn list(args: &ListArgs, common: &Common) -> Result<Verdict> {
         Listing::Metrics => metrics(),
     };
     match common.format {
-        Format::Json => say!("{}", serde_json::to_string_pretty(&json)?),
-        Format::Text => say!("{}", text.trim_end()),
+        Format::Json => outln!("{}", serde_json::to_string_pretty(&json)?),
+        Format::Text => outln!("{}", text.trim_end()),
     }
-    Ok(Verdict::Holds)
+    Ok(Status::Holds)
 }
 
 fn scenarios() -> Result<(Value, String)> {
@@ -142,7 +168,7 @@ fn protocols() -> (Value, String) {
 }
 
 fn metrics() -> (Value, String) {
-    let (metrics, checks) = (measure::metric_paths(), check::check_names());
+    let (metrics, checks) = (metric_paths(), CheckName::ALL.map(CheckName::word));
     let text = format!("metrics:\n  {}\nchecks:\n  {}\n", metrics.join("\n  "), checks.join("\n  "));
     (json!({ "metrics": metrics, "checks": checks }), text)
 }

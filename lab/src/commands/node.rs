@@ -1,11 +1,12 @@
 //! `indoubt coordinator`, `indoubt participant`, `indoubt orchestrator`: one node each.
 
-use super::Verdict;
 use crate::{
     bench::floor::{FloorCoordinator, FloorParticipant, Pattern},
-    cli::{CoordinatorArgs, NodeArgs, OrchestratorArgs, ParticipantArgs},
+    options::parse_protocol,
+    status::Status,
 };
 use anyhow::{Context, Result, bail};
+use clap::Args;
 use indoubt_coordinator::{Coordinator, Presumption};
 use indoubt_node::NodeConfig;
 use indoubt_participant::Participant;
@@ -16,13 +17,101 @@ use indoubt_proto::{
     settings::Settings,
 };
 use indoubt_saga::{Orchestrator, Unprotected};
-use indoubt_simulator::protocol::{Family, Protocol};
+use indoubt_scenario::protocol::{Family, Protocol};
 use serde::de::DeserializeOwned;
-use std::{collections::BTreeMap, io::Read, path::Path};
+use std::{
+    collections::BTreeMap,
+    io::Read,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
 use tracing_subscriber::EnvFilter;
 
+/// Options of every node.
+#[derive(Args, Clone, Debug)]
+pub struct NodeArgs {
+    /// The node's name: c1, c2, … or p1, p2, …
+    #[arg(long)]
+    pub id: NodeId,
+    /// Where to listen; port 0 lets the system choose. The readiness line names the port.
+    #[arg(long, default_value = "127.0.0.1:0")]
+    pub listen: SocketAddr,
+    /// The folder of the journal; created if it does not exist.
+    #[arg(long, value_name = "DIR")]
+    pub data_dir: PathBuf,
+    /// The nodes to connect to, as p1=127.0.0.1:4001,p2=…: a coordinating node's participants, a participant's peers.
+    #[arg(long, value_delimiter = ',', value_name = "NAME=ADDR", value_parser = parse_peer)]
+    pub peers: Vec<(NodeId, String)>,
+    /// Timeouts, limits and options, as a JSON file (docs/02-scenarios.md shows the defaults).
+    #[arg(long, value_name = "FILE")]
+    pub settings: Option<PathBuf>,
+    /// Append observations to this file.
+    #[arg(long, value_name = "FILE")]
+    pub trace: Option<PathBuf>,
+    /// Obey a lab: serve the control service through which faults are injected.
+    #[arg(long, hide = true)]
+    pub lab: bool,
+    /// The master seed of this node's random streams.
+    #[arg(long, default_value_t = 1, hide = true)]
+    pub seed: u64,
+}
+
+fn parse_peer(text: &str) -> Result<(NodeId, String), String> {
+    let (name, addr) = text.split_once('=').ok_or("a peer is NAME=ADDR, for example p1=127.0.0.1:4001")?;
+    let id = name.parse().map_err(|e: indoubt_proto::ids::BadName| e.to_string())?;
+    Ok((id, addr.to_owned()))
+}
+
+/// `indoubt coordinator`.
+#[derive(Args, Clone, Debug)]
+#[command(after_help = "\
+Example:
+  indoubt participant --id p1 --data-dir p1.d --listen 127.0.0.1:4001 &
+  indoubt participant --id p2 --data-dir p2.d --listen 127.0.0.1:4002 &
+  indoubt coordinator --id c1 --data-dir c1.d --peers p1=127.0.0.1:4001,p2=127.0.0.1:4002")]
+pub struct CoordinatorArgs {
+    /// Options of every node.
+    #[command(flatten)]
+    pub node: NodeArgs,
+    /// Which protocol: 2pc, 2pc-prn, 2pc-prc, 2pc-cooperative.
+    #[arg(long, default_value = "2pc", value_parser = parse_protocol)]
+    pub protocol: Protocol,
+    /// The same messages without logic and disk: the floor of `bench`.
+    #[arg(long, hide = true)]
+    pub floor: bool,
+}
+
+/// `indoubt participant`.
+#[derive(Args, Clone, Debug)]
+#[command(after_help = "Example:\n  indoubt participant --id p1 --data-dir p1.d --listen 127.0.0.1:4001")]
+pub struct ParticipantArgs {
+    /// Options of every node.
+    #[command(flatten)]
+    pub node: NodeArgs,
+    /// The opening balances, a JSON object of key to number: what an empty journal starts from.
+    #[arg(long, value_name = "FILE")]
+    pub accounts: Option<PathBuf>,
+    /// The same messages without logic and disk: the floor of `bench`.
+    #[arg(long, hide = true)]
+    pub floor: bool,
+}
+
+/// `indoubt orchestrator`.
+#[derive(Args, Clone, Debug)]
+#[command(
+    after_help = "Example:\n  indoubt orchestrator --id c1 --data-dir c1.d --peers p1=127.0.0.1:4001,p2=127.0.0.1:4002"
+)]
+pub struct OrchestratorArgs {
+    /// Options of every node.
+    #[command(flatten)]
+    pub node: NodeArgs,
+    /// Which protocol: saga, none, none-retry.
+    #[arg(long, default_value = "saga", value_parser = parse_protocol)]
+    pub protocol: Protocol,
+}
+
 /// Starts a coordinator.
-pub(super) fn coordinator(args: &CoordinatorArgs) -> Result<Verdict> {
+pub(super) fn coordinator(args: &CoordinatorArgs) -> Result<Status> {
     let settings = prepare(&args.node, Role::Coordinating)?;
     if args.floor {
         let pattern = if args.protocol.family() == Family::Saga { Pattern::Saga } else { Pattern::TwoPhase };
@@ -40,7 +129,7 @@ pub(super) fn coordinator(args: &CoordinatorArgs) -> Result<Verdict> {
 }
 
 /// Starts a participant.
-pub(super) fn participant(args: &ParticipantArgs) -> Result<Verdict> {
+pub(super) fn participant(args: &ParticipantArgs) -> Result<Status> {
     let settings = prepare(&args.node, Role::Participant)?;
     if args.floor {
         return run(FloorParticipant, &args.node, "participant");
@@ -53,7 +142,7 @@ pub(super) fn participant(args: &ParticipantArgs) -> Result<Verdict> {
 }
 
 /// Starts an orchestrator, or a baseline.
-pub(super) fn orchestrator(args: &OrchestratorArgs) -> Result<Verdict> {
+pub(super) fn orchestrator(args: &OrchestratorArgs) -> Result<Status> {
     let settings = prepare(&args.node, Role::Coordinating)?;
     let (id, name) = (args.node.id, args.protocol.name());
     match args.protocol {
@@ -96,7 +185,7 @@ fn read_json<T: DeserializeOwned>(file: &Path, what: &str) -> Result<T> {
     serde_json::from_str(&text).with_context(|| format!("{}: these are no {what}", file.display()))
 }
 
-fn run<M>(machine: M, args: &NodeArgs, protocol: &str) -> Result<Verdict>
+fn run<M>(machine: M, args: &NodeArgs, protocol: &str) -> Result<Status>
 where
     M: Machine + Send + Sync + 'static,
     M::Record: Send + Sync,
@@ -109,5 +198,5 @@ where
     config.lab = args.lab;
     config.seed = args.seed;
     indoubt_node::run(machine, config)?;
-    Ok(Verdict::Holds)
+    Ok(Status::Holds)
 }

@@ -1,60 +1,76 @@
-//! `indoubt resolve`, `indoubt resume`, `indoubt state`: the operator's hand and eye on a live node.
+//! `indoubt resolve`, `indoubt resume`, `indoubt state`: what an operator does to a live node, and sees of it.
 
-use super::Verdict;
 use crate::{
-    cli::{Common, DecisionName, Format, ResolveArgs, ResumeArgs, StateArgs},
-    display,
-    say::say,
+    live_node::call,
+    options::{Common, Format},
+    output::outln,
+    status::Status,
 };
 use anyhow::{Context, Result};
-use indoubt_node::client::NodeClient;
+use clap::{Args, ValueEnum};
 use indoubt_proto::{
     ids::TxnId,
     message::Decision,
     wire::{OperatorReply, StateReply},
 };
-use std::time::{Duration, Instant};
-use tonic::Code;
+use indoubt_report::time;
 
-/// How long a node may take to answer.
-const PATIENCE: Duration = Duration::from_secs(10);
-/// How long a node may take to listen.
-const STARTING: Duration = Duration::from_secs(3);
+/// `indoubt resolve`.
+#[derive(Args, Clone, Debug)]
+#[command(after_help = "\
+Ends a branch in doubt without a decision of its coordinator. If the guess is wrong, the transaction is no longer atomic. Use it \
+only where the coordinator lost its log or will never come back.
 
-/// Calls a node on a runtime of its own.
-pub(super) fn call<T, F>(address: &str, work: impl FnOnce(NodeClient) -> F) -> Result<T>
-where
-    F: Future<Output = Result<T, tonic::Status>>,
-{
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("no runtime")?;
-    runtime.block_on(async {
-        let told = async { work(reach(address).await?).await };
-        match tokio::time::timeout(PATIENCE, told).await {
-            Err(_) => anyhow::bail!("the node at {address} does not answer within {} s", PATIENCE.as_secs()),
-            Ok(Err(status)) => {
-                let (said, place) = (status.message(), format!("{address}: "));
-                anyhow::bail!("the node at {place}{}", said.strip_prefix(&place).unwrap_or(said))
-            }
-            Ok(Ok(answer)) => Ok(answer),
-        }
-    })
+Examples:
+  indoubt resolve c1-k1-17 abort --node 127.0.0.1:41234
+  indoubt resolve all abort --node 127.0.0.1:41234")]
+pub struct ResolveArgs {
+    /// The transaction, or `all` for every branch in doubt there.
+    pub txn: String,
+    /// `commit` or `abort`.
+    #[arg(value_enum)]
+    pub decision: DecisionName,
+    /// The participant's address.
+    #[arg(long, value_name = "ADDR")]
+    pub node: String,
 }
 
-/// Connects to a node, which may have been started a moment ago.
-async fn reach(address: &str) -> Result<NodeClient, tonic::Status> {
-    let since = Instant::now();
-    loop {
-        match NodeClient::connect(address).await {
-            Err(status) if status.code() == Code::Unavailable && since.elapsed() < STARTING => {
-                tokio::time::sleep(Duration::from_millis(50)).await;
-            }
-            reached => return reached,
-        }
-    }
+/// Commit or abort.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum DecisionName {
+    /// Apply the branch.
+    Commit,
+    /// Drop it.
+    Abort,
+}
+
+/// `indoubt resume`.
+#[derive(Args, Clone, Debug)]
+#[command(after_help = "Example:\n  indoubt resume c1-k1-17 --node 127.0.0.1:41234")]
+pub struct ResumeArgs {
+    /// The stuck saga.
+    pub txn: TxnId,
+    /// The orchestrator's address.
+    #[arg(long, value_name = "ADDR")]
+    pub node: String,
+}
+
+/// `indoubt state`.
+#[derive(Args, Clone, Debug)]
+#[command(
+    after_help = "Examples:\n  indoubt state --node 127.0.0.1:41234\n  indoubt state --node 127.0.0.1:41234 --accounts --format json"
+)]
+pub struct StateArgs {
+    /// The node's address.
+    #[arg(long, value_name = "ADDR")]
+    pub node: String,
+    /// Show the data too.
+    #[arg(long)]
+    pub accounts: bool,
 }
 
 /// Ends branches in doubt.
-pub(super) fn resolve(args: &ResolveArgs) -> Result<Verdict> {
+pub(super) fn resolve(args: &ResolveArgs) -> Result<Status> {
     let txn: Option<TxnId> = match args.txn.as_str() {
         "all" => None,
         name => Some(name.parse().with_context(|| format!("cannot resolve {name}"))?),
@@ -68,27 +84,27 @@ pub(super) fn resolve(args: &ResolveArgs) -> Result<Verdict> {
 }
 
 /// Lets a stuck saga try again.
-pub(super) fn resume(args: &ResumeArgs) -> Result<Verdict> {
+pub(super) fn resume(args: &ResumeArgs) -> Result<Status> {
     let txn = args.txn;
     let reply = call(&args.node, |node| async move { node.resume(txn).await })?;
     Ok(told(&reply))
 }
 
 /// Says what was achieved; nothing achieved is status 1.
-fn told(reply: &OperatorReply) -> Verdict {
-    say!("{}", reply.detail);
+fn told(reply: &OperatorReply) -> Status {
+    outln!("{}", reply.detail);
     (reply.count > 0).into()
 }
 
 /// Shows a node.
-pub(super) fn state(args: &StateArgs, common: &Common) -> Result<Verdict> {
+pub(super) fn state(args: &StateArgs, common: &Common) -> Result<Status> {
     let accounts = args.accounts;
     let state = call(&args.node, |node| async move { node.state(accounts).await })?;
     match common.format {
-        Format::Json => say!("{}", serde_json::to_string_pretty(&json(&state))?),
+        Format::Json => outln!("{}", serde_json::to_string_pretty(&json(&state))?),
         Format::Text => print(&state),
     }
-    Ok(Verdict::Holds)
+    Ok(Status::Holds)
 }
 
 fn json(state: &StateReply) -> serde_json::Value {
@@ -104,8 +120,8 @@ fn json(state: &StateReply) -> serde_json::Value {
 
 fn print(state: &StateReply) {
     let StateReply { node, incarnation, log, protocol, stats, inspection } = state;
-    say!("{node}: {protocol}, incarnation {incarnation}, log {log}");
-    say!(
+    outln!("{node}: {protocol}, incarnation {incarnation}, log {log}");
+    outln!(
         "journal: {} records, {} of them forced, by {} forces, {} bytes; messages: {} sent, {} received, {} lost",
         stats.records,
         stats.forced_records,
@@ -115,19 +131,19 @@ fn print(state: &StateReply) {
         stats.received,
         stats.dropped
     );
-    say!("open: {}", inspection.open.len());
+    outln!("open: {}", inspection.open.len());
     for open in &inspection.open {
-        let since = open.since_us.map_or(String::new(), |us| format!(" for {}", display::time(us as f64 / 1000.0)));
-        say!("  {:<16} {}{since}", open.txn.to_string(), open.state);
+        let since = open.since_us.map_or(String::new(), |us| format!(" for {}", time(us as f64 / 1000.0)));
+        outln!("  {:<16} {}{since}", open.txn.to_string(), open.state);
     }
-    say!("locks: {}", inspection.locks.len());
+    outln!("locks: {}", inspection.locks.len());
     for lock in &inspection.locks {
         let names = |txns: &[TxnId]| txns.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
         let waiters =
             if lock.waiters.is_empty() { String::new() } else { format!("; waiting: {}", names(&lock.waiters)) };
-        say!("  {:<20} {:?} by {}{waiters}", lock.key.as_str(), lock.mode, names(&lock.holders));
+        outln!("  {:<20} {:?} by {}{waiters}", lock.key.as_str(), lock.mode, names(&lock.holders));
     }
     for (key, value) in &inspection.accounts {
-        say!("  {key} = {value}");
+        outln!("  {key} = {value}");
     }
 }

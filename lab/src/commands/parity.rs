@@ -1,23 +1,17 @@
 //! `indoubt parity`: whether the virtual world and real processes tell the same story of one scenario.
 
-use super::{Verdict, calibrate, run};
 use crate::{
-    bundled,
-    cli::{Common, Format, WorldName},
-    display::{self, parity as table},
-    parallel::in_parallel,
-    real,
-    say::say,
+    bundled, calibration,
+    options::{self, Common, FileOrBundled, Format, parse_protocol},
+    output::{self, outln, parity as table},
+    parity_study::{self, How, Kind},
+    status::Status,
+    world::World,
 };
 use anyhow::{Result, bail};
-use clap::{Args, ValueEnum};
+use clap::{Args, ValueEnum, builder::PossibleValue};
 use indoubt_proto::time::Micros;
-use indoubt_simulator::{judge::judge, profile::Profile, protocol::Protocol, scenario::Scenario, summary, world};
-use indoubt_studies::{
-    parity::{self, Agreement, Aspect, Comparison},
-    trial::trial,
-};
-use serde::Serialize;
+use indoubt_scenario::protocol::Protocol;
 use serde_json::json;
 use std::path::PathBuf;
 
@@ -26,21 +20,22 @@ use std::path::PathBuf;
 #[command(after_help = "\
 Runs each scenario in both worlds, twice.
 
-With one client: the scenario reduced to one transaction at a time and timeouts longer than any outage. The same
-transactions must end the same way, by the same messages and writes, and each fault must strike the same transaction at
-the same node. As written: the verdict, the checks, the counts of faults and the times of a real run must lie among those
-of many virtual seeds. Before that, the links and forces of this machine are measured (or --profile names a file of
+With one client: the scenario reduced to one transaction at a time and timeouts longer than any outage. The same \
+transactions must end the same way, by the same messages and writes, and each fault must strike the same transaction at \
+the same node. As written: the verdict, the checks, the counts of faults and the times of a real run must lie among those \
+of many virtual seeds. Before that, the links and forces of this machine are measured (or --profile names a file of \
 `indoubt calibrate`), and the virtual world runs with them. Exit status 1 if something differs.
 
 Examples:
   indoubt parity
   indoubt parity --quick
-  indoubt parity --quick --only one-client --slack 4       on a busy machine
+  indoubt parity --quick --only one-client --slack 4
+      on a busy machine
   indoubt parity coordinator-dies-after-votes participant-frozen --only one-client
   indoubt parity lesson.toml --profile here.toml --format json")]
 pub struct ParityArgs {
     /// Scenario files, or names of bundled scenarios (default: all bundled ones).
-    #[arg(value_name = "FILE-OR-NAME")]
+    #[arg(value_name = "FILE-OR-NAME", hide_possible_values = true, value_parser = FileOrBundled(bundled::SCENARIOS))]
     pub scenarios: Vec<String>,
     /// Six short ones.
     #[arg(long, conflicts_with = "scenarios")]
@@ -51,14 +46,14 @@ pub struct ParityArgs {
     /// The latencies of this machine, as `indoubt calibrate` wrote them (default: they are measured first).
     #[arg(long, value_name = "FILE")]
     pub profile: Option<PathBuf>,
-    /// Seeds in the virtual world among whose runs a real run as written must lie.
+    /// How many virtual runs a real run as written is compared with.
     #[arg(long, value_name = "N", default_value_t = 30, value_parser = clap::value_parser!(u16).range(1..=10_000))]
     pub seeds: u16,
-    /// Allow times to differ so many times as much, on a machine that is busy with other things.
+    /// By which factor to widen the tolerance of times, on a machine that is busy with other things.
     #[arg(long, value_name = "FACTOR", default_value_t = 1.0, value_parser = parse_slack)]
     pub slack: f64,
     /// Only these protocols, separated by commas.
-    #[arg(long, value_delimiter = ',', value_parser = crate::cli::parse_protocol)]
+    #[arg(long, value_delimiter = ',', value_parser = parse_protocol)]
     pub protocols: Vec<Protocol>,
     /// Clusters at a time (default: half as many more than there are processors).
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
@@ -70,13 +65,17 @@ fn parse_slack(text: &str) -> Result<f64, String> {
     slack.ok_or_else(|| format!("`{text}` is no factor from 1 to 100"))
 }
 
-/// The two comparisons.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Kind {
-    /// One client, one transaction at a time.
-    OneClient,
-    /// As the scenario is written.
-    AsWritten,
+impl ValueEnum for Kind {
+    fn value_variants<'a>() -> &'a [Self] {
+        &[Kind::OneClient, Kind::AsWritten]
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        Some(match self {
+            Kind::OneClient => PossibleValue::new("one-client").help("One client, one transaction at a time"),
+            Kind::AsWritten => PossibleValue::new("as-written").help("As the scenario is written"),
+        })
+    }
 }
 
 /// What `--quick` runs: each family of faults, and short.
@@ -92,45 +91,8 @@ const QUICK: [&str; 6] = [
 /// How long the machine is measured.
 const CALIBRATION: Micros = Micros::from_secs(2);
 
-/// One scenario with one client, under one protocol.
-#[derive(Serialize)]
-pub(crate) struct OneClient {
-    pub(crate) scenario: String,
-    pub(crate) protocol: Protocol,
-    /// Some fault strikes at a time: where, is not compared.
-    pub(crate) by_time: bool,
-    #[serde(flatten)]
-    pub(crate) comparison: Comparison,
-    pub(crate) times: Vec<Agreement>,
-    pub(crate) verdicts: [summary::Verdict; 2],
-    /// Faults that struck in neither world.
-    pub(crate) unfired: Vec<String>,
-    pub(crate) agrees: bool,
-}
-
-/// One scenario as written, under one protocol.
-#[derive(Serialize)]
-pub(crate) struct AsWritten {
-    pub(crate) scenario: String,
-    pub(crate) protocol: Protocol,
-    pub(crate) agreements: Vec<Agreement>,
-    pub(crate) agrees: bool,
-}
-
-enum Row {
-    One(OneClient),
-    Written(AsWritten),
-}
-
-struct Job<'a> {
-    kind: Kind,
-    scenario: &'a Scenario,
-    protocol: Protocol,
-    slack: f64,
-}
-
 /// Compares, prints.
-pub(super) fn parity(args: &ParityArgs, common: &Common) -> Result<Verdict> {
+pub(super) fn parity(args: &ParityArgs, common: &Common) -> Result<Status> {
     let names: Vec<&str> = match (args.quick, args.scenarios.is_empty()) {
         (true, _) => QUICK.to_vec(),
         (false, true) => bundled::SCENARIOS.iter().map(|(name, _)| *name).collect(),
@@ -140,101 +102,30 @@ pub(super) fn parity(args: &ParityArgs, common: &Common) -> Result<Verdict> {
     if !args.protocols.is_empty() {
         scenarios.iter_mut().for_each(|s| s.protocols.retain(|p| args.protocols.contains(p)));
     }
-    let quiet = common.quiet || common.format == Format::Json;
-    let mut jobs = Vec::new();
-    for kind in [Kind::OneClient, Kind::AsWritten].into_iter().filter(|kind| args.only.is_none_or(|only| only == *kind))
-    {
-        for scenario in &scenarios {
-            jobs.extend(scenario.protocols.iter().map(|protocol| Job {
-                kind,
-                scenario,
-                protocol: *protocol,
-                slack: args.slack,
-            }));
-        }
-    }
+    let kinds =
+        [Kind::OneClient, Kind::AsWritten].into_iter().filter(|kind| args.only.is_none_or(|only| only == *kind));
+    let jobs = parity_study::jobs(&scenarios, kinds);
     if jobs.is_empty() {
         bail!("none of these scenarios runs a protocol of --protocols");
     }
     let profile = match &args.profile {
-        Some(path) => calibrate::load(path)?,
-        None => calibrate::measure(CALIBRATION)?.1,
+        Some(path) => calibration::load(path)?,
+        None => calibration::measure(CALIBRATION)?.1,
     };
-    let bar = display::progress(jobs.len() as u64, quiet);
-    let rows = in_parallel(&jobs, run::jobs(args.jobs, WorldName::Real), |job| {
-        bar.set_message(format!("{} {}", job.scenario.name, job.protocol));
-        let row = match job.kind {
-            Kind::OneClient => Row::One(with_one_client(job, &profile)?),
-            Kind::AsWritten => Row::Written(as_written(job, &profile, args.seeds.into())?),
-        };
-        bar.inc(1);
-        Ok(row)
-    })?;
-    bar.finish_and_clear();
-    let (mut ones, mut written) = (Vec::new(), Vec::new());
-    for row in rows {
-        match row {
-            Row::One(row) => ones.push(row),
-            Row::Written(row) => written.push(row),
-        }
-    }
+    let how =
+        How { profile, slack: args.slack, seeds: args.seeds.into(), threads: options::jobs(args.jobs, World::Real) };
+    let bar = output::progress(jobs.len() as u64, common.is_silent());
+    let (ones, written) = parity_study::run(&jobs, &how, &bar)?;
     let agrees = ones.iter().all(|row| row.agrees) && written.iter().all(|row| row.agrees);
     match common.format {
         Format::Json => {
             let document = json!({
-                "version": 1, "indoubt": env!("CARGO_PKG_VERSION"), "profile": calibrate::profile_json(profile),
+                "version": 1, "indoubt": env!("CARGO_PKG_VERSION"), "profile": calibration::profile_json(profile),
                 "agrees": agrees, "one_client": ones, "as_written": written,
             });
-            say!("{}", serde_json::to_string_pretty(&document)?);
+            outln!("{}", serde_json::to_string_pretty(&document)?);
         }
         Format::Text => table::print(&profile, &ones, &written, args.slack, common.quiet),
     }
     Ok(agrees.into())
-}
-
-fn with_one_client(job: &Job<'_>, profile: &Profile) -> Result<OneClient> {
-    let parity::OneClient { scenario, by_time } = parity::one_client(job.scenario, job.protocol);
-    let virtually = world::run(&profile.with_medians(&scenario), job.protocol, scenario.seed);
-    let really = real::run(&scenario, job.protocol, scenario.seed)?;
-    let comparison = parity::compare(&virtually, &really);
-    let runs = [&virtually, &really].map(|recording| judge(&scenario, recording));
-    let times = parity::agree_on_times(&runs[0], &runs[1], job.slack);
-    let verdicts = [runs[0].verdict, runs[1].verdict];
-    let silent = |at: usize| runs.iter().all(|run| run.faults[at].fired == 0);
-    let unfired: Vec<String> =
-        (0..runs[0].faults.len()).filter(|at| silent(*at)).map(|at| runs[0].faults[at].text.clone()).collect();
-    let alike = comparison.differences.is_empty() && times.iter().all(|it| it.agrees);
-    let agrees = (alike || by_time) && verdicts[0] == verdicts[1] && unfired.is_empty();
-    Ok(OneClient {
-        scenario: scenario.name,
-        protocol: job.protocol,
-        by_time,
-        comparison,
-        times,
-        verdicts,
-        unfired,
-        agrees,
-    })
-}
-
-fn as_written(job: &Job<'_>, profile: &Profile, seeds: u64) -> Result<AsWritten> {
-    let scenario = job.scenario;
-    let here = profile.with_spreads(scenario);
-    let virtually: Vec<summary::Run> =
-        (0..seeds).map(|n| trial(&here, job.protocol, scenario.seed.wrapping_add(n))).collect();
-    let really = judge(scenario, &real::run(scenario, job.protocol, scenario.seed)?);
-    let agreements = parity::agree(&virtually, &really, job.slack);
-    let agrees = agreements.iter().all(|it| it.agrees);
-    Ok(AsWritten { scenario: scenario.name.clone(), protocol: job.protocol, agreements, agrees })
-}
-
-impl OneClient {
-    /// What one column of the table says.
-    pub(crate) fn alike(&self, aspect: Aspect) -> &'static str {
-        match (self.comparison.is_alike_in(aspect), self.by_time) {
-            (true, _) => "same",
-            (false, true) => "by time",
-            (false, false) => "differ",
-        }
-    }
 }

@@ -1,22 +1,24 @@
 //! `indoubt replay`: one run of one protocol under one seed, again, with its whole trace and every check. What a failed
 //! sweep, swarm or enumeration names as its command.
 
-use super::{
-    Verdict,
-    execute::{self, How, Task},
-    run,
-};
 use crate::{
     bundled,
-    cli::{Common, Format, WorldName, parse_protocol},
-    display,
-    export::{self, RunFolder},
-    report::{self, Head, Section},
-    say::say,
+    changes::changed,
+    execute::{self, How, Task},
+    options::{Common, FileOrBundled, Format, parse_protocol},
+    output::{self, outln},
+    status::Status,
+    world::World,
 };
 use anyhow::{Context, Result};
 use clap::Args;
-use indoubt_simulator::{protocol::Protocol, summary::Run, trace};
+use indoubt_judge::{summary::Run, trace};
+use indoubt_report::{
+    RunFolder, holds,
+    page::{self, Head, Section},
+    time, write_scenario,
+};
+use indoubt_scenario::{protocol::Protocol, scenario::Scenario};
 use serde_json::json;
 use std::path::{Path, PathBuf};
 
@@ -32,7 +34,7 @@ Examples:
   indoubt explain results/runs/latest/happy-path/trace/2pc-1.jsonl --all")]
 pub struct ReplayArgs {
     /// A scenario file, the name of a bundled scenario, or a scenario's folder of an earlier run.
-    #[arg(value_name = "SCENARIO")]
+    #[arg(value_name = "SCENARIO", hide_possible_values = true, value_parser = FileOrBundled(bundled::SCENARIOS))]
     pub scenario: String,
     /// Which protocol (default: the scenario's first).
     #[arg(long, value_parser = parse_protocol)]
@@ -49,14 +51,14 @@ pub struct ReplayArgs {
 }
 
 /// Runs it again.
-pub(super) fn replay(args: &ReplayArgs, common: &Common) -> Result<Verdict> {
-    let scenario = run::changed(load(&args.scenario)?, &args.set)?;
+pub(super) fn replay(args: &ReplayArgs, common: &Common) -> Result<Status> {
+    let scenario = changed(load(&args.scenario)?, &args.set)?;
     let protocol = args.protocol.unwrap_or(scenario.protocols[0]);
     let mut scenario = scenario.with_protocols(&[protocol])?;
     scenario.seed = args.seed.unwrap_or(scenario.seed);
     let task = Task { seeds: vec![scenario.seed], scenario };
-    let how = How { world: WorldName::Virtual, jobs: 1, keep: true };
-    let finished = execute::execute(std::slice::from_ref(&task), how, &display::progress(0, true))?;
+    let how = How { world: World::Virtual, jobs: 1, keep: true };
+    let finished = execute::execute(std::slice::from_ref(&task), how, &output::progress(0, true))?;
     let done = finished.first().context("one task was run")?;
     let (run, recording) = done.summary.runs.first().zip(done.recordings.first()).context("one run was kept")?;
 
@@ -64,11 +66,11 @@ pub(super) fn replay(args: &ReplayArgs, common: &Common) -> Result<Verdict> {
     let path = folder.scenario(&task.scenario.name);
     // The folder's own scenario has all changes in it, so the command needs none.
     let command = format!("indoubt replay scenario.toml --protocol {protocol} --seed {}", run.seed);
-    let charts = export::write_scenario(&path, &task.scenario, &done.summary, &done.recordings, &command)?;
+    let charts = write_scenario(&path, &task.scenario, &done.summary, &done.recordings, &command)?;
     folder.write_index(&[&done.summary])?;
     let report = folder.path().join("report.html");
     let section = Section { summary: &done.summary, charts, command: command.clone() };
-    report::write(&report, &Head { title: &task.scenario.name, command: &command, outcomes: None }, &[section], &[])?;
+    page::write(&report, &Head { title: &task.scenario.name, command: &command, outcomes: None }, &[section], &[])?;
 
     let fingerprint = format!("{:016x}", trace::fingerprint(&recording.trace));
     let trace = path.join("trace").join(format!("{protocol}-{}.jsonl", run.seed));
@@ -78,32 +80,32 @@ pub(super) fn replay(args: &ReplayArgs, common: &Common) -> Result<Verdict> {
                 "scenario": task.scenario.name, "run": run, "observations": recording.trace.len(),
                 "fingerprint": fingerprint, "trace": trace, "report": report,
             });
-            say!("{}", serde_json::to_string_pretty(&told)?);
+            outln!("{}", serde_json::to_string_pretty(&told)?);
         }
         Format::Text if common.quiet => {}
         Format::Text => {
-            say!("{}: {}", task.scenario.name, task.scenario.about);
+            outln!("{}: {}", task.scenario.name, task.scenario.about);
             tell(run);
-            say!("\n{} observations, fingerprint {fingerprint}", recording.trace.len());
-            say!("trace: {}\nreport: {}", trace.display(), report.display());
-            say!("as a conversation: indoubt explain {} --all", trace.display());
+            outln!("\n{} observations, fingerprint {fingerprint}", recording.trace.len());
+            outln!("trace: {}\nreport: {}", trace.display(), report.display());
+            outln!("as a conversation: indoubt explain {} --all", trace.display());
         }
     }
-    display::failures(&done.summary);
-    Ok(export::holds(&done.summary).into())
+    output::failures(&done.summary);
+    Ok(holds(&done.summary).into())
 }
 
 /// A file, a bundled name, or the folder that an earlier run left.
-fn load(what: &str) -> Result<indoubt_simulator::scenario::Scenario> {
+fn load(what: &str) -> Result<Scenario> {
     let resolved = Path::new(what).join("scenario.toml");
     if resolved.is_file() { bundled::load(&resolved.to_string_lossy()) } else { bundled::load(what) }
 }
 
 /// What happened, and every check.
 fn tell(run: &Run) {
-    say!("{} with seed {}\n", run.protocol, run.seed);
+    outln!("{} with seed {}\n", run.protocol, run.seed);
     let (now, told) = (&run.transactions, &run.clients);
-    say!(
+    outln!(
         "  {} transactions: {} succeeded, {} aborted, {} compensated, {} partial, {} refused, {} unresolved, {} stuck",
         now.submitted,
         now.succeeded,
@@ -114,7 +116,7 @@ fn tell(run: &Run) {
         now.unresolved,
         now.stuck
     );
-    say!(
+    outln!(
         "  clients were told: {} succeeded, {} aborted, {} compensated, {} refused, {} unknown",
         told.succeeded,
         told.aborted,
@@ -123,17 +125,17 @@ fn tell(run: &Run) {
         told.unknown
     );
     let measures = &run.measures;
-    say!(
+    outln!(
         "  in doubt {} at most, blocked {}, pending {}; {} bystanders\n",
-        display::time(measures.in_doubt_ms.max),
-        display::time(measures.blocked_ms.max),
-        display::time(measures.pending_ms.max),
+        time(measures.in_doubt_ms.max),
+        time(measures.blocked_ms.max),
+        time(measures.pending_ms.max),
         measures.bystanders.count
     );
     for fault in &run.faults {
         let at: Vec<String> = fault.at_ms.iter().take(5).map(|ms| format!("{ms} ms")).collect();
         let more = if fault.fired > 5 { ", …" } else { "" };
-        say!("  fault {}: fired {} times at {}{more}", fault.text, fault.fired, at.join(", "));
+        outln!("  fault {}: fired {} times at {}{more}", fault.text, fault.fired, at.join(", "));
     }
-    display::checks(run);
+    output::checks(run);
 }

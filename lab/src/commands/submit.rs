@@ -1,9 +1,13 @@
-//! `indoubt submit`: one transaction by hand.
+//! `indoubt submit`: one transaction, submitted by a person.
 
-use super::{Verdict, operator::call};
-use crate::cli::{Common, Format, SubmitArgs};
-use crate::say::say;
+use crate::{
+    live_node::call,
+    options::{Common, Format},
+    output::outln,
+    status::Status,
+};
 use anyhow::{Context, Result, bail};
+use clap::Args;
 use indoubt_proto::{
     ids::NodeId,
     message::{Outcome, OutcomeWord},
@@ -12,8 +16,25 @@ use indoubt_proto::{
     wire::SubmitRequest,
 };
 
+/// `indoubt submit`.
+#[derive(Args, Clone, Debug)]
+#[command(after_help = "\
+One transaction; each step is PARTICIPANT:OPERATION, in order. Operations: add(KEY,DELTA), add(KEY,DELTA,MIN), \
+put(KEY,VALUE), get(KEY). A saga undoes an add by the opposite add.
+
+Example:
+  indoubt submit --node 127.0.0.1:41234 'p1:add(p1/acct-1,-5,0)' 'p2:add(p2/acct-1,5)'")]
+pub struct SubmitArgs {
+    /// The coordinating node's address.
+    #[arg(long, value_name = "ADDR")]
+    pub node: String,
+    /// The steps.
+    #[arg(required = true)]
+    pub steps: Vec<String>,
+}
+
 /// Submits it and prints what became of it; anything but success is status 1.
-pub(super) fn submit(args: &SubmitArgs, common: &Common) -> Result<Verdict> {
+pub(super) fn submit(args: &SubmitArgs, common: &Common) -> Result<Status> {
     let steps = kinds(args.steps.iter().map(|text| step(text)).collect::<Result<_>>()?);
     let audit = steps.iter().flat_map(|s| &s.ops).all(Operation::is_read);
     let request = SubmitRequest { txn: None, audit, steps };
@@ -27,12 +48,15 @@ pub(super) fn submit(args: &SubmitArgs, common: &Common) -> Result<Verdict> {
     };
     match common.format {
         Format::Json => {
-            say!("{}", serde_json::json!({ "txn": txn, "outcome": outcome.word(), "reason": reason, "reads": reads }));
+            outln!(
+                "{}",
+                serde_json::json!({ "txn": txn, "outcome": outcome.word(), "reason": reason, "reads": reads })
+            );
         }
         Format::Text => {
-            say!("{txn} {}{}", outcome.word().word(), reason.map_or(String::new(), |r| format!(": {r}")));
+            outln!("{txn} {}{}", outcome.word().word(), reason.map_or(String::new(), |r| format!(": {r}")));
             for read in reads {
-                say!("  {} = {}", read.key, read.value);
+                outln!("  {} = {}", read.key, read.value);
             }
         }
     }

@@ -1,18 +1,21 @@
 //! `indoubt sweep` and `indoubt merge`: a scenario over a grid of parameters, on one machine or on many.
 
-use super::{Verdict, run};
 use crate::{
     bundled,
-    cli::{Common, Format, Seeds, WorldName, parse_protocol, parse_seeds},
-    display,
-    export::{self, RunFolder},
-    report::{self, Head},
-    say::say,
-    sweeps::{self, Shard, Swept, medians},
+    changes::{changed, set_words},
+    options::{Common, FileOrBundled, Format, Seeds, jobs, parse_protocol, parse_seeds},
+    output::{self, outln},
+    status::Status,
+    sweeps::{self, Shard},
+    world::World,
 };
 use anyhow::{Context, Result, anyhow, bail};
 use clap::Args;
-use indoubt_simulator::protocol::Protocol;
+use indoubt_report::{
+    RunFolder, Swept,
+    page::{self, Head},
+};
+use indoubt_scenario::protocol::Protocol;
 use indoubt_studies::sweep::{Grid, SweepError};
 use serde_json::json;
 use std::path::PathBuf;
@@ -23,17 +26,18 @@ const SEEDS: u64 = 10;
 /// `indoubt sweep`.
 #[derive(Args, Clone, Debug)]
 #[command(after_help = "\
-Runs every combination of the values in [sweep], under each protocol, with many seeds, in the virtual world. Leaves one
-tidy CSV (a row a run) and a chart for each metric. Interrupted, it goes on where it was: give the same --output again.
+Runs every combination of the values in [sweep], under each protocol, with many seeds, in the virtual world. Writes one \
+tidy CSV (one row per run) and a chart for each metric. An interrupted sweep goes on when it is given the same --output again.
 
 Examples:
   indoubt sweep coordinator-downtime
   indoubt sweep my.toml --seeds 100 --output out
-  indoubt sweep my.toml --seeds 1000 --shard 3/8 --output shard-3     one of eight machines; then:
+  indoubt sweep my.toml --seeds 1000 --shard 3/8 --output shard-3
+      on one of eight machines; when all are done:
   indoubt merge shard-* --output all")]
 pub struct SweepArgs {
     /// A scenario file with a `[sweep]` section, or the name of a bundled sweep (`indoubt list sweeps`).
-    #[arg(value_name = "FILE-OR-NAME")]
+    #[arg(value_name = "FILE-OR-NAME", hide_possible_values = true, value_parser = FileOrBundled(bundled::SWEEPS))]
     pub scenario: String,
     /// Seeds of each point: a count (the first is the scenario's own) or a range (`1..20`, both included) [default: 10].
     #[arg(long, value_name = "N|A..B", value_parser = parse_seeds)]
@@ -58,7 +62,7 @@ pub struct SweepArgs {
 /// `indoubt merge`.
 #[derive(Args, Clone, Debug)]
 #[command(after_help = "\
-Rows and charts are byte for byte what one machine would have written. Missing shards, unfinished ones and shards of
+Rows and charts are byte for byte what one machine would have written. Missing shards, unfinished ones and shards of \
 different sweeps are refused.
 
 Example:
@@ -81,13 +85,13 @@ fn parse_shard(text: &str) -> Result<(usize, usize), String> {
 }
 
 /// Sweeps.
-pub(super) fn sweep(args: &SweepArgs, common: &Common) -> Result<Verdict> {
+pub(super) fn sweep(args: &SweepArgs, common: &Common) -> Result<Status> {
     let mut scenario = bundled::load_sweep(&args.scenario)?;
     let swept = std::mem::take(&mut scenario.sweep);
     if let Some(path) = args.set.iter().filter_map(|set| set.split('=').next()).find(|path| is_swept(&swept, path)) {
         bail!("--set {path}: it is swept, and every point has a value of its own; change it in [sweep]");
     }
-    scenario = run::changed(scenario, &args.set)?;
+    scenario = changed(scenario, &args.set)?;
     if !args.protocols.is_empty() {
         scenario = scenario.with_protocols(&args.protocols)?;
     }
@@ -99,8 +103,8 @@ pub(super) fn sweep(args: &SweepArgs, common: &Common) -> Result<Verdict> {
     let path = folder.scenario(&scenario.name);
     let command = format!("indoubt sweep {}", words(args));
 
-    let quiet = common.quiet || common.format == Format::Json;
-    let bar = display::progress(grid.shard(shard, of).count() as u64, quiet);
+    let quiet = common.is_silent();
+    let bar = output::progress(grid.shard(shard, of).count() as u64, quiet);
     bar.set_message(scenario.name.clone());
     if !quiet {
         anstream::eprintln!(
@@ -112,17 +116,17 @@ pub(super) fn sweep(args: &SweepArgs, common: &Common) -> Result<Verdict> {
             folder.path().display()
         );
     }
-    let jobs = run::jobs(args.jobs, WorldName::Virtual);
+    let jobs = jobs(args.jobs, World::Virtual);
     sweeps::sweep(&grid, Shard { shard, of }, &path, &command, jobs, &bar)?;
     bar.finish_and_clear();
     if of > 1 {
         if common.format == Format::Json {
-            say!("{}", json!({ "scenario": scenario.name, "shard": shard, "of": of, "folder": path }));
+            outln!("{}", json!({ "scenario": scenario.name, "shard": shard, "of": of, "folder": path }));
         } else if !common.quiet {
-            say!("shard {shard} of {of}: {}", path.display());
-            say!("when all are there: indoubt merge DIR... with each shard's folder");
+            outln!("shard {shard} of {of}: {}", path.display());
+            outln!("when all are there: indoubt merge DIR... with each shard's folder");
         }
-        return Ok(Verdict::Holds);
+        return Ok(Status::Holds);
     }
     tell(&folder, &Swept::draw(grid, &path, command)?, common)
 }
@@ -137,7 +141,7 @@ fn is_swept(sweep: &[(String, Vec<String>)], path: &str) -> bool {
 }
 
 /// Merges.
-pub(super) fn merge(args: &MergeArgs, common: &Common) -> Result<Verdict> {
+pub(super) fn merge(args: &MergeArgs, common: &Common) -> Result<Status> {
     let shards: Vec<PathBuf> = args.shards.iter().map(|shard| sweep_folder(shard)).collect();
     let folder = RunFolder::create(args.output.as_deref(), "merged")?;
     let staged = folder.path().join(".merging");
@@ -169,10 +173,10 @@ fn sweep_folder(named: &std::path::Path) -> PathBuf {
     }
 }
 
-fn tell(folder: &RunFolder, swept: &Swept, common: &Common) -> Result<Verdict> {
+fn tell(folder: &RunFolder, swept: &Swept, common: &Common) -> Result<Status> {
     let report = folder.path().join("report.html");
     let head = Head { title: &swept.grid.scenario.name, command: &swept.command, outcomes: None };
-    report::write(&report, &head, &[], &[swept.section()])?;
+    page::write(&report, &head, &[], &[swept.section()])?;
     let rows = folder.scenario(&swept.grid.scenario.name).join("rows.csv");
     match common.format {
         Format::Json => {
@@ -180,16 +184,16 @@ fn tell(folder: &RunFolder, swept: &Swept, common: &Common) -> Result<Verdict> {
                 "scenario": swept.grid.scenario.name, "axes": swept.grid.axes, "metrics": swept.grid.metrics,
                 "cells": swept.grid.len(), "rows": rows, "report": report,
             });
-            say!("{}", serde_json::to_string_pretty(&told)?);
+            outln!("{}", serde_json::to_string_pretty(&told)?);
         }
         Format::Text if common.quiet => {}
         Format::Text => {
-            say!("{}", swept.grid.scenario.about);
-            medians::print(swept);
-            say!("\nrows: {}\nreport: {}", rows.display(), report.display());
+            outln!("{}", swept.grid.scenario.about);
+            output::medians::print(swept);
+            outln!("\nrows: {}\nreport: {}", rows.display(), report.display());
         }
     }
-    Ok(Verdict::Holds)
+    Ok(Status::Holds)
 }
 
 /// An error about a value, with the line of the file where it stands.
@@ -221,7 +225,7 @@ fn words(args: &SweepArgs) -> String {
     if bundled {
         let protocols: Vec<&str> = args.protocols.iter().map(|p| p.name()).collect();
         words.extend((!protocols.is_empty()).then(|| format!("--protocols {}", protocols.join(","))));
-        words.extend(export::set_words(&args.set));
+        words.extend(set_words(&args.set));
     }
     words.extend(args.shard.map(|(shard, of)| format!("--shard {shard}/{of}")));
     words.join(" ")

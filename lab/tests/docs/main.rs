@@ -2,9 +2,10 @@
 //! bundled scenario and sweep has its chapter. What it prints is what the command prints (`transcripts`).
 
 use clap::Parser;
-use indoubt_lab::cli::{Cli, Command};
-use indoubt_simulator::scenario::Scenario;
-use page::{commands, pages, prose, root, words};
+use indoubt_lab::commands::{Cli, Command};
+use indoubt_proto::settings::Settings;
+use indoubt_scenario::scenario::Scenario;
+use page::{commands, pages, parts, prose, root, words};
 use std::fs;
 
 mod page;
@@ -142,4 +143,15 @@ fn every_bundled_scenario_and_sweep_has_its_chapter_and_every_chapter_its_subjec
             assert!(index.contains(&format!("{subject}.md)")), "the index does not name {subject}");
         }
     }
+}
+
+#[test]
+fn the_settings_that_the_second_chapter_shows_are_the_defaults() {
+    let text = fs::read_to_string(root().join("docs/02-scenarios.md")).unwrap();
+    let shown: Vec<Settings> = parts(&text)
+        .into_iter()
+        .filter(|(language, _)| *language == Some("json"))
+        .map(|(_, lines)| serde_json::from_str(&lines.join("\n")).expect("settings"))
+        .collect();
+    assert_eq!(shown, [Settings::default()]);
 }

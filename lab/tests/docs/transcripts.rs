@@ -2,7 +2,7 @@
 //! the same numbers on any machine.
 
 use crate::page::{commands, pages, parts, root};
-use indoubt_simulator::{
+use indoubt_judge::{
     summary::{Spread, Summary},
     trace::{from_json_line, to_json_line},
 };

@@ -1,0 +1,469 @@
+//! One run on real processes: load is offered, faults are executed at their times, nodes that halt are answered, and at the
+//! end the traces of all nodes become one recording.
+
+mod fault_executor;
+
+use crate::{
+    clients::{ClientNews, Clients},
+    cluster::{Cluster, Launch},
+    merge::merge,
+    processes::Process,
+};
+use anyhow::{Context, Result, bail};
+use indoubt_node::{
+    Ready,
+    client::{ClientEvent, LabControl, LabReport, NodeClient},
+    monotonic_now, read_trace,
+};
+use indoubt_proto::{
+    gate::Fate,
+    ids::{MessageId, NodeId},
+    message::Message,
+    observation::{Observation, Stamped},
+    time::Micros,
+    wire::Asked,
+};
+use indoubt_scenario::{protocol::Protocol, recording::Recording, scenario::Scenario};
+use indoubt_simulator::{
+    clients::{ClientEffect, ClientPool},
+    faults::{Director, Lost},
+};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
+use tokio::{sync::mpsc, task::JoinHandle, time::timeout};
+
+/// How often, after load, the lab looks whether everything is resolved.
+const LOOK: Micros = Micros::from_millis(40);
+/// How long all sessions may take to come up before load begins.
+const UP_WITHIN: Duration = Duration::from_secs(10);
+/// How long a halted node waits for its message to be taken, before the halt counts as lost.
+const TAKEN_WITHIN: Micros = Micros::from_secs(5);
+
+/// Runs one protocol of a scenario on real processes, to its end.
+pub fn run(scenario: &Scenario, protocol: Protocol, seed: u64) -> Result<Recording> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("no runtime")?;
+    let recording = runtime.block_on(async {
+        let mut run = LiveRun::start(scenario, protocol, seed).await?;
+        run.load().await?;
+        run.settle().await?;
+        run.close()
+    });
+    // Tasks that still dial nodes which have ended are not waited for.
+    runtime.shutdown_background();
+    recording.with_context(|| format!("{} under {protocol} with seed {seed} on real processes", scenario.name))
+}
+
+enum News {
+    Client(ClientNews),
+    Report {
+        node: NodeId,
+        incarnation: u32,
+        report: LabReport,
+    },
+    Started {
+        node: NodeId,
+        outcome: Result<(Process, Ready)>,
+    },
+    /// The operator's call was answered, or was not.
+    Resolved {
+        node: NodeId,
+        incarnation: u32,
+        outcome: Result<()>,
+    },
+}
+
+/// A node that halted, and what it waits for.
+struct Halt {
+    node: NodeId,
+    incarnation: u32,
+    asked: Asked,
+    since: Micros,
+}
+
+struct LiveRun<'a> {
+    scenario: &'a Scenario,
+    protocol: Protocol,
+    seed: u64,
+    cluster: Cluster,
+    director: Director,
+    pool: ClientPool,
+    clients: Clients,
+    controls: BTreeMap<NodeId, LabControl>,
+    starting: BTreeMap<NodeId, JoinHandle<()>>,
+    paused: BTreeSet<NodeId>,
+    /// Calls of the operator that are not answered yet.
+    resolving: usize,
+    halts: Vec<Halt>,
+    /// Messages that were taken (false) or lost (true), as reported for halts that wait for them.
+    fates: BTreeMap<MessageId, bool>,
+    trace: Vec<Stamped>,
+    /// The monotonic clock when load began.
+    start: Micros,
+    news: mpsc::UnboundedReceiver<News>,
+    tell: mpsc::UnboundedSender<News>,
+    client_news: mpsc::UnboundedSender<ClientNews>,
+}
+
+impl<'a> LiveRun<'a> {
+    /// Starts all processes and waits until everybody has a session with everybody that they need.
+    async fn start(scenario: &'a Scenario, protocol: Protocol, seed: u64) -> Result<Self> {
+        let pool = ClientPool::new(scenario, seed);
+        let launch = Launch {
+            protocol,
+            coordinating: scenario.cluster.coordinators,
+            participants: scenario.cluster.participants,
+            settings: scenario.settings(),
+            opening: pool.opening(),
+            seed,
+            trace: true,
+            lab: true,
+            floor: false,
+        };
+        let mut cluster = Cluster::prepare(launch)?;
+        cluster.start_all().await?;
+        let (tell, news) = mpsc::unbounded_channel();
+        let (client_news, mut from_clients) = mpsc::unbounded_channel();
+        let forward = tell.clone();
+        tokio::spawn(async move {
+            while let Some(client) = from_clients.recv().await {
+                if forward.send(News::Client(client)).is_err() {
+                    break;
+                }
+            }
+        });
+        let mut run = LiveRun {
+            scenario,
+            protocol,
+            seed,
+            cluster,
+            director: Director::new(scenario, protocol, seed),
+            pool,
+            clients: Clients::new(seed),
+            controls: BTreeMap::new(),
+            starting: BTreeMap::new(),
+            paused: BTreeSet::new(),
+            resolving: 0,
+            halts: Vec::new(),
+            fates: BTreeMap::new(),
+            trace: Vec::new(),
+            start: monotonic_now(),
+            news,
+            tell,
+            client_news,
+        };
+        for node in run.cluster.nodes() {
+            run.take_hold(node).await?;
+        }
+        run.open_sessions().await?;
+        run.start = monotonic_now();
+        Ok(run)
+    }
+
+    /// Opens the control stream of a node that has just started, and gives it its orders: it does nothing before.
+    async fn take_hold(&mut self, node: NodeId) -> Result<()> {
+        let (control, mut reports) =
+            LabControl::connect(&self.cluster.address(node)).await.with_context(|| format!("no control of {node}"))?;
+        let (tell, incarnation) = (self.tell.clone(), self.cluster.incarnation(node));
+        tokio::spawn(async move {
+            while let Some(report) = reports.recv().await {
+                if tell.send(News::Report { node, incarnation, report }).is_err() {
+                    break;
+                }
+            }
+        });
+        self.controls.insert(node, control);
+        self.orders(node).await
+    }
+
+    async fn open_sessions(&mut self) -> Result<()> {
+        let pairs: Vec<(NodeId, NodeId)> = self.pool.pairs().collect();
+        for (client, home) in &pairs {
+            self.clients.obey(*client, self.director.orders(*client));
+            self.clients.open(*client, *home, self.cluster.address(*home), &self.client_news);
+        }
+        let mut missing: BTreeSet<_> = pairs.into_iter().collect();
+        let up = async {
+            while !missing.is_empty() {
+                match self.news.recv().await {
+                    Some(News::Client(ClientNews { client, home, event: ClientEvent::Up { incarnation, .. } })) => {
+                        missing.remove(&(client, home));
+                        self.pool.up(home, incarnation, &mut Vec::new());
+                    }
+                    Some(_) => {}
+                    None => break,
+                }
+            }
+        };
+        timeout(UP_WITHIN, up).await.context("the clients found no sessions with the coordinating nodes")?;
+        self.cluster.wait_for_links().await
+    }
+
+    fn now(&self) -> Micros {
+        monotonic_now().saturating_sub(self.start)
+    }
+
+    fn observe(&mut self, node: NodeId, what: Observation) {
+        self.trace.push(Stamped { t_us: monotonic_now().0 as i64, seq: 0, node, what });
+    }
+
+    /// Offers load until `duration`: everything that is due before, also what came due while the lab was busy.
+    async fn load(&mut self) -> Result<()> {
+        let end = self.scenario.duration;
+        loop {
+            let now = self.now();
+            self.strike(now.min(end)).await?;
+            let mut effects = Vec::new();
+            self.pool.due(now, &mut effects);
+            self.act(effects).await?;
+            if now >= end {
+                return Ok(());
+            }
+            let next = [self.director.next_due(), self.pool.next_due(), Some(end)].into_iter().flatten().min();
+            // What happens meanwhile may bring something that is due earlier: a restart, a client that is free.
+            self.wait(next.unwrap_or(end)).await?;
+        }
+    }
+
+    /// Waits until everything is resolved, or `settle` is over.
+    async fn settle(&mut self) -> Result<()> {
+        let now = self.now();
+        let deeds = self.director.end_of_load(now);
+        self.perform(deeds).await?;
+        let end = self.scenario.duration + self.scenario.settle;
+        let mut quiet = 0;
+        while self.now() < end && quiet < 2 {
+            let now = self.now();
+            self.strike(now).await?;
+            let next = self.director.next_due().unwrap_or(end).min(now + LOOK).min(end);
+            self.wait_until(next).await?;
+            quiet = if self.is_resolved().await? { quiet + 1 } else { 0 };
+        }
+        Ok(())
+    }
+
+    /// Whether nothing is left to wait for.
+    async fn is_resolved(&mut self) -> Result<bool> {
+        let busy = !self.starting.is_empty() || !self.halts.is_empty() || self.resolving > 0;
+        if busy || self.director.next_due().is_some() {
+            return Ok(false);
+        }
+        for node in self.cluster.nodes() {
+            if !self.cluster.is_up(node) || self.paused.contains(&node) {
+                continue;
+            }
+            if self.pool.waits_for(node) {
+                return Ok(false);
+            }
+            let client = NodeClient::connect(&self.cluster.address(node)).await?;
+            let state = client.state(false).await.with_context(|| format!("{node} does not tell its state"))?;
+            if !state.inspection.open.is_empty() || !state.inspection.locks.is_empty() {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Ends everything and gathers the traces.
+    fn close(mut self) -> Result<Recording> {
+        self.observe(NodeId::LAB, Observation::End);
+        let end = self.trace.last().map_or(0, |line| line.t_us);
+        self.cluster.end()?;
+        let mut files = vec![std::mem::take(&mut self.trace)];
+        for node in self.cluster.nodes() {
+            let mut lines =
+                read_trace(&self.cluster.trace_file(node)).with_context(|| format!("the trace of {node}"))?;
+            // What a node wrote while it was being ended belongs to no run.
+            lines.retain(|line| line.t_us < end);
+            files.push(lines);
+        }
+        let trace = merge(files, self.start.0 as i64);
+        Ok(Recording { protocol: self.protocol, seed: self.seed, trace, faults: self.director.fired() })
+    }
+
+    /// Handles news until `until`.
+    async fn wait_until(&mut self, until: Micros) -> Result<()> {
+        loop {
+            self.wait(until).await?;
+            if self.now() >= until {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Handles the news that is there, or waits for some, but not beyond `until`.
+    async fn wait(&mut self, until: Micros) -> Result<()> {
+        let pause = until.saturating_sub(self.now());
+        tokio::select! {
+            biased;
+            news = self.news.recv() => {
+                let news = news.context("the run lost its own channel")?;
+                self.hear(news).await?;
+                while let Ok(more) = self.news.try_recv() {
+                    self.hear(more).await?;
+                }
+            }
+            () = tokio::time::sleep(Duration::from_micros(pause.0)) => {
+                if let Some(casualty) = self.cluster.casualty() {
+                    bail!("{casualty}");
+                }
+            }
+        }
+        self.answer_halts().await
+    }
+
+    async fn hear(&mut self, news: News) -> Result<()> {
+        match news {
+            News::Client(ClientNews { client, home, event }) => self.hear_client(client, home, event).await,
+            News::Report { node, incarnation, report } => {
+                match report {
+                    LabReport::Asked(asked) => {
+                        self.halts.push(Halt { node, incarnation, asked, since: self.now() });
+                    }
+                    LabReport::Reported(reported) => {
+                        if let Some(id) = reported.message {
+                            self.fates.insert(id, reported.lost);
+                        }
+                    }
+                }
+                Ok(())
+            }
+            News::Started { node, outcome } => {
+                if self.starting.remove(&node).is_some() {
+                    self.cluster.started(node, outcome?)?;
+                    self.take_hold(node).await?;
+                }
+                Ok(())
+            }
+            News::Resolved { node, incarnation, outcome } => {
+                self.resolving -= 1;
+                // A node that crashed or was frozen by what the operator did cannot answer.
+                let there = self.cluster.is_up(node) && !self.paused.contains(&node);
+                match outcome {
+                    Err(error) if there && self.cluster.incarnation(node) == incarnation => Err(error),
+                    Ok(()) | Err(_) => Ok(()),
+                }
+            }
+        }
+    }
+
+    async fn hear_client(&mut self, client: NodeId, home: NodeId, event: ClientEvent) -> Result<()> {
+        let mut effects = Vec::new();
+        match event {
+            ClientEvent::Up { incarnation, .. } => self.pool.session_up(client, home, incarnation, &mut effects),
+            ClientEvent::Down => self.pool.session_down(client, home),
+            ClientEvent::Messages(envelopes) => {
+                for envelope in envelopes {
+                    let message = &envelope.message;
+                    let received = Observation::Received {
+                        id: envelope.id,
+                        from: envelope.id.from,
+                        to: client,
+                        message: message.kind(),
+                        txn: message.txn(),
+                        copy: envelope.copy,
+                        ticket: message.ticket().copied(),
+                    };
+                    self.observe(client, received);
+                    let now = self.now();
+                    self.pool.message(now, message, &mut effects);
+                }
+            }
+        }
+        self.act(effects).await
+    }
+
+    async fn act(&mut self, effects: Vec<ClientEffect>) -> Result<()> {
+        for effect in effects {
+            match effect {
+                ClientEffect::Observe { client, observation } => self.observe(client, observation),
+                ClientEffect::Send { from, to, message } => self.send(from, to, message).await?,
+            }
+        }
+        Ok(())
+    }
+
+    async fn send(&mut self, from: NodeId, to: NodeId, message: Message) -> Result<()> {
+        let (kind, txn) = (message.kind(), message.txn());
+        let mut fate = Fate::default();
+        if let Some(verdict) = self.clients.gate(from, to, &message) {
+            fate = verdict.fate;
+            if !verdict.ask.is_empty() {
+                let now = self.now();
+                let reply = self.director.asked(now, from, &verdict.ask, txn, Lost::default());
+                fate = fate.and(reply.fate);
+                Box::pin(self.perform(reply.deeds)).await?;
+            }
+        }
+        if fate.drop {
+            return Ok(());
+        }
+        // The time is taken before it leaves, so that nobody receives what was not sent.
+        let t_us = monotonic_now().0 as i64;
+        let Some(sent) = self.clients.send(from, to, message, fate) else { return Ok(()) };
+        let mut line = |what| self.trace.push(Stamped { t_us, seq: 0, node: from, what });
+        line(Observation::Sent { id: sent.id, from, to, message: kind, txn, copy: false });
+        if let Some(id) = sent.copy {
+            line(Observation::Sent { id, from, to, message: kind, txn, copy: true });
+        }
+        if sent.lost {
+            line(Observation::Dropped { id: sent.id, from, to, message: kind, txn, copy: false });
+        }
+        Ok(())
+    }
+
+    /// Executes the faults whose time has come.
+    async fn strike(&mut self, now: Micros) -> Result<()> {
+        if self.director.next_due().is_some_and(|due| due <= now) {
+            let deeds = self.director.due(now);
+            self.perform(deeds).await?;
+        }
+        Ok(())
+    }
+
+    /// Answers every halted node whose moment has come.
+    async fn answer_halts(&mut self) -> Result<()> {
+        let mut i = 0;
+        while i < self.halts.len() {
+            let Some(lost) = self.has_come(&self.halts[i]) else {
+                i += 1;
+                continue;
+            };
+            let halt = self.halts.remove(i);
+            if self.cluster.is_up(halt.node) && self.cluster.incarnation(halt.node) == halt.incarnation {
+                let now = self.now();
+                let reply = self.director.asked(now, halt.node, &halt.asked.rules, halt.asked.txn, lost);
+                self.perform(reply.deeds).await?;
+                if let Some(control) = self.controls.get(&halt.node) {
+                    control.release(halt.asked.ask, reply.fate);
+                }
+            }
+            for sent in &halt.asked.sent {
+                self.fates.remove(&sent.id);
+            }
+            i = 0;
+        }
+        Ok(())
+    }
+
+    /// Whether a halt need not wait any longer; and if so, which of the messages that it waited for are lost.
+    fn has_come(&self, halt: &Halt) -> Option<Lost> {
+        let mut found = Lost::default();
+        if !halt.asked.rules.iter().any(|rule| self.director.awaits_sends(*rule)) {
+            return Some(found);
+        }
+        for sent in &halt.asked.sent {
+            let gone = sent.lost || !self.cluster.is_up(sent.to) || self.now() > halt.since + TAKEN_WITHIN;
+            // What clients take is not waited for. The last message is the one after which the node halted, if it did.
+            found.last = match self.fates.get(&sent.id) {
+                _ if sent.to.is_client() => false,
+                Some(lost) => *lost,
+                None if gone => true,
+                None => return None,
+            };
+            found.any |= found.last;
+        }
+        Some(found)
+    }
+}

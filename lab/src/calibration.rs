@@ -1,0 +1,61 @@
+//! The latencies of this machine, measured in the trace of an ordinary run on real processes by the very code that parity
+//! compares; and the profile that the virtual world takes from them.
+
+use anyhow::{Context, Result};
+use indoubt_proto::time::Micros;
+use indoubt_scenario::{
+    profile::{Profile, Spread},
+    protocol::Protocol,
+    scenario::Scenario,
+};
+use indoubt_studies::parity::Latencies;
+use serde_json::{Value, json};
+use std::path::Path;
+
+/// Measures this machine for so long.
+pub(crate) fn measure(time: Micros) -> Result<(Latencies, Profile)> {
+    let text = format!(
+        "name = \"calibration\"\nprotocols = [\"2pc\"]\nduration = \"{time}\"\n[cluster]\ncoordinators = 1\n\
+         [workload]\nkind = \"transfer\"\nclients = 1\nkeys = 1000\n[network]\nlatency = \"0us\"\n[disk]\nforce = \"0us\"\n"
+    );
+    let scenario = Scenario::parse(&text, "calibration").context("the lab's own scenario")?;
+    let recording = indoubt_cluster::run(&scenario, Protocol::TwoPhase, scenario.seed)?;
+    let latencies = Latencies::of(&recording);
+    let profile = latencies.profile().context("no message and no force was seen in so short a time")?;
+    Ok((latencies, profile))
+}
+
+/// What was measured, each with its name.
+pub(crate) fn rows(latencies: &Latencies) -> [(&'static str, &[Micros]); 3] {
+    [
+        ("a message from node to node", &latencies.links),
+        ("a force, coordinator alone", &latencies.forces_alone),
+        ("a force, three participants at once", &latencies.forces_together),
+    ]
+}
+
+/// What `--format json` says of a machine.
+pub(crate) fn as_json(latencies: &Latencies, profile: Profile) -> Value {
+    let sample = |sample: &[Micros]| {
+        let at = |q| Latencies::quantile(sample, q).map(Micros::as_millis_f64);
+        json!({ "count": sample.len(), "p50_ms": at(0.5), "p99_ms": at(0.99) })
+    };
+    let [links, alone, together] = rows(latencies).map(|(_, it)| sample(it));
+    json!({
+        "version": 1, "indoubt": env!("CARGO_PKG_VERSION"),
+        "link": links, "force_alone": alone, "force_together": together,
+        "profile": profile_json(profile),
+    })
+}
+
+/// A profile in milliseconds.
+pub(crate) fn profile_json(profile: Profile) -> Value {
+    let spread = |it: Spread| json!({ "median_ms": it.median.as_millis_f64(), "p99_ms": it.p99.as_millis_f64() });
+    json!({ "latency": spread(profile.latency), "force": spread(profile.force) })
+}
+
+/// The profile in a file.
+pub(crate) fn load(path: &Path) -> Result<Profile> {
+    let text = std::fs::read_to_string(path).with_context(|| format!("cannot read the profile {}", path.display()))?;
+    Ok(Profile::parse(&text, &path.display().to_string())?)
+}

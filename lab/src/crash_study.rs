@@ -1,0 +1,85 @@
+//! Every crash point of one transaction, tried on all processors, and what came of it: counts by protocol, heat maps, and a
+//! row for each case.
+
+mod files;
+mod summary;
+
+pub(crate) use files::{Document, write};
+pub(crate) use summary::{CrashStudy, CrashSummary};
+
+use crate::parallel::in_parallel;
+use anyhow::Result;
+use indicatif::ProgressBar;
+use indoubt_proto::time::Micros;
+use indoubt_scenario::scenario::Scenario;
+use indoubt_studies::crash_points::{SmallRun, Spot};
+use summary::IntendedEnding;
+
+/// What is enumerated.
+pub(crate) struct Enumeration {
+    /// The small runs, each with its crash points.
+    pub(crate) runs: Vec<(SmallRun, Vec<Spot>)>,
+    /// Also crash a second time, at every crash point of the history that the first crash leaves.
+    pub(crate) pairs: bool,
+}
+
+impl Enumeration {
+    /// The small runs of a scenario, for each of its protocols and each of these numbers of participants.
+    pub(crate) fn new(scenario: &Scenario, participants: &[u16], back: Micros, pairs: bool) -> Result<Enumeration> {
+        let mut runs = Vec::new();
+        for protocol in &scenario.protocols {
+            for participants in participants {
+                runs.extend(SmallRun::all(scenario, *protocol, *participants, back)?);
+            }
+        }
+        let with_points = |run: SmallRun| {
+            let points = run.places();
+            (run, points)
+        };
+        Ok(Enumeration { runs: runs.into_iter().map(with_points).collect(), pairs })
+    }
+
+    /// How many crash points there are for a first crash.
+    pub(crate) fn points(&self) -> u64 {
+        self.runs.iter().map(|(_, points)| points.len() as u64).sum()
+    }
+}
+
+/// Tries every crash point.
+pub(crate) fn run(enumeration: &Enumeration, jobs: usize, bar: &ProgressBar) -> Result<CrashStudy> {
+    let spots: Vec<(&SmallRun, &Spot)> =
+        enumeration.runs.iter().flat_map(|(run, points)| points.iter().map(move |spot| (run, spot))).collect();
+    let tried = in_parallel(&spots, jobs, |(run, spot)| {
+        let firsts = run.try_spot(&[], spot);
+        let mut seconds = Vec::new();
+        if enumeration.pairs {
+            for before in firsts.iter().map(|first| first.case.strikes.as_slice()) {
+                seconds.extend(run.places_after(&before[0]).iter().flat_map(|spot| run.try_spot(before, spot)));
+            }
+        }
+        bar.set_message(format!("{} {}", run.protocol, run.ending));
+        bar.inc(1);
+        Ok((firsts, seconds))
+    })?;
+    bar.finish_and_clear();
+    let mut study =
+        CrashStudy { single: laid_out(enumeration), pairs: enumeration.pairs.then(|| laid_out(enumeration)) };
+    for ((run, _), (firsts, seconds)) in spots.iter().zip(tried) {
+        firsts.into_iter().for_each(|tried| study.single.take(run.protocol, tried));
+        if let Some(pairs) = &mut study.pairs {
+            seconds.into_iter().for_each(|tried| pairs.take(run.protocol, tried));
+        }
+    }
+    Ok(study)
+}
+
+/// Nothing tried yet, and the rows of the heat map in the order in which things happen.
+fn laid_out(enumeration: &Enumeration) -> CrashSummary {
+    let mut summary = CrashSummary::default();
+    for (run, points) in &enumeration.runs {
+        let heat = summary.heat.entry(IntendedEnding::of(run.ending)).or_default();
+        heat.lay_out(run.protocol.family(), points.iter().map(|spot| &spot.place));
+        summary.counts.entry(run.protocol).or_default().places += points.len() as u64;
+    }
+    summary
+}

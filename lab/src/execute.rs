@@ -1,0 +1,112 @@
+//! Runs scenarios, several at a time: every protocol with every seed is a job of its own. Both worlds.
+
+use crate::{parallel::in_parallel, world::World};
+use anyhow::Result;
+use indicatif::ProgressBar;
+use indoubt_judge::{
+    judge::judge,
+    summary::{Run, Series, Summary, Verdict},
+};
+use indoubt_scenario::{protocol::Protocol, recording::Recording, scenario::Scenario};
+use indoubt_simulator::world;
+use indoubt_studies::trial::trial;
+
+/// One scenario to run.
+pub(crate) struct Task {
+    /// The scenario, its seed that of the first run.
+    pub(crate) scenario: Scenario,
+    /// The seeds.
+    pub(crate) seeds: Vec<u64>,
+}
+
+/// One scenario that was run.
+pub(crate) struct Finished {
+    /// Its numbers.
+    pub(crate) summary: Summary,
+    /// The recordings that are worth writing: all if asked for, else those in which a promise or a claim does not hold.
+    pub(crate) recordings: Vec<Recording>,
+}
+
+/// What is common to all tasks.
+#[derive(Clone, Copy)]
+pub(crate) struct How {
+    /// In which world.
+    pub(crate) world: World,
+    /// How many jobs at a time.
+    pub(crate) jobs: usize,
+    /// Keep every recording.
+    pub(crate) keep: bool,
+}
+
+struct Job<'a> {
+    task: usize,
+    scenario: &'a Scenario,
+    protocol: Protocol,
+    seed: u64,
+    /// Whether this is its task's first seed: charts over time show that one, so only its series are kept.
+    first: bool,
+}
+
+/// Runs all tasks; results come in the order of the tasks, their runs in the order of protocols and seeds.
+pub(crate) fn execute(tasks: &[Task], how: How, bar: &ProgressBar) -> Result<Vec<Finished>> {
+    let mut jobs = Vec::new();
+    for (task, it) in tasks.iter().enumerate() {
+        for protocol in &it.scenario.protocols {
+            jobs.extend(it.seeds.iter().enumerate().map(|(at, seed)| Job {
+                task,
+                scenario: &it.scenario,
+                protocol: *protocol,
+                seed: *seed,
+                first: at == 0,
+            }));
+        }
+    }
+    bar.set_length(jobs.len() as u64);
+    let results = in_parallel(&jobs, how.jobs, |job| {
+        bar.set_message(format!("{} {}", job.scenario.name, job.protocol));
+        let done = one(job, how);
+        bar.inc(1);
+        done
+    })?;
+    bar.finish_and_clear();
+    let mut finished: Vec<Finished> = tasks.iter().map(|t| empty(&t.scenario, how.world)).collect();
+    for (job, (run, recording)) in jobs.iter().zip(results) {
+        finished[job.task].summary.runs.push(run);
+        finished[job.task].recordings.extend(recording);
+    }
+    Ok(finished)
+}
+
+fn one(job: &Job<'_>, how: How) -> Result<(Run, Option<Recording>)> {
+    let surprised = |run: &Run| run.expectations.iter().any(|claim| !claim.held);
+    let worth = |run: &Run| how.keep || run.verdict == Verdict::Violated || surprised(run);
+    let (mut run, recording) = match how.world {
+        World::Virtual => {
+            let run = trial(job.scenario, job.protocol, job.seed);
+            // One seed is one history: what was not kept can be had again.
+            let recording = worth(&run).then(|| world::run(job.scenario, job.protocol, job.seed));
+            (run, recording)
+        }
+        World::Real => {
+            let recording = indoubt_cluster::run(job.scenario, job.protocol, job.seed)?;
+            let run = judge(job.scenario, &recording);
+            let recording = worth(&run).then_some(recording);
+            (run, recording)
+        }
+    };
+    if !job.first {
+        run.series = Series::default();
+    }
+    Ok((run, recording))
+}
+
+fn empty(scenario: &Scenario, world: World) -> Finished {
+    let summary = Summary {
+        version: 1,
+        indoubt: env!("CARGO_PKG_VERSION").into(),
+        world: world.name().into(),
+        scenario: serde_json::to_value(scenario).expect("a scenario is plain data"),
+        runs: Vec::new(),
+    };
+    Finished { summary, recordings: Vec::new() }
+}

@@ -1,0 +1,123 @@
+//! Verdicts, checks and spreads of summaries.
+
+use super::{
+    line::outln,
+    style::{BAD, FAINT, GOOD, STRONG},
+};
+use indoubt_judge::{
+    promises::is_waived,
+    summary::{Run, Summary, Verdict},
+};
+use indoubt_report::{OverSeeds, by_protocol, promised, scenario_name, time};
+
+/// The verdict table: one row per scenario and protocol (the seeds of one protocol together).
+pub(crate) fn verdicts(summaries: &[&Summary]) {
+    let widest = summaries.iter().map(|s| scenario_name(s).len()).max().unwrap_or(8).max(8);
+    outln!(
+        "{STRONG}{:widest$}  {:7}  {:15} {:>6} {:>9} {:>9} {:>10} {:>10} {:>9} {:>8}  verdict{STRONG:#}",
+        "scenario",
+        "world",
+        "protocol",
+        "done",
+        "in doubt",
+        "blocked",
+        "bystanders",
+        "pending",
+        "unavail.",
+        "partial"
+    );
+    for summary in summaries {
+        for (i, (protocol, runs)) in by_protocol(summary).into_iter().enumerate() {
+            let (name, world) = if i == 0 { (scenario_name(summary), &*summary.world) } else { ("", "") };
+            let most = |f: fn(&Run) -> f64| runs.iter().map(|r| f(r)).fold(0.0, f64::max);
+            let sum = |f: fn(&Run) -> u64| runs.iter().map(|r| f(r)).sum::<u64>();
+            let done =
+                100.0 * sum(|r| r.transactions.succeeded) as f64 / sum(|r| r.transactions.submitted).max(1) as f64;
+            outln!(
+                "{name:widest$}  {world:7}  {:15} {:>5.0}% {:>9} {:>9} {:>10} {:>10} {:>9} {:>8}  {}",
+                protocol.name(),
+                done,
+                time(most(|r| r.measures.in_doubt_ms.max)),
+                time(most(|r| r.measures.blocked_ms.max)),
+                sum(|r| r.measures.bystanders.count),
+                time(most(|r| r.measures.pending_ms.max)),
+                time(most(|r| r.measures.unavailable_ms)),
+                sum(|r| r.transactions.partial),
+                verdict(&runs),
+            );
+        }
+    }
+    outln!(
+        "{FAINT}in doubt, blocked, pending, unavail.: the longest of any seed; bystanders, partial (some effects there, others not, for good): over all seeds{FAINT:#}"
+    );
+}
+
+fn verdict(runs: &[&Run]) -> String {
+    let violated = runs.iter().filter(|r| r.verdict == Verdict::Violated).count();
+    let unknown = runs.iter().filter(|r| r.verdict == Verdict::Unknown).count();
+    let surprised = runs.iter().any(|r| r.expectations.iter().any(|e| !e.held));
+    let mut unkept: [(&str, Vec<&str>); 2] = [("waived", vec![]), ("not promised, not kept", vec![])];
+    for run in runs {
+        for check in run.checks.iter().filter(|c| !c.promised && !c.held) {
+            let names = &mut unkept[usize::from(!is_waived(run.protocol.family(), check))].1;
+            if !names.contains(&check.name.word()) {
+                names.push(check.name.word());
+            }
+        }
+    }
+    let unkept: Vec<String> =
+        unkept.iter().filter(|(_, n)| !n.is_empty()).map(|(how, n)| format!("{how}: {}", n.join(", "))).collect();
+    let mut text = match (violated, unknown) {
+        (0, 0) => format!("{GOOD}ok{GOOD:#}"),
+        (0, _) => "unknown".to_owned(),
+        _ => format!("{BAD}violated{BAD:#}"),
+    };
+    if surprised {
+        text += &format!(", {BAD}an expectation does not hold{BAD:#}");
+    }
+    if !unkept.is_empty() {
+        text += &format!(" {FAINT}({}){FAINT:#}", unkept.join("; "));
+    }
+    text
+}
+
+/// Every check of one run, promised or not, with what was found where it does not hold.
+pub(crate) fn checks(run: &Run) {
+    for check in &run.checks {
+        let promised = promised(run, check);
+        let held = match (check.held, check.promised) {
+            (true, _) => format!("{GOOD}holds{GOOD:#}"),
+            (false, true) => format!("{BAD}does not hold{BAD:#}: {}", check.detail),
+            (false, false) => format!("does not hold: {}", check.detail),
+        };
+        outln!("  {:20} {promised:12}  {held}", check.name);
+    }
+}
+
+/// Prints everything that does not hold, on standard error.
+pub(crate) fn failures(summary: &Summary) {
+    for line in indoubt_report::failures(summary) {
+        anstream::eprintln!("{BAD}{}{BAD:#}: {line}", scenario_name(summary));
+    }
+}
+
+/// For each protocol that ran under many seeds: how its costs are spread over them, and how to see the worst one.
+pub(crate) fn over_seeds(summary: &Summary) {
+    let rows = indoubt_report::over_seeds(summary);
+    if rows.is_empty() {
+        return;
+    }
+    outln!(
+        "{STRONG}{}, over seeds{:w$} {:>9} {:>9} {:>9} {:>9}  worst seed{STRONG:#}",
+        scenario_name(summary),
+        "",
+        "least",
+        "p50",
+        "p90",
+        "most",
+        w = 30usize.saturating_sub(scenario_name(summary).len()),
+    );
+    for OverSeeds { protocol, metric, quantiles: [least, p50, p90, most], worst } in rows {
+        outln!("  {protocol:15} {metric:24} {least:>9} {p50:>9} {p90:>9} {most:>9}  {worst}");
+    }
+}

@@ -1,0 +1,127 @@
+//! What became of the transactions, by scenario and protocol.
+
+use super::{
+    canvas::Area,
+    chart::Chart,
+    panel::{self, LEGEND, Mark, WIDTH},
+};
+use crate::{palette, summaries::anchor};
+use anyhow::Result;
+use indoubt_judge::summary::{Run, Summary, Transactions};
+use indoubt_scenario::protocol::{Family, Protocol};
+use plotters::{
+    prelude::*,
+    style::text_anchor::{HPos, Pos, VPos},
+};
+
+const ROW: i32 = 26;
+const LEFT: i32 = 330;
+const RIGHT: i32 = 150;
+
+/// One bar for each scenario and protocol, divided by final state.
+pub struct Outcomes {
+    rows: Vec<Row>,
+}
+
+struct Row {
+    scenario: Option<String>,
+    protocol: Protocol,
+    states: Transactions,
+}
+
+impl Outcomes {
+    /// Of these scenarios; several seeds of one protocol are added up.
+    pub fn new(summaries: &[&Summary]) -> Self {
+        let mut rows = Vec::new();
+        for summary in summaries {
+            let name = anchor(summary);
+            let mut protocols: Vec<Protocol> = Vec::new();
+            for run in &summary.runs {
+                if !protocols.contains(&run.protocol) {
+                    protocols.push(run.protocol);
+                }
+            }
+            for (i, protocol) in protocols.into_iter().enumerate() {
+                let states = summary.runs.iter().filter(|r| r.protocol == protocol).fold(Transactions::default(), add);
+                rows.push(Row { scenario: (i == 0).then(|| name.clone()), protocol, states });
+            }
+        }
+        Outcomes { rows }
+    }
+}
+
+fn add(sum: Transactions, run: &Run) -> Transactions {
+    let t = run.transactions;
+    Transactions {
+        submitted: sum.submitted + t.submitted,
+        succeeded: sum.succeeded + t.succeeded,
+        aborted: sum.aborted + t.aborted,
+        compensated: sum.compensated + t.compensated,
+        partial: sum.partial + t.partial,
+        refused: sum.refused + t.refused,
+        unresolved: sum.unresolved + t.unresolved,
+        stuck: sum.stuck + t.stuck,
+    }
+}
+
+/// The states in the order of the bar: how many, colour, hatched.
+fn parts(row: &Row) -> [(u64, RGBColor, bool); 7] {
+    let t = row.states;
+    let success = if row.protocol.family() == Family::Saga { palette::COMPLETED } else { palette::COMMITTED };
+    [
+        (t.succeeded, success, false),
+        (t.compensated, palette::COMPENSATED, true),
+        (t.aborted, palette::ABORTED, false),
+        (t.refused, palette::FAULT, false),
+        (t.unresolved, palette::IN_DOUBT, true),
+        (t.stuck, palette::WAITING, false),
+        (t.partial, palette::PARTIAL, false),
+    ]
+}
+
+impl Chart for Outcomes {
+    fn caption(&self) -> String {
+        "What became of the transactions at the end. Black is what no protocol should leave: some effects there, others not.".into()
+    }
+
+    fn size(&self) -> (u32, u32) {
+        (WIDTH, LEGEND + 16 + ROW as u32 * self.rows.len() as u32)
+    }
+
+    fn draw(&self, root: &Area<'_>) -> Result<()> {
+        panel::legend(
+            root,
+            "What became of the transactions",
+            &[
+                (Mark::Area(palette::COMMITTED), "committed"),
+                (Mark::Area(palette::COMPLETED), "completed"),
+                (Mark::Hatched(palette::COMPENSATED), "compensated"),
+                (Mark::Area(palette::ABORTED), "aborted"),
+                (Mark::Area(palette::FAULT), "refused"),
+                (Mark::Hatched(palette::IN_DOUBT), "unresolved"),
+                (Mark::Area(palette::WAITING), "stuck"),
+                (Mark::Area(palette::PARTIAL), "partial"),
+            ],
+        )?;
+        let room = WIDTH as i32 - LEFT - RIGHT;
+        for (i, row) in self.rows.iter().enumerate() {
+            let y = LEGEND as i32 + ROW * i as i32;
+            if let Some(name) = &row.scenario {
+                root.draw(&Text::new(name.clone(), (12, y + 3), panel::bold(13)))?;
+            }
+            let right = panel::text(13).pos(Pos::new(HPos::Right, VPos::Top));
+            root.draw(&Text::new(row.protocol.name(), (LEFT - 8, y + 3), right))?;
+            let mut done = 0;
+            let x_of = |n: u64| LEFT + (n as f64 / row.states.submitted.max(1) as f64 * f64::from(room)).round() as i32;
+            for (count, colour, hatched) in parts(row).into_iter().filter(|p| p.0 > 0) {
+                // One transaction that went wrong must be seen among a thousand that did not.
+                let (from, to) = (x_of(done), x_of(done + count).max(x_of(done) + 3));
+                panel::bar(root, (from, y + 3), (to, y + ROW - 5), colour, hatched)?;
+                done += count;
+            }
+            let total = format!("{} of {}", row.states.succeeded, row.states.submitted);
+            root.draw(&Text::new(total, (WIDTH as i32 - RIGHT + 12, y + 3), panel::text(13)))?;
+        }
+        Ok(())
+    }
+}

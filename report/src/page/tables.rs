@@ -1,0 +1,271 @@
+//! The report's tables.
+
+use crate::{
+    html::{escape, table, words},
+    over_seeds::over_seeds,
+    summaries::{anchor, by_protocol, promised, scenario_name},
+    units::time,
+};
+use indoubt_judge::summary::{Run, Summary, Verdict};
+
+/// The runs that are shown one by one: all of the first seed. What the others say stands in [`spreads`].
+fn shown(summary: &Summary) -> impl Iterator<Item = &Run> {
+    let first = summary.runs.first().map(|run| run.seed);
+    summary.runs.iter().filter(move |run| Some(run.seed) == first)
+}
+
+/// The row's name: the protocol, with the seed where there are several.
+fn name(summary: &Summary, run: &Run) -> String {
+    let several = summary.runs.iter().any(|other| other.seed != run.seed);
+    if several {
+        format!("{} <span class=\"faint\">seed {}</span>", run.protocol, run.seed)
+    } else {
+        run.protocol.to_string()
+    }
+}
+
+fn rows<'a>(summary: &'a Summary, row: impl Fn(&'a Run) -> Vec<String> + 'a) -> impl Iterator<Item = Vec<String>> + 'a {
+    shown(summary).map(row)
+}
+
+/// How costs are spread over seeds; nothing if there is one.
+pub(super) fn spreads(summary: &Summary) -> String {
+    let rows = over_seeds(summary);
+    if rows.is_empty() {
+        return String::new();
+    }
+    let lines = rows.into_iter().map(|row| {
+        let mut cells = vec![row.protocol.to_string(), format!("<code>{}</code>", row.metric)];
+        cells.extend(row.quantiles);
+        cells.push(row.worst.to_string());
+        cells
+    });
+    let count = by_protocol(summary).first().map_or(0, |(_, runs)| runs.len());
+    format!(
+        "<h3>Over {count} seeds</h3>\n{}",
+        table(&["protocol", "metric", "least", "p50", "p90", "most", "worst seed"], lines)
+    )
+}
+
+/// Verdicts over all scenarios.
+pub(super) fn verdicts(summaries: &[&Summary]) -> String {
+    let lines = summaries.iter().flat_map(|summary| {
+        by_protocol(summary).into_iter().map(move |(protocol, runs)| {
+            let bad = runs.iter().filter(|r| r.verdict == Verdict::Violated).count();
+            let unclear = runs.iter().filter(|r| r.verdict == Verdict::Unknown).count();
+            let surprised = runs.iter().flat_map(|r| &r.expectations).filter(|e| !e.held).count();
+            let verdict = match (bad, unclear) {
+                (0, 0) => "<span class=\"good\">ok</span>".to_owned(),
+                (0, n) => format!("unknown in {n} of {}", runs.len()),
+                (n, _) => format!("<span class=\"bad\">violated</span> in {n} of {}", runs.len()),
+            };
+            let claims: usize = runs.iter().map(|r| r.expectations.len()).sum();
+            let held = if surprised == 0 {
+                format!("{claims} of {claims}")
+            } else {
+                format!("<span class=\"bad\">{} of {claims}</span>", claims - surprised)
+            };
+            let most = |f: fn(&Run) -> f64| time(runs.iter().map(|r| f(r)).fold(0.0, f64::max));
+            let sum = |f: fn(&Run) -> u64| runs.iter().map(|r| f(r)).sum::<u64>().to_string();
+            let anchor = escape(&anchor(summary));
+            vec![
+                format!("<a href=\"#{anchor}\">{}</a>", escape(scenario_name(summary))),
+                escape(&summary.world),
+                protocol.to_string(),
+                verdict,
+                held,
+                sum(|r| r.transactions.succeeded),
+                sum(|r| r.transactions.submitted),
+                most(|r| r.measures.in_doubt_ms.max),
+                most(|r| r.measures.blocked_ms.max),
+                sum(|r| r.measures.bystanders.count),
+                most(|r| r.measures.pending_ms.max),
+                most(|r| r.measures.unavailable_ms),
+                sum(|r| r.transactions.partial),
+            ]
+        })
+    });
+    let head = [
+        "scenario",
+        "world",
+        "protocol",
+        "promises",
+        "claims held",
+        "succeeded",
+        "of",
+        "longest in doubt",
+        "blocked",
+        "bystanders",
+        "longest pending",
+        "unavailable",
+        "partial",
+    ];
+    table(&head, lines)
+}
+
+/// Which faults fired, and when.
+pub(super) fn faults(summary: &Summary) -> String {
+    let mut lines = Vec::new();
+    for run in shown(summary) {
+        for fault in &run.faults {
+            let when: Vec<_> = fault.at_ms.iter().take(6).map(|ms| time(*ms)).collect();
+            let more = if fault.at_ms.len() > 6 { " …" } else { "" };
+            lines.push(vec![name(summary, run), escape(&fault.text), fault.fired.to_string(), when.join(", ") + more]);
+        }
+    }
+    if lines.is_empty() {
+        "<p>None: nothing fails.</p>\n".into()
+    } else {
+        words(&["protocol", "fault", "fired", "at"], lines)
+    }
+}
+
+/// The main numbers.
+pub(super) fn measures(summary: &Summary) -> String {
+    let head = [
+        "protocol",
+        "latency p50",
+        "p99",
+        "in doubt p50",
+        "max",
+        "blocked max",
+        "locks p50",
+        "max",
+        "bystanders",
+        "pending p50",
+        "max",
+        "exposed max",
+        "tps",
+        "unavailable",
+    ];
+    let costs = [
+        "protocol",
+        "messages",
+        "work messages",
+        "forced writes",
+        "lazy writes",
+        "atomicity violations",
+        "duplicate effects",
+        "lost effects",
+        "dirty reads",
+        "lost updates",
+        "fuzzy reads",
+        "wrong audits",
+    ];
+    let first = rows(summary, |run| {
+        let m = &run.measures;
+        vec![
+            name(summary, run),
+            time(m.latency_ms.succeeded.p50),
+            time(m.latency_ms.succeeded.p99),
+            time(m.in_doubt_ms.p50),
+            time(m.in_doubt_ms.max),
+            time(m.blocked_ms.max),
+            time(m.lock_hold_ms.p50),
+            time(m.lock_hold_ms.max),
+            m.bystanders.count.to_string(),
+            time(m.pending_ms.p50),
+            time(m.pending_ms.max),
+            time(m.exposed_ms.max),
+            format!("{:.1}", m.throughput_tps),
+            time(m.unavailable_ms),
+        ]
+    });
+    let second = rows(summary, |run| {
+        let m = &run.measures;
+        let mut cells = vec![name(summary, run)];
+        cells.extend(
+            [m.messages_per_txn, m.work_messages_per_txn, m.forced_writes_per_txn, m.lazy_writes_per_txn]
+                .map(|x| format!("{x:.2}")),
+        );
+        let counts = [
+            m.atomicity_violations,
+            m.duplicate_effects,
+            m.lost_effects,
+            m.dirty_reads,
+            m.lost_updates,
+            m.fuzzy_reads,
+            m.wrong_audits,
+        ];
+        cells.extend(counts.map(|n| if n == 0 { "0".into() } else { format!("<span class=\"bad\">{n}</span>") }));
+        cells
+    });
+    table(&head, first) + &table(&costs, second)
+}
+
+/// Final states beside what clients were told.
+pub(super) fn fates(summary: &Summary) -> String {
+    let head = [
+        "protocol",
+        "submitted",
+        "succeeded",
+        "aborted",
+        "compensated",
+        "partial",
+        "refused",
+        "unresolved",
+        "stuck",
+        "told succeeded",
+        "aborted",
+        "compensated",
+        "refused",
+        "unknown",
+    ];
+    table(
+        &head,
+        rows(summary, |run| {
+            let (t, c) = (&run.transactions, &run.clients);
+            let counts = [
+                t.submitted,
+                t.succeeded,
+                t.aborted,
+                t.compensated,
+                t.partial,
+                t.refused,
+                t.unresolved,
+                t.stuck,
+                c.succeeded,
+                c.aborted,
+                c.compensated,
+                c.refused,
+                c.unknown,
+            ];
+            std::iter::once(name(summary, run)).chain(counts.map(|n| n.to_string())).collect()
+        }),
+    )
+}
+
+/// The scenario's claims.
+pub(super) fn expectations(summary: &Summary) -> String {
+    let mut lines = Vec::new();
+    for run in shown(summary) {
+        for claim in &run.expectations {
+            let held =
+                if claim.held { "<span class=\"good\">held</span>" } else { "<span class=\"bad\">not held</span>" };
+            lines.push(vec![name(summary, run), escape(&claim.text), escape(&claim.actual.to_string()), held.into()]);
+        }
+    }
+    if lines.is_empty() { "<p>Nothing.</p>\n".into() } else { words(&["protocol", "claim", "found", ""], lines) }
+}
+
+/// Every check of every run.
+pub(super) fn checks(summary: &Summary) -> String {
+    let mut lines = Vec::new();
+    for run in shown(summary) {
+        for check in &run.checks {
+            let verdict = match (check.promised, check.held) {
+                (_, true) => "<span class=\"good\">held</span>",
+                (true, false) => "<span class=\"bad\">violated</span>",
+                (false, false) => "not kept",
+            };
+            lines.push(vec![
+                name(summary, run),
+                escape(check.name.word()),
+                promised(run, check).into(),
+                verdict.into(),
+                escape(&check.detail),
+            ]);
+        }
+    }
+    words(&["protocol", "check", "promised", "", "detail"], lines)
+}
