@@ -28,7 +28,7 @@ use plotters::{
     prelude::*,
     style::{FontStyle, register_font},
 };
-use std::{path::Path, sync::Once};
+use std::{fs::File, io::BufWriter, path::Path, sync::Once};
 
 /// Something that can be drawn on any backend.
 pub(crate) trait Chart {
@@ -81,9 +81,19 @@ pub(crate) fn save(chart: &impl Chart, folder: &Path, name: &str) -> Result<Draw
     let path = folder.join(format!("{name}.svg"));
     std::fs::write(&path, &svg).with_context(|| format!("cannot write {}", path.display()))?;
     let path = folder.join(format!("{name}.png"));
-    let root = BitMapBackend::new(&path, chart.size()).into_drawing_area();
-    paint(chart, &root).with_context(|| format!("cannot draw {}", path.display()))?;
+    save_png(chart, &path).with_context(|| format!("cannot write {}", path.display()))?;
     Ok(Drawn { caption: chart.caption(), svg })
+}
+
+fn save_png(chart: &impl Chart, path: &Path) -> Result<()> {
+    let (width, height) = chart.size();
+    let mut pixels = vec![0; 3 * width as usize * height as usize];
+    paint(chart, &BitMapBackend::with_buffer(&mut pixels, (width, height)).into_drawing_area())?;
+    let mut encoder = png::Encoder::new(BufWriter::new(File::create(path)?), width, height);
+    encoder.set_color(png::ColorType::Rgb);
+    let mut image = encoder.write_header()?;
+    image.write_image_data(&pixels)?;
+    Ok(image.finish()?)
 }
 
 fn paint<DB: DrawingBackend>(chart: &impl Chart, root: &DrawingArea<DB, Shift>) -> Result<()>
