@@ -25,7 +25,11 @@ use std::{
     net::SocketAddr,
     path::{Path, PathBuf},
 };
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::{
+    filter::{LevelFilter, Targets},
+    layer::SubscriberExt,
+    util::SubscriberInitExt,
+};
 
 /// Options of every node.
 #[derive(Args, Clone, Debug)]
@@ -160,14 +164,22 @@ fn prepare(args: &NodeArgs, role: Role) -> Result<Settings> {
         let expected = if role == Role::Participant { "p1, p2, …" } else { "c1, c2, …" };
         bail!("--id {}: this node is called {expected}", args.id);
     }
-    tracing_subscriber::fmt()
-        .with_env_filter(EnvFilter::try_from_env("INDOUBT_LOG").unwrap_or_else(|_| EnvFilter::new("warn")))
-        .with_writer(std::io::stderr)
+    tracing_subscriber::registry()
+        .with(tracing_subscriber::fmt::layer().with_writer(std::io::stderr))
+        .with(log_filter()?)
         .init();
     if args.lab {
         end_with_the_lab();
     }
     args.settings.as_deref().map_or_else(|| Ok(Settings::default()), |file| read_json(file, "settings"))
+}
+
+/// What is logged: `INDOUBT_LOG` says it, for example `info` or `indoubt_node=debug,warn`.
+fn log_filter() -> Result<Targets> {
+    match std::env::var("INDOUBT_LOG") {
+        Ok(filter) => filter.parse().with_context(|| format!("INDOUBT_LOG={filter}: this is no log filter")),
+        Err(_) => Ok(Targets::new().with_default(LevelFilter::WARN)),
+    }
 }
 
 /// The lab holds this process's standard input open; when it closes, the lab is gone, and nobody would end us.

@@ -1,4 +1,4 @@
-//! What charts are drawn on: an SVG document or a PNG file, with a bundled font.
+//! What charts are drawn on: an SVG document or the pixels of a PNG file, with a bundled font.
 //!
 //! Plotters' charts are generic over their backend. Ours are drawn on one type that is either backend, so each is compiled once
 //! and needs no bounds.
@@ -15,8 +15,8 @@ use std::{io, sync::Once};
 pub enum Canvas<'a> {
     /// An SVG document.
     Svg(SVGBackend<'a>),
-    /// A PNG file.
-    Png(BitMapBackend<'a>),
+    /// The pixels of a PNG file.
+    Pixels(BitMapBackend<'a>),
 }
 
 /// A part of a canvas that is drawn on in pixels.
@@ -29,7 +29,7 @@ macro_rules! forward {
     ($canvas:ident.$call:ident($($argument:expr),*)) => {
         match $canvas {
             Canvas::Svg(backend) => backend.$call($($argument),*).map_err(one_type),
-            Canvas::Png(backend) => backend.$call($($argument),*).map_err(one_type),
+            Canvas::Pixels(backend) => backend.$call($($argument),*).map_err(one_type),
         }
     };
 }
@@ -47,7 +47,7 @@ impl DrawingBackend for Canvas<'_> {
     fn get_size(&self) -> (u32, u32) {
         match self {
             Canvas::Svg(backend) => backend.get_size(),
-            Canvas::Png(backend) => backend.get_size(),
+            Canvas::Pixels(backend) => backend.get_size(),
         }
     }
 

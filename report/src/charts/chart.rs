@@ -3,7 +3,7 @@
 use super::canvas::{Area, Canvas, bundled_fonts};
 use anyhow::{Context, Result};
 use plotters::prelude::*;
-use std::path::Path;
+use std::{fs::File, io::BufWriter, path::Path};
 
 /// Something that can be drawn.
 pub trait Chart {
@@ -31,9 +31,19 @@ pub fn save(chart: &dyn Chart, folder: &Path, name: &str) -> Result<Drawn> {
     let path = folder.join(format!("{name}.svg"));
     std::fs::write(&path, &svg).with_context(|| format!("cannot write {}", path.display()))?;
     let path = folder.join(format!("{name}.png"));
-    let png = Canvas::Png(BitMapBackend::new(&path, chart.size()));
-    paint(chart, png).with_context(|| format!("cannot draw {}", path.display()))?;
+    save_png(chart, &path).with_context(|| format!("cannot write {}", path.display()))?;
     Ok(Drawn { caption: chart.caption(), svg })
+}
+
+fn save_png(chart: &dyn Chart, path: &Path) -> Result<()> {
+    let (width, height) = chart.size();
+    let mut pixels = vec![0; 3 * width as usize * height as usize];
+    paint(chart, Canvas::Pixels(BitMapBackend::with_buffer(&mut pixels, (width, height))))?;
+    let mut encoder = png::Encoder::new(BufWriter::new(File::create(path)?), width, height);
+    encoder.set_color(png::ColorType::Rgb);
+    let mut image = encoder.write_header()?;
+    image.write_image_data(&pixels)?;
+    Ok(image.finish()?)
 }
 
 fn paint(chart: &dyn Chart, canvas: Canvas<'_>) -> Result<()> {
