@@ -366,7 +366,7 @@ pub enum FaultAction {
         /// For how long; `None` until the end of load.
         lasts: Option<Micros>,
     },
-    /// The operator's hand: ends branches in doubt.
+    /// An operator ends branches in doubt.
     Resolve {
         /// At which participants.
         nodes: Vec<NodeId>,

@@ -9,7 +9,7 @@ mod outcomes;
 mod sagas;
 
 use crate::{
-    history::{Aftermath, Story},
+    history::{FinalState, TxnHistory},
     measure::Anomaly,
     promises::Waivers,
     summary::Check,
@@ -48,8 +48,8 @@ pub(crate) struct Finding {
 
 impl Finding {
     /// About one transaction and everybody who has a part in it.
-    pub(crate) fn about(txn: TxnId, story: &Story, text: String) -> Self {
-        let mut nodes = story.plan.nodes();
+    pub(crate) fn about(txn: TxnId, txn_history: &TxnHistory, text: String) -> Self {
+        let mut nodes = txn_history.plan.nodes();
         nodes.insert(txn.home);
         Finding { txns: BTreeSet::from([txn]), nodes, text, ..Finding::default() }
     }
@@ -57,7 +57,7 @@ impl Finding {
 
 /// What a check looks at.
 pub(crate) struct Evidence<'a> {
-    pub(crate) aftermath: &'a Aftermath,
+    pub(crate) final_state: &'a FinalState,
     pub(crate) anomalies: &'a [Anomaly],
     pub(crate) timeouts: Timeouts,
     /// Whether a commit ends only when everybody has acknowledged it.
@@ -74,12 +74,12 @@ impl Evidence<'_> {
         by_its_clock.min(vote).0 as i64
     }
 
-    fn aftermath(&self) -> &Aftermath {
-        self.aftermath
+    fn final_state(&self) -> &FinalState {
+        self.final_state
     }
 
     fn family(&self) -> Family {
-        self.aftermath().family
+        self.final_state().family
     }
 }
 
@@ -121,14 +121,14 @@ pub(crate) fn check(evidence: &Evidence<'_>, waivers: &Waivers) -> Vec<Check> {
 }
 
 /// Whether no check, promised or not, finds anything. (Anomalies are found while a run is measured, and are not looked at.)
-pub(crate) fn finds_nothing(aftermath: &Aftermath, timeouts: Timeouts) -> bool {
-    let evidence = Evidence { aftermath, anomalies: &[], timeouts, acknowledges_commits: false, clocks: None };
+pub(crate) fn finds_nothing(final_state: &FinalState, timeouts: Timeouts) -> bool {
+    let evidence = Evidence { final_state, anomalies: &[], timeouts, acknowledges_commits: false, clocks: None };
     CHECKS.iter().all(|(_, search)| search(&evidence).is_empty())
 }
 
 /// Whether a transaction keeps to rule 44 (docs/rules.md) by itself.
-pub(crate) fn keeps_to_order(story: &Story) -> bool {
-    money::keeps_to_order(story)
+pub(crate) fn keeps_to_order(txn_history: &TxnHistory) -> bool {
+    money::keeps_to_order(txn_history)
 }
 
 fn detail(told: &[String]) -> String {

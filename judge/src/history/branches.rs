@@ -14,16 +14,16 @@ pub(crate) struct Branches {
 impl Branches {
     /// The branch at a node, which it begins if there is none.
     pub(super) fn of(&mut self, node: NodeId) -> &mut Branch {
-        let place = self.all[..self.used].partition_point(|(at, _)| *at < node);
-        if place == self.used || self.all[place].0 != node {
+        let slot = self.all[..self.used].partition_point(|(at, _)| *at < node);
+        if slot == self.used || self.all[slot].0 != node {
             if self.used == self.all.len() {
                 self.all.push((node, Branch::default()));
             }
             self.all[self.used].0 = node;
-            self.all[place..=self.used].rotate_right(1);
+            self.all[slot..=self.used].rotate_right(1);
             self.used += 1;
         }
-        &mut self.all[place].1
+        &mut self.all[slot].1
     }
 
     /// The branch at a node.

@@ -1,16 +1,16 @@
 //! What is there at the end and should not be, and the other way round: `atomicity_violations`, `duplicate_effects`,
-//! `lost_effects`, `wrong_audits`. The checks tell of the same places.
+//! `lost_effects`, `wrong_audits`. The checks tell of the same ids.
 
-use crate::history::{Aftermath, EffectKind, Fate, Story};
+use crate::history::{EffectKind, Fate, FinalState, TxnHistory};
 use indoubt_proto::{
     ids::{NodeId, TxnId},
     message::Decision,
 };
 use indoubt_scenario::protocol::Family;
 
-/// An effect in a place of its own: a branch (no step) or a step of a transaction.
+/// What can be applied once: a branch, or one step or compensation, of a transaction at a node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Place {
+pub(crate) struct EffectId {
     pub(crate) txn: TxnId,
     pub(crate) node: NodeId,
     pub(crate) kind: EffectKind,
@@ -25,39 +25,39 @@ pub(crate) struct WrongAudit {
 }
 
 /// Transactions with one branch committed and another aborted, or a saga neither whole nor fully compensated.
-pub(crate) fn torn(aftermath: &Aftermath) -> Vec<TxnId> {
-    let is_torn = |(_, story, fate): &(TxnId, &Story, Fate)| match (aftermath.family, fate) {
+pub(crate) fn torn(final_state: &FinalState) -> Vec<TxnId> {
+    let is_torn = |(_, txn_history, fate): &(TxnId, &TxnHistory, Fate)| match (final_state.family, fate) {
         (_, Fate::Partial) => true,
         (Family::TwoPhase, _) => {
             let decided = |decision| {
                 let here = |(_, d): &(i64, Decision)| *d == decision;
-                story.branches.values().any(|branch| branch.decisions.iter().any(here))
+                txn_history.branches.values().any(|branch| branch.decisions.iter().any(here))
             };
             decided(Decision::Commit) && decided(Decision::Abort)
         }
         (Family::Saga, Fate::Stuck | Fate::Unresolved) => {
             let standing: Vec<bool> =
-                story.plan.writing_steps().keys().map(|step| story.standing(*step) != 0).collect();
+                txn_history.plan.writing_steps().keys().map(|step| txn_history.standing(*step) != 0).collect();
             standing.contains(&true) && standing.contains(&false)
         }
         _ => false,
     };
-    aftermath.all().filter(is_torn).map(|(txn, ..)| txn).collect()
+    final_state.all().filter(is_torn).map(|(txn, ..)| txn).collect()
 }
 
 /// Effects that are there more than once, with how often too often.
-pub(crate) fn duplicates(aftermath: &Aftermath) -> Vec<(Place, u64)> {
+pub(crate) fn duplicates(final_state: &FinalState) -> Vec<(EffectId, u64)> {
     let mut found = Vec::new();
-    for (txn, story, _) in aftermath.all() {
-        let mut places: Vec<Place> = story
+    for (txn, txn_history, _) in final_state.all() {
+        let mut ids: Vec<EffectId> = txn_history
             .effects
             .iter()
             .filter(|effect| effect.gone.is_none() && !effect.updates.is_empty())
-            .map(|effect| Place { txn, node: effect.node, kind: effect.kind })
+            .map(|effect| EffectId { txn, node: effect.node, kind: effect.kind })
             .collect();
-        places.sort_unstable();
+        ids.sort_unstable();
         found.extend(
-            places.chunk_by(|a, b| a == b).filter(|same| same.len() > 1).map(|same| (same[0], same.len() as u64 - 1)),
+            ids.chunk_by(|a, b| a == b).filter(|same| same.len() > 1).map(|same| (same[0], same.len() as u64 - 1)),
         );
     }
     found
@@ -65,29 +65,33 @@ pub(crate) fn duplicates(aftermath: &Aftermath) -> Vec<(Place, u64)> {
 
 /// Effects that are not there although somebody was told of them: the client that its transaction succeeded, or the
 /// coordinating node by the participant that had applied them. A branch in doubt is not lost.
-pub(crate) fn lost(aftermath: &Aftermath) -> Vec<Place> {
-    let topology = &aftermath.topology;
+pub(crate) fn lost(final_state: &FinalState) -> Vec<EffectId> {
+    let topology = &final_state.topology;
     let mut found = Vec::new();
-    for (txn, story, _) in aftermath.all() {
-        if aftermath.family == Family::TwoPhase {
-            for node in story.plan.writing_nodes() {
-                let applied_once = story.effects.iter().any(|e| e.node == node && e.kind == EffectKind::Branch);
-                let told = story.told_success() && !story.in_doubt_at(node, topology);
+    for (txn, txn_history, _) in final_state.all() {
+        if final_state.family == Family::TwoPhase {
+            for node in txn_history.plan.writing_nodes() {
+                let applied_once = txn_history.effects.iter().any(|e| e.node == node && e.kind == EffectKind::Branch);
+                let told = txn_history.told_success() && !txn_history.in_doubt_at(node, topology);
                 // An abort has no effect that could be lost.
-                let known = story.lost_at.contains(&node) && story.decided_at_home(Decision::Commit);
-                if !story.branch_stands(node, topology) && (told || applied_once || known) {
-                    found.push(Place { txn, node, kind: EffectKind::Branch });
+                let known = txn_history.lost_at.contains(&node) && txn_history.decided_at_home(Decision::Commit);
+                if !txn_history.branch_stands(node, topology) && (told || applied_once || known) {
+                    found.push(EffectId { txn, node, kind: EffectKind::Branch });
                 }
             }
             continue;
         }
-        for (step, node) in story.plan.writing_steps() {
+        for (step, node) in txn_history.plan.writing_steps() {
             let gone = |kind| {
-                story.effects.iter().filter(|e| e.kind == kind && e.gone.is_some() && !e.updates.is_empty()).count()
+                txn_history
+                    .effects
+                    .iter()
+                    .filter(|e| e.kind == kind && e.gone.is_some() && !e.updates.is_empty())
+                    .count()
             };
             let vanished = gone(EffectKind::Step(step)) > gone(EffectKind::Undo(step));
-            if story.standing(step) <= 0 && (story.told_success() || vanished) {
-                found.push(Place { txn, node, kind: EffectKind::Step(step) });
+            if txn_history.standing(step) <= 0 && (txn_history.told_success() || vanished) {
+                found.push(EffectId { txn, node, kind: EffectKind::Step(step) });
             }
         }
     }
@@ -96,11 +100,13 @@ pub(crate) fn lost(aftermath: &Aftermath) -> Vec<Place> {
 
 /// Audits that committed, or whose client was told so, and whose reads do not sum to their group's total. Of a step that ran
 /// again, what it read last counts.
-pub(crate) fn wrong_audits(aftermath: &Aftermath) -> Vec<WrongAudit> {
-    let wrong = |(txn, story, fate): (TxnId, &Story, Fate)| {
-        let total = story.total.filter(|_| story.audit && (fate == Fate::Succeeded || story.told_success()))?;
-        let found = story.reads.values().sum();
+pub(crate) fn wrong_audits(final_state: &FinalState) -> Vec<WrongAudit> {
+    let wrong = |(txn, txn_history, fate): (TxnId, &TxnHistory, Fate)| {
+        let total = txn_history
+            .total
+            .filter(|_| txn_history.audit && (fate == Fate::Succeeded || txn_history.told_success()))?;
+        let found = txn_history.reads.values().sum();
         (found != total).then_some(WrongAudit { txn, found, total })
     };
-    aftermath.all().filter_map(wrong).collect()
+    final_state.all().filter_map(wrong).collect()
 }

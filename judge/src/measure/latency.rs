@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 pub(super) struct Clients {
     /// How long load was offered, in microseconds.
     duration: i64,
-    /// By the place of a transaction that was not answered yet: its scheduled arrival, and whether it is an audit.
+    /// By the slot of a transaction that was not answered yet: its scheduled arrival, and whether it is an audit.
     due: Vec<Option<(i64, bool)>>,
     succeeded: Sample,
     aborted: Sample,
@@ -35,15 +35,15 @@ impl Clients {
         Clients { duration: duration.0 as i64, ..Clients::default() }
     }
 
-    /// Takes the next line, which is about the transaction at `place`.
-    pub(super) fn take(&mut self, seen: &Stamped, place: usize) {
+    /// Takes the next line, which is about the transaction in `slot`.
+    pub(super) fn take(&mut self, seen: &Stamped, slot: usize) {
         match &seen.what {
             Observation::ClientBegan { due_us, what, .. } => {
-                *at(&mut self.due, place) = Some((due_us.0 as i64, what == "audit"));
+                *at(&mut self.due, slot) = Some((due_us.0 as i64, what == "audit"));
             }
             Observation::ClientEnded { outcome, .. } => {
                 // Only the first answer counts; a second one is a matter for the check `told-truth`.
-                let Some((due, audit)) = at(&mut self.due, place).take() else {
+                let Some((due, audit)) = at(&mut self.due, slot).take() else {
                     return;
                 };
                 let sample = match outcome {

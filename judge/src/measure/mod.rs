@@ -14,10 +14,10 @@ mod series;
 mod spread;
 
 pub(crate) use anomalies::{Anomaly, AnomalyKind};
-pub(crate) use effects::{Place, WrongAudit, duplicates, lost, torn, wrong_audits};
+pub(crate) use effects::{EffectId, WrongAudit, duplicates, lost, torn, wrong_audits};
 
 use crate::{
-    history::{Aftermath, History, count_fate, count_told},
+    history::{FinalState, History, count_fate, count_told},
     summary::{Clients, Measures, Series, Transactions},
 };
 use forget::Forgetting;
@@ -43,12 +43,12 @@ pub struct Measurer {
     forgetting: Option<Forgetting>,
 }
 
-/// What a fold keeps for the transaction at `place`.
-fn at<T: Clone + Default>(list: &mut Vec<T>, place: usize) -> &mut T {
-    if list.len() <= place {
-        list.resize(place + 1, T::default());
+/// What a fold keeps for the transaction in `slot`.
+fn at<T: Clone + Default>(list: &mut Vec<T>, slot: usize) -> &mut T {
+    if list.len() <= slot {
+        list.resize(slot + 1, T::default());
     }
-    &mut list[place]
+    &mut list[slot]
 }
 
 impl Measurer {
@@ -76,16 +76,16 @@ impl Measurer {
     /// Takes the next line, in the order of `seq`.
     pub fn take(&mut self, seen: &Stamped) {
         let txn = seen.what.txn();
-        let known = txn.and_then(|txn| self.history.stories.find(txn));
+        let known = txn.and_then(|txn| self.history.index.find(txn));
         if self.forgetting.is_some() && !self.may_take(seen, known) {
             return;
         }
-        let place = match (known, txn) {
-            (None, Some(txn)) => Some(self.place(txn, seen.t_us)),
+        let slot = match (known, txn) {
+            (None, Some(txn)) => Some(self.slot(txn, seen.t_us)),
             (known, _) => known,
         };
-        let changed = self.history.take(seen, place);
-        let Some(place) = place else {
+        let changed = self.history.take(seen, slot);
+        let Some(slot) = slot else {
             if changed || matches!(seen.what, Observation::Crashed { .. } | Observation::Restarted { .. }) {
                 self.doubt.take(seen, None, &self.history, changed);
                 self.locks.take(seen, None, &self.history.topology);
@@ -98,47 +98,47 @@ impl Measurer {
         };
         match &seen.what {
             // Most lines are about messages and journals, in which no other fold has an interest.
-            Observation::Sent { .. } | Observation::Appended { .. } => self.costs.take(seen, place),
+            Observation::Sent { .. } | Observation::Appended { .. } => self.costs.take(seen, slot),
             Observation::Received { ticket: Some(_), .. } if self.history.family == Family::TwoPhase => {
-                self.doubt.take(seen, Some(place), &self.history, changed);
+                self.doubt.take(seen, Some(slot), &self.history, changed);
             }
             Observation::Received { .. } | Observation::Dropped { .. } | Observation::Voted { .. } => {}
             Observation::ClientBegan { .. } | Observation::ClientEnded { .. } => {
-                self.clients.take(seen, place);
-                self.exposed.take(seen, Some(place), &self.history);
-                self.anomalies.take(seen, place, &self.history);
+                self.clients.take(seen, slot);
+                self.exposed.take(seen, Some(slot), &self.history);
+                self.anomalies.take(seen, slot, &self.history);
             }
             _ => {
-                self.doubt.take(seen, Some(place), &self.history, changed);
-                self.locks.take(seen, Some(place), &self.history.topology);
+                self.doubt.take(seen, Some(slot), &self.history, changed);
+                self.locks.take(seen, Some(slot), &self.history.topology);
                 if self.history.family == Family::Saga {
-                    self.pending.take(seen, place);
+                    self.pending.take(seen, slot);
                     self.locks.pending(seen.t_us, self.pending.open());
                 }
-                self.exposed.take(seen, Some(place), &self.history);
-                self.anomalies.take(seen, place, &self.history);
+                self.exposed.take(seen, Some(slot), &self.history);
+                self.anomalies.take(seen, slot, &self.history);
             }
         }
     }
 
-    /// A place for a transaction of which nothing was seen yet.
-    fn place(&mut self, txn: TxnId, t: i64) -> usize {
+    /// A slot for a transaction of which nothing was seen yet.
+    fn slot(&mut self, txn: TxnId, t: i64) -> usize {
         self.forget_some(t);
-        let place = self.history.stories.place(txn);
+        let slot = self.history.index.add(txn);
         if let Some(forgetting) = &mut self.forgetting {
-            forgetting.watch(place);
+            forgetting.watch(slot);
         }
-        place
+        slot
     }
 
     /// The numbers.
     pub fn finish(self) -> Measured {
         let end = self.history.end;
-        let open_locks = self.locks.open(&self.history.stories);
+        let open_locks = self.locks.open(&self.history.index);
         let per_txn = self.costs.finish(&self.history);
         let ([in_doubt, up, blocked], intervals) = self.doubt.finish(&self.history);
         let forgotten = self.forgetting.map(Forgetting::into_forgotten).unwrap_or_default();
-        let aftermath = Aftermath { open_locks, forgotten, ..self.history.into_aftermath() };
+        let final_state = FinalState { open_locks, forgotten, ..self.history.into_final_state() };
         let (lock_hold, bystanders, locks_held) = self.locks.finish(end);
         let anomalies = self.anomalies.into_found();
         let counts = anomalies::count(&anomalies);
@@ -158,13 +158,13 @@ impl Measurer {
             work_messages_per_txn: per_txn.work_messages,
             forced_writes_per_txn: per_txn.forced_writes,
             lazy_writes_per_txn: per_txn.lazy_writes,
-            atomicity_violations: torn(&aftermath).len() as u64,
-            duplicate_effects: duplicates(&aftermath).iter().map(|(_, times)| times).sum(),
-            lost_effects: lost(&aftermath).len() as u64,
+            atomicity_violations: torn(&final_state).len() as u64,
+            duplicate_effects: duplicates(&final_state).iter().map(|(_, times)| times).sum(),
+            lost_effects: lost(&final_state).len() as u64,
             dirty_reads: count(AnomalyKind::DirtyRead),
             lost_updates: count(AnomalyKind::LostUpdate),
             fuzzy_reads: count(AnomalyKind::FuzzyRead),
-            wrong_audits: wrong_audits(&aftermath).len() as u64,
+            wrong_audits: wrong_audits(&final_state).len() as u64,
         };
         let series = Series {
             locks_held,
@@ -172,13 +172,13 @@ impl Measurer {
             in_doubt: intervals.finish(),
             latency_ms: self.clients.distributions(),
         };
-        let mut transactions = aftermath.forgotten.transactions;
-        let mut clients = aftermath.forgotten.clients;
-        for (_, story, fate) in aftermath.all() {
+        let mut transactions = final_state.forgotten.transactions;
+        let mut clients = final_state.forgotten.clients;
+        for (_, txn_history, fate) in final_state.all() {
             count_fate(&mut transactions, fate);
-            count_told(&mut clients, story.told());
+            count_told(&mut clients, txn_history.told());
         }
-        Measured { measures, series, transactions, clients, aftermath, anomalies }
+        Measured { measures, series, transactions, clients, final_state, anomalies }
     }
 }
 
@@ -193,6 +193,6 @@ pub struct Measured {
     pub transactions: Transactions,
     /// What each client was told.
     pub clients: Clients,
-    pub(crate) aftermath: Aftermath,
+    pub(crate) final_state: FinalState,
     pub(crate) anomalies: Vec<Anomaly>,
 }

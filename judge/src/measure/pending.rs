@@ -11,24 +11,24 @@ use indoubt_proto::{
 /// The fold.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Pending {
-    /// By the place of a transaction: since when each of its records is flagged; `None` once that was settled.
+    /// By the slot of a transaction: since when each of its records is flagged; `None` once that was settled.
     flags: Vec<Vec<(Key, Option<i64>)>>,
     open: u64,
     sample: Sample,
 }
 
 impl Pending {
-    /// Takes the next line of a saga's run, which is about the transaction at `place`.
-    pub(super) fn take(&mut self, seen: &Stamped, place: usize) {
+    /// Takes the next line of a saga's run, which is about the transaction in `slot`.
+    pub(super) fn take(&mut self, seen: &Stamped, slot: usize) {
         match &seen.what {
-            Observation::Pending { key, .. } => self.flag(seen.t_us, place, key),
+            Observation::Pending { key, .. } => self.flag(seen.t_us, slot, key),
             Observation::StepApplied { effects, .. } => {
                 for update in effects {
-                    self.flag(seen.t_us, place, &update.key);
+                    self.flag(seen.t_us, slot, &update.key);
                 }
             }
             Observation::Settled { key, .. } => {
-                let flag = at(&mut self.flags, place).iter_mut().find(|(flagged, _)| flagged == key);
+                let flag = at(&mut self.flags, slot).iter_mut().find(|(flagged, _)| flagged == key);
                 if let Some(since) = flag.and_then(|(_, since)| since.take()) {
                     self.open -= 1;
                     self.sample.add(seen.t_us - since);
@@ -38,8 +38,8 @@ impl Pending {
         }
     }
 
-    fn flag(&mut self, t: i64, place: usize, key: &Key) {
-        let flags = at(&mut self.flags, place);
+    fn flag(&mut self, t: i64, slot: usize, key: &Key) {
+        let flags = at(&mut self.flags, slot);
         if !flags.iter().any(|(flagged, _)| flagged == key) {
             flags.push((key.clone(), Some(t)));
             self.open += 1;
@@ -47,13 +47,13 @@ impl Pending {
     }
 
     /// Whether nothing of a transaction is flagged now.
-    pub(super) fn is_quiet(&self, place: usize) -> bool {
-        self.flags.get(place).is_none_or(|flags| flags.iter().all(|(_, since)| since.is_none()))
+    pub(super) fn is_quiet(&self, slot: usize) -> bool {
+        self.flags.get(slot).is_none_or(|flags| flags.iter().all(|(_, since)| since.is_none()))
     }
 
     /// Forgets a transaction.
-    pub(super) fn forget(&mut self, place: usize) {
-        at(&mut self.flags, place).clear();
+    pub(super) fn forget(&mut self, slot: usize) {
+        at(&mut self.flags, slot).clear();
     }
 
     /// How many records are flagged now.

@@ -312,8 +312,8 @@ mod tests {
             assert!(points.len() as i64 <= INTERVALS, "{end}");
             let interval = (points[0].interval_ms * 1_000.0) as i64;
             for (at, point) in points.iter().enumerate() {
-                let place = |t: &i64| ((t / interval) as usize).min(points.len() - 1);
-                let right = times.iter().filter(|t| place(t) == at).count();
+                let slot = |t: &i64| ((t / interval) as usize).min(points.len() - 1);
+                let right = times.iter().filter(|t| slot(t) == at).count();
                 assert_eq!((point.tps * interval as f64 / 1e6).round() as usize, right, "{end} {at}");
             }
             end = end * 7 / 3;

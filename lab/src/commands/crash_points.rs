@@ -19,7 +19,7 @@ use indoubt_simulator::{
     scenario::Scenario,
     world,
 };
-use indoubt_studies::crash_points::{Case, SmallRun, Tried};
+use indoubt_studies::crash_points::{Case, CaseResult, MiniRun};
 use serde_json::json;
 use std::path::PathBuf;
 
@@ -101,7 +101,7 @@ fn all(scenario: &Scenario, args: &CrashPointsArgs, common: &Common) -> Result<V
 
     let folder = RunFolder::create(args.output.as_deref(), "crash-points")?;
     let common_words = words(args);
-    let of = |protocol: Protocol, tried: &Tried| {
+    let of = |protocol: Protocol, tried: &CaseResult| {
         format!("indoubt crash-points {common_words} --protocols {protocol} --case {}", tried.case)
     };
     let about = Document { scenario, command: command(args, &common_words), repeat: &of };
@@ -121,7 +121,7 @@ fn all(scenario: &Scenario, args: &CrashPointsArgs, common: &Common) -> Result<V
 }
 
 /// Says what failed, on standard error. How many there are.
-fn failures(deaths: &Deaths, of: &dyn Fn(Protocol, &Tried) -> String) -> u64 {
+fn failures(deaths: &Deaths, of: &dyn Fn(Protocol, &CaseResult) -> String) -> u64 {
     let tolls = [Some(&deaths.single), deaths.pairs.as_ref()];
     let mut failed = 0;
     for toll in tolls.into_iter().flatten() {
@@ -139,7 +139,7 @@ fn one(scenario: &Scenario, case: &Case, args: &CrashPointsArgs, common: &Common
     // A place of one protocol need not be one of another.
     let mut passed_by = 0;
     for protocol in &scenario.protocols {
-        let run = SmallRun::of(scenario, *protocol, case, args.restart_after)?;
+        let run = MiniRun::of(scenario, *protocol, case, args.restart_after)?;
         let tried = run.try_case(case.strikes.clone());
         if tried.fired < case.strikes.len() {
             anstream::eprintln!("{protocol} never passes {}", unreached(&run, case));
@@ -180,10 +180,10 @@ fn one(scenario: &Scenario, case: &Case, args: &CrashPointsArgs, common: &Common
 }
 
 /// The first place at which nobody died.
-fn unreached(run: &SmallRun, case: &Case) -> String {
+fn unreached(run: &MiniRun, case: &Case) -> String {
     let faults = world::run(&run.scenario_of(&case.strikes), run.protocol, run.scenario.seed).faults;
     let silent = faults.iter().zip(&case.strikes).find(|(fault, _)| fault.at.is_empty());
-    silent.map_or_else(String::new, |(_, strike)| strike.place.to_string())
+    silent.map_or_else(String::new, |(_, strike)| strike.point.to_string())
 }
 
 /// What all commands of this enumeration have in common.

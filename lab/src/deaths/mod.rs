@@ -9,7 +9,7 @@ use anyhow::Result;
 use indicatif::ProgressBar;
 use indoubt_proto::time::Micros;
 use indoubt_simulator::{protocol::Protocol, scenario::Scenario};
-use indoubt_studies::crash_points::{Ending, HeatMap, SmallRun, Spot, Tried};
+use indoubt_studies::crash_points::{CaseResult, Ending, HeatMap, MiniRun, Spot};
 use std::collections::BTreeMap;
 
 /// At most so many failures are kept whole; all are counted.
@@ -18,7 +18,7 @@ const MOST_KEPT: usize = 20;
 /// What is enumerated.
 pub(crate) struct Plan {
     /// The small runs, each with its places.
-    pub(crate) runs: Vec<(SmallRun, Vec<Spot>)>,
+    pub(crate) runs: Vec<(MiniRun, Vec<Spot>)>,
     /// Also die again, at every place of the history that a first death leaves.
     pub(crate) pairs: bool,
 }
@@ -29,11 +29,11 @@ impl Plan {
         let mut runs = Vec::new();
         for protocol in &scenario.protocols {
             for participants in participants {
-                runs.extend(SmallRun::all(scenario, *protocol, *participants, back)?);
+                runs.extend(MiniRun::all(scenario, *protocol, *participants, back)?);
             }
         }
-        let with_places = |run: SmallRun| {
-            let places = run.places();
+        let with_places = |run: MiniRun| {
+            let places = run.crash_points();
             (run, places)
         };
         Ok(Plan { runs: runs.into_iter().map(with_places).collect(), pairs })
@@ -53,9 +53,9 @@ pub(crate) struct Toll {
     /// By how the transaction was to end, and by place; of a pair of deaths that of the first.
     pub(crate) heat: BTreeMap<Meant, HeatMap>,
     /// A row for each case.
-    pub(crate) rows: Vec<(Protocol, Tried)>,
+    pub(crate) rows: Vec<(Protocol, CaseResult)>,
     /// The first cases in which something promised does not hold.
-    pub(crate) failures: Vec<(Protocol, Tried)>,
+    pub(crate) failures: Vec<(Protocol, CaseResult)>,
 }
 
 /// How the transaction was to end.
@@ -112,7 +112,7 @@ pub(crate) struct Counts {
 }
 
 impl Toll {
-    fn take(&mut self, protocol: Protocol, tried: Tried) {
+    fn take(&mut self, protocol: Protocol, tried: CaseResult) {
         let counts = self.counts.entry(protocol).or_default();
         counts.cases += 1;
         *counts.outcomes.entry(tried.outcome).or_default() += 1;
@@ -144,14 +144,14 @@ pub(crate) struct Deaths {
 
 /// Dies everywhere.
 pub(crate) fn die_everywhere(plan: &Plan, jobs: usize, bar: &ProgressBar) -> Result<Deaths> {
-    let spots: Vec<(&SmallRun, &Spot)> =
+    let spots: Vec<(&MiniRun, &Spot)> =
         plan.runs.iter().flat_map(|(run, places)| places.iter().map(move |spot| (run, spot))).collect();
     let tried = in_parallel(&spots, jobs, |(run, spot)| {
         let firsts = run.try_spot(&[], spot);
         let mut seconds = Vec::new();
         if plan.pairs {
             for before in firsts.iter().map(|first| first.case.strikes.as_slice()) {
-                seconds.extend(run.places_after(&before[0]).iter().flat_map(|spot| run.try_spot(before, spot)));
+                seconds.extend(run.crash_points_after(&before[0]).iter().flat_map(|spot| run.try_spot(before, spot)));
             }
         }
         bar.set_message(format!("{} {}", run.protocol, run.ending));
@@ -174,7 +174,7 @@ fn laid_out(plan: &Plan) -> Toll {
     let mut toll = Toll::default();
     for (run, places) in &plan.runs {
         let heat = toll.heat.entry(Meant::of(run.ending)).or_default();
-        heat.lay_out(run.protocol.family(), places.iter().map(|spot| &spot.place));
+        heat.lay_out(run.protocol.family(), places.iter().map(|spot| &spot.point));
         toll.counts.entry(run.protocol).or_default().places += places.len() as u64;
     }
     toll

@@ -5,10 +5,10 @@ use crate::deaths::{Deaths, Toll};
 use crate::say::say;
 use indoubt_proto::{gate::Verb, ids::Role};
 use indoubt_simulator::protocol::Protocol;
-use indoubt_studies::crash_points::{Cell, Tried};
+use indoubt_studies::crash_points::{CaseResult, Cell};
 
 /// Counts by protocol, and the places that hurt most.
-pub(crate) fn tell(deaths: &Deaths, repeat: &dyn Fn(Protocol, &Tried) -> String) {
+pub(crate) fn tell(deaths: &Deaths, repeat: &dyn Fn(Protocol, &CaseResult) -> String) {
     counts("one death", &deaths.single);
     if let Some(pairs) = &deaths.pairs {
         say!();
@@ -18,7 +18,7 @@ pub(crate) fn tell(deaths: &Deaths, repeat: &dyn Fn(Protocol, &Tried) -> String)
     for protocol in deaths.single.counts.keys() {
         for (ms, what, tried) in worst(&deaths.single, *protocol) {
             let (place, at) = tried.case.strikes.first().map_or_else(Default::default, |strike| {
-                let place = &strike.place;
+                let place = &strike.point;
                 let edge = if place.verb == Verb::Observe { "dies as it" } else { place.edge_word() };
                 (place.deed(), format!("{} {edge}", place.node))
             });
@@ -74,7 +74,7 @@ fn counts(what: &str, toll: &Toll) {
 
 /// The worst case of each kind of node: that in which somebody is blocked the longest or, where nobody ever is, a record
 /// is pending the longest. Of equals the first.
-fn worst(toll: &Toll, protocol: Protocol) -> Vec<(f64, &'static str, &Tried)> {
+fn worst(toll: &Toll, protocol: Protocol) -> Vec<(f64, &'static str, &CaseResult)> {
     let rows = || toll.heat.values().flat_map(|map| &map.rows);
     let of = |role: Role| rows().filter(move |(row, _)| row.role == role).filter_map(|(_, cells)| cells.get(&protocol));
     let blocks = toll.counts[&protocol].blocked_ms > 0.0;
@@ -87,7 +87,7 @@ fn worst(toll: &Toll, protocol: Protocol) -> Vec<(f64, &'static str, &Tried)> {
 }
 
 /// A case that broke a promise, in two lines.
-pub(crate) fn failure(protocol: Protocol, tried: &Tried, repeat: &str) -> String {
+pub(crate) fn failure(protocol: Protocol, tried: &CaseResult, repeat: &str) -> String {
     let broken: Vec<String> =
         tried.broken.iter().filter(|b| b.promised).map(|b| format!("{}: {}", b.check, b.detail)).collect();
     let broken = if broken.is_empty() { "something is left open".to_owned() } else { broken.join("; ") };
@@ -95,7 +95,7 @@ pub(crate) fn failure(protocol: Protocol, tried: &Tried, repeat: &str) -> String
 }
 
 /// What became of one case.
-pub(crate) fn one(tried: &Tried) {
+pub(crate) fn one(tried: &CaseResult) {
     say!("{}; its client was told {}", tried.outcome, tried.told);
     say!(
         "in doubt {} at most, blocked {}, pending {}",

@@ -25,7 +25,7 @@ use indoubt_proto::{
 };
 use indoubt_simulator::{
     clients::{ClientEffect, ClientPool},
-    faults::{Director, Lost},
+    faults::{Lost, Nemesis},
     protocol::Protocol,
     recording::Recording,
     scenario::Scenario,
@@ -83,7 +83,7 @@ struct Stage<'a> {
     protocol: Protocol,
     seed: u64,
     cluster: Cluster,
-    director: Director,
+    director: Nemesis,
     pool: ClientPool,
     clients: Clients,
     controls: BTreeMap<NodeId, LabControl>,
@@ -134,7 +134,7 @@ impl<'a> Stage<'a> {
             protocol,
             seed,
             cluster,
-            director: Director::new(scenario, protocol, seed),
+            director: Nemesis::new(scenario, protocol, seed),
             pool,
             clients: Clients::new(seed),
             controls: BTreeMap::new(),
@@ -389,7 +389,7 @@ impl<'a> Stage<'a> {
                 let now = self.now();
                 let reply = self.director.asked(now, from, &verdict.ask, txn, Lost::default());
                 fate = fate.and(reply.fate);
-                Box::pin(self.perform(reply.deeds)).await?;
+                Box::pin(self.perform(reply.commands)).await?;
             }
         }
         if fate.drop {
@@ -430,7 +430,7 @@ impl<'a> Stage<'a> {
             if self.cluster.is_up(halt.node) && self.cluster.incarnation(halt.node) == halt.incarnation {
                 let now = self.now();
                 let reply = self.director.asked(now, halt.node, &halt.asked.rules, halt.asked.txn, lost);
-                self.perform(reply.deeds).await?;
+                self.perform(reply.commands).await?;
                 if let Some(control) = self.controls.get(&halt.node) {
                     control.release(halt.asked.ask, reply.fate);
                 }

@@ -1,4 +1,4 @@
-//! One transaction's story.
+//! The history of one transaction.
 
 use super::{
     branches::Branches,
@@ -61,7 +61,7 @@ pub(crate) enum EffectKind {
 #[derive(Clone, Debug)]
 pub(crate) struct Effect {
     pub(crate) t: i64,
-    /// Its place in the trace.
+    /// Its `seq` in the trace.
     pub(crate) seq: u64,
     pub(crate) node: NodeId,
     pub(crate) kind: EffectKind,
@@ -130,7 +130,7 @@ impl Branch {
 
 /// Everything that the trace says of one transaction.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Story {
+pub(crate) struct TxnHistory {
     pub(crate) began: Option<i64>,
     pub(crate) audit: bool,
     pub(crate) plan: Plan,
@@ -173,12 +173,12 @@ pub(crate) struct Logged {
     pub(crate) last: Lsn,
 }
 
-impl Story {
+impl TxnHistory {
     /// Empties it, and keeps its buffers.
     pub(super) fn clear(&mut self) {
         let old = std::mem::take(self);
-        let Story { mut plan, mut told, mut home_decided, mut branches, mut effects, .. } = old;
-        let Story { mut refused, mut logged, mut asked, .. } = old;
+        let TxnHistory { mut plan, mut told, mut home_decided, mut branches, mut effects, .. } = old;
+        let TxnHistory { mut refused, mut logged, mut asked, .. } = old;
         plan.0.clear();
         told.clear();
         home_decided.clear();
@@ -187,7 +187,8 @@ impl Story {
         refused.clear();
         logged.clear();
         asked.clear();
-        *self = Story { plan, told, home_decided, branches, effects, refused, logged, asked, ..Story::default() };
+        *self =
+            TxnHistory { plan, told, home_decided, branches, effects, refused, logged, asked, ..TxnHistory::default() };
     }
 
     pub(super) fn branch(&mut self, node: NodeId) -> &mut Branch {
@@ -221,14 +222,14 @@ impl Story {
     }
 
     /// Whether a node lost its journal after it had logged something about this transaction.
-    pub(crate) fn robbed_at(&self, node: NodeId, topology: &Topology) -> bool {
-        let lost = topology.life(node).robbed_last;
+    pub(crate) fn lost_log_at(&self, node: NodeId, topology: &Topology) -> bool {
+        let lost = topology.life(node).log_lost_last;
         self.logged.iter().any(|logged| logged.node == node && lost.is_some_and(|lost| logged.since <= lost))
     }
 
     /// Whether a node lost its journal after this transaction began.
     pub(crate) fn lost_since_begun(&self, node: NodeId, topology: &Topology) -> bool {
-        topology.life(node).robbed_last.is_some_and(|lost| self.began.is_none_or(|began| lost >= began))
+        topology.life(node).log_lost_last.is_some_and(|lost| self.began.is_none_or(|began| lost >= began))
     }
 
     /// Effects of this kind that are still there.
@@ -267,7 +268,7 @@ impl Story {
         doubt.filter(|(_, losses)| *losses == life.losses).map(|(since, _)| since)
     }
 
-    /// See [`Story::doubt_at`].
+    /// See [`TxnHistory::doubt_at`].
     pub(crate) fn in_doubt_at(&self, node: NodeId, topology: &Topology) -> bool {
         self.doubt_at(node, topology).is_some()
     }
