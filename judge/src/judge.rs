@@ -2,9 +2,9 @@
 //! timeout, which faults waive what, and the claims.
 
 use crate::{
-    check::{Evidence, check},
-    history::Fate,
-    measure::{Measured, Measurer},
+    check::{check, evidence::Evidence},
+    history::fate::Fate,
+    measurer::{Measured, Measurer},
     promises::{Waivers, promises},
     summary::{Check, Expectation, FaultFired, Run, Verdict},
 };

@@ -14,8 +14,8 @@
 //! - A *stuck* saga waits for an operator by design: it is told under `nothing-unresolved`, and no broken promise.
 
 use crate::{
-    check::Finding,
-    history::{FinalState, TxnHistory},
+    finding::Finding,
+    history::{final_state::FinalState, txn_history::TxnHistory},
     summary::Check,
 };
 use indoubt_proto::{

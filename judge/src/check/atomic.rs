@@ -1,7 +1,14 @@
 //! Atomic commitment (docs/rules.md, rules 1 to 4): agreement, stability, commit validity, non-triviality.
 
-use super::{At, Evidence, Finding, listed};
-use crate::history::{Branch, EffectKind, Fate, TxnHistory};
+use super::evidence::Evidence;
+use crate::{
+    finding::{At, Finding, listed},
+    history::{
+        branches::Branch,
+        fate::Fate,
+        txn_history::{EffectKind, TxnHistory},
+    },
+};
 use indoubt_proto::{
     ids::{NodeId, TxnId},
     message::{Decision, Vote},

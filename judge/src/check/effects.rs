@@ -1,9 +1,10 @@
 //! Effects that are there too rarely or too often: durability, no effect twice.
 
-use super::{At, Evidence, Finding};
+use super::evidence::Evidence;
 use crate::{
-    history::{Effect, EffectKind, TxnHistory},
-    measure::{EffectId, duplicates, lost},
+    effects::{EffectId, duplicates, lost},
+    finding::{At, Finding},
+    history::txn_history::{Effect, EffectKind, TxnHistory},
 };
 use indoubt_proto::message::OutcomeWord;
 use std::collections::BTreeSet;

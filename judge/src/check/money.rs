@@ -5,10 +5,11 @@
 //! rule 44: if every transaction of a group debits first, its total is never above what it was, if every one credits first,
 //! never below.
 
-use super::{At, Evidence, Finding, listed};
+use super::evidence::Evidence;
 use crate::{
-    history::{Fate, FinalState, TxnHistory},
-    measure::{WrongAudit, wrong_audits},
+    effects::{WrongAudit, wrong_audits},
+    finding::{At, Finding, listed},
+    history::{fate::Fate, final_state::FinalState, txn_history::TxnHistory},
 };
 use indoubt_proto::{
     ids::TxnId,

@@ -1,7 +1,10 @@
 //! How transactions end, and what clients hear of it: termination (docs/rules.md, rule 5), nothing unresolved, told the truth.
 
-use super::{At, Evidence, Finding, listed};
-use crate::history::{Fate, FinalState, TxnHistory};
+use super::evidence::Evidence;
+use crate::{
+    finding::{At, Finding, listed},
+    history::{fate::Fate, final_state::FinalState, txn_history::TxnHistory},
+};
 use indoubt_proto::{
     ids::{NodeId, TxnId},
     message::{Decision, OutcomeWord},

@@ -1,8 +1,14 @@
 //! Completeness (docs/rules.md, rule 24): a saga is whole, or each applied step has exactly one effective compensation, in an
 //! order that respects the dependencies: the later step is undone first. The other protocols: whole or nothing.
 
-use super::{At, Evidence, Finding, atomic::torn, listed};
-use crate::history::{EffectKind, Fate, TxnHistory};
+use super::{atomic::torn, evidence::Evidence};
+use crate::{
+    finding::{At, Finding, listed},
+    history::{
+        fate::Fate,
+        txn_history::{EffectKind, TxnHistory},
+    },
+};
 use indoubt_proto::ids::NodeId;
 use indoubt_scenario::protocol::Family;
 

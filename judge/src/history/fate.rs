@@ -1,6 +1,9 @@
 //! What became of a transaction at the end (docs/03-measures-and-checks.md, `transactions`).
 
-use super::{EffectKind, Topology, TxnHistory};
+use super::{
+    topology::Topology,
+    txn_history::{EffectKind, TxnHistory},
+};
 use indoubt_proto::{
     ids::{NodeId, TxnId},
     message::{Decision, OutcomeWord, Vote},

@@ -1,6 +1,11 @@
 //! The final state of a run: what effects and checks are read from.
 
-use super::{Fate, Forgotten, Topology, TxnHistory, fate};
+use super::{
+    fate::{Fate, fate},
+    forgotten::Forgotten,
+    topology::Topology,
+    txn_history::TxnHistory,
+};
 use indoubt_proto::{
     ids::{NodeId, TxnId},
     operation::Key,

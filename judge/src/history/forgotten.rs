@@ -1,6 +1,9 @@
 //! What is left of transactions that are forgotten: counts, and which records they changed together.
 
-use super::{Fate, Plan, TxnHistory};
+use super::{
+    fate::Fate,
+    txn_history::{Plan, TxnHistory},
+};
 use crate::summary::{Clients, Transactions};
 use indoubt_proto::{message::OutcomeWord, operation::Key};
 use rustc_hash::FxHashMap;

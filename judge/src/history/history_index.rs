@@ -1,7 +1,7 @@
 //! Where the fold keeps the history of each transaction: in a slot, a small number under which the other folds keep their
 //! own state of the transaction too. A transaction that is forgotten leaves its slot, with all its buffers, to a later one.
 
-use super::TxnHistory;
+use super::txn_history::TxnHistory;
 use indoubt_proto::ids::TxnId;
 use rustc_hash::FxHashMap;
 use std::collections::BTreeMap;

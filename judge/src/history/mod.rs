@@ -1,21 +1,17 @@
 //! The trace, transaction by transaction: what each was to do, what became of it at every node, what its client heard.
 //! Final states, effects and checks read this; measures of time are folded beside it, in [`crate::measure`].
 
-mod branches;
-mod fate;
-mod final_state;
-mod forgotten;
-mod history_index;
-mod topology;
-mod txn_history;
+pub(crate) mod branches;
+pub(crate) mod fate;
+pub(crate) mod final_state;
+pub(crate) mod forgotten;
+pub(crate) mod history_index;
+pub(crate) mod topology;
+pub(crate) mod txn_history;
 
-pub(crate) use fate::{Fate, fate};
-pub(crate) use final_state::FinalState;
-pub(crate) use forgotten::{Forgotten, count_fate, count_told};
-pub(crate) use history_index::HistoryIndex;
-pub(crate) use topology::Topology;
-pub(crate) use txn_history::{Branch, Effect, EffectKind, Learned, Logged, Plan, TxnHistory};
-
+use branches::Learned;
+use final_state::FinalState;
+use history_index::HistoryIndex;
 use indoubt_proto::{
     ids::{LogId, Lsn, NodeId, Role, TxnId},
     message::MessageKind,
@@ -24,6 +20,8 @@ use indoubt_proto::{
 };
 use indoubt_scenario::protocol::Family;
 use rustc_hash::FxHashSet;
+use topology::Topology;
+use txn_history::{Effect, EffectKind, Logged};
 
 /// The histories of all transactions, and the cluster as it is now.
 #[derive(Clone, Debug)]

@@ -7,8 +7,11 @@
 //!   or wrote it; a compensation that puts back an old value (rule 29) is one too. A put without an access before is none.
 //! - Fuzzy read: two steps of one transaction read the same record differently, and its own plan does not explain it.
 
-use super::at;
-use crate::history::{EffectKind, History, TxnHistory};
+use super::slots::at;
+use crate::history::{
+    History,
+    txn_history::{EffectKind, TxnHistory},
+};
 use indoubt_proto::{
     ids::{NodeId, TxnId},
     message::{Decision, OutcomeWord},
@@ -74,7 +77,7 @@ struct OfTxn {
 
 /// The fold.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Anomalies {
+pub(crate) struct Anomalies {
     /// Only looked up, never iterated.
     records: FxHashMap<Key, Record>,
     /// By the slot of the transaction.
@@ -95,7 +98,7 @@ fn put<T>(list: &mut Vec<(Key, T)>, key: &Key, value: T) -> Option<T> {
 
 impl Anomalies {
     /// Takes the next line, which is about the transaction in `slot`; `history` has taken it already.
-    pub(super) fn take(&mut self, seen: &Stamped, slot: usize, history: &History) {
+    pub(crate) fn take(&mut self, seen: &Stamped, slot: usize, history: &History) {
         match &seen.what {
             Observation::Read { txn, key, value, step } => {
                 self.read(seen, (slot, *txn), history.index.at(slot), key, *step, *value);
@@ -126,7 +129,7 @@ impl Anomalies {
     }
 
     /// A node is back, and `history` knows without which effects: what is gone is no change of a record any more.
-    pub(super) fn retract(&mut self, node: NodeId, history: &History) {
+    pub(crate) fn retract(&mut self, node: NodeId, history: &History) {
         let effects = |gone: bool| {
             let all = history
                 .index
@@ -213,7 +216,7 @@ impl Anomalies {
     }
 
     /// Forgets a transaction that is finished.
-    pub(super) fn forget(&mut self, slot: usize) {
+    pub(crate) fn forget(&mut self, slot: usize) {
         let OfTxn { finished, changed, accessed, read } = at(&mut self.of, slot);
         *finished = false;
         changed.clear();
@@ -222,13 +225,13 @@ impl Anomalies {
     }
 
     /// All of them, in the order of the trace.
-    pub(super) fn into_found(self) -> Vec<Anomaly> {
+    pub(crate) fn into_found(self) -> Vec<Anomaly> {
         self.found
     }
 }
 
 /// How many of each kind.
-pub(super) fn count(found: &[Anomaly]) -> BTreeMap<AnomalyKind, u64> {
+pub(crate) fn count(found: &[Anomaly]) -> BTreeMap<AnomalyKind, u64> {
     let mut counts = BTreeMap::new();
     for anomaly in found {
         *counts.entry(anomaly.kind).or_default() += 1;

@@ -4,8 +4,8 @@
 //! clients; a resend is a message of its own, a copy that a fault made is none. The work round stands apart. A log write
 //! counts if its record carries the id.
 
-use super::at;
-use crate::history::{History, TxnHistory};
+use super::slots::at;
+use crate::history::{History, txn_history::TxnHistory};
 use indoubt_proto::{
     ids::{NodeId, Role},
     machine::Write,
@@ -32,7 +32,7 @@ impl Cost {
 
 /// The fold.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Costs {
+pub(crate) struct Costs {
     /// By the slot of the transaction.
     of: Vec<Cost>,
     /// What transactions that count and are forgotten have cost, and how many they were.
@@ -42,16 +42,16 @@ pub(super) struct Costs {
 
 /// Averages over transactions.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub(super) struct PerTxn {
-    pub(super) messages: f64,
-    pub(super) work_messages: f64,
-    pub(super) forced_writes: f64,
-    pub(super) lazy_writes: f64,
+pub(crate) struct PerTxn {
+    pub(crate) messages: f64,
+    pub(crate) work_messages: f64,
+    pub(crate) forced_writes: f64,
+    pub(crate) lazy_writes: f64,
 }
 
 impl Costs {
     /// Takes the next line, which is about the transaction in `slot`.
-    pub(super) fn take(&mut self, seen: &Stamped, slot: usize) {
+    pub(crate) fn take(&mut self, seen: &Stamped, slot: usize) {
         match &seen.what {
             Observation::Sent { from, to, message, copy: false, .. } if is_node(*from) && is_node(*to) => {
                 let cost = at(&mut self.of, slot);
@@ -72,7 +72,7 @@ impl Costs {
     }
 
     /// Forgets a transaction, and keeps what it has cost.
-    pub(super) fn forget(&mut self, slot: usize, txn_history: &TxnHistory) {
+    pub(crate) fn forget(&mut self, slot: usize, txn_history: &TxnHistory) {
         let cost = std::mem::take(at(&mut self.of, slot));
         if counts(txn_history) {
             self.begun += 1;
@@ -80,7 +80,7 @@ impl Costs {
         }
     }
 
-    pub(super) fn finish(&self, history: &History) -> PerTxn {
+    pub(crate) fn finish(&self, history: &History) -> PerTxn {
         let (mut total, mut begun) = (self.forgotten, self.begun);
         for (slot, ..) in history.index.iter().filter(|(_, _, txn_history)| counts(txn_history)) {
             begun += 1;

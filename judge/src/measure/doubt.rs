@@ -8,7 +8,12 @@
 //! neither does the node at which he did (docs/rules.md, rule 21). A participant knows what it decided or learned until its
 //! coordinator's mark allows it to forget (rule 17b): from then on it answers `unknown` (rule 7), whoever asks.
 
-use super::{at, series::DoubtSeries, spread::Sample};
+use super::{
+    series::{DoubtSeries, Interval},
+    slots::at,
+    spread::Sample,
+    stopwatch::Stopwatch,
+};
 use crate::history::History;
 use indoubt_proto::{
     ids::{LogId, NodeId, Role, Serial, Ticket, TxnId},
@@ -21,50 +26,8 @@ use rustc_hash::FxHashMap;
 struct Open {
     since: i64,
     losses: u32,
-    up: Clock,
-    blocked: Clock,
-}
-
-/// Time gathered while a condition holds.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Clock {
-    total: i64,
-    since: Option<i64>,
-}
-
-impl Clock {
-    /// From now on the condition holds, or does not.
-    pub(super) fn set(&mut self, t: i64, holds: bool) {
-        match (self.since, holds) {
-            (None, true) => self.since = Some(t),
-            (Some(since), false) => {
-                self.total += t - since;
-                self.since = None;
-            }
-            _ => {}
-        }
-    }
-
-    /// The time gathered until now.
-    pub(super) fn at(&self, t: i64) -> i64 {
-        self.total + self.since.map_or(0, |since| t - since)
-    }
-
-    /// Whether the condition holds now.
-    pub(super) fn holds(&self) -> bool {
-        self.since.is_some()
-    }
-
-    /// Adds the time gathered until now to a sample, as censored if the condition still holds; no time is no member of it.
-    /// It begins anew.
-    pub(super) fn end(&mut self, t: i64, sample: &mut Sample) {
-        match (self.at(t), self.holds()) {
-            (0, _) => {}
-            (us, true) => sample.add_open(us),
-            (us, false) => sample.add(us),
-        }
-        *self = Clock::default();
-    }
+    up: Stopwatch,
+    blocked: Stopwatch,
 }
 
 /// One transaction.
@@ -99,7 +62,7 @@ impl Marks {
 
 /// The fold.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Doubt {
+pub(crate) struct Doubt {
     /// By the slot of the transaction: a decision anywhere may unblock its other branches.
     of: Vec<OfTxn>,
     marks: Marks,
@@ -111,20 +74,10 @@ pub(super) struct Doubt {
     intervals: DoubtSeries,
 }
 
-/// One branch's time in doubt, over or cut off by the end.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Interval {
-    pub(super) txn: TxnId,
-    pub(super) node: NodeId,
-    pub(super) from: i64,
-    pub(super) to: i64,
-    pub(super) censored: bool,
-}
-
 impl Doubt {
     /// Takes the next line; `history` has taken it already. `slot` is that of the transaction that it is about, and
     /// `changed` says whether reachability changed with it.
-    pub(super) fn take(&mut self, seen: &Stamped, slot: Option<usize>, history: &History, changed: bool) {
+    pub(crate) fn take(&mut self, seen: &Stamped, slot: Option<usize>, history: &History, changed: bool) {
         let (t, node, topology) = (seen.t_us, seen.node, &history.topology);
         match (&seen.what, slot) {
             (Observation::Received { ticket: Some(ticket), .. }, Some(slot)) if node.role == Role::Participant => {
@@ -144,7 +97,10 @@ impl Doubt {
                         self.doubted.push(slot);
                     }
                     let losses = topology.life(node).losses;
-                    open.push((node, Open { since: t, losses, up: Clock::default(), blocked: Clock::default() }));
+                    open.push((
+                        node,
+                        Open { since: t, losses, up: Stopwatch::default(), blocked: Stopwatch::default() },
+                    ));
                 }
                 self.look_again(t, history, slot);
             }
@@ -248,7 +204,7 @@ impl Doubt {
     }
 
     /// Forgets a transaction that has no branch in doubt.
-    pub(super) fn forget(&mut self, slot: usize) {
+    pub(crate) fn forget(&mut self, slot: usize) {
         let OfTxn { open, informed, serial } = at(&mut self.of, slot);
         if !open.is_empty() {
             open.clear();
@@ -259,7 +215,7 @@ impl Doubt {
     }
 
     /// `in_doubt_ms`, `in_doubt_up_ms`, `blocked_ms`, and the intervals behind them; what is open at `end` is censored.
-    pub(super) fn finish(mut self, history: &History) -> ([Sample; 3], DoubtSeries) {
+    pub(crate) fn finish(mut self, history: &History) -> ([Sample; 3], DoubtSeries) {
         self.close_if(history, history.end, true, |_, _| true);
         ([self.in_doubt, self.up, self.blocked], self.intervals)
     }

@@ -4,7 +4,7 @@
 //! A 2PC branch is committed from the moment that it learned COMMIT: it releases its locks then, though a lazy outcome
 //! record is durable only later. Transactions that were never exposed are not in the sample.
 
-use super::{at, doubt::Clock, spread::Sample};
+use super::{slots::at, spread::Sample, stopwatch::Stopwatch};
 use crate::history::History;
 use indoubt_proto::{
     ids::NodeId,
@@ -28,12 +28,12 @@ struct Part {
 #[derive(Clone, Debug, Default)]
 struct Open {
     parts: Vec<Part>,
-    clock: Clock,
+    clock: Stopwatch,
 }
 
 /// The fold.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Exposed {
+pub(crate) struct Exposed {
     /// By the slot of the transaction.
     of: Vec<Open>,
     /// Of those that are forgotten.
@@ -42,7 +42,7 @@ pub(super) struct Exposed {
 
 impl Exposed {
     /// Takes the next line, which `history` has taken already, and the slot of the transaction that it is about.
-    pub(super) fn take(&mut self, seen: &Stamped, slot: Option<usize>, history: &History) {
+    pub(crate) fn take(&mut self, seen: &Stamped, slot: Option<usize>, history: &History) {
         let (t, node) = (seen.t_us, seen.node);
         let Some(slot) = slot else {
             if matches!(seen.what, Observation::Crashed { .. } | Observation::Restarted { .. }) {
@@ -116,14 +116,14 @@ impl Exposed {
     }
 
     /// Forgets a transaction that is not exposed any more.
-    pub(super) fn forget(&mut self, slot: usize, t: i64) {
+    pub(crate) fn forget(&mut self, slot: usize, t: i64) {
         let open = at(&mut self.of, slot);
         open.parts.clear();
         open.clock.end(t, &mut self.sample);
     }
 
     /// What is exposed at `end` is censored.
-    pub(super) fn finish(mut self, end: i64) -> Sample {
+    pub(crate) fn finish(mut self, end: i64) -> Sample {
         for open in &mut self.of {
             open.clock.end(end, &mut self.sample);
         }

@@ -6,9 +6,9 @@
 //! A bystander is a transaction that waited, for any time at all, on a record of which another holder was in doubt; how long
 //! it did is the length of the union of those times over all its waits.
 
-use super::{at, doubt::Clock, series::LockSeries, spread::Sample};
+use super::{series::LockSeries, slots::at, spread::Sample, stopwatch::Stopwatch};
 use crate::{
-    history::{HistoryIndex, Topology},
+    history::{history_index::HistoryIndex, topology::Topology},
     summary::{Bystanders, LocksHeld},
 };
 use indoubt_proto::{
@@ -41,12 +41,12 @@ struct OfTxn {
     in_doubt: Vec<NodeId>,
     /// On how many records it waits behind a holder in doubt, and how long it has waited on any.
     behind: u32,
-    bystander: Clock,
+    bystander: Stopwatch,
 }
 
 /// The fold.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Locks {
+pub(crate) struct Locks {
     /// Where each record is. Only looked up, never iterated.
     numbers: FxHashMap<(NodeId, Key), usize>,
     /// A record that nobody wants any more leaves its place, with its buffers, to a later one.
@@ -68,7 +68,7 @@ fn drop_from<T: PartialEq>(list: &mut Vec<T>, what: &T) -> bool {
 
 impl Locks {
     /// Takes the next line, and the slot of the transaction that it is about; `topology` has taken it already.
-    pub(super) fn take(&mut self, seen: &Stamped, slot: Option<usize>, topology: &Topology) {
+    pub(crate) fn take(&mut self, seen: &Stamped, slot: Option<usize>, topology: &Topology) {
         let (t, node) = (seen.t_us, seen.node);
         match (&seen.what, slot) {
             (Observation::LockRequested { key, .. }, Some(slot)) => self.request(t, node, slot, key),
@@ -99,7 +99,7 @@ impl Locks {
     }
 
     /// Records that are flagged now; they stand in the same series.
-    pub(super) fn pending(&mut self, t: i64, count: u64) {
+    pub(crate) fn pending(&mut self, t: i64, count: u64) {
         if self.now.pending != count {
             self.now.pending = count;
             self.series.push(t, self.now);
@@ -248,7 +248,7 @@ impl Locks {
     }
 
     /// Who holds or awaits which record now, at which node.
-    pub(super) fn open(&self, index: &HistoryIndex) -> BTreeMap<(NodeId, Key), BTreeSet<TxnId>> {
+    pub(crate) fn open(&self, index: &HistoryIndex) -> BTreeMap<(NodeId, Key), BTreeSet<TxnId>> {
         let wanted = self.records.iter().filter(|record| !record.holders.is_empty() || !record.waiters.is_empty());
         let open = |record: &Record| {
             let slots = record.holders.iter().map(|(slot, _)| slot).chain(&record.waiters);
@@ -258,19 +258,19 @@ impl Locks {
     }
 
     /// Whether a transaction neither holds nor awaits anything.
-    pub(super) fn is_quiet(&self, slot: usize) -> bool {
+    pub(crate) fn is_quiet(&self, slot: usize) -> bool {
         self.of.get(slot).is_none_or(|of| of.held.is_empty() && of.awaited.is_empty())
     }
 
     /// Forgets a transaction that neither holds nor awaits anything.
-    pub(super) fn forget(&mut self, slot: usize, t: i64) {
+    pub(crate) fn forget(&mut self, slot: usize, t: i64) {
         let of = at(&mut self.of, slot);
         of.in_doubt.clear();
         of.bystander.end(t, &mut self.waits);
     }
 
     /// What is held or stood by for at `end` is censored.
-    pub(super) fn finish(mut self, end: i64) -> (Sample, Bystanders, Vec<LocksHeld>) {
+    pub(crate) fn finish(mut self, end: i64) -> (Sample, Bystanders, Vec<LocksHeld>) {
         for (_, since) in self.records.iter().flat_map(|record| &record.holders) {
             self.hold.add_open(end - since);
         }

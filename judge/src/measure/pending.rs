@@ -2,7 +2,7 @@
 //! flag tells it (`pending`, `settled`). A step whose record was durable a moment before a crash is seen in recovery,
 //! without its flags: `step-applied` begins them too. Recovery may also show again what was settled since: that is no news.
 
-use super::{at, spread::Sample};
+use super::{slots::at, spread::Sample};
 use indoubt_proto::{
     observation::{Observation, Stamped},
     operation::Key,
@@ -10,7 +10,7 @@ use indoubt_proto::{
 
 /// The fold.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Pending {
+pub(crate) struct Pending {
     /// By the slot of a transaction: since when each of its records is flagged; `None` once that was settled.
     flags: Vec<Vec<(Key, Option<i64>)>>,
     open: u64,
@@ -19,7 +19,7 @@ pub(super) struct Pending {
 
 impl Pending {
     /// Takes the next line of a saga's run, which is about the transaction in `slot`.
-    pub(super) fn take(&mut self, seen: &Stamped, slot: usize) {
+    pub(crate) fn take(&mut self, seen: &Stamped, slot: usize) {
         match &seen.what {
             Observation::Pending { key, .. } => self.flag(seen.t_us, slot, key),
             Observation::StepApplied { effects, .. } => {
@@ -47,22 +47,22 @@ impl Pending {
     }
 
     /// Whether nothing of a transaction is flagged now.
-    pub(super) fn is_quiet(&self, slot: usize) -> bool {
+    pub(crate) fn is_quiet(&self, slot: usize) -> bool {
         self.flags.get(slot).is_none_or(|flags| flags.iter().all(|(_, since)| since.is_none()))
     }
 
     /// Forgets a transaction.
-    pub(super) fn forget(&mut self, slot: usize) {
+    pub(crate) fn forget(&mut self, slot: usize) {
         at(&mut self.flags, slot).clear();
     }
 
     /// How many records are flagged now.
-    pub(super) fn open(&self) -> u64 {
+    pub(crate) fn open(&self) -> u64 {
         self.open
     }
 
     /// What is flagged at `end` is censored.
-    pub(super) fn finish(mut self, end: i64) -> Sample {
+    pub(crate) fn finish(mut self, end: i64) -> Sample {
         for since in self.flags.iter().flatten().filter_map(|(_, since)| *since) {
             self.sample.add_open(end - since);
         }

@@ -1,9 +1,10 @@
 //! `[[fault]]`: what breaks, and when.
 
 use super::{
-    ScenarioError, describe, moment,
+    error::ScenarioError,
+    moment,
     reader::{Table, Value},
-    sections::{SOME, all_nodes, node, protocols},
+    values::{SOME, all_nodes, lacks, node, protocols},
 };
 use crate::{
     points,
@@ -105,8 +106,7 @@ pub(super) fn fault(table: &Table<'_, '_>, scenario: &Scenario) -> Result<Fault,
     };
     let action = action(table, kind, scenario, under)?;
     in_time(table, &trigger, &action, scenario)?;
-    let text = describe::fault(&trigger, &action);
-    Ok(Fault { text, trigger, action, protocols: own })
+    Ok(Fault { protocols: own, ..Fault::new(trigger, action) })
 }
 
 fn action(
@@ -309,9 +309,4 @@ pub(super) fn somebody_opens_what_it_lost(
     let message =
         format!("{node} never comes back, so nobody would miss its log: `restart_after`, or a `restart` fault");
     Err(value.error(message))
-}
-
-/// An error about something that a protocol of the run does not have.
-pub(super) fn lacks(value: &Value<'_, '_>, protocol: Protocol, what: &str) -> ScenarioError {
-    value.error(format!("`{protocol}` has {what}: restrict the fault with `protocols`"))
 }

@@ -5,7 +5,7 @@ use super::{
     crash_case::{Case, Strike},
     mini_run::MiniRun,
 };
-use indoubt_judge::{judge::pass_judgement, measure::Measurer, summary::Verdict};
+use indoubt_judge::{judge::pass_judgement, measurer::Measurer, summary::Verdict};
 use indoubt_proto::{
     ids::{Lsn, NodeId},
     observation::{Observation, Stamped},

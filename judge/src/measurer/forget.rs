@@ -6,10 +6,16 @@
 //! logged of it is durable. And only if every check, looking at it alone, finds nothing. Should the run speak of it all the same, or do
 //! something that needs the past (a node dies), the fold is spoiled, and the run must be folded again without forgetting.
 
-use super::{Measurer, torn};
+use super::Measurer;
 use crate::{
     check,
-    history::{EffectKind, Fate, FinalState, Forgotten, Logged, TxnHistory},
+    effects::torn,
+    history::{
+        fate::Fate,
+        final_state::FinalState,
+        forgotten::Forgotten,
+        txn_history::{EffectKind, Logged, TxnHistory},
+    },
 };
 use indoubt_proto::{
     message::{Decision, OutcomeWord, Vote},

@@ -1,7 +1,11 @@
 //! What is there at the end and should not be, and the other way round: `atomicity_violations`, `duplicate_effects`,
 //! `lost_effects`, `wrong_audits`. The checks tell of the same ids.
 
-use crate::history::{EffectKind, Fate, FinalState, TxnHistory};
+use crate::history::{
+    fate::Fate,
+    final_state::FinalState,
+    txn_history::{EffectKind, TxnHistory},
+};
 use indoubt_proto::{
     ids::{NodeId, TxnId},
     message::Decision,
