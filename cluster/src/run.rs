@@ -26,7 +26,7 @@ use indoubt_proto::{
 use indoubt_scenario::{protocol::Protocol, recording::Recording, scenario::Scenario};
 use indoubt_simulator::{
     clients::{ClientEffect, ClientPool},
-    faults::{Director, Lost},
+    faults::{Lost, Nemesis},
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -87,7 +87,7 @@ struct LiveRun<'a> {
     protocol: Protocol,
     seed: u64,
     cluster: Cluster,
-    director: Director,
+    nemesis: Nemesis,
     pool: ClientPool,
     clients: Clients,
     controls: BTreeMap<NodeId, LabControl>,
@@ -138,7 +138,7 @@ impl<'a> LiveRun<'a> {
             protocol,
             seed,
             cluster,
-            director: Director::new(scenario, protocol, seed),
+            nemesis: Nemesis::new(scenario, protocol, seed),
             pool,
             clients: Clients::new(seed),
             controls: BTreeMap::new(),
@@ -180,7 +180,7 @@ impl<'a> LiveRun<'a> {
     async fn open_sessions(&mut self) -> Result<()> {
         let pairs: Vec<(NodeId, NodeId)> = self.pool.pairs().collect();
         for (client, home) in &pairs {
-            self.clients.obey(*client, self.director.orders(*client));
+            self.clients.obey(*client, self.nemesis.orders(*client));
             self.clients.open(*client, *home, self.cluster.address(*home), &self.client_news);
         }
         let mut missing: BTreeSet<_> = pairs.into_iter().collect();
@@ -220,7 +220,7 @@ impl<'a> LiveRun<'a> {
             if now >= end {
                 return Ok(());
             }
-            let next = [self.director.next_due(), self.pool.next_due(), Some(end)].into_iter().flatten().min();
+            let next = [self.nemesis.next_due(), self.pool.next_due(), Some(end)].into_iter().flatten().min();
             // What happens meanwhile may bring something that is due earlier: a restart, a client that is free.
             self.wait(next.unwrap_or(end)).await?;
         }
@@ -229,14 +229,14 @@ impl<'a> LiveRun<'a> {
     /// Waits until everything is resolved, or `settle` is over.
     async fn settle(&mut self) -> Result<()> {
         let now = self.now();
-        let deeds = self.director.end_of_load(now);
-        self.perform(deeds).await?;
+        let commands = self.nemesis.end_of_load(now);
+        self.perform(commands).await?;
         let end = self.scenario.duration + self.scenario.settle;
         let mut quiet = 0;
         while self.now() < end && quiet < 2 {
             let now = self.now();
             self.strike(now).await?;
-            let next = self.director.next_due().unwrap_or(end).min(now + LOOK).min(end);
+            let next = self.nemesis.next_due().unwrap_or(end).min(now + LOOK).min(end);
             self.wait_until(next).await?;
             quiet = if self.is_resolved().await? { quiet + 1 } else { 0 };
         }
@@ -246,7 +246,7 @@ impl<'a> LiveRun<'a> {
     /// Whether nothing is left to wait for.
     async fn is_resolved(&mut self) -> Result<bool> {
         let busy = !self.starting.is_empty() || !self.halts.is_empty() || self.resolving > 0;
-        if busy || self.director.next_due().is_some() {
+        if busy || self.nemesis.next_due().is_some() {
             return Ok(false);
         }
         for node in self.cluster.nodes() {
@@ -279,7 +279,7 @@ impl<'a> LiveRun<'a> {
             files.push(lines);
         }
         let trace = merge(files, self.start.0 as i64);
-        Ok(Recording { protocol: self.protocol, seed: self.seed, trace, faults: self.director.fired() })
+        Ok(Recording { protocol: self.protocol, seed: self.seed, trace, faults: self.nemesis.fired() })
     }
 
     /// Handles news until `until`.
@@ -391,9 +391,9 @@ impl<'a> LiveRun<'a> {
             fate = verdict.fate;
             if !verdict.ask.is_empty() {
                 let now = self.now();
-                let reply = self.director.asked(now, from, &verdict.ask, txn, Lost::default());
+                let reply = self.nemesis.asked(now, from, &verdict.ask, txn, Lost::default());
                 fate = fate.and(reply.fate);
-                Box::pin(self.perform(reply.deeds)).await?;
+                Box::pin(self.perform(reply.commands)).await?;
             }
         }
         if fate.drop {
@@ -415,9 +415,9 @@ impl<'a> LiveRun<'a> {
 
     /// Executes the faults whose time has come.
     async fn strike(&mut self, now: Micros) -> Result<()> {
-        if self.director.next_due().is_some_and(|due| due <= now) {
-            let deeds = self.director.due(now);
-            self.perform(deeds).await?;
+        if self.nemesis.next_due().is_some_and(|due| due <= now) {
+            let commands = self.nemesis.due(now);
+            self.perform(commands).await?;
         }
         Ok(())
     }
@@ -433,8 +433,8 @@ impl<'a> LiveRun<'a> {
             let halt = self.halts.remove(i);
             if self.cluster.is_up(halt.node) && self.cluster.incarnation(halt.node) == halt.incarnation {
                 let now = self.now();
-                let reply = self.director.asked(now, halt.node, &halt.asked.rules, halt.asked.txn, lost);
-                self.perform(reply.deeds).await?;
+                let reply = self.nemesis.asked(now, halt.node, &halt.asked.rules, halt.asked.txn, lost);
+                self.perform(reply.commands).await?;
                 if let Some(control) = self.controls.get(&halt.node) {
                     control.release(halt.asked.ask, reply.fate);
                 }
@@ -450,7 +450,7 @@ impl<'a> LiveRun<'a> {
     /// Whether a halt need not wait any longer; and if so, which of the messages that it waited for are lost.
     fn has_come(&self, halt: &Halt) -> Option<Lost> {
         let mut found = Lost::default();
-        if !halt.asked.rules.iter().any(|rule| self.director.awaits_sends(*rule)) {
+        if !halt.asked.rules.iter().any(|rule| self.nemesis.awaits_sends(*rule)) {
             return Some(found);
         }
         for sent in &halt.asked.sent {

@@ -2,9 +2,9 @@
 //! timeout, which faults waive what, and the claims.
 
 use crate::{
-    check::{Evidence, check},
-    history::Fate,
-    measure::{Measured, Measurer},
+    check::{check, evidence::Evidence},
+    history::fate::Fate,
+    measurer::{Measured, Measurer},
     promises::{Waivers, promises},
     summary::{Check, Expectation, FaultFired, Run, Verdict},
 };
@@ -37,9 +37,9 @@ pub fn pass_judgement(
     faults: &[FaultRecord],
     measured: Measured,
 ) -> Run {
-    let waivers = Waivers::of(scenario, protocol, faults, &measured.aftermath);
+    let waivers = Waivers::of(scenario, protocol, faults, &measured.final_state);
     let evidence = Evidence {
-        aftermath: &measured.aftermath,
+        final_state: &measured.final_state,
         anomalies: &measured.anomalies,
         timeouts: scenario.timeouts,
         acknowledges_commits: protocol.acknowledges_commits(),
@@ -72,10 +72,10 @@ pub fn pass_judgement(
 /// A broken promise is a violation; without one, a run that leaves something promised open (waived, or its trace ends
 /// early) is not known to be right.
 fn verdict(protocol: Protocol, measured: &Measured, checks: &[Check]) -> Verdict {
-    let open = measured.aftermath.fates.values().any(|fate| matches!(fate, Fate::Unresolved | Fate::Stuck));
+    let open = measured.final_state.fates.values().any(|fate| matches!(fate, Fate::Unresolved | Fate::Stuck));
     if checks.iter().any(|check| check.promised && !check.held) {
         Verdict::Violated
-    } else if promises(protocol.family(), CheckName::Termination) && (open || !measured.aftermath.complete) {
+    } else if promises(protocol.family(), CheckName::Termination) && (open || !measured.final_state.complete) {
         Verdict::Unknown
     } else {
         Verdict::Ok

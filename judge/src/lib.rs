@@ -12,15 +12,19 @@
 //! What a trace does not tell comes from the scenario: the duration of load, the timeouts, which faults waive what, and the
 //! claims.
 //!
-//! Files, top down: [`judge`] (a recording becomes a [`summary::Run`]), [`check`] (one file per kind of check), [`promises`],
-//! [`measure`] (one file per kind of measure), `history` (what checks and measures read), [`summary`] (the shape of
-//! results), [`trace`] (its lines as JSON), [`conversation`] (a trace as text for people).
+//! Files, top down: [`judge`] (a recording becomes a [`summary::Run`]), [`measurer`] (the fold over the trace, and what it may
+//! forget), `check` (a file for each kind of check), [`promises`], `finding` and `effects` (what checks find), `measure` (a
+//! file for each measure), `history` (what became of each transaction), [`summary`] (the shape of results), [`trace`] (its
+//! lines as JSON), [`conversation`] (a trace as text for people).
 
-pub mod check;
+mod check;
 pub mod conversation;
+mod effects;
+mod finding;
 mod history;
 pub mod judge;
-pub mod measure;
+mod measure;
+pub mod measurer;
 pub mod promises;
 pub mod summary;
 pub mod trace;

@@ -4,7 +4,7 @@
 //! whole or undone; the unprotected baselines promise nothing.
 //!
 //! Waivers:
-//! - *Heuristics* (an operator ended a branch by hand, and not as its coordinator decided): agreement is waived for that
+//! - *Heuristics* (an operator ended a branch, and not as its coordinator decided): agreement is waived for that
 //!   transaction, and with it whatever follows from a torn transaction; for audits from then on.
 //! - *A lost log*: that node's durability and termination, and what follows from effects that are gone, for the transactions
 //!   that were under way or over when it was lost (and for audits that sum what is gone); but not that its coordinator takes
@@ -14,8 +14,8 @@
 //! - A *stuck* saga waits for an operator by design: it is told under `nothing-unresolved`, and no broken promise.
 
 use crate::{
-    check::Finding,
-    history::{Aftermath, Story},
+    finding::Finding,
+    history::{final_state::FinalState, txn_history::TxnHistory},
     summary::Check,
 };
 use indoubt_proto::{
@@ -58,10 +58,10 @@ pub fn is_waived(family: Family, check: &Check) -> bool {
 /// What the faults of one run excuse.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Waivers {
-    /// Nodes that a fault robbed of their journal, and when one first did.
+    /// Nodes whose journal a fault lost, and when it first did.
     lost_logs: BTreeMap<NodeId, i64>,
     /// The transactions that had a part in a journal when it was lost, and whose.
-    robbed: BTreeMap<TxnId, BTreeSet<NodeId>>,
+    lost_parts: BTreeMap<TxnId, BTreeSet<NodeId>>,
     /// Nodes that do not run at the end.
     not_running: BTreeSet<NodeId>,
     /// Links still cut at the end.
@@ -78,19 +78,22 @@ pub(crate) struct Waivers {
 
 impl Waivers {
     /// The waivers of a run, from the faults that fired and the state of the cluster at its end.
-    pub(crate) fn of(scenario: &Scenario, protocol: Protocol, faults: &[FaultRecord], aftermath: &Aftermath) -> Self {
-        let topology = &aftermath.topology;
+    pub(crate) fn of(
+        scenario: &Scenario,
+        protocol: Protocol,
+        faults: &[FaultRecord],
+        final_state: &FinalState,
+    ) -> Self {
+        let topology = &final_state.topology;
         let mut waivers = Waivers {
             not_running: topology.not_running().collect(),
             cut: topology.cut_links().collect(),
             cooperative: protocol == Protocol::Cooperative,
             ..Waivers::default()
         };
-        let applying = scenario.faults.iter().filter(|fault| fault.applies(protocol));
-        for (fault, record) in applying.zip(faults) {
-            let Some(first) = record.at.first() else {
-                continue;
-            };
+        for record in faults {
+            let Some(first) = record.at.first() else { continue };
+            let fault = &scenario.faults[record.fault];
             match (&fault.action, &fault.trigger) {
                 (FaultAction::Kill { node, lose_log: true, .. }, _) => {
                     let lost = waivers.lost_logs.entry(*node).or_insert(i64::MAX);
@@ -105,12 +108,13 @@ impl Waivers {
                 _ => {}
             }
         }
-        for (txn, story, _) in aftermath.all() {
-            waivers.overruled(txn, story);
+        for (txn, txn_history, _) in final_state.all() {
+            waivers.overruled(txn, txn_history);
             let losers = waivers.lost_logs.keys().copied();
-            let robbed: BTreeSet<NodeId> = losers.filter(|node| robs(aftermath, txn, story, *node)).collect();
-            if !robbed.is_empty() {
-                waivers.robbed.insert(txn, robbed);
+            let lost_parts: BTreeSet<NodeId> =
+                losers.filter(|node| lost_part(final_state, txn, txn_history, *node)).collect();
+            if !lost_parts.is_empty() {
+                waivers.lost_parts.insert(txn, lost_parts);
             }
         }
         waivers
@@ -118,14 +122,15 @@ impl Waivers {
 
     /// Notes a transaction of which an operator ended a branch. If he agreed with its coordinator, no harm is done
     /// (docs/rules.md, rule 22), and nothing is excused.
-    fn overruled(&mut self, txn: TxnId, story: &Story) {
-        let agreed = |by_hand: Decision| {
-            !story.home_decided.is_empty() && story.home_decided.iter().all(|(_, decided)| *decided == by_hand)
+    fn overruled(&mut self, txn: TxnId, txn_history: &TxnHistory) {
+        let agreed = |by_operator: Decision| {
+            !txn_history.home_decided.is_empty()
+                && txn_history.home_decided.iter().all(|(_, decided)| *decided == by_operator)
         };
-        let by_hand = story.branches.values().flat_map(|branch| &branch.heuristics);
-        if let Some(since) = by_hand.filter(|(_, outcome)| !agreed(*outcome)).map(|(t, _)| *t).min() {
+        let by_operator = txn_history.branches.values().flat_map(|branch| &branch.heuristics);
+        if let Some(since) = by_operator.filter(|(_, outcome)| !agreed(*outcome)).map(|(t, _)| *t).min() {
             self.heuristic.insert(txn);
-            for entry in story.plan.writes() {
+            for entry in txn_history.plan.writes() {
                 let first = self.heuristic_keys.entry(entry.key.clone()).or_insert(since);
                 *first = since.min(*first);
             }
@@ -214,16 +219,16 @@ impl Waivers {
                 .map(|(node, _)| *node)
                 .find(|n| finding.nodes.contains(n));
         }
-        let of_all = finding.txns.iter().filter_map(|txn| self.robbed.get(txn)).flatten();
+        let of_all = finding.txns.iter().filter_map(|txn| self.lost_parts.get(txn)).flatten();
         of_all.copied().find(|node| finding.nodes.contains(node))
     }
 }
 
 /// Whether a transaction had a part in a node's journal when it was lost.
-fn robs(aftermath: &Aftermath, txn: TxnId, story: &Story, node: NodeId) -> bool {
+fn lost_part(final_state: &FinalState, txn: TxnId, txn_history: &TxnHistory, node: NodeId) -> bool {
     if node == txn.home {
-        aftermath.topology.life(node).losses > story.home_then.losses
+        final_state.topology.life(node).losses > txn_history.home_then.losses
     } else {
-        story.robbed_at(node, &aftermath.topology)
+        txn_history.lost_log_at(node, &final_state.topology)
     }
 }

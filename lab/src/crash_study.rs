@@ -12,13 +12,13 @@ use anyhow::Result;
 use indicatif::ProgressBar;
 use indoubt_proto::time::Micros;
 use indoubt_scenario::scenario::Scenario;
-use indoubt_studies::crash_points::{SmallRun, Spot};
+use indoubt_studies::crash_points::{MiniRun, Spot};
 use summary::IntendedEnding;
 
 /// What is enumerated.
 pub(crate) struct Enumeration {
     /// The small runs, each with its crash points.
-    pub(crate) runs: Vec<(SmallRun, Vec<Spot>)>,
+    pub(crate) runs: Vec<(MiniRun, Vec<Spot>)>,
     /// Also crash a second time, at every crash point of the history that the first crash leaves.
     pub(crate) pairs: bool,
 }
@@ -29,11 +29,11 @@ impl Enumeration {
         let mut runs = Vec::new();
         for protocol in &scenario.protocols {
             for participants in participants {
-                runs.extend(SmallRun::all(scenario, *protocol, *participants, back)?);
+                runs.extend(MiniRun::all(scenario, *protocol, *participants, back)?);
             }
         }
-        let with_points = |run: SmallRun| {
-            let points = run.places();
+        let with_points = |run: MiniRun| {
+            let points = run.crash_points();
             (run, points)
         };
         Ok(Enumeration { runs: runs.into_iter().map(with_points).collect(), pairs })
@@ -47,14 +47,14 @@ impl Enumeration {
 
 /// Tries every crash point.
 pub(crate) fn run(enumeration: &Enumeration, jobs: usize, bar: &ProgressBar) -> Result<CrashStudy> {
-    let spots: Vec<(&SmallRun, &Spot)> =
+    let spots: Vec<(&MiniRun, &Spot)> =
         enumeration.runs.iter().flat_map(|(run, points)| points.iter().map(move |spot| (run, spot))).collect();
     let tried = in_parallel(&spots, jobs, |(run, spot)| {
         let firsts = run.try_spot(&[], spot);
         let mut seconds = Vec::new();
         if enumeration.pairs {
             for before in firsts.iter().map(|first| first.case.strikes.as_slice()) {
-                seconds.extend(run.places_after(&before[0]).iter().flat_map(|spot| run.try_spot(before, spot)));
+                seconds.extend(run.crash_points_after(&before[0]).iter().flat_map(|spot| run.try_spot(before, spot)));
             }
         }
         bar.set_message(format!("{} {}", run.protocol, run.ending));
@@ -78,7 +78,7 @@ fn laid_out(enumeration: &Enumeration) -> CrashSummary {
     let mut summary = CrashSummary::default();
     for (run, points) in &enumeration.runs {
         let heat = summary.heat.entry(IntendedEnding::of(run.ending)).or_default();
-        heat.lay_out(run.protocol.family(), points.iter().map(|spot| &spot.place));
+        heat.lay_out(run.protocol.family(), points.iter().map(|spot| &spot.point));
         summary.counts.entry(run.protocol).or_default().places += points.len() as u64;
     }
     summary

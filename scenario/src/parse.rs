@@ -2,7 +2,7 @@
 //! the offending text, and where there is one the nearest valid word.
 
 mod change;
-mod describe;
+mod error;
 mod expect;
 mod fault;
 mod moment;
@@ -10,45 +10,20 @@ mod profile;
 mod reader;
 mod sections;
 mod sweep;
+mod values;
+mod whole;
 mod write;
+
+pub use error::ScenarioError;
+pub use values::LONGEST_DURATION;
 
 use crate::scenario::Scenario;
 use reader::{Source, Table};
-pub use sections::LONGEST_DURATION;
-use std::fmt;
 use toml::de::DeTable;
 
 /// A duration as scenarios and the command line write it (`500ms`, `1.5s`); `None` if it has no unit or is none.
 pub fn duration(text: &str) -> Option<indoubt_proto::time::Micros> {
     reader::duration(text)
-}
-
-/// A fault in one line for people: how results name it.
-pub(crate) fn describe(trigger: &crate::scenario::Trigger, action: &crate::scenario::FaultAction) -> String {
-    describe::fault(trigger, action)
-}
-
-/// A scenario that is none.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub struct ScenarioError {
-    /// The file, as it was named to the parser; for a change made from outside, that change.
-    pub file: String,
-    /// The line, 1-based; `None` where the text comes from no file.
-    pub line: Option<usize>,
-    /// The offending text.
-    pub text: String,
-    /// What is wrong with it, and what would be right.
-    pub message: String,
-}
-
-impl fmt::Display for ScenarioError {
-    /// `file.toml:8: unknown field …`
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.line {
-            Some(line) => write!(f, "{}:{line}: {}", self.file, self.message),
-            None => write!(f, "{}: {}", self.file, self.message),
-        }
-    }
 }
 
 impl Scenario {
@@ -57,7 +32,7 @@ impl Scenario {
         let source = Source::new(file_name, text);
         let document = DeTable::parse(text)
             .map_err(|error| source.error(error.span().unwrap_or(0..0), format!("not TOML: {}", error.message())))?;
-        let root = Table::new(&source, "a scenario", 0..0, document.get_ref(), &sections::TOP)?;
-        sections::scenario(&root)
+        let root = Table::new(&source, "a scenario", 0..0, document.get_ref(), &whole::FIELDS)?;
+        whole::scenario(&root)
     }
 }

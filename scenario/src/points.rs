@@ -54,7 +54,7 @@ pub struct Point {
     pub steps: bool,
     /// What has just happened, for people.
     pub about: &'static str,
-    place: Place,
+    gate: PointGate,
     verb: Verb,
     word: &'static str,
     qualifier: Option<&'static str>,
@@ -63,7 +63,7 @@ pub struct Point {
 
 /// Where the gate decides.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Place {
+enum PointGate {
     /// At the node whose point it is.
     Itself,
     /// At the coordinating nodes, which take its message.
@@ -83,9 +83,9 @@ impl Point {
         step: Option<u32>,
         coordinating: impl Iterator<Item = NodeId>,
     ) -> (Vec<NodeId>, Selector) {
-        let (nodes, peer) = match self.place {
-            Place::Itself => (vec![node], None),
-            Place::Coordinating => (coordinating.collect(), Some(node)),
+        let (nodes, peer) = match self.gate {
+            PointGate::Itself => (vec![node], None),
+            PointGate::Coordinating => (coordinating.collect(), Some(node)),
         };
         let selector = Selector {
             word: Some(self.word.into()),
@@ -106,7 +106,7 @@ impl Point {
             role: Role::Participant,
             steps: false,
             about,
-            place: Place::Itself,
+            gate: PointGate::Itself,
             verb,
             word,
             qualifier: None,
@@ -128,7 +128,7 @@ impl Point {
 
     /// It is the participant's message that is taken by a coordinating node.
     const fn told(self) -> Point {
-        Point { place: Place::Coordinating, edge: Edge::After, ..self }
+        Point { gate: PointGate::Coordinating, edge: Edge::After, ..self }
     }
 
     const fn with_steps(self) -> Point {
@@ -218,19 +218,19 @@ mod tests {
         let names: BTreeSet<_> = POINTS.iter().map(|p| p.name).collect();
         assert_eq!(names.len(), POINTS.len(), "two points share a name");
         for point in &POINTS {
-            let place = match point.place {
-                Place::Itself => point.role,
-                Place::Coordinating => Role::Coordinating,
+            let role = match point.gate {
+                PointGate::Itself => point.role,
+                PointGate::Coordinating => Role::Coordinating,
             };
             let known = match point.verb {
                 Verb::Append => {
                     let mut having = Protocol::ALL.into_iter().filter(|p| point.belongs_to(*p));
-                    having.all(|p| records(p, place).contains(&point.word))
+                    having.all(|p| records(p, role).contains(&point.word))
                 }
-                Verb::Observe => observations(point.family, place).contains(&point.word),
+                Verb::Observe => observations(point.family, role).contains(&point.word),
                 Verb::Send | Verb::Deliver => message(point.word).is_some_and(|info| {
                     let ends = if point.verb == Verb::Send { info.from } else { info.to };
-                    info.families.contains(&point.family) && ends.contains(&place)
+                    info.families.contains(&point.family) && ends.contains(&role)
                 }),
             };
             assert!(known, "{}: {} is no word of {:?}", point.name, point.word, point.family);

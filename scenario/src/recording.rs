@@ -23,19 +23,21 @@ pub struct Recording {
 /// What became of one fault.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FaultRecord {
+    /// Which fault: its index among the scenario's, those included that do not apply to the protocol.
+    pub fault: usize,
     /// The fault's line.
     pub text: String,
-    /// When it acted, once for each time.
+    /// When it acted.
     pub at: Vec<Micros>,
     /// When it was undone (healed, restarted, resumed), for shading; one per entry of `at`, `None` if never.
     pub until: Vec<Option<Micros>>,
     /// Where it acted; one per entry of `at`, `None` for what came at a time.
-    pub places: Vec<Option<Place>>,
+    pub sites: Vec<Option<FaultSite>>,
 }
 
 /// Where a fault acted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Place {
+pub struct FaultSite {
     /// The node that halted for it.
     pub node: NodeId,
     /// What the node halted at was about this transaction.

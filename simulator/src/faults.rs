@@ -1,13 +1,14 @@
-//! The director: what breaks, when. Pure, and shared by both worlds.
+//! The nemesis: what breaks, when. Pure, and shared by both worlds.
 //!
-//! A world asks for the [`Orders`] of each node (also at every boot), asks the director whenever a node's gate halts it
-//! ([`Director::asked`]), when the time of a fault has come ([`Director::due`]) and once when load ends
-//! ([`Director::end_of_load`]); and it performs the [`Deed`]s that come back, in order, before anything else happens.
+//! A world asks for the [`Orders`] of each node (also at every boot), asks the nemesis whenever a node's gate halts it
+//! ([`Nemesis::asked`]), when the time of a fault has come ([`Nemesis::due`]) and once when load ends
+//! ([`Nemesis::end_of_load`]); and it performs the [`FaultCommand`]s that come back, in order, before anything else happens.
 //! Counting is over the whole run, through restarts of the nodes.
 
-mod lasting;
+mod in_force;
 mod watch;
 
+use in_force::{Commands, FaultsInForce, Occurrence};
 use indoubt_proto::{
     gate::{Action, Fate, Orders, Rule, RuleId},
     ids::{NodeId, TxnId},
@@ -17,16 +18,15 @@ use indoubt_proto::{
 };
 use indoubt_scenario::{
     protocol::Protocol,
-    recording::{FaultRecord, Place},
+    recording::{FaultRecord, FaultSite},
     scenario::{FaultAction, MessageDeed, Scenario, Trigger, Which},
 };
-use lasting::{Acts, Board, Token};
 use std::collections::{BTreeMap, BTreeSet};
-use watch::{Counting, Stage, Watch};
+use watch::{Counting, Watch, WatchState};
 
 /// What a world must do.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Deed {
+pub enum FaultCommand {
     /// Write this in the lab's name: a fault fired, a link was cut or healed.
     Observe(Observation),
     /// Kill this node, which is up (the world writes `crashed`). So many records of its unforced tail survive, at most all;
@@ -40,7 +40,7 @@ pub enum Deed {
     Pause(NodeId),
     /// Let it go on.
     Resume(NodeId),
-    /// The operator's hand: end all branches in doubt at this node so, if it is up and not frozen.
+    /// An operator ends all branches in doubt at this node so, if it is up and not frozen.
     Resolve(NodeId, Decision),
     /// The orders of this node have changed: fetch them.
     Orders(NodeId),
@@ -59,7 +59,7 @@ pub struct Lost {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Reply {
     /// What to do before the node goes on; it may be killed by it.
-    pub deeds: Vec<Deed>,
+    pub commands: Vec<FaultCommand>,
     /// What happens to the message at which it halted.
     pub fate: Fate,
 }
@@ -74,55 +74,55 @@ enum Timed {
     /// From now on it does not.
     Close(usize),
     /// What it did is undone.
-    Undo(Token),
+    Undo(Occurrence),
 }
 
 /// The faults of one run of one protocol.
 #[derive(Clone, Debug)]
-pub struct Director {
+pub struct Nemesis {
     /// Every fault that applies to the protocol, in the order of the file; a fault's rules carry its place here.
     watches: Vec<Watch>,
     timed: BTreeMap<(Micros, u64), Timed>,
     sequence: u64,
-    board: Board,
+    in_force: FaultsInForce,
     orders: BTreeMap<NodeId, Orders>,
     /// Nodes at which other rules may stand since orders were renewed; at first all.
-    stirred: BTreeSet<NodeId>,
+    stale: BTreeSet<NodeId>,
     version: u64,
 }
 
-impl Director {
+impl Nemesis {
     /// The faults of `scenario` that apply to `protocol`. It draws the rates of clocks alone: shares are drawn by the nodes'
     /// gates.
     pub fn new(scenario: &Scenario, protocol: Protocol, seed: u64) -> Self {
-        let applying = scenario.faults.iter().filter(|fault| fault.applies(protocol));
-        let watches = applying.map(|fault| Watch::new(fault, scenario, protocol)).collect();
-        let mut director = Director {
+        let applying = scenario.faults.iter().enumerate().filter(|(_, fault)| fault.applies(protocol));
+        let watches = applying.map(|(index, fault)| Watch::new(index, fault, scenario, protocol)).collect();
+        let mut nemesis = Nemesis {
             watches,
             timed: BTreeMap::new(),
             sequence: 0,
-            board: Board::new(scenario, seed),
+            in_force: FaultsInForce::new(scenario, seed),
             orders: BTreeMap::new(),
-            stirred: BTreeSet::new(),
+            stale: BTreeSet::new(),
             version: 0,
         };
-        director.stirred.extend(director.board.nodes());
-        for at in 0..director.watches.len() {
-            match director.watches[at].fault.trigger {
-                Trigger::At(time) => director.schedule(time, Timed::Strike(at)),
+        nemesis.stale.extend(nemesis.in_force.nodes());
+        for at in 0..nemesis.watches.len() {
+            match nemesis.watches[at].fault.trigger {
+                Trigger::At(time) => nemesis.schedule(time, Timed::Strike(at)),
                 Trigger::Messages { from_time, .. } => {
                     if from_time > Micros::ZERO {
-                        director.schedule(from_time, Timed::Open(at));
+                        nemesis.schedule(from_time, Timed::Open(at));
                     }
-                    if let Some(lasts) = director.watches[at].fault.action.lasts() {
-                        director.schedule(from_time + lasts, Timed::Close(at));
+                    if let Some(lasts) = nemesis.watches[at].fault.action.lasts() {
+                        nemesis.schedule(from_time + lasts, Timed::Close(at));
                     }
                 }
                 Trigger::Phase { .. } | Trigger::Moment { .. } => {}
             }
         }
-        director.renew(&mut Acts::default());
-        director
+        nemesis.renew(&mut Commands::default());
+        nemesis
     }
 
     /// Everything that is ordered of this node (a client's end of its links included) at present.
@@ -142,16 +142,16 @@ impl Director {
 
     /// Whether the moment of this rule comes only when everything that the halted node has sent in its present step for
     /// this transaction to nodes of the cluster (clients do not count) was taken by its receivers, or is lost. The world
-    /// asks ([`Director::asked`]) only then. `Report` rules at the receivers tell when a message was taken. Those that come
+    /// asks ([`Nemesis::asked`]) only then. `Report` rules at the receivers tell when a message was taken. Those that come
     /// before the n-th are only counted: a node that waited for them would be slower than one without the fault.
     pub fn awaits_sends(&self, rule: RuleId) -> bool {
         self.watches.get(rule.0 as usize).is_some_and(|watch| watch.awaits && watch.may_strike())
     }
 
     /// A node has halted for these rules, at something about `txn`. `lost`: what of the messages that
-    /// [`Director::awaits_sends`] speaks of is lost, so that somebody was not told.
+    /// [`Nemesis::awaits_sends`] speaks of is lost, so that somebody was not told.
     pub fn asked(&mut self, now: Micros, node: NodeId, rules: &[RuleId], txn: Option<TxnId>, lost: Lost) -> Reply {
-        let mut acts = Acts::default();
+        let mut commands = Commands::default();
         let mut fate = Fate::default();
         for rule in rules {
             let at = rule.0 as usize;
@@ -161,70 +161,72 @@ impl Director {
                 continue;
             };
             match (watch.stage, watch.counting) {
-                (Stage::Touching, _) => fate.add(watch.touch()),
-                (Stage::Watching, Counting::Messages(which)) => {
+                (WatchState::Touching, _) => fate.add(watch.touch()),
+                (WatchState::Watching, Counting::Messages(which)) => {
                     watch.count += 1;
                     let (acting, next) = match which {
                         Which::Nth(nth) => (watch.count == nth, watch.until_counted(nth)),
                         Which::First(count) => (true, watch.until_counted(count)),
-                        Which::Share(_) | Which::All => (true, Stage::Touching),
+                        Which::Share(_) | Which::All => (true, WatchState::Touching),
                     };
                     let touch = watch.touch();
                     self.enter(at, next);
                     if acting {
                         fate.add(touch);
-                        let token = self.fires(at, now, Some(Place { node, txn }), &mut acts);
-                        if next != Stage::Touching {
-                            self.close(token, now);
+                        let occurrence = self.fires(at, now, Some(FaultSite { node, txn }), &mut commands);
+                        if next != WatchState::Touching {
+                            self.close(occurrence, now);
                         }
                     }
                 }
-                (Stage::Watching, Counting::Transactions(nth) | Counting::Effects(nth)) => {
+                (WatchState::Watching, Counting::Transactions(nth) | Counting::Effects(nth)) => {
                     if watch.counts(txn, lost) == Some(nth) {
-                        self.strike(at, now, Some(Place { node, txn }), &mut acts);
+                        self.strike(at, now, Some(FaultSite { node, txn }), &mut commands);
                     }
                 }
-                (Stage::Waiting | Stage::Over, _) | (Stage::Watching, Counting::Nothing) => {}
+                (WatchState::Waiting | WatchState::Over, _) | (WatchState::Watching, Counting::Nothing) => {}
             }
         }
-        self.renew(&mut acts);
-        Reply { deeds: acts.in_order(), fate }
+        self.renew(&mut commands);
+        Reply { commands: commands.in_order(), fate }
     }
 
     /// Does what is due by `now`.
-    pub fn due(&mut self, now: Micros) -> Vec<Deed> {
-        let mut acts = Acts::default();
+    pub fn due(&mut self, now: Micros) -> Vec<FaultCommand> {
+        let mut commands = Commands::default();
         while let Some(entry) = self.timed.first_entry().filter(|entry| entry.key().0 <= now) {
             match entry.remove() {
-                Timed::Strike(at) if self.watches[at].stage != Stage::Over => self.strike(at, now, None, &mut acts),
-                Timed::Open(at) if self.watches[at].stage == Stage::Waiting => {
-                    self.enter(at, Stage::Watching);
+                Timed::Strike(at) if self.watches[at].stage != WatchState::Over => {
+                    self.strike(at, now, None, &mut commands)
+                }
+                Timed::Open(at) if self.watches[at].stage == WatchState::Waiting => {
+                    self.enter(at, WatchState::Watching);
                 }
                 Timed::Close(at) => self.stop_touching(at, now),
-                Timed::Undo(token) => self.undo(token, now, &mut acts),
+                Timed::Undo(occurrence) => self.undo(occurrence, now, &mut commands),
                 Timed::Strike(_) | Timed::Open(_) => {}
             }
         }
-        self.renew(&mut acts);
-        acts.in_order()
+        self.renew(&mut commands);
+        commands.in_order()
     }
 
     /// Load is over: so is every fault that has no end of its own, and so are the network's loss and duplication. Kills
     /// last, and so does whatever has a `for` or `restart_after` of its own.
-    pub fn end_of_load(&mut self, now: Micros) -> Vec<Deed> {
-        let mut acts = Acts::default();
-        self.board.calm();
+    pub fn end_of_load(&mut self, now: Micros) -> Vec<FaultCommand> {
+        let mut commands = Commands::default();
+        self.in_force.calm();
         for at in 0..self.watches.len() {
             let action = &self.watches[at].fault.action;
             if action.can_last() && action.lasts().is_none() {
                 self.stop_touching(at, now);
             }
         }
-        for token in self.board.without_end(|(at, _)| self.watches[at].fault.action.lasts().is_none()) {
-            self.undo(token, now, &mut acts);
+        for occurrence in self.in_force.without_end(|(at, _)| self.watches[at].fault.action.lasts().is_none()) {
+            self.undo(occurrence, now, &mut commands);
         }
-        self.renew(&mut acts);
-        acts.in_order()
+        self.renew(&mut commands);
+        commands.in_order()
     }
 
     /// What became of each fault so far.
@@ -243,80 +245,80 @@ impl Director {
     }
 
     /// Notes that a fault fires.
-    fn fires(&mut self, at: usize, now: Micros, place: Option<Place>, acts: &mut Acts) -> Token {
+    fn fires(&mut self, at: usize, now: Micros, site: Option<FaultSite>, commands: &mut Commands) -> Occurrence {
         let watch = &mut self.watches[at];
         watch.record.at.push(now);
         watch.record.until.push(None);
-        watch.record.places.push(place);
-        acts.deeds.push(Deed::Observe(Observation::Fault { text: watch.fault.text.clone() }));
+        watch.record.sites.push(site);
+        commands.list.push(FaultCommand::Observe(Observation::Fault { text: watch.fault.text.clone() }));
         (at, watch.record.at.len() - 1)
     }
 
     /// Notes that what a fault did is over.
-    fn close(&mut self, (at, time): Token, now: Micros) {
+    fn close(&mut self, (at, time): Occurrence, now: Micros) {
         self.watches[at].record.until[time].get_or_insert(now);
     }
 
     /// A fault that happens once happens.
-    fn strike(&mut self, at: usize, now: Micros, place: Option<Place>, acts: &mut Acts) {
-        self.enter(at, Stage::Over);
-        let token = self.fires(at, now, place, acts);
+    fn strike(&mut self, at: usize, now: Micros, site: Option<FaultSite>, commands: &mut Commands) {
+        self.enter(at, WatchState::Over);
+        let occurrence = self.fires(at, now, site, commands);
         let action = self.watches[at].fault.action.clone();
         let lasts = action.lasts();
-        let (begun, ended) = self.board.begin(token, action, acts);
-        for token in ended {
-            self.close(token, now);
+        let (begun, ended) = self.in_force.begin(occurrence, action, commands);
+        for occurrence in ended {
+            self.close(occurrence, now);
         }
         match (begun, lasts) {
-            (Some(token), Some(lasts)) => self.schedule(now + lasts, Timed::Undo(token)),
+            (Some(occurrence), Some(lasts)) => self.schedule(now + lasts, Timed::Undo(occurrence)),
             (Some(_), None) => {}
-            (None, _) => self.close(token, now),
+            (None, _) => self.close(occurrence, now),
         }
     }
 
-    fn undo(&mut self, token: Token, now: Micros, acts: &mut Acts) {
-        if self.board.end(token, acts) {
-            self.close(token, now);
+    fn undo(&mut self, occurrence: Occurrence, now: Micros, commands: &mut Commands) {
+        if self.in_force.end(occurrence, commands) {
+            self.close(occurrence, now);
         }
     }
 
     /// A fault that may still come, or that touches messages, is over.
     fn stop_touching(&mut self, at: usize, now: Micros) {
-        if self.enter(at, Stage::Over) == Stage::Touching {
+        if self.enter(at, WatchState::Over) == WatchState::Touching {
             self.close((at, 0), now);
         }
     }
 
     /// A fault enters a stage, and so may other rules stand at its posts. Returns the stage that it leaves.
-    fn enter(&mut self, at: usize, stage: Stage) -> Stage {
+    fn enter(&mut self, at: usize, stage: WatchState) -> WatchState {
         let Watch { posts, stage: present, .. } = &mut self.watches[at];
         if *present != stage {
-            self.stirred.extend(posts.iter().map(|post| post.node));
+            self.stale.extend(posts.iter().map(|post| post.node));
         }
         std::mem::replace(present, stage)
     }
 
     /// Renews the orders of every node for which they may have changed, and tells for whom they have.
-    fn renew(&mut self, acts: &mut Acts) {
-        let mut stale = std::mem::take(&mut self.stirred);
-        stale.append(&mut self.board.take_stirred());
-        for node in self.board.nodes() {
+    fn renew(&mut self, commands: &mut Commands) {
+        let mut stale = std::mem::take(&mut self.stale);
+        stale.append(&mut self.in_force.take_stale());
+        for node in self.in_force.nodes() {
             if !stale.contains(node) {
-                debug_assert_eq!(self.orders.get(node), Some(&self.standing(*node)), "whose orders change is stirred");
+                debug_assert_eq!(self.orders.get(node), Some(&self.standing(*node)), "whose orders change is stale");
                 continue;
             }
             let orders = self.standing(*node);
             if self.orders.get(node) != Some(&orders) {
                 self.orders.insert(*node, orders);
                 self.version += 1;
-                acts.orders.push(*node);
+                commands.orders.push(*node);
             }
         }
     }
 
     /// What is to be ordered of a node as everything stands.
     fn standing(&self, node: NodeId) -> Orders {
-        let mut orders = self.board.orders(node);
+        let mut orders = self.in_force.orders(node);
         for (watch, number) in self.watches.iter().zip(0..) {
             orders.rules.extend(watch.rules(RuleId(number), node));
         }
@@ -334,10 +336,10 @@ impl Watch {
         let posts = self.posts.iter().filter(move |post| post.node == node);
         posts.filter_map(move |post| {
             let action = match self.stage {
-                Stage::Watching if post.report => Action::Report,
-                Stage::Watching => Action::Ask,
-                Stage::Touching => self.touch(),
-                Stage::Waiting | Stage::Over => return None,
+                WatchState::Watching if post.report => Action::Report,
+                WatchState::Watching => Action::Ask,
+                WatchState::Touching => self.touch(),
+                WatchState::Waiting | WatchState::Over => return None,
             };
             Some(Rule { id, selector: post.selector.clone(), share, action })
         })
@@ -377,7 +379,7 @@ impl Watch {
         Some(self.count)
     }
 
-    fn until_counted(&self, last: u64) -> Stage {
-        if self.count >= last { Stage::Over } else { Stage::Watching }
+    fn until_counted(&self, last: u64) -> WatchState {
+        if self.count >= last { WatchState::Over } else { WatchState::Watching }
     }
 }

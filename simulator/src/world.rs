@@ -13,7 +13,7 @@ mod seat;
 
 use crate::{
     clients::{ClientEffect, ClientPool},
-    faults::Director,
+    faults::Nemesis,
 };
 use indoubt_coordinator::{Coordinator, Presumption};
 use indoubt_participant::Participant;
@@ -122,7 +122,7 @@ struct World<'a> {
     scenario: &'a Scenario,
     seed: u64,
     commons: Commons<'a>,
-    director: Director,
+    director: Nemesis,
     pool: ClientPool,
     /// Coordinating nodes, then participants.
     seats: Vec<Seat>,
@@ -137,13 +137,13 @@ struct World<'a> {
 
 impl<'a> World<'a> {
     fn new(scenario: &'a Scenario, protocol: Protocol, seed: u64, pool: ClientPool, sink: &'a mut dyn Sink) -> Self {
-        let director = Director::new(scenario, protocol, seed);
+        let director = Nemesis::new(scenario, protocol, seed);
         let mut opening = pool.opening();
         let clients: Vec<NodeId> = pool.clients().collect();
         let cluster = scenario.cluster;
         let seating = Seating::new(cluster.coordinators, cluster.participants, clients.len());
         let commons = Commons::new(seating, seed, sink);
-        let hands = |node: NodeId, director: &Director| {
+        let hands = |node: NodeId, director: &Nemesis| {
             let at = seating.of(node).expect("every node of the cluster has a seat");
             let mut hands = Hands {
                 port: Port::new(node, at, seating.count()),

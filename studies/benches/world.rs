@@ -2,13 +2,13 @@
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use indoubt_scenario::protocol::Protocol;
-use indoubt_studies::{trial::trial, yardstick};
+use indoubt_studies::{bench_workloads, trial::trial};
 use std::{hint::black_box, time::Duration};
 
 fn steady(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("steady load with measures");
     for protocol in [Protocol::TwoPhase, Protocol::Saga] {
-        let scenario = yardstick::steady(protocol, 2_000);
+        let scenario = bench_workloads::steady(protocol, 2_000);
         let measures = trial(&scenario, protocol, 1);
         let per_txn = measures.measures.messages_per_txn + measures.measures.work_messages_per_txn;
         // One element is one message between nodes that are no clients.
@@ -22,7 +22,7 @@ fn short(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("short run");
     group.throughput(Throughput::Elements(1));
     for protocol in [Protocol::TwoPhase, Protocol::Saga] {
-        let scenario = yardstick::short(protocol);
+        let scenario = bench_workloads::short(protocol);
         let mut seed = 0;
         group.bench_function(protocol.name(), |bench| {
             bench.iter(|| {
@@ -38,7 +38,7 @@ fn bare(criterion: &mut Criterion) {
     const EVENTS: u64 = 100_000;
     let mut group = criterion.benchmark_group("bare event loop");
     group.throughput(Throughput::Elements(EVENTS));
-    group.bench_function("64 pending", |bench| bench.iter(|| yardstick::bare_loop(black_box(EVENTS))));
+    group.bench_function("64 pending", |bench| bench.iter(|| bench_workloads::bare_loop(black_box(EVENTS))));
     group.finish();
 }
 

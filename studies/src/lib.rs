@@ -10,8 +10,9 @@
 //! ```
 //!
 //! Files, top down: [`trial`] (one judged run), the studies above, [`script`] (a run told in a few words, for tests and
-//! counts), [`yardstick`] (the loads that measure the virtual world's speed).
+//! counts), [`bench_workloads`] (the loads that measure the virtual world's speed).
 
+pub mod bench_workloads;
 pub mod costs;
 pub mod crash_points;
 pub mod parity;
@@ -20,4 +21,3 @@ pub mod shrink;
 pub mod swarm;
 pub mod sweep;
 pub mod trial;
-pub mod yardstick;

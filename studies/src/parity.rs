@@ -7,13 +7,13 @@
 //!
 //! So that times can be compared too, the virtual world runs with the latencies of the machine ([`Profile`](indoubt_scenario::profile::Profile)).
 
-mod account;
-mod agree;
 mod compare;
 mod latencies;
 mod reduce;
+mod tolerance;
+mod txn_account;
 
-pub use agree::{Agreement, Tolerance, agree, agree_on_times};
 pub use compare::{Aspect, Comparison, Difference, compare};
 pub use latencies::Latencies;
 pub use reduce::{OneClient, one_client};
+pub use tolerance::{Agreement, Tolerance, agree, agree_on_times};

@@ -1,6 +1,6 @@
 //! One run in the virtual world, judged: the unit of which many seeds, sweeps, enumerations and swarms are made.
 
-use indoubt_judge::{judge::pass_judgement, measure::Measurer, summary::Run};
+use indoubt_judge::{judge::pass_judgement, measurer::Measurer, summary::Run};
 use indoubt_proto::observation::Stamped;
 use indoubt_scenario::{
     protocol::Protocol,

@@ -13,7 +13,7 @@ use indoubt_scenario::{
 };
 use indoubt_simulator::world;
 use indoubt_studies::{
-    crash_points::{Case, Ending, HeatMap, SmallRun, Spot, Strike, Tried},
+    crash_points::{Case, CaseResult, Ending, HeatMap, MiniRun, Spot, Strike},
     trial::trial,
 };
 use std::{collections::BTreeSet, fmt::Write as _, fs, path::PathBuf};
@@ -26,19 +26,19 @@ fn base(more: &str) -> Scenario {
     Scenario::parse(&text, "one.toml").unwrap_or_else(|error| panic!("{error}"))
 }
 
-fn runs(protocol: Protocol, participants: u16) -> Vec<SmallRun> {
-    SmallRun::all(&base(""), protocol, participants, BACK).unwrap()
+fn runs(protocol: Protocol, participants: u16) -> Vec<MiniRun> {
+    MiniRun::all(&base(""), protocol, participants, BACK).unwrap()
 }
 
 /// What must hold in every case of a protocol that promises to survive.
-fn survives(protocol: Protocol, tried: &Tried, deaths: usize) {
+fn survives(protocol: Protocol, tried: &CaseResult, deaths: usize) {
     assert_eq!(tried.fired, deaths, "{protocol} {}: a death did not come", tried.case);
     assert!(!tried.is_failure(), "{protocol} {}: {} {:?}", tried.case, tried.outcome, tried.broken);
     assert!(!["partial", "unresolved", "stuck", "never came"].contains(&tried.outcome), "{protocol} {}", tried.case);
 }
 
 /// Every place of every small run, with every prefix of the tail.
-fn die_everywhere(protocol: Protocol) -> Vec<Tried> {
+fn die_everywhere(protocol: Protocol) -> Vec<CaseResult> {
     let mut all = Vec::new();
     for participants in [2, 3] {
         let runs = runs(protocol, participants);
@@ -46,7 +46,7 @@ fn die_everywhere(protocol: Protocol) -> Vec<Tried> {
         for run in &runs {
             let calm = run.try_case(vec![]);
             assert_eq!((calm.outcome, calm.told), expected(protocol, run.ending), "{protocol} {}", calm.case);
-            all.extend(run.places().iter().flat_map(|spot| run.try_spot(&[], spot)));
+            all.extend(run.crash_points().iter().flat_map(|spot| run.try_spot(&[], spot)));
         }
     }
     all
@@ -62,15 +62,15 @@ fn expected(protocol: Protocol, ending: Ending) -> (&'static str, &'static str) 
     }
 }
 
-fn outcomes(all: &[Tried]) -> BTreeSet<&'static str> {
+fn outcomes(all: &[CaseResult]) -> BTreeSet<&'static str> {
     all.iter().map(|tried| tried.outcome).collect()
 }
 
-fn longest(all: &[Tried], ms: fn(&Tried) -> f64) -> f64 {
+fn longest(all: &[CaseResult], ms: fn(&CaseResult) -> f64) -> f64 {
     all.iter().map(ms).fold(0.0, f64::max)
 }
 
-fn two_phase_survives(protocol: Protocol) -> Vec<Tried> {
+fn two_phase_survives(protocol: Protocol) -> Vec<CaseResult> {
     let all = die_everywhere(protocol);
     all.iter().for_each(|tried| survives(protocol, tried, 1));
     assert_eq!(outcomes(&all), BTreeSet::from(["aborted", "committed", "refused"]));
@@ -94,7 +94,7 @@ fn presumed_nothing_and_presumed_commit_survive_every_death() {
 
 #[test]
 fn cooperation_survives_every_death_and_blocks_fewer() {
-    let blocked_long = |all: &[Tried]| all.iter().filter(|tried| tried.blocked_ms > 1_000.0).count();
+    let blocked_long = |all: &[CaseResult]| all.iter().filter(|tried| tried.blocked_ms > 1_000.0).count();
     let alone = two_phase_survives(Protocol::TwoPhase);
     let together = two_phase_survives(Protocol::Cooperative);
     assert!(blocked_long(&together) < blocked_long(&alone), "{}", blocked_long(&together));
@@ -124,13 +124,13 @@ fn without_a_protocol_a_death_leaves_half_a_transaction_and_nothing_is_promised(
 
 /// After a first death, again at each place of the history that it leaves: all of them for every n-th first death, which is
 /// another one in each run.
-fn die_twice(protocol: Protocol, every: usize) -> Vec<Tried> {
+fn die_twice(protocol: Protocol, every: usize) -> Vec<CaseResult> {
     let mut all = Vec::new();
     for (run, skip) in runs(protocol, 2).iter().zip(0..) {
-        let firsts = run.places().iter().flat_map(|spot| run.try_spot(&[], spot)).collect::<Vec<_>>();
+        let firsts = run.crash_points().iter().flat_map(|spot| run.try_spot(&[], spot)).collect::<Vec<_>>();
         for first in firsts.iter().skip(skip).step_by(every) {
             let before = first.case.strikes.as_slice();
-            for spot in run.places_after(&before[0]) {
+            for spot in run.crash_points_after(&before[0]) {
                 all.extend(run.try_spot(before, &spot));
             }
         }
@@ -146,8 +146,8 @@ fn pairs_of_deaths_are_survived_and_block_for_longer() {
     for protocol in [Protocol::TwoPhase, Protocol::PresumedNothing, Protocol::PresumedCommit, Protocol::Cooperative] {
         let all = die_twice(protocol, EVERY);
         all.iter().for_each(|tried| survives(protocol, tried, 2));
-        let again = |tried: &&Tried| tried.case.strikes[0].place.node == tried.case.strikes[1].place.node;
-        let recovering = all.iter().filter(again).filter(|tried| tried.case.strikes[1].place.nth == 1);
+        let again = |tried: &&CaseResult| tried.case.strikes[0].point.node == tried.case.strikes[1].point.node;
+        let recovering = all.iter().filter(again).filter(|tried| tried.case.strikes[1].point.nth == 1);
         assert!(recovering.count() > 0, "{protocol}: a node dies while it recovers");
         assert!(longest(&all, |tried| tried.in_doubt_ms) > 3_900.0, "{protocol}: both absences in doubt");
     }
@@ -163,31 +163,31 @@ fn after_a_send_means_after_that_very_send_also_when_others_were_lost() {
     let (mut told, mut behind_lost) = (0, 0);
     for protocol in [Protocol::TwoPhase, Protocol::PresumedNothing, Protocol::Saga] {
         let run = &runs(protocol, 2)[0];
-        for first in run.places() {
-            let first = Strike { place: first.place, keep: 0 };
-            let after = run.places_after(&first);
-            let sends = after.iter().filter(|spot| spot.place.verb == Verb::Send && spot.message.is_some());
+        for first in run.crash_points() {
+            let first = Strike { point: first.point, keep: 0 };
+            let after = run.crash_points_after(&first);
+            let sends = after.iter().filter(|spot| spot.point.verb == Verb::Send && spot.message.is_some());
             for spot in sends {
-                let strikes = [first.clone(), Strike { place: spot.place.clone(), keep: 0 }];
+                let strikes = [first.clone(), Strike { point: spot.point.clone(), keep: 0 }];
                 let trace = world::run(&run.scenario_of(&strikes), protocol, run.scenario.seed).trace;
                 let is_fault = |seen: &Stamped| matches!(seen.what, Observation::Fault { .. });
                 let second = (0..trace.len()).filter(|at| is_fault(&trace[*at])).nth(1);
-                let until = &trace[..second.unwrap_or_else(|| panic!("{protocol} {}: never came", spot.place))];
+                let until = &trace[..second.unwrap_or_else(|| panic!("{protocol} {}: never came", spot.point))];
                 let mut ids = until.iter().filter_map(|seen| match seen.what {
                     Observation::Sent { id, from, to, copy: false, .. }
-                        if from == spot.place.node && !to.is_client() =>
+                        if from == spot.point.node && !to.is_client() =>
                     {
                         Some(id)
                     }
                     _ => None,
                 });
-                assert_eq!(ids.next_back(), spot.message, "{protocol} {first:?} {}", spot.place);
+                assert_eq!(ids.next_back(), spot.message, "{protocol} {first:?} {}", spot.point);
                 let taken =
                     |seen: &Stamped| matches!(seen.what, Observation::Received { id, .. } if Some(id) == spot.message);
-                assert!(until.iter().any(taken), "{protocol} {first:?} {}", spot.place);
+                assert!(until.iter().any(taken), "{protocol} {first:?} {}", spot.point);
                 told += 1;
                 let lost =
-                    |seen: &Stamped| matches!(seen.what, Observation::Dropped { from, .. } if from == spot.place.node);
+                    |seen: &Stamped| matches!(seen.what, Observation::Dropped { from, .. } if from == spot.point.node);
                 behind_lost += u32::from(until.iter().any(lost));
             }
         }
@@ -200,8 +200,8 @@ fn every_case_is_an_ordinary_scenario_and_its_name_repeats_it() {
     for protocol in Protocol::ALL {
         for run in runs(protocol, 2) {
             let mut first: Option<Strike> = None;
-            for (spot, number) in run.places().into_iter().zip(0..) {
-                let strike = Strike { place: spot.place, keep: spot.tail as u64 };
+            for (spot, number) in run.crash_points().into_iter().zip(0..) {
+                let strike = Strike { point: spot.point, keep: spot.tail as u64 };
                 let strikes: Vec<Strike> = first.iter().cloned().chain([strike.clone()]).collect();
                 first.get_or_insert(strike);
                 let scenario = run.scenario_of(&strikes);
@@ -210,7 +210,7 @@ fn every_case_is_an_ordinary_scenario_and_its_name_repeats_it() {
                 let case = run.case(strikes);
                 assert_eq!(case.to_string().parse::<Case>().as_ref(), Ok(&case));
                 if number % 10 == 0 {
-                    let same = SmallRun::of(&base(""), protocol, &case, BACK).unwrap();
+                    let same = MiniRun::of(&base(""), protocol, &case, BACK).unwrap();
                     let tried = run.try_case(case.strikes.clone());
                     assert_eq!(same.try_case(case.strikes), tried);
                     let replayed = trial(&again.unwrap(), protocol, run.scenario.seed);
@@ -225,8 +225,8 @@ fn every_case_is_an_ordinary_scenario_and_its_name_repeats_it() {
 fn what_survives_is_what_was_kept() {
     let commit = runs(Protocol::TwoPhase, 2).remove(0);
     let spot = |text: &str| -> Spot {
-        let place = text.parse().unwrap();
-        commit.places().into_iter().find(|spot| spot.place == place).unwrap_or_else(|| panic!("no {text}"))
+        let point = text.parse().unwrap();
+        commit.crash_points().into_iter().find(|spot| spot.point == point).unwrap_or_else(|| panic!("no {text}"))
     };
     let told = |text: &str| -> Vec<(&str, u64)> {
         let all = commit.try_spot(&[], &spot(text));
@@ -247,20 +247,21 @@ fn other_businesses_and_options_are_reduced_too() {
         .into_iter()
         .flat_map(|kind| {
             let changed = base("").set("workload.kind", kind).unwrap().set("options.work", "with-prepare").unwrap();
-            SmallRun::all(&changed, Protocol::TwoPhase, 3, BACK).unwrap()
+            MiniRun::all(&changed, Protocol::TwoPhase, 3, BACK).unwrap()
         })
         .map(|run| {
-            let sends = run.places().iter().filter(|s| s.place.verb == Verb::Send && s.place.word == "work").count();
+            let sends =
+                run.crash_points().iter().filter(|s| s.point.verb == Verb::Send && s.point.word == "work").count();
             assert_eq!(sends, 0, "the work travels with PREPARE");
             format!("{} {}", run.scenario.workload.kind.word(), run.ending)
         })
         .collect();
     let expected = ["order commit", "order refuse-2", "order refuse-3", "trip commit", "trip refuse-2"];
     assert_eq!(kinds.into_iter().collect::<Vec<_>>(), expected);
-    let error = SmallRun::all(&base(""), Protocol::TwoPhase, 1, BACK).unwrap_err();
+    let error = MiniRun::all(&base(""), Protocol::TwoPhase, 1, BACK).unwrap_err();
     assert!(error.to_string().contains("transfer"), "{error}");
     let case = Case { participants: 2, ending: Ending::Refuse(7), strikes: vec![] };
-    let error = SmallRun::of(&base(""), Protocol::TwoPhase, &case, BACK).unwrap_err().to_string();
+    let error = MiniRun::of(&base(""), Protocol::TwoPhase, &case, BACK).unwrap_err().to_string();
     assert!(error.contains("commit, refuse-1, refuse-2"), "{error}");
 }
 
@@ -270,9 +271,9 @@ fn a_heat_map_has_every_case_once_whichever_way_it_is_gathered() {
     let mut cases = 0;
     for protocol in [Protocol::TwoPhase, Protocol::PresumedCommit] {
         let run = &runs(protocol, 2)[0];
-        let places = run.places();
+        let places = run.crash_points();
         for map in [&mut whole, &mut sum] {
-            map.lay_out(protocol.family(), places.iter().map(|spot| &spot.place));
+            map.lay_out(protocol.family(), places.iter().map(|spot| &spot.point));
         }
         for spot in &places {
             let mut part = HeatMap::default();
@@ -308,11 +309,11 @@ that no force covers: with n records in it there are n + 1.\n"
         .to_owned();
     for protocol in Protocol::ALL {
         let run = &runs(protocol, 2)[0];
-        let places = run.places();
+        let places = run.crash_points();
         let cases: usize = places.iter().map(|spot| run.try_spot(&[], spot).len()).sum();
         writeln!(text, "\n{protocol}: {} places, {cases} cases", places.len()).unwrap();
         for node in [NodeId::coordinating(1), NodeId::participant(1), NodeId::participant(2)] {
-            let of = |verb| places.iter().filter(move |s| s.place.node == node && s.place.verb == verb);
+            let of = |verb| places.iter().filter(move |s| s.point.node == node && s.point.verb == verb);
             let twice = |verb| {
                 assert_eq!(of(verb).count() % 2, 0, "{protocol} {node}: an edge is missing");
                 of(verb).count() / 2
@@ -320,7 +321,7 @@ that no force covers: with n records in it there are n + 1.\n"
             let (appends, sends, takes, notes) =
                 (twice(Verb::Append), twice(Verb::Send), twice(Verb::Deliver), of(Verb::Observe).count());
             let whole = 2 * (appends + sends + takes) + notes;
-            let words: Vec<&str> = of(Verb::Append).step_by(2).map(|spot| spot.place.word.as_str()).collect();
+            let words: Vec<&str> = of(Verb::Append).step_by(2).map(|spot| spot.point.word.as_str()).collect();
             let words = if words.is_empty() { "nothing".into() } else { words.join(", ") };
             writeln!(
                 text,

@@ -1,7 +1,7 @@
-//! A fold that forgets what is over (`judge/src/measure/forget.rs`) holds little of a long run, and knows when what it has
+//! A fold that forgets what is over (`judge/src/measurer/forget.rs`) holds little of a long run, and knows when what it has
 //! forgotten is needed after all.
 
-use indoubt_judge::measure::Measurer;
+use indoubt_judge::measurer::Measurer;
 use indoubt_proto::{
     ids::{NodeId, TxnId},
     observation::{Observation, Stamped},

@@ -1,11 +1,8 @@
 //! Measures and checks on runs of the virtual world: what is promised holds through crashes, what is not promised breaks
 //! somewhere, and what the trace says is what the nodes hold.
 
-mod tape;
-
 use indoubt_judge::{judge::judge, summary::Verdict};
 use indoubt_proto::{
-    conditions::Latency,
     ids::{NodeId, Role},
     observation::{Observation, Phase},
     operation::{Change, Key},
@@ -14,25 +11,27 @@ use indoubt_proto::{
 use indoubt_scenario::{
     checks::CheckName,
     protocol::{Family, Protocol},
-    scenario::{Arrivals, FaultAction, Scenario, Trigger, WorkloadKind},
+    scenario::{Arrivals, Scenario, Trigger, WorkloadKind},
 };
 use indoubt_simulator::{clients::ClientPool, world};
+use indoubt_studies::script::Script;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Ten busy seconds in which a node is down for two: a coordinating one from the instant that it has every vote.
 fn killed(kind: WorkloadKind, node: NodeId) -> Scenario {
-    let kill = FaultAction::Kill { node, restart_after: Some(Micros::from_secs(2)), lose_log: false, keep: None };
-    let (mut fault, _) = tape::fault(3_000, kill);
-    if node.role == Role::Coordinating {
-        fault.trigger = Trigger::Phase { home: node, phase: Phase::WorkDone, nth: 30 };
-    }
-    let mut scenario = tape::scenario(vec![fault], vec![]);
-    scenario.workload.kind = kind;
-    scenario.workload.arrivals = Arrivals::Rate(30.0);
-    (scenario.workload.audit, scenario.workload.refuse, scenario.workload.touch) = (0.15, 0.1, 3);
-    scenario.force = Latency::Constant(Micros::from_millis(1));
-    scenario.network.base.latency = Latency::Constant(Micros::from_millis(1));
-    scenario
+    let trigger = match node.role {
+        Role::Coordinating => Trigger::Phase { home: node, phase: Phase::WorkDone, nth: 30 },
+        _ => Trigger::At(Micros::from_secs(3)),
+    };
+    let script = Script::new(Protocol::TwoPhase).kill(trigger, &node.to_string(), Some(2_000)).with(|scenario| {
+        scenario.protocols = Protocol::ALL.to_vec();
+        scenario.cluster.coordinators = 2;
+        (scenario.duration, scenario.settle) = (Micros::from_secs(10), Micros::from_secs(20));
+        let workload = &mut scenario.workload;
+        (workload.kind, workload.arrivals) = (kind, Arrivals::Rate(30.0));
+        (workload.keys, workload.touch, workload.audit, workload.refuse) = (10, 3, 0.15, 0.1);
+    });
+    script.scenario
 }
 
 #[test]

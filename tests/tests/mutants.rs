@@ -14,7 +14,7 @@ use indoubt_scenario::{
     scenario::Scenario,
 };
 use indoubt_studies::{
-    crash_points::{SmallRun, Tried},
+    crash_points::{CaseResult, MiniRun},
     swarm::{Case, draw, examine},
 };
 use std::{fmt::Write as _, fs, path::PathBuf, thread};
@@ -97,7 +97,7 @@ fn by_the_swarm(bug: &Bug) -> Option<Found> {
 }
 
 /// The first case in which one death shows it, of one transaction over 2 or 3 participants.
-fn by_one_death(bug: &Bug) -> Option<(Protocol, &'static str, Tried)> {
+fn by_one_death(bug: &Bug) -> Option<(Protocol, &'static str, CaseResult)> {
     let base = |options: &str| {
         let text = format!(
             "name = \"one\"\n[cluster]\ncoordinators = 1\n[workload]\nkind = \"transfer\"\nclients = 1\n[options]\n{options}"
@@ -107,8 +107,8 @@ fn by_one_death(bug: &Bug) -> Option<(Protocol, &'static str, Tried)> {
     };
     for (options, participants) in OPTIONS.into_iter().flat_map(|options| [(options, 2), (options, 3)]) {
         for protocol in bug.protocols {
-            for run in SmallRun::all(&base(options), *protocol, participants, BACK).unwrap() {
-                let mut cases = run.places().into_iter().flat_map(|spot| run.try_spot(&[], &spot));
+            for run in MiniRun::all(&base(options), *protocol, participants, BACK).unwrap() {
+                let mut cases = run.crash_points().into_iter().flat_map(|spot| run.try_spot(&[], &spot));
                 if let Some(tried) = cases.find(|tried| tried.verdict == Verdict::Violated) {
                     return Some((*protocol, options, tried));
                 }

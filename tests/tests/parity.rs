@@ -161,14 +161,14 @@ fn every_difference_is_found_and_says_where() {
     let missing = changed(|recording| recording.trace.retain(|seen| seen.what.txn() != Some(txn)));
     assert_eq!(missing, [(Aspect::Outcomes, "c1-k1-1 ran virtually and did not run really".to_owned())]);
 
-    let elsewhere = changed(|recording| recording.faults[0].places[0].as_mut().expect("a place").txn = Some(txn));
+    let elsewhere = changed(|recording| recording.faults[0].sites[0].as_mut().expect("a place").txn = Some(txn));
     assert!(
         matches!(&elsewhere[..], [(Aspect::Places, text)] if text.contains("c1-k1-1 at c1 really")),
         "{elsewhere:?}"
     );
     let twice = changed(|recording| {
-        let place = recording.faults[0].places[0];
-        recording.faults[0].places.push(place);
+        let place = recording.faults[0].sites[0];
+        recording.faults[0].sites.push(place);
     });
     assert!(matches!(&twice[..], [(Aspect::Places, _)]));
 }

@@ -7,7 +7,7 @@ use indoubt_proto::{
 };
 use indoubt_scenario::{protocol::Protocol, recording::Recording, scenario::Scenario};
 use indoubt_simulator::world;
-use indoubt_studies::crash_points::SmallRun;
+use indoubt_studies::crash_points::MiniRun;
 use std::collections::BTreeSet;
 
 fn recorded(text: &str) -> Recording {
@@ -77,7 +77,7 @@ fn a_small_run_that_cannot_end_is_refused() {
     let back = indoubt_proto::time::Micros::from_secs(2);
     let with = |latency: &str| {
         let slow = base.set("network.latency", &format!("\"{latency}\"")).unwrap();
-        SmallRun::all(&slow, Protocol::TwoPhase, 2, back)
+        MiniRun::all(&slow, Protocol::TwoPhase, 2, back)
     };
     assert!(with("20s").unwrap()[0].scenario.settle.as_secs_f64() > 400.0);
     let error = with("3600s").unwrap_err().to_string();

@@ -4,7 +4,7 @@ use super::{LiveRun, News};
 use anyhow::{Context, Result, bail};
 use indoubt_node::client::NodeClient;
 use indoubt_proto::{ids::NodeId, message::Decision, observation::Observation};
-use indoubt_simulator::faults::Deed;
+use indoubt_simulator::faults::FaultCommand;
 use std::time::Duration;
 use tokio::time::timeout;
 
@@ -18,24 +18,24 @@ async fn resolve(address: &str, decision: Decision) -> Result<()> {
 }
 
 impl LiveRun<'_> {
-    pub(super) async fn perform(&mut self, deeds: Vec<Deed>) -> Result<()> {
-        for deed in deeds {
-            self.perform_one(deed).await?;
+    pub(super) async fn perform(&mut self, commands: Vec<FaultCommand>) -> Result<()> {
+        for command in commands {
+            self.perform_one(command).await?;
         }
         Ok(())
     }
 
-    async fn perform_one(&mut self, deed: Deed) -> Result<()> {
-        match deed {
-            Deed::Observe(what) => self.observe(NodeId::LAB, what),
-            Deed::Kill(node, keep) => self.kill(node, keep).await?,
-            Deed::LoseLog(node) => {
+    async fn perform_one(&mut self, command: FaultCommand) -> Result<()> {
+        match command {
+            FaultCommand::Observe(what) => self.observe(NodeId::LAB, what),
+            FaultCommand::Kill(node, keep) => self.kill(node, keep).await?,
+            FaultCommand::LoseLog(node) => {
                 if !self.cluster.is_up(node) && !self.starting.contains_key(&node) {
                     self.cluster.lose_log(node)?;
                 }
             }
-            Deed::Restart(node) => self.restart(node),
-            Deed::Pause(node) => {
+            FaultCommand::Restart(node) => self.restart(node),
+            FaultCommand::Pause(node) => {
                 let incarnation = self.cluster.incarnation(node);
                 if let Some(process) = self.cluster.process(node)
                     && self.paused.insert(node)
@@ -44,7 +44,7 @@ impl LiveRun<'_> {
                     self.observe(node, Observation::Paused { incarnation });
                 }
             }
-            Deed::Resume(node) => {
+            FaultCommand::Resume(node) => {
                 let incarnation = self.cluster.incarnation(node);
                 if self.paused.remove(&node)
                     && let Some(process) = self.cluster.process(node)
@@ -53,7 +53,7 @@ impl LiveRun<'_> {
                     self.observe(node, Observation::Resumed { incarnation });
                 }
             }
-            Deed::Resolve(node, decision) => {
+            FaultCommand::Resolve(node, decision) => {
                 if self.cluster.is_up(node) && !self.paused.contains(&node) {
                     // Not waited for: what it does may halt the node for another fault, which must be answered meanwhile.
                     let (address, incarnation) = (self.cluster.address(node), self.cluster.incarnation(node));
@@ -66,8 +66,8 @@ impl LiveRun<'_> {
                     });
                 }
             }
-            Deed::Orders(node) if node.is_client() => self.clients.obey(node, self.director.orders(node)),
-            Deed::Orders(node) => self.orders(node).await?,
+            FaultCommand::Orders(node) if node.is_client() => self.clients.obey(node, self.nemesis.orders(node)),
+            FaultCommand::Orders(node) => self.orders(node).await?,
         }
         Ok(())
     }
@@ -109,7 +109,7 @@ impl LiveRun<'_> {
     /// Gives a node its present orders and waits until they are in force; a frozen node takes them when it is resumed.
     pub(super) async fn orders(&mut self, node: NodeId) -> Result<()> {
         let Some(control) = self.controls.get(&node).cloned() else { return Ok(()) };
-        let orders = self.director.orders(node);
+        let orders = self.nemesis.orders(node);
         if self.paused.contains(&node) {
             tokio::spawn(async move { control.set_orders(orders).await });
             return Ok(());

@@ -1,9 +1,10 @@
 //! Effects that are there too rarely or too often: durability, no effect twice.
 
-use super::{At, Evidence, Finding};
+use super::evidence::Evidence;
 use crate::{
-    history::{Effect, EffectKind, Story},
-    measure::{Place, duplicates, lost},
+    effects::{EffectId, duplicates, lost},
+    finding::{At, Finding},
+    history::txn_history::{Effect, EffectKind, TxnHistory},
 };
 use indoubt_proto::message::OutcomeWord;
 use std::collections::BTreeSet;
@@ -11,42 +12,42 @@ use std::collections::BTreeSet;
 /// No acknowledged commit is lost: what a client was told to have succeeded, or a participant acknowledged, is there. A
 /// participant that lost its journal is excused, but not a coordinator that takes "unknown branch" for an ACK then (rule 17).
 pub(super) fn durability(evidence: &Evidence<'_>) -> Vec<Finding> {
-    let aftermath = evidence.aftermath();
-    let find = |place: Place| {
-        let story = &aftermath.stories[&place.txn];
-        let told = story.told.iter().find(|(_, outcome)| *outcome == OutcomeWord::Succeeded);
-        let gone = of(story, place).find_map(|effect| effect.gone.map(|gone| (effect.t, gone)));
+    let final_state = evidence.final_state();
+    let find = |id: EffectId| {
+        let txn_history = &final_state.transactions[&id.txn];
+        let told = txn_history.told.iter().find(|(_, outcome)| *outcome == OutcomeWord::Succeeded);
+        let gone = of(txn_history, id).find_map(|effect| effect.gone.map(|gone| (effect.t, gone)));
         let said = if gone.is_some() { "applied" } else { "committed" };
         let told = told.map_or(said.into(), |(t, _)| format!("told succeeded at {}", At(*t)));
-        let what = part(place.kind);
+        let what = part(id.kind);
         let fate = gone.map_or("was never applied".into(), |(applied, gone)| {
             format!("applied at {} is gone since {}", At(applied), At(gone))
         });
-        let text = format!("{}: {told}, but its {what} at {} {fate}", place.txn, place.node);
-        let taken_as_done = gone.is_none() && story.ended.is_some() && !story.lost_at.contains(&place.node);
+        let text = format!("{}: {told}, but its {what} at {} {fate}", id.txn, id.node);
+        let taken_as_done = gone.is_none() && txn_history.ended.is_some() && !txn_history.lost_at.contains(&id.node);
         let unnoticed = evidence.acknowledges_commits && taken_as_done;
         // Only this node answers for it.
-        let (txns, nodes) = (BTreeSet::from([place.txn]), BTreeSet::from([place.node]));
+        let (txns, nodes) = (BTreeSet::from([id.txn]), BTreeSet::from([id.node]));
         Finding { txns, nodes, unnoticed, text, ..Finding::default() }
     };
-    lost(aftermath).into_iter().map(find).collect()
+    lost(final_state).into_iter().map(find).collect()
 }
 
 /// No effect is applied twice, no compensation either.
 pub(super) fn no_effect_twice(evidence: &Evidence<'_>) -> Vec<Finding> {
-    let aftermath = evidence.aftermath();
-    let find = |(place, times): (Place, u64)| {
-        let story = &aftermath.stories[&place.txn];
-        let when: Vec<String> = of(story, place).map(|effect| At(effect.t).to_string()).collect();
-        let (txn, what, node) = (place.txn, part(place.kind), place.node);
+    let final_state = evidence.final_state();
+    let find = |(id, times): (EffectId, u64)| {
+        let txn_history = &final_state.transactions[&id.txn];
+        let when: Vec<String> = of(txn_history, id).map(|effect| At(effect.t).to_string()).collect();
+        let (txn, what, node) = (id.txn, part(id.kind), id.node);
         let text = format!("{txn}: its {what} at {node} is there {} times, from {}", times + 1, when.join(" and "));
-        Finding::about(txn, story, text)
+        Finding::about(txn, txn_history, text)
     };
-    duplicates(aftermath).into_iter().map(find).collect()
+    duplicates(final_state).into_iter().map(find).collect()
 }
 
-fn of(story: &Story, place: Place) -> impl Iterator<Item = &Effect> + '_ {
-    story.effects.iter().filter(move |effect| effect.kind == place.kind && effect.node == place.node)
+fn of(txn_history: &TxnHistory, id: EffectId) -> impl Iterator<Item = &Effect> + '_ {
+    txn_history.effects.iter().filter(move |effect| effect.kind == id.kind && effect.node == id.node)
 }
 
 fn part(kind: EffectKind) -> String {

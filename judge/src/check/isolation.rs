@@ -1,7 +1,10 @@
 //! Isolation: no dirty reads, lost updates, fuzzy reads (docs/rules.md, Anomalies; rule 42).
 
-use super::{At, Evidence, Finding};
-use crate::measure::{Anomaly, AnomalyKind};
+use super::evidence::Evidence;
+use crate::{
+    finding::{At, Finding},
+    measure::anomalies::{Anomaly, AnomalyKind},
+};
 use std::collections::BTreeSet;
 
 pub(super) fn isolation(evidence: &Evidence<'_>) -> Vec<Finding> {

@@ -3,85 +3,24 @@
 
 mod atomic;
 mod effects;
+pub(crate) mod evidence;
 mod isolation;
 mod money;
 mod outcomes;
 mod sagas;
 
 use crate::{
-    history::{Aftermath, Story},
-    measure::Anomaly,
-    promises::Waivers,
+    finding::Finding,
+    history::{final_state::FinalState, txn_history::TxnHistory},
+    promises::{Waivers, promises},
     summary::Check,
 };
-use indoubt_proto::{
-    ids::{NodeId, TxnId},
-    operation::Key,
-    settings::Timeouts,
-};
-use indoubt_scenario::{checks::CheckName, protocol::Family, scenario::Clocks};
-use std::{collections::BTreeSet, fmt};
+use evidence::Evidence;
+use indoubt_proto::settings::Timeouts;
+use indoubt_scenario::checks::CheckName;
 
-/// Places that are told in a check's detail before "and n more".
+/// How many findings a check's detail tells before "and n more".
 const TOLD: usize = 5;
-
-/// A place where a check does not hold.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Finding {
-    /// The transactions concerned.
-    pub(crate) txns: BTreeSet<TxnId>,
-    /// The nodes that have a part in it: their homes and participants.
-    pub(crate) nodes: BTreeSet<NodeId>,
-    /// The records concerned, where it is about records.
-    pub(crate) keys: BTreeSet<Key>,
-    /// When it showed, where a waiver asks for that.
-    pub(crate) at: Option<i64>,
-    /// Each of `txns` is a culprit of its own, and the finding is excused only if each is.
-    pub(crate) each: bool,
-    /// A saga that waits for an operator: visible, and allowed.
-    pub(crate) stuck: bool,
-    /// Its coordinator ended it without noticing: no lost journal excuses that (rule 17).
-    pub(crate) unnoticed: bool,
-    /// What is wrong: which transaction, which nodes, when.
-    pub(crate) text: String,
-}
-
-impl Finding {
-    /// About one transaction and everybody who has a part in it.
-    pub(crate) fn about(txn: TxnId, story: &Story, text: String) -> Self {
-        let mut nodes = story.plan.nodes();
-        nodes.insert(txn.home);
-        Finding { txns: BTreeSet::from([txn]), nodes, text, ..Finding::default() }
-    }
-}
-
-/// What a check looks at.
-pub(crate) struct Evidence<'a> {
-    pub(crate) aftermath: &'a Aftermath,
-    pub(crate) anomalies: &'a [Anomaly],
-    pub(crate) timeouts: Timeouts,
-    /// Whether a commit ends only when everybody has acknowledged it.
-    pub(crate) acknowledges_commits: bool,
-    /// The nodes' clocks, and the seed that draws their rates; `None`: all keep time.
-    pub(crate) clocks: Option<(&'a Clocks, u64)>,
-}
-
-impl Evidence<'_> {
-    /// How long a coordinator waits for votes at the least, in microseconds of true time: a fast clock fires early.
-    fn vote_patience(&self, home: NodeId) -> i64 {
-        let vote = self.timeouts.vote;
-        let by_its_clock = self.clocks.map_or(vote, |(clocks, seed)| clocks.rate(home, seed).true_time(vote));
-        by_its_clock.min(vote).0 as i64
-    }
-
-    fn aftermath(&self) -> &Aftermath {
-        self.aftermath
-    }
-
-    fn family(&self) -> Family {
-        self.aftermath().family
-    }
-}
 
 type Search = fn(&Evidence<'_>) -> Vec<Finding>;
 
@@ -113,7 +52,7 @@ pub(crate) fn check(evidence: &Evidence<'_>, waivers: &Waivers) -> Vec<Check> {
                 Some(why) => excused.push(format!("{} (waived: {why})", finding.text)),
             }
         }
-        let promised = crate::promises::promises(family, *name) && (excused.is_empty() || !told.is_empty());
+        let promised = promises(family, *name) && (excused.is_empty() || !told.is_empty());
         told.extend(excused);
         Check { name: *name, promised, held: told.is_empty(), detail: detail(&told) }
     };
@@ -121,14 +60,14 @@ pub(crate) fn check(evidence: &Evidence<'_>, waivers: &Waivers) -> Vec<Check> {
 }
 
 /// Whether no check, promised or not, finds anything. (Anomalies are found while a run is measured, and are not looked at.)
-pub(crate) fn finds_nothing(aftermath: &Aftermath, timeouts: Timeouts) -> bool {
-    let evidence = Evidence { aftermath, anomalies: &[], timeouts, acknowledges_commits: false, clocks: None };
+pub(crate) fn finds_nothing(final_state: &FinalState, timeouts: Timeouts) -> bool {
+    let evidence = Evidence { final_state, anomalies: &[], timeouts, acknowledges_commits: false, clocks: None };
     CHECKS.iter().all(|(_, search)| search(&evidence).is_empty())
 }
 
 /// Whether a transaction keeps to rule 44 (docs/rules.md) by itself.
-pub(crate) fn keeps_to_order(story: &Story) -> bool {
-    money::keeps_to_order(story)
+pub(crate) fn keeps_to_order(txn_history: &TxnHistory) -> bool {
+    money::keeps_to_order(txn_history)
 }
 
 fn detail(told: &[String]) -> String {
@@ -137,18 +76,4 @@ fn detail(told: &[String]) -> String {
         detail.push_str(&format!("; and {} more", told.len() - TOLD));
     }
     detail
-}
-
-/// A time of the trace, as people read it.
-pub(crate) struct At(pub(crate) i64);
-
-impl fmt::Display for At {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:.1} ms", self.0 as f64 / 1_000.0)
-    }
-}
-
-/// Items, separated by commas.
-pub(crate) fn listed<T: fmt::Display>(items: impl IntoIterator<Item = T>) -> String {
-    items.into_iter().map(|item| item.to_string()).collect::<Vec<_>>().join(", ")
 }

@@ -5,10 +5,11 @@
 //! rule 44: if every transaction of a group debits first, its total is never above what it was, if every one credits first,
 //! never below.
 
-use super::{At, Evidence, Finding, listed};
+use super::evidence::Evidence;
 use crate::{
-    history::{Aftermath, Fate, Story},
-    measure::{WrongAudit, wrong_audits},
+    effects::{WrongAudit, wrong_audits},
+    finding::{At, Finding, listed},
+    history::{fate::Fate, final_state::FinalState, txn_history::TxnHistory},
 };
 use indoubt_proto::{
     ids::TxnId,
@@ -26,34 +27,34 @@ struct Group {
 
 /// Every committed audit sums to its group's total.
 pub(super) fn audits(evidence: &Evidence<'_>) -> Vec<Finding> {
-    let aftermath = evidence.aftermath();
+    let final_state = evidence.final_state();
     let find = |wrong: WrongAudit| {
-        let story = &aftermath.stories[&wrong.txn];
-        let told = story.told.first().map_or(story.began.unwrap_or_default(), |(t, _)| *t);
+        let txn_history = &final_state.transactions[&wrong.txn];
+        let told = txn_history.told.first().map_or(txn_history.began.unwrap_or_default(), |(t, _)| *t);
         let text = format!("{} found {} instead of {}, told at {}", wrong.txn, wrong.found, wrong.total, At(told));
-        let keys = story.plan.0.iter().map(|entry| entry.key.clone()).collect();
-        Finding { keys, at: Some(told), ..Finding::about(wrong.txn, story, text) }
+        let keys = txn_history.plan.0.iter().map(|entry| entry.key.clone()).collect();
+        Finding { keys, at: Some(told), ..Finding::about(wrong.txn, txn_history, text) }
     };
-    wrong_audits(aftermath).into_iter().map(find).collect()
+    wrong_audits(final_state).into_iter().map(find).collect()
 }
 
 pub(super) fn conservation(evidence: &Evidence<'_>) -> Vec<Finding> {
-    let aftermath = evidence.aftermath();
+    let final_state = evidence.final_state();
     let mut found = Vec::new();
-    for group in groups(aftermath) {
-        found.extend(at_the_end(aftermath, &group));
+    for group in groups(final_state) {
+        found.extend(at_the_end(final_state, &group));
         if evidence.family() == Family::Saga {
-            found.extend(on_the_way(aftermath, &group));
+            found.extend(on_the_way(final_state, &group));
         }
     }
     found
 }
 
 /// All groups, in the order of their first records.
-fn groups(aftermath: &Aftermath) -> Vec<Group> {
-    let mut joined = aftermath.forgotten.groups.clone();
+fn groups(final_state: &FinalState) -> Vec<Group> {
+    let mut joined = final_state.forgotten.groups.clone();
     let members: Vec<(TxnId, Option<usize>)> =
-        aftermath.all().map(|(txn, story, _)| (txn, joined.join(&story.plan))).collect();
+        final_state.all().map(|(txn, txn_history, _)| (txn, joined.join(&txn_history.plan))).collect();
     let mut groups: BTreeMap<usize, Group> = BTreeMap::new();
     for (at, key) in joined.keys().to_vec().into_iter().enumerate() {
         groups.entry(joined.root(at)).or_default().keys.insert(key);
@@ -76,23 +77,23 @@ fn sum<'a>(updates: impl IntoIterator<Item = &'a Update>) -> i64 {
     updates.into_iter().map(delta).sum()
 }
 
-fn planned(story: &Story) -> i64 {
-    story.plan.0.iter().filter_map(|entry| entry.delta).sum()
+fn planned(txn_history: &TxnHistory) -> i64 {
+    txn_history.plan.0.iter().filter_map(|entry| entry.delta).sum()
 }
 
 /// Quiet, a group's total is what its whole transactions made of it.
-fn at_the_end(aftermath: &Aftermath, group: &Group) -> Option<Finding> {
-    let open = |txn: &TxnId| matches!(aftermath.fates[txn], Fate::Unresolved | Fate::Stuck);
+fn at_the_end(final_state: &FinalState, group: &Group) -> Option<Finding> {
+    let open = |txn: &TxnId| matches!(final_state.fates[txn], Fate::Unresolved | Fate::Stuck);
     if group.txns.iter().any(open) {
         return None;
     }
     let mut off = 0;
     let mut culprits = Vec::new();
     for txn in &group.txns {
-        let story = &aftermath.stories[txn];
-        let fate = aftermath.fates[txn];
-        let right = if fate == Fate::Succeeded { planned(story) } else { 0 };
-        let by = sum(&story.changes(&aftermath.topology)) - right;
+        let txn_history = &final_state.transactions[txn];
+        let fate = final_state.fates[txn];
+        let right = if fate == Fate::Succeeded { planned(txn_history) } else { 0 };
+        let by = sum(&txn_history.changes(&final_state.topology)) - right;
         if by != 0 {
             off += by;
             culprits.push((*txn, by, fate));
@@ -106,14 +107,14 @@ fn at_the_end(aftermath: &Aftermath, group: &Group) -> Option<Finding> {
     let accounts = listed(group.keys.iter().take(4));
     let dots = if group.keys.len() > 4 { ", …" } else { "" };
     let text = format!("the total of {accounts}{dots} is off by {off:+}, because of {}{more}", listed(tell));
-    Some(finding(aftermath, group, culprits.into_iter().map(|(txn, ..)| txn).collect(), text))
+    Some(finding(final_state, group, culprits.into_iter().map(|(txn, ..)| txn).collect(), text))
 }
 
 /// Whether a plan debits first, and whether it credits first.
-fn order_of(story: &Story) -> (bool, bool) {
+fn order_of(txn_history: &TxnHistory) -> (bool, bool) {
     let (mut debit_first, mut credit_first, mut running) = (true, true, 0);
     let mut by_step: BTreeMap<u32, i64> = BTreeMap::new();
-    for entry in &story.plan.0 {
+    for entry in &txn_history.plan.0 {
         *by_step.entry(entry.step).or_default() += entry.delta.unwrap_or(0);
     }
     for delta in by_step.values() {
@@ -126,25 +127,26 @@ fn order_of(story: &Story) -> (bool, bool) {
 
 /// Whether a transaction keeps to rule 44 by itself. A group in which all do keeps to it too, whichever of them are looked
 /// at.
-pub(super) fn keeps_to_order(story: &Story) -> bool {
-    let (debit_first, credit_first) = order_of(story);
+pub(super) fn keeps_to_order(txn_history: &TxnHistory) -> bool {
+    let (debit_first, credit_first) = order_of(txn_history);
     let mut total = 0;
-    story.effects.iter().all(|effect| {
+    txn_history.effects.iter().all(|effect| {
         total += sum(&effect.updates);
         !(debit_first && total > 0 || credit_first && total < 0)
     })
 }
 
 /// Rule 44, at every moment of the run.
-fn on_the_way(aftermath: &Aftermath, group: &Group) -> Option<Finding> {
-    let stories = || group.txns.iter().map(|txn| (*txn, &aftermath.stories[txn]));
-    let effects = || stories().flat_map(|(txn, story)| story.effects.iter().map(move |effect| (txn, effect)));
+fn on_the_way(final_state: &FinalState, group: &Group) -> Option<Finding> {
+    let histories = || group.txns.iter().map(|txn| (*txn, &final_state.transactions[txn]));
+    let effects =
+        || histories().flat_map(|(txn, txn_history)| txn_history.effects.iter().map(move |effect| (txn, effect)));
     if effects().any(|(_, effect)| effect.gone.is_some()) {
         return None;
     }
     let (mut debit_first, mut credit_first) = (true, true);
-    for (_, story) in stories() {
-        let (debits, credits) = order_of(story);
+    for (_, txn_history) in histories() {
+        let (debits, credits) = order_of(txn_history);
         debit_first &= debits;
         credit_first &= credits;
     }
@@ -156,17 +158,17 @@ fn on_the_way(aftermath: &Aftermath, group: &Group) -> Option<Finding> {
         if (debit_first && total > 0) || (credit_first && total < 0) {
             let t = At(effect.t);
             let text = format!("{txn} at {} took the running total to {total:+} at {t} (rule 44)", effect.node);
-            return Some(finding(aftermath, group, BTreeSet::from([txn]), text));
+            return Some(finding(final_state, group, BTreeSet::from([txn]), text));
         }
     }
     None
 }
 
-fn finding(aftermath: &Aftermath, group: &Group, txns: BTreeSet<TxnId>, text: String) -> Finding {
+fn finding(final_state: &FinalState, group: &Group, txns: BTreeSet<TxnId>, text: String) -> Finding {
     let mut nodes = BTreeSet::new();
     for txn in &txns {
         nodes.insert(txn.home);
-        nodes.extend(aftermath.stories[txn].plan.nodes());
+        nodes.extend(final_state.transactions[txn].plan.nodes());
     }
     Finding { txns, nodes, keys: group.keys.clone(), each: true, text, ..Finding::default() }
 }

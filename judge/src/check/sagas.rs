@@ -1,47 +1,53 @@
 //! Completeness (docs/rules.md, rule 24): a saga is whole, or each applied step has exactly one effective compensation, in an
 //! order that respects the dependencies: the later step is undone first. The other protocols: whole or nothing.
 
-use super::{At, Evidence, Finding, atomic::torn, listed};
-use crate::history::{EffectKind, Fate, Story};
+use super::{atomic::torn, evidence::Evidence};
+use crate::{
+    finding::{At, Finding, listed},
+    history::{
+        fate::Fate,
+        txn_history::{EffectKind, TxnHistory},
+    },
+};
 use indoubt_proto::ids::NodeId;
 use indoubt_scenario::protocol::Family;
 
 pub(super) fn completeness(evidence: &Evidence<'_>) -> Vec<Finding> {
-    let aftermath = evidence.aftermath();
+    let final_state = evidence.final_state();
     let mut found = Vec::new();
-    for (txn, story, fate) in aftermath.all() {
+    for (txn, txn_history, fate) in final_state.all() {
         let wrong = match (evidence.family(), fate) {
             // What is not over is a matter for termination.
             (_, Fate::Unresolved | Fate::Stuck | Fate::Refused) => Vec::new(),
             (Family::TwoPhase, _) => {
-                let missing = |node: &NodeId| !story.branch_stands(*node, &aftermath.topology);
-                let missing = story.plan.writing_nodes().into_iter().filter(missing);
+                let missing = |node: &NodeId| !txn_history.branch_stands(*node, &final_state.topology);
+                let missing = txn_history.plan.writing_nodes().into_iter().filter(missing);
                 let partial = fate == Fate::Partial;
                 partial.then(|| format!("not applied at {}", listed(missing))).into_iter().collect()
             }
-            (Family::Unprotected, _) => torn(story, fate).into_iter().collect(),
-            (Family::Saga, _) => trace_of(story),
+            (Family::Unprotected, _) => torn(txn_history, fate).into_iter().collect(),
+            (Family::Saga, _) => trace_of(txn_history),
         };
-        let finding = |text: String| Finding::about(txn, story, format!("{txn}: {text}"));
+        let finding = |text: String| Finding::about(txn, txn_history, format!("{txn}: {text}"));
         found.extend(wrong.into_iter().map(finding));
     }
     found
 }
 
 /// What is wrong with the steps and compensations of a saga that is over.
-fn trace_of(story: &Story) -> Vec<String> {
+fn trace_of(txn_history: &TxnHistory) -> Vec<String> {
     let mut wrong = Vec::new();
-    let steps = story.plan.writing_steps();
-    // The place in the trace of each step's application and of its compensation.
-    let place = |kind| {
-        let mut effects = story.present(kind).filter(|effect| !effect.updates.is_empty());
+    let steps = txn_history.plan.writing_steps();
+    // The `seq` of each step's application and of its compensation.
+    let seq = |kind| {
+        let mut effects = txn_history.present(kind).filter(|effect| !effect.updates.is_empty());
         let first = effects.next().map(|effect| (effect.seq, effect.t));
         first.map(|(seq, t)| (seq, t, 1 + effects.count()))
     };
     let mut undone: Vec<(u32, u64, i64)> = Vec::new();
-    let turned = steps.keys().any(|step| story.standing(*step) <= 0);
+    let turned = steps.keys().any(|step| txn_history.standing(*step) <= 0);
     for (step, node) in &steps {
-        match (place(EffectKind::Step(*step)), place(EffectKind::Undo(*step))) {
+        match (seq(EffectKind::Step(*step)), seq(EffectKind::Undo(*step))) {
             (Some((_, t, _)), None) if turned => {
                 wrong.push(format!(
                     "step {step} applied at {node} at {} has no compensation, and the saga is not whole",

@@ -1,6 +1,9 @@
 //! What became of a transaction at the end (docs/03-measures-and-checks.md, `transactions`).
 
-use super::{EffectKind, Story, Topology};
+use super::{
+    topology::Topology,
+    txn_history::{EffectKind, TxnHistory},
+};
 use indoubt_proto::{
     ids::{NodeId, TxnId},
     message::{Decision, OutcomeWord, Vote},
@@ -42,41 +45,42 @@ impl Fate {
 }
 
 /// What became of a transaction of this family, in the cluster as it is at the end.
-pub(crate) fn fate(family: Family, topology: &Topology, txn: TxnId, story: &Story) -> Fate {
-    if !story.accepted {
+pub(crate) fn fate(family: Family, topology: &Topology, txn: TxnId, txn_history: &TxnHistory) -> Fate {
+    if !txn_history.accepted {
         return Fate::Refused;
     }
     match family {
-        Family::TwoPhase => committed_or_not(topology, txn, story),
-        Family::Saga | Family::Unprotected => stepwise(family, topology, txn, story),
+        Family::TwoPhase => committed_or_not(topology, txn, txn_history),
+        Family::Saga | Family::Unprotected => stepwise(family, topology, txn, txn_history),
     }
 }
 
 /// The 2PC family.
-fn committed_or_not(topology: &Topology, txn: TxnId, story: &Story) -> Fate {
-    if story.branches.iter().any(|(node, _)| story.in_doubt_at(node, topology)) {
+fn committed_or_not(topology: &Topology, txn: TxnId, txn_history: &TxnHistory) -> Fate {
+    if txn_history.branches.iter().any(|(node, _)| txn_history.in_doubt_at(node, topology)) {
         return Fate::Unresolved;
     }
-    let writing = story.plan.writing_nodes();
-    let missing: Vec<NodeId> = writing.iter().copied().filter(|node| !story.branch_stands(*node, topology)).collect();
-    let commit = story.decided_at_home(Decision::Commit);
+    let writing = txn_history.plan.writing_nodes();
+    let missing: Vec<NodeId> =
+        writing.iter().copied().filter(|node| !txn_history.branch_stands(*node, topology)).collect();
+    let commit = txn_history.decided_at_home(Decision::Commit);
     // Without a durable commit a coordinator that crashed can only abort.
-    let no_commit_will_come = story.decided_at_home(Decision::Abort)
-        || topology.life(txn.home).crashes > story.home_then.crashes
-        || story.ended.is_some()
-        || !story.told.is_empty();
+    let no_commit_will_come = txn_history.decided_at_home(Decision::Abort)
+        || topology.life(txn.home).crashes > txn_history.home_then.crashes
+        || txn_history.ended.is_some()
+        || !txn_history.told.is_empty();
     if missing.is_empty() {
         return match () {
-            () if !writing.is_empty() || commit || story.told_success() => Fate::Succeeded,
+            () if !writing.is_empty() || commit || txn_history.told_success() => Fate::Succeeded,
             () if no_commit_will_come => Fate::Aborted,
             () => Fate::Unresolved,
         };
     }
     let nothing_applied = missing.len() == writing.len();
-    if nothing_applied && !commit && !story.told_success() {
+    if nothing_applied && !commit && !txn_history.told_success() {
         return if no_commit_will_come { Fate::Aborted } else { Fate::Unresolved };
     }
-    let mut hopeless = missing.iter().map(|node| hopeless(topology, txn, story, *node));
+    let mut hopeless = missing.iter().map(|node| hopeless(topology, txn, txn_history, *node));
     if nothing_applied {
         // Decided to commit, and an operator aborted every branch, or every effect is gone with its journal: no part of it is
         // or will be there, whatever was said.
@@ -86,57 +90,57 @@ fn committed_or_not(topology: &Topology, txn: TxnId, story: &Story) -> Fate {
 }
 
 /// Whether nothing will apply a branch any more, though others are, or the coordinator decided COMMIT.
-fn hopeless(topology: &Topology, txn: TxnId, story: &Story, node: NodeId) -> bool {
-    let branch = story.branches.get(node).cloned().unwrap_or_default();
-    story.lost_since_begun(node, topology)
-        || story.lost_at.contains(&node)
-        || story.effects.iter().any(|e| e.node == node && e.kind == EffectKind::Branch && e.gone.is_some())
+fn hopeless(topology: &Topology, txn: TxnId, txn_history: &TxnHistory, node: NodeId) -> bool {
+    let branch = txn_history.branches.get(node).cloned().unwrap_or_default();
+    txn_history.lost_since_begun(node, topology)
+        || txn_history.lost_at.contains(&node)
+        || txn_history.effects.iter().any(|e| e.node == node && e.kind == EffectKind::Branch && e.gone.is_some())
         || branch.decisions.iter().any(|(_, decision)| *decision == Decision::Abort)
         || branch.votes.iter().any(|(_, vote)| *vote == Vote::No)
-        || story.decided_at_home(Decision::Abort)
+        || txn_history.decided_at_home(Decision::Abort)
         // Without a durable commit a coordinator that crashed can only abort.
-        || (!story.decided_at_home(Decision::Commit) && topology.life(txn.home).crashes > story.home_then.crashes)
-        || (story.ended.is_some() && topology.running(txn.home))
+        || (!txn_history.decided_at_home(Decision::Commit) && topology.life(txn.home).crashes > txn_history.home_then.crashes)
+        || (txn_history.ended.is_some() && topology.running(txn.home))
 }
 
 /// Sagas and the unprotected baselines: step by step.
-fn stepwise(family: Family, topology: &Topology, txn: TxnId, story: &Story) -> Fate {
+fn stepwise(family: Family, topology: &Topology, txn: TxnId, txn_history: &TxnHistory) -> Fate {
     let home = topology.life(txn.home);
-    let crashed = home.crashes > story.home_then.crashes;
-    let steps = story.plan.writing_steps();
+    let crashed = home.crashes > txn_history.home_then.crashes;
+    let steps = txn_history.plan.writing_steps();
     if steps.is_empty() {
         // It only reads: nothing is left behind. Its end is what its client heard; a saga that nobody heard of ends by its
         // journal, through crashes, and an unprotected one with its home.
-        return match (story.told(), family) {
+        return match (txn_history.told(), family) {
             (Some(OutcomeWord::Succeeded), _) => Fate::Succeeded,
-            (None | Some(OutcomeWord::Unknown), Family::Saga) => match story.closed {
-                Some(_) if story.turned.is_none() => Fate::Succeeded,
+            (None | Some(OutcomeWord::Unknown), Family::Saga) => match txn_history.closed {
+                Some(_) if txn_history.turned.is_none() => Fate::Succeeded,
                 Some(_) => Fate::Aborted,
-                None if home.losses > story.home_then.losses => Fate::Aborted,
+                None if home.losses > txn_history.home_then.losses => Fate::Aborted,
                 None => Fate::Unresolved,
             },
             (Some(_), _) => Fate::Aborted,
-            (None, _) if story.ended.is_some() || crashed => Fate::Aborted,
+            (None, _) if txn_history.ended.is_some() || crashed => Fate::Aborted,
             (None, _) => Fate::Unresolved,
         };
     }
-    let over = story.ended.is_some()
+    let over = txn_history.ended.is_some()
         || match family {
             // Nothing of it survives a crash of its home, and nobody takes it up again.
-            Family::Unprotected => !story.told.is_empty() || crashed,
+            Family::Unprotected => !txn_history.told.is_empty() || crashed,
             // An orchestrator that lost its journal has forgotten it.
             _ => {
-                home.losses > story.home_then.losses
-                    || story.told.iter().any(|(_, outcome)| {
+                home.losses > txn_history.home_then.losses
+                    || txn_history.told.iter().any(|(_, outcome)| {
                         matches!(outcome, OutcomeWord::Succeeded | OutcomeWord::Aborted | OutcomeWord::Compensated)
                     })
             }
         };
     if !over {
-        return if story.stuck.is_some() { Fate::Stuck } else { Fate::Unresolved };
+        return if txn_history.stuck.is_some() { Fate::Stuck } else { Fate::Unresolved };
     }
-    let standing: Vec<i64> = steps.keys().map(|step| story.standing(*step)).collect();
-    let undone = |step: &u32| story.present(EffectKind::Undo(*step)).any(|effect| !effect.updates.is_empty());
+    let standing: Vec<i64> = steps.keys().map(|step| txn_history.standing(*step)).collect();
+    let undone = |step: &u32| txn_history.present(EffectKind::Undo(*step)).any(|effect| !effect.updates.is_empty());
     if standing.iter().all(|count| *count > 0) {
         Fate::Succeeded
     } else if standing.iter().any(|count| *count != 0) {

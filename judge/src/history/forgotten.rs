@@ -1,6 +1,9 @@
 //! What is left of transactions that are forgotten: counts, and which records they changed together.
 
-use super::{Fate, Plan, Story};
+use super::{
+    fate::Fate,
+    txn_history::{Plan, TxnHistory},
+};
 use crate::summary::{Clients, Transactions};
 use indoubt_proto::{message::OutcomeWord, operation::Key};
 use rustc_hash::FxHashMap;
@@ -18,10 +21,10 @@ pub(crate) struct Forgotten {
 
 impl Forgotten {
     /// Adds one.
-    pub(crate) fn add(&mut self, story: &Story, fate: Fate) {
+    pub(crate) fn add(&mut self, txn_history: &TxnHistory, fate: Fate) {
         count_fate(&mut self.transactions, fate);
-        count_told(&mut self.clients, story.told());
-        self.groups.join(&story.plan);
+        count_told(&mut self.clients, txn_history.told());
+        self.groups.join(&txn_history.plan);
     }
 }
 

@@ -24,7 +24,7 @@ pub(crate) struct Life {
     pub(crate) lost_last: Option<i64>,
     /// When it died, the last time, and the last time that it came back without its journal.
     pub(crate) crashed_last: Option<i64>,
-    pub(crate) robbed_last: Option<i64>,
+    pub(crate) log_lost_last: Option<i64>,
     /// The last record known to be durable.
     durable: Lsn,
 }
@@ -57,7 +57,7 @@ impl Topology {
                 if *lost {
                     life.losses += 1;
                     life.lost_last = Some(seen.t_us);
-                    life.robbed_last = life.crashed_last.or(life.lost_last);
+                    life.log_lost_last = life.crashed_last.or(life.lost_last);
                 }
                 life.durable = *upto;
             }

@@ -7,8 +7,11 @@
 //!   or wrote it; a compensation that puts back an old value (rule 29) is one too. A put without an access before is none.
 //! - Fuzzy read: two steps of one transaction read the same record differently, and its own plan does not explain it.
 
-use super::at;
-use crate::history::{EffectKind, History, Story};
+use super::slots::at;
+use crate::history::{
+    History,
+    txn_history::{EffectKind, TxnHistory},
+};
 use indoubt_proto::{
     ids::{NodeId, TxnId},
     message::{Decision, OutcomeWord},
@@ -74,10 +77,10 @@ struct OfTxn {
 
 /// The fold.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Anomalies {
+pub(crate) struct Anomalies {
     /// Only looked up, never iterated.
     records: FxHashMap<Key, Record>,
-    /// By the place of the transaction.
+    /// By the slot of the transaction.
     of: Vec<OfTxn>,
     found: Vec<Anomaly>,
 }
@@ -94,42 +97,44 @@ fn put<T>(list: &mut Vec<(Key, T)>, key: &Key, value: T) -> Option<T> {
 }
 
 impl Anomalies {
-    /// Takes the next line, which is about the transaction at `place`; `history` has taken it already.
-    pub(super) fn take(&mut self, seen: &Stamped, place: usize, history: &History) {
+    /// Takes the next line, which is about the transaction in `slot`; `history` has taken it already.
+    pub(crate) fn take(&mut self, seen: &Stamped, slot: usize, history: &History) {
         match &seen.what {
             Observation::Read { txn, key, value, step } => {
-                self.read(seen, (place, *txn), history.stories.at(place), key, *step, *value);
+                self.read(seen, (slot, *txn), history.index.at(slot), key, *step, *value);
             }
             Observation::Applied { txn, effects, .. } if history.fresh => {
-                if history.stories.at(place).decided_at_home(Decision::Commit) {
-                    self.finish(place, *txn);
+                if history.index.at(slot).decided_at_home(Decision::Commit) {
+                    self.finish(slot, *txn);
                 }
-                self.change(seen, (place, *txn), effects, true);
+                self.change(seen, (slot, *txn), effects, true);
             }
             Observation::StepApplied { txn, effects, .. } if history.fresh => {
-                self.change(seen, (place, *txn), effects, true);
+                self.change(seen, (slot, *txn), effects, true);
             }
             Observation::Compensated { txn, effects, .. } if history.fresh => {
-                self.change(seen, (place, *txn), effects, false);
+                self.change(seen, (slot, *txn), effects, false);
             }
             Observation::Decided { txn, outcome: Decision::Commit } if seen.node == txn.home => {
-                self.finish(place, *txn);
+                self.finish(slot, *txn);
             }
-            Observation::Reached { txn, phase: Phase::Ended } => self.finish(place, *txn),
+            Observation::Reached { txn, phase: Phase::Ended } => self.finish(slot, *txn),
             Observation::ClientEnded {
                 txn,
                 outcome: OutcomeWord::Succeeded | OutcomeWord::Aborted | OutcomeWord::Compensated,
                 ..
-            } => self.finish(place, *txn),
+            } => self.finish(slot, *txn),
             _ => {}
         }
     }
 
     /// A node is back, and `history` knows without which effects: what is gone is no change of a record any more.
-    pub(super) fn retract(&mut self, node: NodeId, history: &History) {
+    pub(crate) fn retract(&mut self, node: NodeId, history: &History) {
         let effects = |gone: bool| {
-            let stories = history.stories.iter();
-            let all = stories.flat_map(|(place, txn, story)| story.effects.iter().map(move |e| (place, txn, e)));
+            let all = history
+                .index
+                .iter()
+                .flat_map(|(slot, txn, txn_history)| txn_history.effects.iter().map(move |e| (slot, txn, e)));
             all.filter(move |(.., effect)| effect.node == node && effect.gone.is_some() == gone)
         };
         let keys: BTreeSet<&Key> = effects(true).flat_map(|(.., e)| e.updates.iter().map(|u| &u.key)).collect();
@@ -149,8 +154,8 @@ impl Anomalies {
         }
     }
 
-    fn finish(&mut self, place: usize, txn: TxnId) {
-        let OfTxn { finished, changed, .. } = at(&mut self.of, place);
+    fn finish(&mut self, slot: usize, txn: TxnId) {
+        let OfTxn { finished, changed, .. } = at(&mut self.of, slot);
         *finished = true;
         for key in changed.drain(..) {
             if let Some(record) = self.records.get_mut(&key) {
@@ -159,17 +164,25 @@ impl Anomalies {
         }
     }
 
-    fn read(&mut self, seen: &Stamped, (place, txn): (usize, TxnId), story: &Story, key: &Key, step: u32, value: i64) {
+    fn read(
+        &mut self,
+        seen: &Stamped,
+        (slot, txn): (usize, TxnId),
+        txn_history: &TxnHistory,
+        key: &Key,
+        step: u32,
+        value: i64,
+    ) {
         let found = |kind, other| Anomaly { kind, t: seen.t_us, txn, other, node: seen.node, key: key.clone() };
         let writers = self.records.get(key).map(|record| record.unfinished.as_slice()).unwrap_or_default();
         if let Some(writer) = writers.iter().filter(|writer| **writer != txn).min() {
             self.found.push(found(AnomalyKind::DirtyRead, *writer));
         }
-        let of = at(&mut self.of, place);
+        let of = at(&mut self.of, slot);
         if let Some((earlier, before)) = put(&mut of.read, key, (step, value))
             && earlier != step
             && before != value
-            && !writes_between(story, key, earlier, step)
+            && !writes_between(txn_history, key, earlier, step)
         {
             self.found.push(found(AnomalyKind::FuzzyRead, txn));
         }
@@ -177,8 +190,8 @@ impl Anomalies {
     }
 
     /// New effects of a transaction: forwards, or the compensation of a step.
-    fn change(&mut self, seen: &Stamped, (place, txn): (usize, TxnId), updates: &[Update], forwards: bool) {
-        let of = at(&mut self.of, place);
+    fn change(&mut self, seen: &Stamped, (slot, txn): (usize, TxnId), updates: &[Update], forwards: bool) {
+        let of = at(&mut self.of, slot);
         for Update { key, change } in updates {
             let since = put(&mut of.accessed, key, seen.seq);
             let record = match self.records.get_mut(key) {
@@ -203,8 +216,8 @@ impl Anomalies {
     }
 
     /// Forgets a transaction that is finished.
-    pub(super) fn forget(&mut self, place: usize) {
-        let OfTxn { finished, changed, accessed, read } = at(&mut self.of, place);
+    pub(crate) fn forget(&mut self, slot: usize) {
+        let OfTxn { finished, changed, accessed, read } = at(&mut self.of, slot);
         *finished = false;
         changed.clear();
         accessed.clear();
@@ -212,13 +225,13 @@ impl Anomalies {
     }
 
     /// All of them, in the order of the trace.
-    pub(super) fn into_found(self) -> Vec<Anomaly> {
+    pub(crate) fn into_found(self) -> Vec<Anomaly> {
         self.found
     }
 }
 
 /// How many of each kind.
-pub(super) fn count(found: &[Anomaly]) -> BTreeMap<AnomalyKind, u64> {
+pub(crate) fn count(found: &[Anomaly]) -> BTreeMap<AnomalyKind, u64> {
     let mut counts = BTreeMap::new();
     for anomaly in found {
         *counts.entry(anomaly.kind).or_default() += 1;
@@ -227,7 +240,7 @@ pub(super) fn count(found: &[Anomaly]) -> BTreeMap<AnomalyKind, u64> {
 }
 
 /// Whether the plan of a transaction changes `key` in a step from the earlier to the later of two, both included.
-fn writes_between(story: &Story, key: &Key, one: u32, two: u32) -> bool {
+fn writes_between(txn_history: &TxnHistory, key: &Key, one: u32, two: u32) -> bool {
     let between = one.min(two)..=one.max(two);
-    story.plan.writes().any(|e| e.key == *key && between.contains(&e.step))
+    txn_history.plan.writes().any(|e| e.key == *key && between.contains(&e.step))
 }

@@ -4,8 +4,8 @@
 //! clients; a resend is a message of its own, a copy that a fault made is none. The work round stands apart. A log write
 //! counts if its record carries the id.
 
-use super::at;
-use crate::history::{History, Story};
+use super::slots::at;
+use crate::history::{History, txn_history::TxnHistory};
 use indoubt_proto::{
     ids::{NodeId, Role},
     machine::Write,
@@ -32,8 +32,8 @@ impl Cost {
 
 /// The fold.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Costs {
-    /// By the place of the transaction.
+pub(crate) struct Costs {
+    /// By the slot of the transaction.
     of: Vec<Cost>,
     /// What transactions that count and are forgotten have cost, and how many they were.
     forgotten: Cost,
@@ -42,26 +42,26 @@ pub(super) struct Costs {
 
 /// Averages over transactions.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub(super) struct PerTxn {
-    pub(super) messages: f64,
-    pub(super) work_messages: f64,
-    pub(super) forced_writes: f64,
-    pub(super) lazy_writes: f64,
+pub(crate) struct PerTxn {
+    pub(crate) messages: f64,
+    pub(crate) work_messages: f64,
+    pub(crate) forced_writes: f64,
+    pub(crate) lazy_writes: f64,
 }
 
 impl Costs {
-    /// Takes the next line, which is about the transaction at `place`.
-    pub(super) fn take(&mut self, seen: &Stamped, place: usize) {
+    /// Takes the next line, which is about the transaction in `slot`.
+    pub(crate) fn take(&mut self, seen: &Stamped, slot: usize) {
         match &seen.what {
             Observation::Sent { from, to, message, copy: false, .. } if is_node(*from) && is_node(*to) => {
-                let cost = at(&mut self.of, place);
+                let cost = at(&mut self.of, slot);
                 match message.is_work() {
                     true => cost.work_messages += 1,
                     false => cost.messages += 1,
                 }
             }
             Observation::Appended { write, .. } => {
-                let cost = at(&mut self.of, place);
+                let cost = at(&mut self.of, slot);
                 match write {
                     Write::Forced => cost.forced += 1,
                     Write::Lazy => cost.lazy += 1,
@@ -72,19 +72,19 @@ impl Costs {
     }
 
     /// Forgets a transaction, and keeps what it has cost.
-    pub(super) fn forget(&mut self, place: usize, story: &Story) {
-        let cost = std::mem::take(at(&mut self.of, place));
-        if counts(story) {
+    pub(crate) fn forget(&mut self, slot: usize, txn_history: &TxnHistory) {
+        let cost = std::mem::take(at(&mut self.of, slot));
+        if counts(txn_history) {
             self.begun += 1;
             self.forgotten.add(cost);
         }
     }
 
-    pub(super) fn finish(&self, history: &History) -> PerTxn {
+    pub(crate) fn finish(&self, history: &History) -> PerTxn {
         let (mut total, mut begun) = (self.forgotten, self.begun);
-        for (place, ..) in history.stories.iter().filter(|(_, _, story)| counts(story)) {
+        for (slot, ..) in history.index.iter().filter(|(_, _, txn_history)| counts(txn_history)) {
             begun += 1;
-            total.add(self.of.get(place).copied().unwrap_or_default());
+            total.add(self.of.get(slot).copied().unwrap_or_default());
         }
         let per = |count: u64| if begun == 0 { 0.0 } else { count as f64 / begun as f64 };
         PerTxn {
@@ -101,6 +101,6 @@ fn is_node(node: NodeId) -> bool {
 }
 
 /// Transactions begun that are no audits.
-fn counts(story: &Story) -> bool {
-    story.began.is_some() && story.accepted && !story.audit
+fn counts(txn_history: &TxnHistory) -> bool {
+    txn_history.began.is_some() && txn_history.accepted && !txn_history.audit
 }

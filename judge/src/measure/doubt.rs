@@ -8,7 +8,12 @@
 //! neither does the node at which he did (docs/rules.md, rule 21). A participant knows what it decided or learned until its
 //! coordinator's mark allows it to forget (rule 17b): from then on it answers `unknown` (rule 7), whoever asks.
 
-use super::{at, series::DoubtSeries, spread::Sample};
+use super::{
+    series::{DoubtSeries, Interval},
+    slots::at,
+    spread::Sample,
+    stopwatch::Stopwatch,
+};
 use crate::history::History;
 use indoubt_proto::{
     ids::{LogId, NodeId, Role, Serial, Ticket, TxnId},
@@ -21,50 +26,8 @@ use rustc_hash::FxHashMap;
 struct Open {
     since: i64,
     losses: u32,
-    up: Clock,
-    blocked: Clock,
-}
-
-/// Time gathered while a condition holds.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Clock {
-    total: i64,
-    since: Option<i64>,
-}
-
-impl Clock {
-    /// From now on the condition holds, or does not.
-    pub(super) fn set(&mut self, t: i64, holds: bool) {
-        match (self.since, holds) {
-            (None, true) => self.since = Some(t),
-            (Some(since), false) => {
-                self.total += t - since;
-                self.since = None;
-            }
-            _ => {}
-        }
-    }
-
-    /// The time gathered until now.
-    pub(super) fn at(&self, t: i64) -> i64 {
-        self.total + self.since.map_or(0, |since| t - since)
-    }
-
-    /// Whether the condition holds now.
-    pub(super) fn holds(&self) -> bool {
-        self.since.is_some()
-    }
-
-    /// Adds the time gathered until now to a sample, as censored if the condition still holds; no time is no member of it.
-    /// It begins anew.
-    pub(super) fn end(&mut self, t: i64, sample: &mut Sample) {
-        match (self.at(t), self.holds()) {
-            (0, _) => {}
-            (us, true) => sample.add_open(us),
-            (us, false) => sample.add(us),
-        }
-        *self = Clock::default();
-    }
+    up: Stopwatch,
+    blocked: Stopwatch,
 }
 
 /// One transaction.
@@ -99,8 +62,8 @@ impl Marks {
 
 /// The fold.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Doubt {
-    /// By the place of the transaction: a decision anywhere may unblock its other branches.
+pub(crate) struct Doubt {
+    /// By the slot of the transaction: a decision anywhere may unblock its other branches.
     of: Vec<OfTxn>,
     marks: Marks,
     /// The places with a branch in doubt.
@@ -111,59 +74,53 @@ pub(super) struct Doubt {
     intervals: DoubtSeries,
 }
 
-/// One branch's time in doubt, over or cut off by the end.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Interval {
-    pub(super) txn: TxnId,
-    pub(super) node: NodeId,
-    pub(super) from: i64,
-    pub(super) to: i64,
-    pub(super) censored: bool,
-}
-
 impl Doubt {
-    /// Takes the next line; `history` has taken it already. `place` is that of the transaction that it is about, and
+    /// Takes the next line; `history` has taken it already. `slot` is that of the transaction that it is about, and
     /// `changed` says whether reachability changed with it.
-    pub(super) fn take(&mut self, seen: &Stamped, place: Option<usize>, history: &History, changed: bool) {
+    pub(crate) fn take(&mut self, seen: &Stamped, slot: Option<usize>, history: &History, changed: bool) {
         let (t, node, topology) = (seen.t_us, seen.node, &history.topology);
-        match (&seen.what, place) {
-            (Observation::Received { ticket: Some(ticket), .. }, Some(place)) if node.role == Role::Participant => {
-                let known = at(&mut self.of, place).serial.replace((ticket.log, ticket.serial));
+        match (&seen.what, slot) {
+            (Observation::Received { ticket: Some(ticket), .. }, Some(slot)) if node.role == Role::Participant => {
+                let known = at(&mut self.of, slot).serial.replace((ticket.log, ticket.serial));
                 if self.marks.hear(node, ticket) {
                     self.forgets(t, history, ticket);
                 }
                 if known.is_none() {
-                    self.look_again(t, history, place);
+                    self.look_again(t, history, slot);
                 }
             }
-            (Observation::InDoubt { .. }, Some(place)) => {
-                let OfTxn { open, informed, .. } = at(&mut self.of, place);
+            (Observation::InDoubt { .. }, Some(slot)) => {
+                let OfTxn { open, informed, .. } = at(&mut self.of, slot);
                 informed.retain(|(informed, _)| *informed != node);
                 if !open.iter().any(|(at, _)| *at == node) {
                     if open.is_empty() {
-                        self.doubted.push(place);
+                        self.doubted.push(slot);
                     }
                     let losses = topology.life(node).losses;
-                    open.push((node, Open { since: t, losses, up: Clock::default(), blocked: Clock::default() }));
+                    open.push((
+                        node,
+                        Open { since: t, losses, up: Stopwatch::default(), blocked: Stopwatch::default() },
+                    ));
                 }
-                self.look_again(t, history, place);
+                self.look_again(t, history, slot);
             }
-            (Observation::Decided { txn, .. }, Some(place)) => {
-                let OfTxn { open, informed, .. } = at(&mut self.of, place);
+            (Observation::Decided { txn, .. }, Some(slot)) => {
+                let OfTxn { open, informed, .. } = at(&mut self.of, slot);
                 informed.retain(|(informed, _)| *informed != node);
-                let branch = history.stories.at(place).branches.get(node);
-                let by_hand = branch.and_then(|branch| branch.heuristics.last()).is_some_and(|(when, _)| *when == t);
-                if !by_hand {
+                let branch = history.index.at(slot).branches.get(node);
+                let by_operator =
+                    branch.and_then(|branch| branch.heuristics.last()).is_some_and(|(when, _)| *when == t);
+                if !by_operator {
                     informed.push((node, topology.life(node).losses));
                 }
                 if let Some(ended) = open.iter().position(|(at, _)| *at == node) {
                     let (_, ended) = open.swap_remove(ended);
                     if open.is_empty() {
-                        self.doubted.retain(|doubted| *doubted != place);
+                        self.doubted.retain(|doubted| *doubted != slot);
                     }
                     self.close(*txn, node, ended, t, false);
                 }
-                self.look_again(t, history, place);
+                self.look_again(t, history, slot);
             }
             _ if changed => {
                 if matches!(seen.what, Observation::Restarted { .. }) {
@@ -171,8 +128,8 @@ impl Doubt {
                 }
                 let losses = topology.life(node).losses;
                 self.close_if(history, t, false, |at, open| at == node && open.losses < losses);
-                for place in self.doubted.clone() {
-                    self.look_again(t, history, place);
+                for slot in self.doubted.clone() {
+                    self.look_again(t, history, slot);
                 }
             }
             _ => {}
@@ -182,34 +139,34 @@ impl Doubt {
     /// A participant is back: what it had learned and not made durable it does not know any more. (A coordinator answers by
     /// what it presumes.)
     fn recover(&mut self, node: NodeId, history: &History) {
-        for (place, txn, story) in history.stories.iter().filter(|(_, txn, _)| txn.home != node) {
-            if story.branches.get(node).is_none_or(|branch| branch.learned.is_none())
-                && let Some(of) = self.of.get_mut(place)
+        for (slot, txn, txn_history) in history.index.iter().filter(|(_, txn, _)| txn.home != node) {
+            if txn_history.branches.get(node).is_none_or(|branch| branch.learned.is_none())
+                && let Some(of) = self.of.get_mut(slot)
             {
-                debug_assert_eq!(history.stories.name(place), txn);
+                debug_assert_eq!(history.index.name(slot), txn);
                 of.informed.retain(|(informed, _)| *informed != node);
             }
         }
     }
 
     /// Recomputes who of a transaction's branches is up and who is blocked.
-    fn look_again(&mut self, t: i64, history: &History, place: usize) {
-        let Some(OfTxn { open, informed, serial }) = self.of.get_mut(place) else { return };
+    fn look_again(&mut self, t: i64, history: &History, slot: usize) {
+        let Some(OfTxn { open, informed, serial }) = self.of.get_mut(slot) else { return };
         for (node, open) in open {
             let up = history.topology.running(*node);
             open.up.set(t, up);
             let remembers = |informed: NodeId| !self.marks.passed(informed, *serial);
-            open.blocked.set(t, up && !knows(informed, remembers, place, *node, history));
+            open.blocked.set(t, up && !knows(informed, remembers, slot, *node, history));
         }
     }
 
     /// A mark rose: somebody may have forgotten what others are in doubt about.
     fn forgets(&mut self, t: i64, history: &History, mark: &Ticket) {
         for at in 0..self.doubted.len() {
-            let place = self.doubted[at];
+            let slot = self.doubted[at];
             let passed = |(log, serial): &(LogId, Serial)| *log == mark.log && *serial < mark.finished_below;
-            if self.of[place].serial.as_ref().is_some_and(passed) {
-                self.look_again(t, history, place);
+            if self.of[slot].serial.as_ref().is_some_and(passed) {
+                self.look_again(t, history, slot);
             }
         }
     }
@@ -217,12 +174,12 @@ impl Doubt {
     /// Closes some of the open branches, in the order of their names.
     fn close_if(&mut self, history: &History, t: i64, censored: bool, which: impl Fn(NodeId, &Open) -> bool) {
         let mut ended = Vec::new();
-        for (place, of) in self.of.iter_mut().enumerate().filter(|(_, of)| !of.open.is_empty()) {
-            let txn = history.stories.name(place);
+        for (slot, of) in self.of.iter_mut().enumerate().filter(|(_, of)| !of.open.is_empty()) {
+            let txn = history.index.name(slot);
             ended.extend(of.open.extract_if(.., |(node, open)| which(*node, open)).map(|(node, o)| (txn, node, o)));
         }
         ended.sort_by_key(|(txn, node, _)| (*txn, *node));
-        self.doubted.retain(|place| !self.of[*place].open.is_empty());
+        self.doubted.retain(|slot| !self.of[*slot].open.is_empty());
         for (txn, node, open) in ended {
             self.close(txn, node, open, t, censored);
         }
@@ -247,29 +204,29 @@ impl Doubt {
     }
 
     /// Forgets a transaction that has no branch in doubt.
-    pub(super) fn forget(&mut self, place: usize) {
-        let OfTxn { open, informed, serial } = at(&mut self.of, place);
+    pub(crate) fn forget(&mut self, slot: usize) {
+        let OfTxn { open, informed, serial } = at(&mut self.of, slot);
         if !open.is_empty() {
             open.clear();
-            self.doubted.retain(|doubted| *doubted != place);
+            self.doubted.retain(|doubted| *doubted != slot);
         }
         informed.clear();
         *serial = None;
     }
 
     /// `in_doubt_ms`, `in_doubt_up_ms`, `blocked_ms`, and the intervals behind them; what is open at `end` is censored.
-    pub(super) fn finish(mut self, history: &History) -> ([Sample; 3], DoubtSeries) {
+    pub(crate) fn finish(mut self, history: &History) -> ([Sample; 3], DoubtSeries) {
         self.close_if(history, history.end, true, |_, _| true);
         ([self.in_doubt, self.up, self.blocked], self.intervals)
     }
 }
 
-/// Whether a node that `node` can reach knows the decision of the transaction at `place`: of those who learned it, one that
+/// Whether a node that `node` can reach knows the decision of the transaction in `slot`: of those who learned it, one that
 /// still `remembers`.
 fn knows(
     informed: &[(NodeId, u32)],
     remembers: impl Fn(NodeId) -> bool,
-    place: usize,
+    slot: usize,
     node: NodeId,
     history: &History,
 ) -> bool {
@@ -280,8 +237,8 @@ fn knows(
         return true;
     }
     // A restarted coordinator answers by its presumption, unless its journal is another one.
-    let then = history.stories.at(place).home_then;
-    let txn_home = history.stories.name(place).home;
+    let then = history.index.at(slot).home_then;
+    let txn_home = history.index.name(slot).home;
     let home = topology.life(txn_home);
     home.restarts > then.restarts && home.losses == then.losses && tells(txn_home)
 }

@@ -4,7 +4,7 @@
 //! A 2PC branch is committed from the moment that it learned COMMIT: it releases its locks then, though a lazy outcome
 //! record is durable only later. Transactions that were never exposed are not in the sample.
 
-use super::{at, doubt::Clock, spread::Sample};
+use super::{slots::at, spread::Sample, stopwatch::Stopwatch};
 use crate::history::History;
 use indoubt_proto::{
     ids::NodeId,
@@ -28,23 +28,23 @@ struct Part {
 #[derive(Clone, Debug, Default)]
 struct Open {
     parts: Vec<Part>,
-    clock: Clock,
+    clock: Stopwatch,
 }
 
 /// The fold.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Exposed {
-    /// By the place of the transaction.
+pub(crate) struct Exposed {
+    /// By the slot of the transaction.
     of: Vec<Open>,
     /// Of those that are forgotten.
     sample: Sample,
 }
 
 impl Exposed {
-    /// Takes the next line, which `history` has taken already, and the place of the transaction that it is about.
-    pub(super) fn take(&mut self, seen: &Stamped, place: Option<usize>, history: &History) {
+    /// Takes the next line, which `history` has taken already, and the slot of the transaction that it is about.
+    pub(crate) fn take(&mut self, seen: &Stamped, slot: Option<usize>, history: &History) {
         let (t, node) = (seen.t_us, seen.node);
-        let Some(place) = place else {
+        let Some(slot) = slot else {
             if matches!(seen.what, Observation::Crashed { .. } | Observation::Restarted { .. }) {
                 self.look_again(t, node, history);
             }
@@ -53,7 +53,7 @@ impl Exposed {
         match &seen.what {
             Observation::ClientBegan { plan, .. } => {
                 let writes = || plan.iter().filter(|entry| entry.delta.is_some() || entry.value.is_some());
-                let open = at(&mut self.of, place);
+                let open = at(&mut self.of, slot);
                 if open.parts.is_empty() && writes().nth(1).is_some() {
                     let part = |entry: &PlanEntry| {
                         let PlanEntry { node, step, ref key, .. } = *entry;
@@ -63,23 +63,23 @@ impl Exposed {
                 }
             }
             Observation::LockGranted { key, .. } => {
-                self.change(t, place, |part| part.node == node && part.key == *key, |part| part.locked = true);
+                self.change(t, slot, |part| part.node == node && part.key == *key, |part| part.locked = true);
             }
             Observation::LockReleased { key, .. } => {
-                self.change(t, place, |part| part.node == node && part.key == *key, |part| part.locked = false);
+                self.change(t, slot, |part| part.node == node && part.key == *key, |part| part.locked = false);
             }
             Observation::Applied { txn, .. } | Observation::Decided { txn, outcome: Decision::Commit }
                 if node != txn.home =>
             {
-                self.change(t, place, |part| part.node == node, |part| part.applied = true);
+                self.change(t, slot, |part| part.node == node, |part| part.applied = true);
             }
             // In doubt again after a crash: what it had learned was not durable.
             Observation::InDoubt { .. } => {
-                self.change(t, place, |part| part.node == node, |part| part.applied = false);
+                self.change(t, slot, |part| part.node == node, |part| part.applied = false);
             }
             Observation::StepApplied { step, .. } | Observation::Compensated { step, .. } => {
-                let stands = history.stories.at(place).standing(*step) > 0;
-                self.change(t, place, |part| part.step == *step, |part| part.applied = stands);
+                let stands = history.index.at(slot).standing(*step) > 0;
+                self.change(t, slot, |part| part.step == *step, |part| part.applied = stands);
             }
             _ => {}
         }
@@ -88,15 +88,15 @@ impl Exposed {
     /// A node died, or came back: of its locks, those of branches in doubt are left, and its effects are those that its
     /// journal tells of.
     fn look_again(&mut self, t: i64, node: NodeId, history: &History) {
-        for (place, _, story) in history.stories.iter() {
-            let in_doubt = story.in_doubt_at(node, &history.topology);
+        for (slot, _, txn_history) in history.index.iter() {
+            let in_doubt = txn_history.in_doubt_at(node, &history.topology);
             let stands = |part: &Part| match history.family {
-                Family::TwoPhase => !in_doubt && story.branch_stands(node, &history.topology),
-                Family::Saga | Family::Unprotected => story.standing(part.step) > 0,
+                Family::TwoPhase => !in_doubt && txn_history.branch_stands(node, &history.topology),
+                Family::Saga | Family::Unprotected => txn_history.standing(part.step) > 0,
             };
             self.change(
                 t,
-                place,
+                slot,
                 |part| part.node == node,
                 |part| {
                     (part.locked, part.applied) = (in_doubt, stands(part));
@@ -105,8 +105,8 @@ impl Exposed {
         }
     }
 
-    fn change(&mut self, t: i64, place: usize, which: impl Fn(&Part) -> bool, how: impl Fn(&mut Part)) {
-        let Some(open) = self.of.get_mut(place).filter(|open| !open.parts.is_empty()) else {
+    fn change(&mut self, t: i64, slot: usize, which: impl Fn(&Part) -> bool, how: impl Fn(&mut Part)) {
+        let Some(open) = self.of.get_mut(slot).filter(|open| !open.parts.is_empty()) else {
             return;
         };
         open.parts.iter_mut().filter(|part| which(part)).for_each(how);
@@ -116,14 +116,14 @@ impl Exposed {
     }
 
     /// Forgets a transaction that is not exposed any more.
-    pub(super) fn forget(&mut self, place: usize, t: i64) {
-        let open = at(&mut self.of, place);
+    pub(crate) fn forget(&mut self, slot: usize, t: i64) {
+        let open = at(&mut self.of, slot);
         open.parts.clear();
         open.clock.end(t, &mut self.sample);
     }
 
     /// What is exposed at `end` is censored.
-    pub(super) fn finish(mut self, end: i64) -> Sample {
+    pub(crate) fn finish(mut self, end: i64) -> Sample {
         for open in &mut self.of {
             open.clock.end(end, &mut self.sample);
         }

@@ -1,6 +1,6 @@
 //! What clients see: `latency_ms`, `throughput_tps`, `unavailable_ms`.
 
-use super::{at, series::Successes, spread::Sample};
+use super::{series::Successes, slots::at, spread::Sample};
 use crate::summary::Latency;
 use indoubt_proto::{
     message::OutcomeWord,
@@ -11,10 +11,10 @@ use std::collections::BTreeMap;
 
 /// The fold.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Clients {
+pub(crate) struct Clients {
     /// How long load was offered, in microseconds.
     duration: i64,
-    /// By the place of a transaction that was not answered yet: its scheduled arrival, and whether it is an audit.
+    /// By the slot of a transaction that was not answered yet: its scheduled arrival, and whether it is an audit.
     due: Vec<Option<(i64, bool)>>,
     succeeded: Sample,
     aborted: Sample,
@@ -31,19 +31,19 @@ pub(super) struct Clients {
 }
 
 impl Clients {
-    pub(super) fn new(duration: Micros) -> Self {
+    pub(crate) fn new(duration: Micros) -> Self {
         Clients { duration: duration.0 as i64, ..Clients::default() }
     }
 
-    /// Takes the next line, which is about the transaction at `place`.
-    pub(super) fn take(&mut self, seen: &Stamped, place: usize) {
+    /// Takes the next line, which is about the transaction in `slot`.
+    pub(crate) fn take(&mut self, seen: &Stamped, slot: usize) {
         match &seen.what {
             Observation::ClientBegan { due_us, what, .. } => {
-                *at(&mut self.due, place) = Some((due_us.0 as i64, what == "audit"));
+                *at(&mut self.due, slot) = Some((due_us.0 as i64, what == "audit"));
             }
             Observation::ClientEnded { outcome, .. } => {
                 // Only the first answer counts; a second one is a matter for the check `told-truth`.
-                let Some((due, audit)) = at(&mut self.due, place).take() else {
+                let Some((due, audit)) = at(&mut self.due, slot).take() else {
                     return;
                 };
                 let sample = match outcome {
@@ -63,7 +63,7 @@ impl Clients {
         }
     }
 
-    pub(super) fn latency(&self) -> Latency {
+    pub(crate) fn latency(&self) -> Latency {
         Latency {
             succeeded: self.succeeded.spread(),
             aborted: self.aborted.spread(),
@@ -75,7 +75,7 @@ impl Clients {
     }
 
     /// The distribution behind each outcome that occurred.
-    pub(super) fn distributions(&self) -> BTreeMap<String, Vec<(f64, f64)>> {
+    pub(crate) fn distributions(&self) -> BTreeMap<String, Vec<(f64, f64)>> {
         let named = [
             ("succeeded", &self.succeeded),
             ("aborted", &self.aborted),
@@ -98,17 +98,17 @@ impl Clients {
     }
 
     /// When clients were told that they succeeded.
-    pub(super) fn successes(&self) -> &Successes {
+    pub(crate) fn successes(&self) -> &Successes {
         &self.successes
     }
 
     /// Successes told while load was offered, a second.
-    pub(super) fn throughput_tps(&self) -> f64 {
+    pub(crate) fn throughput_tps(&self) -> f64 {
         if self.duration == 0 { 0.0 } else { self.within as f64 / Micros(self.duration as u64).as_secs_f64() }
     }
 
     /// The longest stretch of [0, `duration`] in which no client was told that it succeeded, in milliseconds.
-    pub(super) fn unavailable_ms(&self) -> f64 {
+    pub(crate) fn unavailable_ms(&self) -> f64 {
         self.longest.max(self.duration - self.last) as f64 / 1_000.0
     }
 }

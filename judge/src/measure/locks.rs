@@ -6,9 +6,9 @@
 //! A bystander is a transaction that waited, for any time at all, on a record of which another holder was in doubt; how long
 //! it did is the length of the union of those times over all its waits.
 
-use super::{at, doubt::Clock, series::LockSeries, spread::Sample};
+use super::{series::LockSeries, slots::at, spread::Sample, stopwatch::Stopwatch};
 use crate::{
-    history::{Stories, Topology},
+    history::{history_index::HistoryIndex, topology::Topology},
     summary::{Bystanders, LocksHeld},
 };
 use indoubt_proto::{
@@ -41,18 +41,18 @@ struct OfTxn {
     in_doubt: Vec<NodeId>,
     /// On how many records it waits behind a holder in doubt, and how long it has waited on any.
     behind: u32,
-    bystander: Clock,
+    bystander: Stopwatch,
 }
 
 /// The fold.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Locks {
+pub(crate) struct Locks {
     /// Where each record is. Only looked up, never iterated.
     numbers: FxHashMap<(NodeId, Key), usize>,
     /// A record that nobody wants any more leaves its place, with its buffers, to a later one.
     records: Vec<Record>,
     free: Vec<usize>,
-    /// By the place of the transaction.
+    /// By the slot of the transaction.
     of: Vec<OfTxn>,
     /// Times of bystanders that are forgotten.
     waits: Sample,
@@ -67,28 +67,28 @@ fn drop_from<T: PartialEq>(list: &mut Vec<T>, what: &T) -> bool {
 }
 
 impl Locks {
-    /// Takes the next line, and the place of the transaction that it is about; `topology` has taken it already.
-    pub(super) fn take(&mut self, seen: &Stamped, place: Option<usize>, topology: &Topology) {
+    /// Takes the next line, and the slot of the transaction that it is about; `topology` has taken it already.
+    pub(crate) fn take(&mut self, seen: &Stamped, slot: Option<usize>, topology: &Topology) {
         let (t, node) = (seen.t_us, seen.node);
-        match (&seen.what, place) {
-            (Observation::LockRequested { key, .. }, Some(place)) => self.request(t, node, place, key),
-            (Observation::LockGranted { key, .. }, Some(place)) => self.grant(t, node, place, key),
-            (Observation::LockAbandoned { key, .. }, Some(place)) => {
-                if let Some(record) = self.find(place, |of| &of.awaited, node, key) {
-                    self.stop_waiting(t, record, place);
+        match (&seen.what, slot) {
+            (Observation::LockRequested { key, .. }, Some(slot)) => self.request(t, node, slot, key),
+            (Observation::LockGranted { key, .. }, Some(slot)) => self.grant(t, node, slot, key),
+            (Observation::LockAbandoned { key, .. }, Some(slot)) => {
+                if let Some(record) = self.find(slot, |of| &of.awaited, node, key) {
+                    self.stop_waiting(t, record, slot);
                 }
             }
-            (Observation::LockReleased { key, .. }, Some(place)) => {
-                if let Some(record) = self.find(place, |of| &of.held, node, key) {
-                    self.release(t, record, place);
+            (Observation::LockReleased { key, .. }, Some(slot)) => {
+                if let Some(record) = self.find(slot, |of| &of.held, node, key) {
+                    self.release(t, record, slot);
                 }
             }
-            (Observation::InDoubt { .. }, Some(place)) => self.doubt(t, node, place, true),
-            (Observation::Decided { .. }, Some(place)) => self.doubt(t, node, place, false),
+            (Observation::InDoubt { .. }, Some(slot)) => self.doubt(t, node, slot, true),
+            (Observation::Decided { .. }, Some(slot)) => self.doubt(t, node, slot, false),
             (Observation::Crashed { .. }, _) => self.crash(t, node),
             (Observation::Restarted { .. }, _) if topology.life(node).lost_last == Some(t) => {
-                for place in 0..self.of.len() {
-                    self.doubt(t, node, place, false);
+                for slot in 0..self.of.len() {
+                    self.doubt(t, node, slot, false);
                 }
                 self.crash(t, node);
             }
@@ -99,7 +99,7 @@ impl Locks {
     }
 
     /// Records that are flagged now; they stand in the same series.
-    pub(super) fn pending(&mut self, t: i64, count: u64) {
+    pub(crate) fn pending(&mut self, t: i64, count: u64) {
         if self.now.pending != count {
             self.now.pending = count;
             self.series.push(t, self.now);
@@ -107,9 +107,9 @@ impl Locks {
     }
 
     /// Which of some records of a transaction it is.
-    fn find(&self, place: usize, among: fn(&OfTxn) -> &Vec<usize>, node: NodeId, key: &Key) -> Option<usize> {
+    fn find(&self, slot: usize, among: fn(&OfTxn) -> &Vec<usize>, node: NodeId, key: &Key) -> Option<usize> {
         let is = |number: &usize| self.records[*number].node == node && self.records[*number].key == *key;
-        among(self.of.get(place)?).iter().copied().find(is)
+        among(self.of.get(slot)?).iter().copied().find(is)
     }
 
     /// The record of this name, which begins if nobody wanted it until now.
@@ -134,53 +134,53 @@ impl Locks {
         number
     }
 
-    fn request(&mut self, t: i64, node: NodeId, place: usize, key: &Key) {
+    fn request(&mut self, t: i64, node: NodeId, slot: usize, key: &Key) {
         let record = self.record(node, key);
-        if !self.records[record].waiters.contains(&place) {
-            self.records[record].waiters.push(place);
-            at(&mut self.of, place).awaited.push(record);
+        if !self.records[record].waiters.contains(&slot) {
+            self.records[record].waiters.push(slot);
+            at(&mut self.of, slot).awaited.push(record);
             self.now.waiters += 1;
         }
         self.refresh(t, record);
     }
 
-    fn stop_waiting(&mut self, t: i64, record: usize, place: usize) {
-        if drop_from(&mut self.records[record].waiters, &place) {
-            drop_from(&mut at(&mut self.of, place).awaited, &record);
+    fn stop_waiting(&mut self, t: i64, record: usize, slot: usize) {
+        if drop_from(&mut self.records[record].waiters, &slot) {
+            drop_from(&mut at(&mut self.of, slot).awaited, &record);
             self.now.waiters -= 1;
         }
         self.refresh(t, record);
     }
 
-    fn grant(&mut self, t: i64, node: NodeId, place: usize, key: &Key) {
-        let awaited = self.find(place, |of| &of.awaited, node, key);
+    fn grant(&mut self, t: i64, node: NodeId, slot: usize, key: &Key) {
+        let awaited = self.find(slot, |of| &of.awaited, node, key);
         let record = awaited.unwrap_or_else(|| self.record(node, key));
-        if !self.records[record].holders.iter().any(|(holder, _)| *holder == place) {
-            self.records[record].holders.push((place, t));
-            let of = at(&mut self.of, place);
+        if !self.records[record].holders.iter().any(|(holder, _)| *holder == slot) {
+            self.records[record].holders.push((slot, t));
+            let of = at(&mut self.of, slot);
             of.held.push(record);
             self.now.held += 1;
             self.now.in_doubt += u64::from(of.in_doubt.contains(&node));
         }
-        self.stop_waiting(t, record, place);
+        self.stop_waiting(t, record, slot);
     }
 
-    fn release(&mut self, t: i64, record: usize, place: usize) {
+    fn release(&mut self, t: i64, record: usize, slot: usize) {
         let Record { node, holders, .. } = &mut self.records[record];
-        let Some(held) = holders.iter().position(|(holder, _)| *holder == place) else {
+        let Some(held) = holders.iter().position(|(holder, _)| *holder == slot) else {
             return;
         };
         let (_, since) = holders.swap_remove(held);
         self.hold.add(t - since);
-        let of = at(&mut self.of, place);
+        let of = at(&mut self.of, slot);
         drop_from(&mut of.held, &record);
         self.now.held -= 1;
         self.now.in_doubt -= u64::from(of.in_doubt.contains(node));
         self.refresh(t, record);
     }
 
-    fn doubt(&mut self, t: i64, node: NodeId, place: usize, begins: bool) {
-        let of = at(&mut self.of, place);
+    fn doubt(&mut self, t: i64, node: NodeId, slot: usize, begins: bool) {
+        let of = at(&mut self.of, slot);
         if of.in_doubt.contains(&node) == begins {
             return;
         }
@@ -190,7 +190,7 @@ impl Locks {
             drop_from(&mut of.in_doubt, &node);
         }
         for held in 0..of.held.len() {
-            let record = self.of[place].held[held];
+            let record = self.of[slot].held[held];
             if self.records[record].node == node {
                 if begins {
                     self.now.in_doubt += 1;
@@ -208,12 +208,12 @@ impl Locks {
             if self.records[record].node != node {
                 continue;
             }
-            for place in self.records[record].waiters.clone() {
-                self.stop_waiting(t, record, place);
+            for slot in self.records[record].waiters.clone() {
+                self.stop_waiting(t, record, slot);
             }
-            for (place, _) in self.records[record].holders.clone() {
-                if !self.of[place].in_doubt.contains(&node) {
-                    self.release(t, record, place);
+            for (slot, _) in self.records[record].holders.clone() {
+                if !self.of[slot].in_doubt.contains(&node) {
+                    self.release(t, record, slot);
                 }
             }
         }
@@ -228,14 +228,14 @@ impl Locks {
                 holders.iter().any(|(holder, _)| holder != waiter && of[*holder].in_doubt.contains(node))
             };
             let now: Vec<usize> = waiters.iter().copied().filter(is_behind).collect();
-            for place in now.iter().filter(|place| !behind.contains(place)) {
-                of[*place].behind += 1;
-                of[*place].bystander.set(t, true);
+            for slot in now.iter().filter(|slot| !behind.contains(slot)) {
+                of[*slot].behind += 1;
+                of[*slot].bystander.set(t, true);
             }
-            for place in behind.iter().filter(|place| !now.contains(place)) {
-                of[*place].behind -= 1;
-                let still = of[*place].behind > 0;
-                of[*place].bystander.set(t, still);
+            for slot in behind.iter().filter(|slot| !now.contains(slot)) {
+                of[*slot].behind -= 1;
+                let still = of[*slot].behind > 0;
+                of[*slot].bystander.set(t, still);
             }
             *behind = now;
         }
@@ -248,29 +248,29 @@ impl Locks {
     }
 
     /// Who holds or awaits which record now, at which node.
-    pub(super) fn open(&self, stories: &Stories) -> BTreeMap<(NodeId, Key), BTreeSet<TxnId>> {
+    pub(crate) fn open(&self, index: &HistoryIndex) -> BTreeMap<(NodeId, Key), BTreeSet<TxnId>> {
         let wanted = self.records.iter().filter(|record| !record.holders.is_empty() || !record.waiters.is_empty());
         let open = |record: &Record| {
-            let places = record.holders.iter().map(|(place, _)| place).chain(&record.waiters);
-            ((record.node, record.key.clone()), places.map(|place| stories.name(*place)).collect())
+            let slots = record.holders.iter().map(|(slot, _)| slot).chain(&record.waiters);
+            ((record.node, record.key.clone()), slots.map(|slot| index.name(*slot)).collect())
         };
         wanted.map(open).collect()
     }
 
     /// Whether a transaction neither holds nor awaits anything.
-    pub(super) fn is_quiet(&self, place: usize) -> bool {
-        self.of.get(place).is_none_or(|of| of.held.is_empty() && of.awaited.is_empty())
+    pub(crate) fn is_quiet(&self, slot: usize) -> bool {
+        self.of.get(slot).is_none_or(|of| of.held.is_empty() && of.awaited.is_empty())
     }
 
     /// Forgets a transaction that neither holds nor awaits anything.
-    pub(super) fn forget(&mut self, place: usize, t: i64) {
-        let of = at(&mut self.of, place);
+    pub(crate) fn forget(&mut self, slot: usize, t: i64) {
+        let of = at(&mut self.of, slot);
         of.in_doubt.clear();
         of.bystander.end(t, &mut self.waits);
     }
 
     /// What is held or stood by for at `end` is censored.
-    pub(super) fn finish(mut self, end: i64) -> (Sample, Bystanders, Vec<LocksHeld>) {
+    pub(crate) fn finish(mut self, end: i64) -> (Sample, Bystanders, Vec<LocksHeld>) {
         for (_, since) in self.records.iter().flat_map(|record| &record.holders) {
             self.hold.add_open(end - since);
         }
@@ -304,10 +304,10 @@ mod tests {
             Observation::Crashed { incarnation: 2 },
             restarted(true),
         ]) {
-            let place = what.txn().map(|_| 0);
+            let slot = what.txn().map(|_| 0);
             let seen = Stamped { t_us, seq: 0, node: p1, what };
             topology.take(&seen);
-            locks.take(&seen, place, &topology);
+            locks.take(&seen, slot, &topology);
             counts.push((locks.now.held, locks.now.in_doubt));
         }
         assert_eq!(counts, [(0, 0), (1, 0), (1, 1), (1, 1), (0, 0)]);

@@ -2,7 +2,7 @@
 //! flag tells it (`pending`, `settled`). A step whose record was durable a moment before a crash is seen in recovery,
 //! without its flags: `step-applied` begins them too. Recovery may also show again what was settled since: that is no news.
 
-use super::{at, spread::Sample};
+use super::{slots::at, spread::Sample};
 use indoubt_proto::{
     observation::{Observation, Stamped},
     operation::Key,
@@ -10,25 +10,25 @@ use indoubt_proto::{
 
 /// The fold.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Pending {
-    /// By the place of a transaction: since when each of its records is flagged; `None` once that was settled.
+pub(crate) struct Pending {
+    /// By the slot of a transaction: since when each of its records is flagged; `None` once that was settled.
     flags: Vec<Vec<(Key, Option<i64>)>>,
     open: u64,
     sample: Sample,
 }
 
 impl Pending {
-    /// Takes the next line of a saga's run, which is about the transaction at `place`.
-    pub(super) fn take(&mut self, seen: &Stamped, place: usize) {
+    /// Takes the next line of a saga's run, which is about the transaction in `slot`.
+    pub(crate) fn take(&mut self, seen: &Stamped, slot: usize) {
         match &seen.what {
-            Observation::Pending { key, .. } => self.flag(seen.t_us, place, key),
+            Observation::Pending { key, .. } => self.flag(seen.t_us, slot, key),
             Observation::StepApplied { effects, .. } => {
                 for update in effects {
-                    self.flag(seen.t_us, place, &update.key);
+                    self.flag(seen.t_us, slot, &update.key);
                 }
             }
             Observation::Settled { key, .. } => {
-                let flag = at(&mut self.flags, place).iter_mut().find(|(flagged, _)| flagged == key);
+                let flag = at(&mut self.flags, slot).iter_mut().find(|(flagged, _)| flagged == key);
                 if let Some(since) = flag.and_then(|(_, since)| since.take()) {
                     self.open -= 1;
                     self.sample.add(seen.t_us - since);
@@ -38,8 +38,8 @@ impl Pending {
         }
     }
 
-    fn flag(&mut self, t: i64, place: usize, key: &Key) {
-        let flags = at(&mut self.flags, place);
+    fn flag(&mut self, t: i64, slot: usize, key: &Key) {
+        let flags = at(&mut self.flags, slot);
         if !flags.iter().any(|(flagged, _)| flagged == key) {
             flags.push((key.clone(), Some(t)));
             self.open += 1;
@@ -47,22 +47,22 @@ impl Pending {
     }
 
     /// Whether nothing of a transaction is flagged now.
-    pub(super) fn is_quiet(&self, place: usize) -> bool {
-        self.flags.get(place).is_none_or(|flags| flags.iter().all(|(_, since)| since.is_none()))
+    pub(crate) fn is_quiet(&self, slot: usize) -> bool {
+        self.flags.get(slot).is_none_or(|flags| flags.iter().all(|(_, since)| since.is_none()))
     }
 
     /// Forgets a transaction.
-    pub(super) fn forget(&mut self, place: usize) {
-        at(&mut self.flags, place).clear();
+    pub(crate) fn forget(&mut self, slot: usize) {
+        at(&mut self.flags, slot).clear();
     }
 
     /// How many records are flagged now.
-    pub(super) fn open(&self) -> u64 {
+    pub(crate) fn open(&self) -> u64 {
         self.open
     }
 
     /// What is flagged at `end` is censored.
-    pub(super) fn finish(mut self, end: i64) -> Sample {
+    pub(crate) fn finish(mut self, end: i64) -> Sample {
         for since in self.flags.iter().flatten().filter_map(|(_, since)| *since) {
             self.sample.add_open(end - since);
         }

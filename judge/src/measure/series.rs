@@ -1,8 +1,8 @@
 //! Numbers over time: a point wherever something changed, thinned as they come so that a chart can hold them and a long run
 //! needs no more memory than a short one, but never so that a peak is lost.
 
-use super::doubt::Interval;
 use crate::summary::{DoubtInterval, LocksHeld, Throughput};
+use indoubt_proto::ids::{NodeId, TxnId};
 
 /// How many points of `locks_held`, and how many intervals in doubt, are kept, at most.
 const POINTS: usize = 400;
@@ -15,7 +15,7 @@ type Point = (i64, LocksHeld);
 
 /// The series `locks_held` as it grows: one point for each instant at which something changed, with what held after it.
 #[derive(Clone, Debug, Default)]
-pub(super) struct LockSeries {
+pub(crate) struct LockSeries {
     /// The last point: its instant may not be over.
     last: Option<Point>,
     /// Those before it, while there are few.
@@ -68,7 +68,7 @@ impl Stretch {
 }
 
 impl LockSeries {
-    pub(super) fn push(&mut self, t: i64, now: LocksHeld) {
+    pub(crate) fn push(&mut self, t: i64, now: LocksHeld) {
         match &mut self.last {
             Some((last, point)) if *last == t => *point = now,
             Some((_, point)) if *point == now => {}
@@ -114,7 +114,7 @@ impl LockSeries {
     }
 
     /// Closed with a point at `end`.
-    pub(super) fn finish(mut self, end: i64) -> Vec<LocksHeld> {
+    pub(crate) fn finish(mut self, end: i64) -> Vec<LocksHeld> {
         let Some((t, last)) = self.last else {
             return Vec::new();
         };
@@ -129,9 +129,19 @@ impl LockSeries {
     }
 }
 
+/// One branch's time in doubt, over or cut off by the end.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Interval {
+    pub(crate) txn: TxnId,
+    pub(crate) node: NodeId,
+    pub(crate) from: i64,
+    pub(crate) to: i64,
+    pub(crate) censored: bool,
+}
+
 /// The intervals in doubt as they end; of more than [`POINTS`] every n-th and the longest.
 #[derive(Clone, Debug, Default)]
-pub(super) struct DoubtSeries {
+pub(crate) struct DoubtSeries {
     kept: Vec<Interval>,
     /// How many have ended; of them one in 2^`thinned` is kept.
     ended: u64,
@@ -140,7 +150,7 @@ pub(super) struct DoubtSeries {
 }
 
 impl DoubtSeries {
-    pub(super) fn push(&mut self, interval: Interval) {
+    pub(crate) fn push(&mut self, interval: Interval) {
         if self.longest.is_none_or(|longest| interval.to - interval.from > longest.to - longest.from) {
             self.longest = Some(interval);
         }
@@ -160,7 +170,7 @@ impl DoubtSeries {
     }
 
     /// In the order of their begin.
-    pub(super) fn finish(mut self) -> Vec<DoubtInterval> {
+    pub(crate) fn finish(mut self) -> Vec<DoubtInterval> {
         let name = |interval: &Interval| (interval.from, interval.txn, interval.node);
         if let Some(longest) = self.longest
             && !self.kept.iter().any(|interval| name(interval) == name(&longest))
@@ -188,7 +198,7 @@ const STEPS_MS: [(i64, i64); 7] =
 
 /// Successes over time, counted as they come.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Successes {
+pub(crate) struct Successes {
     /// By step of time.
     counts: Vec<u64>,
     /// Which of [`STEPS_MS`].
@@ -196,7 +206,7 @@ pub(super) struct Successes {
 }
 
 impl Successes {
-    pub(super) fn add(&mut self, t: i64) {
+    pub(crate) fn add(&mut self, t: i64) {
         while let Some((step_ms, after_ms)) = STEPS_MS.get(self.step + 1)
             && t > INTERVALS * after_ms * 1_000
         {
@@ -212,7 +222,7 @@ impl Successes {
     }
 
     /// Successes a second, interval by interval over [0, `end`).
-    pub(super) fn throughput(&self, end: i64) -> Vec<Throughput> {
+    pub(crate) fn throughput(&self, end: i64) -> Vec<Throughput> {
         let end = end.max(1);
         let fits = |ms: &i64| end <= INTERVALS * ms * 1_000;
         let longest = NICE_MS[NICE_MS.len() - 1];
@@ -312,8 +322,8 @@ mod tests {
             assert!(points.len() as i64 <= INTERVALS, "{end}");
             let interval = (points[0].interval_ms * 1_000.0) as i64;
             for (at, point) in points.iter().enumerate() {
-                let place = |t: &i64| ((t / interval) as usize).min(points.len() - 1);
-                let right = times.iter().filter(|t| place(t) == at).count();
+                let slot = |t: &i64| ((t / interval) as usize).min(points.len() - 1);
+                let right = times.iter().filter(|t| slot(t) == at).count();
                 assert_eq!((point.tps * interval as f64 / 1e6).round() as usize, right, "{end} {at}");
             }
             end = end * 7 / 3;

@@ -10,7 +10,7 @@ const FEW: usize = 64;
 
 /// Durations in microseconds, gathered one by one.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Sample {
+pub(crate) struct Sample {
     gathered: Gathered,
     sum: u64,
     max: u64,
@@ -46,7 +46,7 @@ fn highest_alike(us: u64) -> u64 {
 
 impl Sample {
     /// Adds one; a negative duration (clocks of two hosts) counts as none.
-    pub(super) fn add(&mut self, us: i64) {
+    pub(crate) fn add(&mut self, us: i64) {
         let us = us.max(0) as u64;
         match &mut self.gathered {
             Gathered::Few(few) if few.len() < FEW => few.push(us),
@@ -62,12 +62,12 @@ impl Sample {
     }
 
     /// Adds one that was still open at the end, and so is longer than this.
-    pub(super) fn add_open(&mut self, us: i64) {
+    pub(crate) fn add_open(&mut self, us: i64) {
         self.add(us);
         self.censored += 1;
     }
 
-    pub(super) fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
@@ -109,7 +109,7 @@ impl Sample {
     }
 
     /// Pairs of milliseconds and the share that is at most so long; at most 100, the last share is 1.
-    pub(super) fn distribution(&self) -> Vec<(f64, f64)> {
+    pub(crate) fn distribution(&self) -> Vec<(f64, f64)> {
         const PAIRS: u32 = 100;
         let shares = || (1..=PAIRS).map(|pair| f64::from(pair) / f64::from(PAIRS));
         if self.len() == 1 {
@@ -126,7 +126,7 @@ impl Sample {
     }
 
     /// In milliseconds.
-    pub(super) fn spread(&self) -> Spread {
+    pub(crate) fn spread(&self) -> Spread {
         let ms = |us: u64| us as f64 / 1_000.0;
         let quantiles = self.at_quantiles([0.5, 0.9, 0.99].into_iter());
         let quantile = |at: usize| quantiles.get(at).copied().map_or(0.0, ms);

@@ -7,7 +7,7 @@ use anyhow::{Context, Result, ensure};
 use indoubt_proto::observation::{Observation, Stamped};
 use indoubt_scenario::protocol::Protocol;
 use indoubt_simulator::world::{self, Sink};
-use indoubt_studies::{trial::trial, yardstick};
+use indoubt_studies::{bench_workloads, trial::trial};
 use serde_json::{Value, json};
 use std::{
     fs,
@@ -33,7 +33,7 @@ pub(crate) struct Options {
 /// Runs the benchmark; `tell` gets each line for people as soon as it is known.
 pub(crate) fn run(options: &Options, tell: &dyn Fn(String)) -> Result<Value> {
     let window = options.time;
-    let bare = EVENTS as f64 * rate(window, || yardstick::bare_loop(black_box(EVENTS)));
+    let bare = EVENTS as f64 * rate(window, || bench_workloads::bare_loop(black_box(EVENTS)));
     tell(format!("a bare event loop, 64 pending: {:.1} M events/s", bare / 1e6));
     let mut report = json!({
         "version": 1, "indoubt": env!("CARGO_PKG_VERSION"), "world": "virtual", "bare_events_per_s": bare,
@@ -90,13 +90,13 @@ impl Sink for Counted {
 }
 
 fn measure(protocol: Protocol, window: Duration) -> Result<Found> {
-    let steady = yardstick::steady(protocol, STEADY);
+    let steady = bench_workloads::steady(protocol, STEADY);
     let mut counted = Counted::default();
     world::run_into(&steady, protocol, 1, &mut counted);
     let run = trial(&steady, protocol, 1);
     ensure!(run.transactions.succeeded == run.transactions.submitted, "the steady load did not succeed: {run:?}");
     let runs = rate(window, || trial(black_box(&steady), protocol, 1));
-    let short = yardstick::short(protocol);
+    let short = bench_workloads::short(protocol);
     let mut seed = 0;
     let short_runs = rate(window, || {
         seed += 1;
@@ -128,7 +128,7 @@ fn memory(transactions: u64, silent: bool, tell: &dyn Fn(String)) -> Result<Valu
     for transactions in [transactions / 10, transactions] {
         bar.set_message(format!("{transactions} transactions"));
         let begin = Instant::now();
-        let run = trial(&yardstick::steady(Protocol::TwoPhase, transactions), Protocol::TwoPhase, 1);
+        let run = trial(&bench_workloads::steady(Protocol::TwoPhase, transactions), Protocol::TwoPhase, 1);
         let (seconds, megabytes) = (begin.elapsed().as_secs_f64(), peak_mb()?);
         bar.inc(1);
         let submitted = run.transactions.submitted;

@@ -16,7 +16,7 @@ use indoubt_proto::time::Micros;
 use indoubt_report::{RunFolder, write_text};
 use indoubt_scenario::{parse::duration, protocol::Protocol, scenario::Scenario};
 use indoubt_simulator::world;
-use indoubt_studies::crash_points::{Case, SmallRun, Tried};
+use indoubt_studies::crash_points::{Case, CaseResult, MiniRun};
 use serde_json::json;
 use std::path::PathBuf;
 
@@ -98,7 +98,7 @@ fn all(scenario: &Scenario, args: &CrashPointsArgs, common: &Common) -> Result<S
 
     let folder = RunFolder::create(args.output.as_deref(), "crash-points")?;
     let common_words = words(args);
-    let of = |protocol: Protocol, tried: &Tried| {
+    let of = |protocol: Protocol, tried: &CaseResult| {
         format!("indoubt crash-points {common_words} --protocols {protocol} --case {}", tried.case)
     };
     let about = Document { scenario, command: command(args, &common_words), repeat: &of };
@@ -118,7 +118,7 @@ fn all(scenario: &Scenario, args: &CrashPointsArgs, common: &Common) -> Result<S
 }
 
 /// Says what failed, on standard error. How many there are.
-fn failures(study: &CrashStudy, of: &dyn Fn(Protocol, &Tried) -> String) -> u64 {
+fn failures(study: &CrashStudy, of: &dyn Fn(Protocol, &CaseResult) -> String) -> u64 {
     let summaries = [Some(&study.single), study.pairs.as_ref()];
     let mut failed = 0;
     for summary in summaries.into_iter().flatten() {
@@ -136,7 +136,7 @@ fn one(scenario: &Scenario, case: &Case, args: &CrashPointsArgs, common: &Common
     // A crash point of one protocol need not be one of another.
     let mut reached = 0;
     for protocol in &scenario.protocols {
-        let run = SmallRun::of(scenario, *protocol, case, args.restart_after)?;
+        let run = MiniRun::of(scenario, *protocol, case, args.restart_after)?;
         let tried = run.try_case(case.strikes.clone());
         if tried.fired < case.strikes.len() {
             anstream::eprintln!("{protocol} never passes {}", unreached(&run, case));
@@ -177,10 +177,10 @@ fn one(scenario: &Scenario, case: &Case, args: &CrashPointsArgs, common: &Common
 }
 
 /// The first crash point that was not reached.
-fn unreached(run: &SmallRun, case: &Case) -> String {
+fn unreached(run: &MiniRun, case: &Case) -> String {
     let faults = world::run(&run.scenario_of(&case.strikes), run.protocol, run.scenario.seed).faults;
     let silent = faults.iter().zip(&case.strikes).find(|(fault, _)| fault.at.is_empty());
-    silent.map_or_else(String::new, |(_, strike)| strike.place.to_string())
+    silent.map_or_else(String::new, |(_, strike)| strike.point.to_string())
 }
 
 /// What all commands of this enumeration have in common.

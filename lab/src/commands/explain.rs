@@ -143,7 +143,7 @@ fn known(recording: &Recording, txn: TxnId) -> Result<TxnId> {
 /// was observed before. Without a fault the first transaction that is no audit.
 fn concerned(recording: &Recording) -> Option<TxnId> {
     let first = recording.faults.iter().filter(|fault| !fault.at.is_empty()).min_by_key(|fault| fault.at[0]);
-    if let Some(txn) = first.and_then(|fault| fault.places.first()?.as_ref()?.txn) {
+    if let Some(txn) = first.and_then(|fault| fault.sites.first()?.as_ref()?.txn) {
         return Some(txn);
     }
     let struck = recording.trace.iter().position(|line| matches!(line.what, Observation::Fault { .. }));

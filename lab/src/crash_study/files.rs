@@ -15,7 +15,7 @@ use indoubt_scenario::{
     protocol::{Family, Protocol},
     scenario::Scenario,
 };
-use indoubt_studies::crash_points::{Broken, Cell, Row, Tried, role_word};
+use indoubt_studies::crash_points::{Broken, CaseResult, Cell, Row, role_word};
 use serde_json::{Value, json};
 use std::{fs, path::Path};
 
@@ -26,7 +26,7 @@ pub(crate) struct Document<'a> {
     /// The command that enumerates it again.
     pub(crate) command: String,
     /// The command that repeats one case of a protocol, and tells it.
-    pub(crate) repeat: &'a dyn Fn(Protocol, &Tried) -> String,
+    pub(crate) repeat: &'a dyn Fn(Protocol, &CaseResult) -> String,
 }
 
 /// Writes everything; answers with the JSON document.
@@ -128,7 +128,7 @@ fn edge(row: &Row) -> &'static str {
     }
 }
 
-fn broken(tried: &Tried) -> Vec<String> {
+fn broken(tried: &CaseResult) -> Vec<String> {
     let told = |Broken { check, promised, .. }: &Broken| {
         if *promised { check.clone() } else { format!("{check} (not promised)") }
     };

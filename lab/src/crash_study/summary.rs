@@ -1,7 +1,7 @@
 //! What came of the cases of a crash study.
 
 use indoubt_scenario::protocol::Protocol;
-use indoubt_studies::crash_points::{Ending, HeatMap, Tried};
+use indoubt_studies::crash_points::{CaseResult, Ending, HeatMap};
 use std::collections::BTreeMap;
 
 /// At most so many failures are kept whole; all are counted.
@@ -24,9 +24,9 @@ pub(crate) struct CrashSummary {
     /// By how the transaction was to end, and by crash point: the first, where there are two.
     pub(crate) heat: BTreeMap<IntendedEnding, HeatMap>,
     /// A row for each case.
-    pub(crate) rows: Vec<(Protocol, Tried)>,
+    pub(crate) rows: Vec<(Protocol, CaseResult)>,
     /// The first cases in which something promised does not hold.
-    pub(crate) failures: Vec<(Protocol, Tried)>,
+    pub(crate) failures: Vec<(Protocol, CaseResult)>,
 }
 
 /// How the transaction was to end.
@@ -83,7 +83,7 @@ pub(crate) struct Counts {
 }
 
 impl CrashSummary {
-    pub(super) fn take(&mut self, protocol: Protocol, tried: Tried) {
+    pub(super) fn take(&mut self, protocol: Protocol, tried: CaseResult) {
         let counts = self.counts.entry(protocol).or_default();
         counts.cases += 1;
         *counts.outcomes.entry(tried.outcome).or_default() += 1;

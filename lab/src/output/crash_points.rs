@@ -8,10 +8,10 @@ use crate::crash_study::{CrashStudy, CrashSummary};
 use indoubt_proto::{gate::Verb, ids::Role};
 use indoubt_report::time;
 use indoubt_scenario::protocol::Protocol;
-use indoubt_studies::crash_points::{Cell, Tried};
+use indoubt_studies::crash_points::{CaseResult, Cell};
 
 /// Counts by protocol, and the crash points that cost most.
-pub(crate) fn tell(study: &CrashStudy, repeat: &dyn Fn(Protocol, &Tried) -> String) {
+pub(crate) fn tell(study: &CrashStudy, repeat: &dyn Fn(Protocol, &CaseResult) -> String) {
     counts("one death", &study.single);
     if let Some(pairs) = &study.pairs {
         outln!();
@@ -20,13 +20,13 @@ pub(crate) fn tell(study: &CrashStudy, repeat: &dyn Fn(Protocol, &Tried) -> Stri
     outln!("\n{STRONG}Where it hurts most{STRONG:#}");
     for protocol in study.single.counts.keys() {
         for (ms, what, tried) in worst(&study.single, *protocol) {
-            let (place, at) = tried.case.strikes.first().map_or_else(Default::default, |strike| {
-                let place = &strike.place;
-                let edge = if place.verb == Verb::Observe { "dies as it" } else { place.edge_word() };
-                (place.deed(), format!("{} {edge}", place.node))
+            let (moment, at) = tried.case.strikes.first().map_or_else(Default::default, |strike| {
+                let point = &strike.point;
+                let edge = if point.verb == Verb::Observe { "dies as it" } else { point.edge_word() };
+                (point.deed(), format!("{} {edge}", point.node))
             });
             outln!(
-                "  {:15} {what} {:>8}  {at} {place}\n  {:15} {}",
+                "  {:15} {what} {:>8}  {at} {moment}\n  {:15} {}",
                 protocol.name(),
                 time(ms),
                 "",
@@ -77,7 +77,7 @@ fn counts(what: &str, summary: &CrashSummary) {
 
 /// The worst case of each kind of node: that in which somebody is blocked the longest or, where nobody ever is, a record
 /// is pending the longest. Of equals the first.
-fn worst(summary: &CrashSummary, protocol: Protocol) -> Vec<(f64, &'static str, &Tried)> {
+fn worst(summary: &CrashSummary, protocol: Protocol) -> Vec<(f64, &'static str, &CaseResult)> {
     let rows = || summary.heat.values().flat_map(|map| &map.rows);
     let of = |role: Role| rows().filter(move |(row, _)| row.role == role).filter_map(|(_, cells)| cells.get(&protocol));
     let blocks = summary.counts[&protocol].blocked_ms > 0.0;
@@ -90,7 +90,7 @@ fn worst(summary: &CrashSummary, protocol: Protocol) -> Vec<(f64, &'static str, 
 }
 
 /// A case that broke a promise, in two lines.
-pub(crate) fn failure(protocol: Protocol, tried: &Tried, repeat: &str) -> String {
+pub(crate) fn failure(protocol: Protocol, tried: &CaseResult, repeat: &str) -> String {
     let broken: Vec<String> =
         tried.broken.iter().filter(|b| b.promised).map(|b| format!("{}: {}", b.check, b.detail)).collect();
     let broken = if broken.is_empty() { "something is left open".to_owned() } else { broken.join("; ") };
@@ -98,7 +98,7 @@ pub(crate) fn failure(protocol: Protocol, tried: &Tried, repeat: &str) -> String
 }
 
 /// What became of one case.
-pub(crate) fn one(tried: &Tried) {
+pub(crate) fn one(tried: &CaseResult) {
     outln!("{}; its client was told {}", tried.outcome, tried.told);
     outln!(
         "in doubt {} at most, blocked {}, pending {}",

@@ -1,7 +1,7 @@
 //! Changing a scenario from outside: `--set`, `--protocols`, the parameters of a sweep. A change is made in the scenario's
 //! TOML, and what comes out is parsed like any other, so that it cannot hold nonsense either.
 
-use super::{ScenarioError, sections::default_touch};
+use super::{error::ScenarioError, sections::default_touch};
 use crate::{protocol::Protocol, scenario::Scenario};
 use toml_edit::{DocumentMut, Item, TableLike, Value};
 

@@ -1,7 +1,7 @@
 //! `[[expect]]`: what a scenario claims.
 
 use super::{
-    ScenarioError,
+    error::ScenarioError,
     reader::{Table, Value},
 };
 use crate::{

@@ -1,9 +1,10 @@
 //! `[[fault]]`: what breaks, and when.
 
 use super::{
-    ScenarioError, describe, moment,
+    error::ScenarioError,
+    moment,
     reader::{Table, Value},
-    sections::{SOME, all_nodes, node, protocols},
+    values::{SOME, all_nodes, lacks, node, protocols},
 };
 use crate::{
     points,
@@ -39,25 +40,25 @@ pub(super) const FIELDS: [&str; 19] = [
 ];
 
 /// What each `do` knows besides `do` and `protocols`.
-fn fields(deed: Deed) -> &'static [&'static str] {
-    match deed {
-        Deed::Kill => &["on", "at", "do", "protocols", "node", "restart_after", "keep"],
-        Deed::LoseLog => &["on", "at", "do", "protocols", "node", "restart_after"],
-        Deed::Restart | Deed::Resume => &["on", "at", "do", "protocols", "node"],
-        Deed::Pause => &["on", "at", "do", "protocols", "node", "for"],
-        Deed::Partition => &["on", "at", "do", "protocols", "between", "one_way", "for"],
-        Deed::Heal => &["on", "at", "do", "protocols"],
-        Deed::Delay => &["at", "do", "protocols", "message", "from", "to", "nth", "count", "share", "by", "for"],
-        Deed::Drop | Deed::Duplicate | Deed::Refuse => {
+fn fields(kind: FaultKind) -> &'static [&'static str] {
+    match kind {
+        FaultKind::Kill => &["on", "at", "do", "protocols", "node", "restart_after", "keep"],
+        FaultKind::LoseLog => &["on", "at", "do", "protocols", "node", "restart_after"],
+        FaultKind::Restart | FaultKind::Resume => &["on", "at", "do", "protocols", "node"],
+        FaultKind::Pause => &["on", "at", "do", "protocols", "node", "for"],
+        FaultKind::Partition => &["on", "at", "do", "protocols", "between", "one_way", "for"],
+        FaultKind::Heal => &["on", "at", "do", "protocols"],
+        FaultKind::Delay => &["at", "do", "protocols", "message", "from", "to", "nth", "count", "share", "by", "for"],
+        FaultKind::Drop | FaultKind::Duplicate | FaultKind::Refuse => {
             &["at", "do", "protocols", "message", "from", "to", "nth", "count", "share", "for"]
         }
-        Deed::SlowDisk => &["on", "at", "do", "protocols", "node", "force", "for"],
-        Deed::Resolve => &["on", "at", "do", "protocols", "node", "decision"],
+        FaultKind::SlowDisk => &["on", "at", "do", "protocols", "node", "force", "for"],
+        FaultKind::Resolve => &["on", "at", "do", "protocols", "node", "decision"],
     }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Deed {
+enum FaultKind {
     Kill,
     Restart,
     Pause,
@@ -73,73 +74,74 @@ enum Deed {
     Resolve,
 }
 
-const DEEDS: [(&str, Deed); 13] = [
-    ("kill", Deed::Kill),
-    ("restart", Deed::Restart),
-    ("pause", Deed::Pause),
-    ("resume", Deed::Resume),
-    ("partition", Deed::Partition),
-    ("heal", Deed::Heal),
-    ("delay", Deed::Delay),
-    ("drop", Deed::Drop),
-    ("duplicate", Deed::Duplicate),
-    ("refuse", Deed::Refuse),
-    ("slow-disk", Deed::SlowDisk),
-    ("lose-log", Deed::LoseLog),
-    ("resolve", Deed::Resolve),
+const KINDS: [(&str, FaultKind); 13] = [
+    ("kill", FaultKind::Kill),
+    ("restart", FaultKind::Restart),
+    ("pause", FaultKind::Pause),
+    ("resume", FaultKind::Resume),
+    ("partition", FaultKind::Partition),
+    ("heal", FaultKind::Heal),
+    ("delay", FaultKind::Delay),
+    ("drop", FaultKind::Drop),
+    ("duplicate", FaultKind::Duplicate),
+    ("refuse", FaultKind::Refuse),
+    ("slow-disk", FaultKind::SlowDisk),
+    ("lose-log", FaultKind::LoseLog),
+    ("resolve", FaultKind::Resolve),
 ];
 
 /// Reads one fault of a scenario whose sections are known.
 pub(super) fn fault(table: &Table<'_, '_>, scenario: &Scenario) -> Result<Fault, ScenarioError> {
     let doing = table.need("do")?;
-    let deed = doing.word("fault", DEEDS.into_iter())?;
+    let kind = doing.word("fault", KINDS.into_iter())?;
     let word = doing.string()?;
-    table.named(format!("a `{word}` fault")).only(fields(deed))?;
+    table.named(format!("a `{word}` fault")).only(fields(kind))?;
     let own = table.read("protocols", protocols)?;
     let under = own.as_deref().unwrap_or(&scenario.protocols);
-    let trigger = match deed {
-        Deed::Delay | Deed::Drop | Deed::Duplicate | Deed::Refuse => messages(table, deed, scenario, under)?,
+    let trigger = match kind {
+        FaultKind::Delay | FaultKind::Drop | FaultKind::Duplicate | FaultKind::Refuse => {
+            messages(table, kind, scenario, under)?
+        }
         _ => moment(table, scenario, under)?,
     };
-    let action = action(table, deed, scenario, under)?;
+    let action = action(table, kind, scenario, under)?;
     in_time(table, &trigger, &action, scenario)?;
-    let text = describe::fault(&trigger, &action);
-    Ok(Fault { text, trigger, action, protocols: own })
+    Ok(Fault { protocols: own, ..Fault::new(trigger, action) })
 }
 
 fn action(
     table: &Table<'_, '_>,
-    deed: Deed,
+    kind: FaultKind,
     scenario: &Scenario,
     under: &[Protocol],
 ) -> Result<FaultAction, ScenarioError> {
     let whom = || node(&table.need("node")?, scenario.cluster);
     let lasts = || table.read("for", |v| v.duration(SOME));
     let touch = |deed| Ok(FaultAction::Message { deed, lasts: lasts()? });
-    match deed {
-        Deed::Kill | Deed::LoseLog => Ok(FaultAction::Kill {
+    match kind {
+        FaultKind::Kill | FaultKind::LoseLog => Ok(FaultAction::Kill {
             node: whom()?,
             restart_after: table.read("restart_after", |v| v.duration(SOME))?,
-            lose_log: deed == Deed::LoseLog,
+            lose_log: kind == FaultKind::LoseLog,
             keep: table.read("keep", |v| v.integer(0..=u64::MAX))?,
         }),
-        Deed::Restart => Ok(FaultAction::Restart { node: whom()? }),
-        Deed::Pause => Ok(FaultAction::Pause { node: whom()?, lasts: lasts()? }),
-        Deed::Resume => Ok(FaultAction::Resume { node: whom()? }),
-        Deed::Partition => {
+        FaultKind::Restart => Ok(FaultAction::Restart { node: whom()? }),
+        FaultKind::Pause => Ok(FaultAction::Pause { node: whom()?, lasts: lasts()? }),
+        FaultKind::Resume => Ok(FaultAction::Resume { node: whom()? }),
+        FaultKind::Partition => {
             let (left, right) = between(&table.need("between")?, scenario)?;
             let one_way = table.read("one_way", Value::bool)?.unwrap_or(false);
             Ok(FaultAction::Partition { left, right, one_way, lasts: lasts()? })
         }
-        Deed::Heal => Ok(FaultAction::Heal),
-        Deed::Drop => touch(MessageDeed::Drop),
-        Deed::Duplicate => touch(MessageDeed::Duplicate),
-        Deed::Refuse => touch(MessageDeed::Refuse),
-        Deed::Delay => touch(MessageDeed::Delay(table.need("by")?.duration(SOME)?)),
-        Deed::SlowDisk => {
+        FaultKind::Heal => Ok(FaultAction::Heal),
+        FaultKind::Drop => touch(MessageDeed::Drop),
+        FaultKind::Duplicate => touch(MessageDeed::Duplicate),
+        FaultKind::Refuse => touch(MessageDeed::Refuse),
+        FaultKind::Delay => touch(MessageDeed::Delay(table.need("by")?.duration(SOME)?)),
+        FaultKind::SlowDisk => {
             Ok(FaultAction::SlowDisk { node: whom()?, force: table.need("force")?.duration(SOME)?, lasts: lasts()? })
         }
-        Deed::Resolve => resolve(table, scenario, under),
+        FaultKind::Resolve => resolve(table, scenario, under),
     }
 }
 
@@ -200,15 +202,17 @@ fn time(at: &Value<'_, '_>, scenario: &Scenario) -> Result<Micros, ScenarioError
 
 fn messages(
     table: &Table<'_, '_>,
-    deed: Deed,
+    kind: FaultKind,
     scenario: &Scenario,
     under: &[Protocol],
 ) -> Result<Trigger, ScenarioError> {
     let end = |field| table.read(field, |value| end(value, scenario));
     let (from, to) = (end("from")?, end("to")?);
     let message = match table.get("message") {
-        Some(value) => Some(message(&value, deed, from, to, scenario, under)?),
-        None if deed == Deed::Refuse => return Err(table.error("a `refuse` fault needs `message`: what is refused")),
+        Some(value) => Some(message(&value, kind, from, to, scenario, under)?),
+        None if kind == FaultKind::Refuse => {
+            return Err(table.error("a `refuse` fault needs `message`: what is refused"));
+        }
         None => None,
     };
     let nth = table.read("nth", |v| v.integer(1..=u64::MAX))?.map(Which::Nth);
@@ -239,7 +243,7 @@ fn end(value: &Value<'_, '_>, scenario: &Scenario) -> Result<NodeId, ScenarioErr
 
 fn message(
     value: &Value<'_, '_>,
-    deed: Deed,
+    kind: FaultKind,
     from: Option<NodeId>,
     to: Option<NodeId>,
     scenario: &Scenario,
@@ -259,7 +263,7 @@ fn message(
     if let Some(other) = under.iter().find(|p| !points::messages(**p, work).any(|i| i.kind == info.kind)) {
         return Err(lacks(value, *other, &format!("no message `{word}`")));
     }
-    if deed == Deed::Refuse && !info.can_fail {
+    if kind == FaultKind::Refuse && !info.can_fail {
         let valid: Vec<_> = under.iter().flat_map(|p| points::messages(*p, work)).filter(|i| i.can_fail).collect();
         let mut words: Vec<&str> = valid.iter().map(|i| i.kind.word()).collect();
         words.dedup();
@@ -305,9 +309,4 @@ pub(super) fn somebody_opens_what_it_lost(
     let message =
         format!("{node} never comes back, so nobody would miss its log: `restart_after`, or a `restart` fault");
     Err(value.error(message))
-}
-
-/// An error about something that a protocol of the run does not have.
-pub(super) fn lacks(value: &Value<'_, '_>, protocol: Protocol, what: &str) -> ScenarioError {
-    value.error(format!("`{protocol}` has {what}: restrict the fault with `protocols`"))
 }

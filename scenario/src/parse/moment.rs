@@ -1,10 +1,9 @@
 //! `on = …`: a neutral phase, a point that a protocol names, or an exact effect.
 
 use super::{
-    ScenarioError,
-    fault::lacks,
+    error::ScenarioError,
     reader::{Table, Value},
-    sections::node,
+    values::{lacks, node},
 };
 use crate::{
     points,

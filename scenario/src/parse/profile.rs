@@ -1,9 +1,9 @@
 //! A profile: the latencies of a machine, as `indoubt calibrate` writes them. A fragment of a scenario, read as strictly.
 
 use super::{
-    ScenarioError,
+    error::ScenarioError,
     reader::{Source, Table, Value},
-    sections,
+    values,
 };
 use crate::profile::{Profile, Spread};
 use indoubt_proto::conditions::Latency;
@@ -30,7 +30,7 @@ impl Profile {
 }
 
 fn spread(value: &Value<'_, '_>) -> Result<Spread, ScenarioError> {
-    match sections::latency(value)? {
+    match values::latency(value)? {
         Latency::LogNormal { median, p99 } => Ok(Spread { median, p99 }),
         _ => Err(value.error(format!("in a profile `{}` has a `median` and a `p99`", value.field))),
     }

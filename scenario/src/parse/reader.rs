@@ -1,7 +1,7 @@
 //! Reading TOML with its places: tables that know their fields, values that know what they must be, and errors that know
 //! their line.
 
-use super::ScenarioError;
+use super::error::ScenarioError;
 use indoubt_proto::time::Micros;
 use std::ops::{Range, RangeInclusive};
 use toml::{

@@ -1,47 +1,24 @@
 //! The sections of a scenario, with their defaults and limits (docs/02-scenarios.md).
 
 use super::{
-    ScenarioError, expect, fault,
+    error::ScenarioError,
     reader::{Table, Value},
-    sweep,
+    values::{SOME, latency, node},
 };
-use crate::{
-    protocol::Protocol,
-    scenario::{Arrivals, Clocks, Cluster, LinkOverride, Network, Scenario, Workload, WorkloadKind},
-};
+use crate::scenario::{Arrivals, Clocks, Cluster, LinkOverride, Network, Workload, WorkloadKind};
 use indoubt_proto::{
     clock::ClockRate,
     conditions::{Conditions, Latency},
-    ids::{NodeId, Role},
+    ids::Role,
     settings::{AbortWhen, CompensateFrom, Options, Timeouts, WorkRound},
     time::Micros,
 };
-use std::ops::RangeInclusive;
 
-pub(super) const TOP: [&str; 16] = [
-    "name",
-    "about",
-    "protocols",
-    "seed",
-    "duration",
-    "settle",
-    "cluster",
-    "workload",
-    "network",
-    "disk",
-    "clocks",
-    "timeouts",
-    "options",
-    "fault",
-    "expect",
-    "sweep",
-];
 pub(super) const CLUSTER: [&str; 2] = ["participants", "coordinators"];
 pub(super) const WORKLOAD: [&str; 10] =
     ["kind", "rate", "clients", "transactions", "keys", "skew", "touch", "refuse", "audit", "lookup"];
 pub(super) const NETWORK: [&str; 4] = ["latency", "loss", "duplicate", "link"];
 pub(super) const LINK: [&str; 5] = ["from", "to", "latency", "loss", "duplicate"];
-pub(super) const LATENCY: [&str; 4] = ["min", "max", "median", "p99"];
 pub(super) const DISK: [&str; 1] = ["force"];
 pub(super) const CLOCKS: [&str; 2] = ["drift", "node"];
 pub(super) const CLOCK: [&str; 2] = ["node", "rate"];
@@ -58,14 +35,6 @@ pub(super) const OPTIONS: [&str; 9] = [
     "remembered",
 ];
 
-/// The longest duration that a scenario may name.
-pub const LONGEST_DURATION: Micros = Micros::from_secs(3600);
-/// Any duration, none at all included.
-const ANY: RangeInclusive<Micros> = Micros::ZERO..=LONGEST_DURATION;
-/// Any duration that takes time: nobody spins.
-pub(super) const SOME: RangeInclusive<Micros> = Micros(1)..=LONGEST_DURATION;
-/// What is run unless `protocols` says otherwise.
-const DEFAULT_PROTOCOLS: [Protocol; 3] = [Protocol::TwoPhase, Protocol::Saga, Protocol::None];
 /// What a message travels and a force takes unless the scenario says otherwise.
 const A_MILLISECOND: Latency = Latency::Constant(Micros::from_millis(1));
 /// The most by which clocks may be drawn to differ from true time.
@@ -76,75 +45,7 @@ pub(super) fn default_touch(cluster: Cluster) -> u16 {
     cluster.participants.min(3)
 }
 
-pub(super) fn scenario(root: &Table<'_, '_>) -> Result<Scenario, ScenarioError> {
-    let cluster = cluster(root)?;
-    let mut scenario = Scenario {
-        name: name(&root.need("name")?)?,
-        about: root.read("about", Value::string)?.unwrap_or_default().into(),
-        protocols: root.read("protocols", protocols)?.unwrap_or(DEFAULT_PROTOCOLS.into()),
-        seed: root.read("seed", |v| v.integer(0..=u64::MAX))?.unwrap_or(1),
-        duration: root.read("duration", |v| v.duration(SOME))?.unwrap_or(Micros::from_secs(10)),
-        settle: root.read("settle", |v| v.duration(ANY))?.unwrap_or(Micros::from_secs(20)),
-        cluster,
-        workload: workload(root, cluster)?,
-        network: network(root, cluster)?,
-        force: match root.section("disk", &DISK)? {
-            Some(disk) => disk.read("force", latency)?.unwrap_or(A_MILLISECOND),
-            None => A_MILLISECOND,
-        },
-        clocks: clocks(root, cluster)?,
-        timeouts: timeouts(root)?,
-        options: options(root)?,
-        faults: Vec::new(),
-        expects: Vec::new(),
-        sweep: Vec::new(),
-        planted: Default::default(),
-    };
-    let faults = root.read("fault", Value::list)?.unwrap_or_default();
-    for value in &faults {
-        let fault = fault::fault(&value.table("[[fault]]", &fault::FIELDS)?, &scenario)?;
-        scenario.faults.push(fault);
-    }
-    for (value, fault) in faults.iter().zip(&scenario.faults) {
-        fault::somebody_opens_what_it_lost(value, fault, &scenario)?;
-    }
-    for value in root.read("expect", Value::list)?.unwrap_or_default() {
-        let expect = expect::expect(&value.table("[[expect]]", &expect::FIELDS)?, &scenario)?;
-        scenario.expects.push(expect);
-    }
-    scenario.sweep = root.read("sweep", |value| sweep::sweep(value, &scenario))?.unwrap_or_default();
-    Ok(scenario)
-}
-
-/// A name that can be a folder.
-fn name(value: &Value<'_, '_>) -> Result<String, ScenarioError> {
-    let name = value.string()?;
-    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
-    if name.is_empty() || name.len() > 64 || name.starts_with('.') || !name.chars().all(plain) {
-        return Err(value.error(format!(
-            "`{name}` cannot be a scenario's name, which is also a folder: letters, digits, `-`, `_` and `.`, at most 64"
-        )));
-    }
-    Ok(name.into())
-}
-
-/// A list of protocols, each once.
-pub(super) fn protocols(value: &Value<'_, '_>) -> Result<Vec<Protocol>, ScenarioError> {
-    let mut protocols = Vec::new();
-    for item in value.list()? {
-        let protocol = item.word("protocol", Protocol::ALL.into_iter().map(|p| (p.name(), p)))?;
-        if protocols.contains(&protocol) {
-            return Err(item.error(format!("`{protocol}` is listed twice")));
-        }
-        protocols.push(protocol);
-    }
-    if protocols.is_empty() {
-        return Err(value.error("`protocols` must name at least one protocol"));
-    }
-    Ok(protocols)
-}
-
-fn cluster(root: &Table<'_, '_>) -> Result<Cluster, ScenarioError> {
+pub(super) fn cluster(root: &Table<'_, '_>) -> Result<Cluster, ScenarioError> {
     let section = root.section("cluster", &CLUSTER)?;
     let count = |field, most: u64, default| match &section {
         Some(section) => Ok(section.read(field, |v| v.integer(1..=most))?.map_or(default, |n| n as u16)),
@@ -153,7 +54,7 @@ fn cluster(root: &Table<'_, '_>) -> Result<Cluster, ScenarioError> {
     Ok(Cluster { participants: count("participants", 64, 3)?, coordinators: count("coordinators", 16, 2)? })
 }
 
-fn workload(root: &Table<'_, '_>, cluster: Cluster) -> Result<Workload, ScenarioError> {
+pub(super) fn workload(root: &Table<'_, '_>, cluster: Cluster) -> Result<Workload, ScenarioError> {
     const KINDS: [WorkloadKind; 3] = [WorkloadKind::Transfer, WorkloadKind::Order, WorkloadKind::Trip];
     let section =
         root.section("workload", &WORKLOAD)?.ok_or_else(|| root.error("a scenario needs a section [workload]"))?;
@@ -201,7 +102,7 @@ fn workload(root: &Table<'_, '_>, cluster: Cluster) -> Result<Workload, Scenario
     })
 }
 
-fn network(root: &Table<'_, '_>, cluster: Cluster) -> Result<Network, ScenarioError> {
+pub(super) fn network(root: &Table<'_, '_>, cluster: Cluster) -> Result<Network, ScenarioError> {
     let plain = Conditions { latency: A_MILLISECOND, loss: 0.0, duplicate: 0.0 };
     let Some(section) = root.section("network", &NETWORK)? else {
         return Ok(Network { base: plain, links: Vec::new() });
@@ -227,30 +128,15 @@ fn conditions(table: &Table<'_, '_>, default: Conditions) -> Result<Conditions, 
     })
 }
 
-pub(super) fn latency(value: &Value<'_, '_>) -> Result<Latency, ScenarioError> {
-    if !value.is_table() {
-        return Ok(Latency::Constant(value.duration(ANY)?));
-    }
-    let table = value.table(format!("`{}`", value.field), &LATENCY)?;
-    let ends = |low: &str, high: &str, least: RangeInclusive<Micros>| {
-        let low = table.need(low)?.duration(least)?;
-        let value = table.need(high)?;
-        match value.duration(ANY)? {
-            high if high < low => Err(value.error(format!("`{}` is less than {low}", value.field))),
-            high => Ok((low, high)),
-        }
-    };
-    if table.get("min").is_some() || table.get("max").is_some() {
-        table.only(&["min", "max"])?;
-        let (min, max) = ends("min", "max", ANY)?;
-        Ok(Latency::Uniform { min, max })
-    } else {
-        let (median, p99) = ends("median", "p99", SOME)?;
-        Ok(Latency::LogNormal { median, p99 })
+/// How long a force takes.
+pub(super) fn force(root: &Table<'_, '_>) -> Result<Latency, ScenarioError> {
+    match root.section("disk", &DISK)? {
+        Some(disk) => Ok(disk.read("force", latency)?.unwrap_or(A_MILLISECOND)),
+        None => Ok(A_MILLISECOND),
     }
 }
 
-fn clocks(root: &Table<'_, '_>, cluster: Cluster) -> Result<Clocks, ScenarioError> {
+pub(super) fn clocks(root: &Table<'_, '_>, cluster: Cluster) -> Result<Clocks, ScenarioError> {
     let Some(section) = root.section("clocks", &CLOCKS)? else { return Ok(Clocks::default()) };
     let what = format!("a share from 0 to {MOST_DRIFT}");
     let drift = section.read("drift", |v| v.number(&what, |n| (0.0..=MOST_DRIFT).contains(&n)))?.unwrap_or(0.0);
@@ -264,7 +150,7 @@ fn clocks(root: &Table<'_, '_>, cluster: Cluster) -> Result<Clocks, ScenarioErro
     Ok(Clocks { drift, nodes })
 }
 
-fn timeouts(root: &Table<'_, '_>) -> Result<Timeouts, ScenarioError> {
+pub(super) fn timeouts(root: &Table<'_, '_>) -> Result<Timeouts, ScenarioError> {
     let default = Timeouts::default();
     let Some(section) = root.section("timeouts", &TIMEOUTS)? else { return Ok(default) };
     let read = |field, default| Ok(section.read(field, |v| v.duration(SOME))?.unwrap_or(default));
@@ -276,7 +162,7 @@ fn timeouts(root: &Table<'_, '_>) -> Result<Timeouts, ScenarioError> {
     })
 }
 
-fn options(root: &Table<'_, '_>) -> Result<Options, ScenarioError> {
+pub(super) fn options(root: &Table<'_, '_>) -> Result<Options, ScenarioError> {
     let default = Options::default();
     let Some(section) = root.section("options", &OPTIONS)? else { return Ok(default) };
     let flag = |field, default| Ok(section.read(field, Value::bool)?.unwrap_or(default));
@@ -299,23 +185,4 @@ fn options(root: &Table<'_, '_>) -> Result<Options, ScenarioError> {
         retries: count("retries", 0, default.retries)?,
         remembered: count("remembered", 0, default.remembered)?,
     })
-}
-
-/// A node of the cluster; `coordinator` is c1.
-pub(super) fn node(value: &Value<'_, '_>, cluster: Cluster) -> Result<NodeId, ScenarioError> {
-    let name = value.string()?;
-    if name == "coordinator" {
-        return Ok(NodeId::coordinating(1));
-    }
-    let found = name.parse().ok().filter(|node| cluster.nodes().any(|n| n == *node));
-    found.ok_or_else(|| value.error(format!("there is no node `{name}`; valid: {}", all_nodes(cluster))))
-}
-
-pub(super) fn all_nodes(cluster: Cluster) -> String {
-    let range = |letter, count| match count {
-        1 => format!("{letter}1"),
-        2 => format!("{letter}1, {letter}2"),
-        _ => format!("{letter}1 to {letter}{count}"),
-    };
-    format!("coordinator (c1), {}, {}", range('c', cluster.coordinators), range('p', cluster.participants))
 }

@@ -1,9 +1,10 @@
 //! `[sweep]`: which parameters take which values.
 
 use super::{
-    ScenarioError, fault, moment,
+    error::ScenarioError,
+    fault, moment,
     reader::{Value, hint},
-    sections,
+    sections, values,
 };
 use crate::{
     measures::metric_paths,
@@ -61,14 +62,14 @@ fn paths(scenario: &Scenario) -> Vec<String> {
     add("cluster", &sections::CLUSTER);
     add("workload", &sections::WORKLOAD);
     add("network", &["latency", "loss", "duplicate"]);
-    add("network.latency", &sections::LATENCY);
+    add("network.latency", &values::LATENCY);
     add("disk", &sections::DISK);
     add("clocks", &["drift"]);
     add("timeouts", &sections::TIMEOUTS);
     add("options", &sections::OPTIONS);
     for at in 0..scenario.network.links.len() {
         add(&format!("network.link.{at}"), &sections::LINK);
-        add(&format!("network.link.{at}.latency"), &sections::LATENCY);
+        add(&format!("network.link.{at}.latency"), &values::LATENCY);
     }
     for at in 0..scenario.faults.len() {
         add(&format!("fault.{at}"), &fault::FIELDS);

@@ -16,7 +16,7 @@ use std::collections::BTreeSet;
 
 /// Where a fault stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Stage {
+pub(super) enum WatchState {
     /// Its time has not come.
     Waiting,
     /// Its rules watch: nodes halt and ask.
@@ -54,10 +54,10 @@ pub(super) struct Post {
 #[derive(Clone, Debug)]
 pub(super) struct Watch {
     pub(super) fault: Fault,
-    pub(super) stage: Stage,
+    pub(super) stage: WatchState,
     pub(super) posts: Vec<Post>,
     pub(super) counting: Counting,
-    /// See [`super::Director::awaits_sends`].
+    /// See [`super::Nemesis::awaits_sends`].
     pub(super) awaits: bool,
     /// Whether a lost message means that its moment did not come: nobody was told.
     pub(super) told: bool,
@@ -69,7 +69,8 @@ pub(super) struct Watch {
 }
 
 impl Watch {
-    pub(super) fn new(fault: &Fault, scenario: &Scenario, protocol: Protocol) -> Self {
+    /// `index` is that of the fault in its scenario.
+    pub(super) fn new(index: usize, fault: &Fault, scenario: &Scenario, protocol: Protocol) -> Self {
         let family = protocol.family();
         let (awaits, told) = match &fault.trigger {
             Trigger::Phase { phase: Phase::WorkSent, .. } => (true, false),
@@ -81,9 +82,9 @@ impl Watch {
             Trigger::Phase { .. } | Trigger::At(_) | Trigger::Messages { .. } => (false, false),
         };
         let stage = match fault.trigger {
-            Trigger::At(_) => Stage::Waiting,
-            Trigger::Messages { from_time, .. } if from_time.0 > 0 => Stage::Waiting,
-            Trigger::Phase { .. } | Trigger::Moment { .. } | Trigger::Messages { .. } => Stage::Watching,
+            Trigger::At(_) => WatchState::Waiting,
+            Trigger::Messages { from_time, .. } if from_time.0 > 0 => WatchState::Waiting,
+            Trigger::Phase { .. } | Trigger::Moment { .. } | Trigger::Messages { .. } => WatchState::Watching,
         };
         let counting = match fault.trigger {
             Trigger::At(_) => Counting::Nothing,
@@ -101,7 +102,7 @@ impl Watch {
             told,
             count: 0,
             seen: BTreeSet::new(),
-            record: FaultRecord { text: fault.text.clone(), at: Vec::new(), until: Vec::new(), places: Vec::new() },
+            record: FaultRecord { fault: index, text: fault.text.clone(), at: vec![], until: vec![], sites: vec![] },
             fault: fault.clone(),
         }
     }

@@ -1,7 +1,7 @@
 //! The lab's hand in the virtual world: it kills, restarts, freezes and resolves as the director says.
 
 use super::{World, network::dropped, nodes::Halt, seat::Incoming};
-use crate::faults::{Deed, Lost};
+use crate::faults::{FaultCommand, Lost};
 use indoubt_proto::{
     gate::Fate,
     ids::{LogId, NodeId, Role},
@@ -16,21 +16,21 @@ impl World<'_> {
     /// is to happen to the message.
     pub(super) fn consult(&mut self, node: NodeId, halt: &Halt, lost: Lost) -> Fate {
         let reply = self.director.asked(self.commons.now, node, &halt.rules, halt.txn, lost);
-        self.perform(reply.deeds);
+        self.perform(reply.commands);
         halt.fate.and(reply.fate)
     }
 
-    pub(super) fn perform(&mut self, deeds: Vec<Deed>) {
+    pub(super) fn perform(&mut self, deeds: Vec<FaultCommand>) {
         for deed in deeds {
             self.perform_one(deed);
         }
     }
 
-    fn perform_one(&mut self, deed: Deed) {
+    fn perform_one(&mut self, deed: FaultCommand) {
         match deed {
-            Deed::Observe(what) => self.commons.observe(NodeId::LAB, what),
-            Deed::Kill(node, keep) => self.kill(node, keep),
-            Deed::LoseLog(node) => {
+            FaultCommand::Observe(what) => self.commons.observe(NodeId::LAB, what),
+            FaultCommand::Kill(node, keep) => self.kill(node, keep),
+            FaultCommand::LoseLog(node) => {
                 if let Some(at) = self.seat(node).filter(|at| !self.seats[*at].is_up()) {
                     self.journals += 1;
                     let log = LogId(stream(self.seed, &format!("journal {node} {}", self.journals)).next_u64());
@@ -38,19 +38,19 @@ impl World<'_> {
                     self.seats[at].lost_log = true;
                 }
             }
-            Deed::Restart(node) => {
+            FaultCommand::Restart(node) => {
                 if let Some(at) = self.seat(node).filter(|at| !self.seats[*at].is_up()) {
                     self.boot(at);
                 }
             }
-            Deed::Pause(node) => {
+            FaultCommand::Pause(node) => {
                 if let Some(at) = self.seat(node).filter(|at| self.seats[*at].is_up() && !self.seats[*at].is_paused()) {
                     let incarnation = self.seats[at].hands.port.incarnation;
                     self.seats[at].pause();
                     self.commons.observe(node, Observation::Paused { incarnation });
                 }
             }
-            Deed::Resume(node) => {
+            FaultCommand::Resume(node) => {
                 if let Some(at) = self.seat(node).filter(|at| self.seats[*at].is_paused()) {
                     let seat = &mut self.seats[at];
                     let incarnation = seat.hands.port.incarnation;
@@ -59,12 +59,12 @@ impl World<'_> {
                     self.ready.push_back(at);
                 }
             }
-            Deed::Resolve(node, decision) => {
+            FaultCommand::Resolve(node, decision) => {
                 if let Some(at) = self.seat(node).filter(|at| self.seats[*at].is_up() && !self.seats[*at].is_paused()) {
                     self.hand(at, Incoming::Operator(Message::Resolve { txn: None, decision }));
                 }
             }
-            Deed::Orders(node) => {
+            FaultCommand::Orders(node) => {
                 let orders = self.director.orders(node);
                 let seating = self.commons.seating;
                 if let Some(at) = self.seat(node) {

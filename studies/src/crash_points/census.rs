@@ -1,6 +1,6 @@
 //! The census of a run: every edge of every effect that its nodes pass, counted as a fault would count it.
 
-use super::place::Place;
+use super::crash_point::CrashPoint;
 use indoubt_proto::{
     gate::{Edge, Verb},
     ids::{MessageId, NodeId},
@@ -10,11 +10,11 @@ use indoubt_scenario::{points, protocol::Protocol, scenario::Scenario};
 use indoubt_simulator::world::{self, Passed, Sink};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// A place that a run passes.
+/// A crash point that a run passes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Spot {
     /// Where.
-    pub place: Place,
+    pub point: CrashPoint,
     /// How many records of the node's journal no force covers at that instant, at most: 0 to so many may survive.
     pub tail: usize,
     /// How many faults of the run had fired by then.
@@ -54,7 +54,7 @@ impl Sink for Census {
 /// What a fault can tell apart at a node.
 type Name = (NodeId, u8, u8, &'static str, Option<&'static str>, Option<u32>);
 
-/// Every place that this run passes, in order. A send whose message nobody took has no "after": nobody was told.
+/// Every crash point that this run passes, in order. A send whose message nobody took has no "after": nobody was told.
 pub(super) fn census(scenario: &Scenario, protocol: Protocol, seed: u64) -> Vec<Spot> {
     let mut census = Census::default();
     world::run_into(scenario, protocol, seed, &mut census);
@@ -62,7 +62,7 @@ pub(super) fn census(scenario: &Scenario, protocol: Protocol, seed: u64) -> Vec<
     let mut counts: BTreeMap<Name, u64> = BTreeMap::new();
     let mut spots = Vec::with_capacity(passed.len());
     for (faults_before, mut passed) in passed {
-        // What selectors cannot name does not distinguish places: the count does.
+        // What selectors cannot name does not distinguish points: the count does.
         passed.qualifier = passed.qualifier.filter(|q| points::qualifiers(passed.verb, passed.word).contains(q));
         passed.step = passed.step.filter(|_| points::has_steps(passed.verb, passed.word));
         let (edge, verb) = (u8::from(passed.edge == Edge::After), verb_number(passed.verb));
@@ -73,8 +73,8 @@ pub(super) fn census(scenario: &Scenario, protocol: Protocol, seed: u64) -> Vec<
         if passed.message.is_some_and(|id| lost.contains(&id)) {
             continue;
         }
-        let place = Place::of(&passed, *nth);
-        spots.push(Spot { place, tail: passed.tail, faults_before, message: passed.message });
+        let point = CrashPoint::of(&passed, *nth);
+        spots.push(Spot { point, tail: passed.tail, faults_before, message: passed.message });
     }
     spots
 }

@@ -2,8 +2,8 @@
 //! of it all and names its worst case.
 
 use super::{
-    place::Place,
-    tried::{Broken, Tried},
+    case_result::{Broken, CaseResult},
+    crash_point::CrashPoint,
 };
 use indoubt_proto::{
     gate::{Edge, Verb},
@@ -15,7 +15,7 @@ use std::collections::{BTreeMap, btree_map::Entry};
 /// One row: what a kind of node does, and the edge at which it dies.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Row {
-    /// Of which protocols it is a place.
+    /// Which family has it.
     pub family: Family,
     /// Whose: a coordinating node's or a participant's.
     pub role: Role,
@@ -48,7 +48,7 @@ pub struct Cell {
     pub pending_ms: f64,
     /// The worst case of the cell: one that failed, else one that broke what is not promised, else the one longest
     /// blocked, longest in doubt, longest pending; of equals the first.
-    pub worst: Tried,
+    pub worst: CaseResult,
 }
 
 /// Rows by protocols.
@@ -59,12 +59,12 @@ pub struct HeatMap {
 }
 
 impl HeatMap {
-    /// Lays out the rows of a run's places, before anything is known of them, so that rows stand in the order in which
-    /// things happen: a place that no earlier run had follows the one that it follows in this run.
-    pub fn lay_out<'a>(&mut self, family: Family, places: impl IntoIterator<Item = &'a Place>) {
+    /// Lays out the rows of a run's crash points, before anything is known of them, so that rows stand in the order in which
+    /// things happen: a point that no earlier run had follows the one that it follows in this run.
+    pub fn lay_out<'a>(&mut self, family: Family, points: impl IntoIterator<Item = &'a CrashPoint>) {
         let mut last: BTreeMap<Role, usize> = BTreeMap::new();
-        for place in places {
-            let row = Row::of(place, family);
+        for point in points {
+            let row = Row::of(point, family);
             let role = row.role;
             let known = self.rows.iter().position(|(other, _)| *other == row);
             let at = known.unwrap_or_else(|| {
@@ -94,10 +94,10 @@ impl HeatMap {
         }
     }
 
-    /// Adds one case. The place of a pair of deaths is that of the first.
-    pub fn take(&mut self, protocol: Protocol, tried: &Tried) {
+    /// Adds one case. A pair of crashes counts at the point of the first.
+    pub fn take(&mut self, protocol: Protocol, tried: &CaseResult) {
         let Some(strike) = tried.case.strikes.first() else { return };
-        let cells = self.row(Row::of(&strike.place, protocol.family()));
+        let cells = self.row(Row::of(&strike.point, protocol.family()));
         let cell = Cell::of(tried);
         match cells.entry(protocol) {
             Entry::Vacant(free) => {
@@ -122,20 +122,20 @@ impl HeatMap {
 }
 
 impl Row {
-    fn of(place: &Place, family: Family) -> Self {
+    fn of(point: &CrashPoint, family: Family) -> Self {
         Row {
             family,
-            role: place.node.role,
-            effect: place.effect(),
-            deed: place.deed(),
-            edge: place.edge,
-            both: place.verb == Verb::Observe,
+            role: point.node.role,
+            effect: point.effect(),
+            deed: point.deed(),
+            edge: point.edge,
+            both: point.verb == Verb::Observe,
         }
     }
 }
 
 impl Cell {
-    fn of(tried: &Tried) -> Self {
+    fn of(tried: &CaseResult) -> Self {
         Cell {
             cases: 1,
             outcomes: BTreeMap::from([(tried.outcome, 1)]),
@@ -166,12 +166,12 @@ impl Cell {
 }
 
 /// Whether only promises that the protocol does not make are broken.
-fn waives(tried: &Tried) -> bool {
+fn waives(tried: &CaseResult) -> bool {
     !tried.is_failure() && tried.broken.iter().any(|Broken { promised, .. }| !promised)
 }
 
 /// How bad a case is; the times in whole microseconds.
-fn badness(tried: &Tried) -> (bool, bool, u64, u64, u64) {
+fn badness(tried: &CaseResult) -> (bool, bool, u64, u64, u64) {
     let us = |ms: f64| (ms * 1_000.0) as u64;
     (tried.is_failure(), waives(tried), us(tried.blocked_ms), us(tried.in_doubt_ms), us(tried.pending_ms))
 }

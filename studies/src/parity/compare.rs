@@ -1,8 +1,8 @@
 //! Two runs of one reduced scenario, compared transaction by transaction.
 
-use super::account::{Deal, account};
+use super::txn_account::{TxnAccount, account};
 use indoubt_proto::{ids::TxnId, message::OutcomeWord};
-use indoubt_scenario::recording::{FaultRecord, Recording};
+use indoubt_scenario::recording::{FaultRecord, FaultSite, Recording};
 use serde::Serialize;
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -55,17 +55,18 @@ pub fn compare(virtually: &Recording, really: &Recording) -> Comparison {
     let mut found = Vec::new();
     for txn in &all {
         match (ours.get(txn), theirs.get(txn)) {
-            (Some(a), Some(b)) => deals(*txn, a, b, &mut found),
+            (Some(a), Some(b)) => accounts(*txn, a, b, &mut found),
             (a, b) => {
-                let ran = |deal: Option<&Deal>| if deal.is_some() { "ran" } else { "did not run" };
+                let ran = |account: Option<&TxnAccount>| if account.is_some() { "ran" } else { "did not run" };
                 let text = format!("{txn} {} virtually and {} really", ran(a), ran(b));
                 found.push(Difference { aspect: Aspect::Outcomes, text });
             }
         }
     }
     let (ours, theirs) = (&virtually.faults, &really.faults);
-    for (a, b) in ours.iter().zip(theirs).filter(|(a, b)| places(a) != places(b)) {
-        let text = format!("`{}` struck {} virtually, {} really", a.text, places(a), places(b));
+    let pairs = ours.iter().filter_map(|a| Some((a, theirs.iter().find(|b| b.fault == a.fault)?)));
+    for (a, b) in pairs.filter(|(a, b)| sites(a) != sites(b)) {
+        let text = format!("`{}` struck {} virtually, {} really", a.text, sites(a), sites(b));
         found.push(Difference { aspect: Aspect::Places, text });
     }
     if ours.len() != theirs.len() {
@@ -75,7 +76,7 @@ pub fn compare(virtually: &Recording, really: &Recording) -> Comparison {
     Comparison { transactions: all.len(), differences: found }
 }
 
-fn deals(txn: TxnId, a: &Deal, b: &Deal, found: &mut Vec<Difference>) {
+fn accounts(txn: TxnId, a: &TxnAccount, b: &TxnAccount, found: &mut Vec<Difference>) {
     let mut differ = |aspect, text: String| found.push(Difference { aspect, text: format!("{txn}: {text}") });
     if a.plan != b.plan {
         differ(Aspect::Outcomes, format!("asked for {:?} virtually, {:?} really", a.plan, b.plan));
@@ -112,13 +113,13 @@ fn counts<K: Ord + Debug>(a: &BTreeMap<K, u64>, b: &BTreeMap<K, u64>, mut tell: 
 }
 
 /// Where a fault struck, each time, in words.
-fn places(fault: &FaultRecord) -> String {
-    if fault.places.is_empty() {
+fn sites(fault: &FaultRecord) -> String {
+    if fault.sites.is_empty() {
         return "nowhere".into();
     }
-    let place = |place: &Option<indoubt_scenario::recording::Place>| match place {
-        Some(place) => place.txn.map_or(format!("at {}", place.node), |txn| format!("{txn} at {}", place.node)),
+    let site = |site: &Option<FaultSite>| match site {
+        Some(site) => site.txn.map_or(format!("at {}", site.node), |txn| format!("{txn} at {}", site.node)),
         None => "at its time".into(),
     };
-    fault.places.iter().map(place).collect::<Vec<_>>().join(", ")
+    fault.sites.iter().map(site).collect::<Vec<_>>().join(", ")
 }

@@ -1,11 +1,11 @@
-//! One case tried: run, judged, and what of it is kept.
+//! One case, run and judged: what of it is kept.
 
 use super::{
-    case::{Case, Strike},
     census::Spot,
-    small::SmallRun,
+    crash_case::{Case, Strike},
+    mini_run::MiniRun,
 };
-use indoubt_judge::{judge::pass_judgement, measure::Measurer, summary::Verdict};
+use indoubt_judge::{judge::pass_judgement, measurer::Measurer, summary::Verdict};
 use indoubt_proto::{
     ids::{Lsn, NodeId},
     observation::{Observation, Stamped},
@@ -26,7 +26,7 @@ pub struct Broken {
 
 /// What became of a case.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Tried {
+pub struct CaseResult {
     /// The case.
     pub case: Case,
     /// What became of the transaction: `committed` (a saga: `completed`), `aborted`, `compensated`, `partial`, `refused`,
@@ -44,26 +44,26 @@ pub struct Tried {
     pub broken: Vec<Broken>,
     /// Whether it is known to be right: every promise kept and nothing left open that the protocol promises to end.
     pub verdict: Verdict,
-    /// How many of its deaths came.
+    /// How many of its crashes happened.
     pub fired: usize,
     /// The last record that survived, at each restart.
     pub survived: Vec<(NodeId, Lsn)>,
 }
 
-impl Tried {
+impl CaseResult {
     /// Whether something promised does not hold: everybody came back, so everything must have ended too.
     pub fn is_failure(&self) -> bool {
         self.verdict != Verdict::Ok
     }
 }
 
-impl SmallRun {
-    /// Dies at a spot, once for every prefix of the tail that may survive, after these deaths. The tail may be shorter than
+impl MiniRun {
+    /// Crashes at a spot, once for every prefix of the tail that may survive, after these crashes. The tail may be shorter than
     /// the census saw it (a force returned while the node waited): then there are fewer prefixes.
-    pub fn try_spot(&self, before: &[Strike], spot: &Spot) -> Vec<Tried> {
-        let mut all: Vec<Tried> = Vec::with_capacity(spot.tail + 1);
+    pub fn try_spot(&self, before: &[Strike], spot: &Spot) -> Vec<CaseResult> {
+        let mut all: Vec<CaseResult> = Vec::with_capacity(spot.tail + 1);
         for keep in 0..=spot.tail as u64 {
-            let strike = Strike { place: spot.place.clone(), keep };
+            let strike = Strike { point: spot.point.clone(), keep };
             let tried = self.try_case(before.iter().cloned().chain([strike]).collect());
             if all.last().is_some_and(|shorter| shorter.survived == tried.survived) {
                 break;
@@ -74,7 +74,7 @@ impl SmallRun {
     }
 
     /// Runs one case and judges it.
-    pub fn try_case(&self, strikes: Vec<Strike>) -> Tried {
+    pub fn try_case(&self, strikes: Vec<Strike>) -> CaseResult {
         let scenario = self.scenario_of(&strikes);
         let mut probe = Probe { measurer: Measurer::new(self.protocol, scenario.duration), survived: Vec::new() };
         let faults = world::run_into(&scenario, self.protocol, scenario.seed, &mut probe);
@@ -99,7 +99,7 @@ impl SmallRun {
             (run.clients.refused, "refused"),
             (run.clients.unknown, "unknown"),
         ];
-        Tried {
+        CaseResult {
             case: self.case(strikes),
             outcome: the_one(&outcomes),
             told: the_one(&told),

@@ -1,8 +1,8 @@
-//! The small run: a scenario reduced to one transaction, so that all its places to die can be enumerated.
+//! The mini run: a scenario reduced to one transaction, so that all its crash points can be enumerated.
 
 use super::{
-    case::{Case, Strike},
     census::{Spot, census},
+    crash_case::{Case, Strike},
 };
 use crate::trial::trial;
 use indoubt_proto::{conditions::Latency, ids::NodeId, operation::Operation, planted::Planted, time::Micros};
@@ -21,7 +21,7 @@ const SETTLE: Micros = Micros::from_secs(60);
 /// Seeds searched for a transaction that touches the participants in their order.
 const SEEDS: u64 = 5_000;
 
-/// How the transaction ends if nobody dies.
+/// How the transaction ends if no node crashes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Ending {
     /// Everybody can do their part.
@@ -58,30 +58,30 @@ pub struct BadCase(pub String);
 
 /// One transaction under one protocol, without faults.
 #[derive(Clone, Debug)]
-pub struct SmallRun {
+pub struct MiniRun {
     /// The scenario: one transaction of one client, given to c1, touching every participant; nothing else.
     pub scenario: Scenario,
     /// The protocol.
     pub protocol: Protocol,
-    /// How it ends if nobody dies.
+    /// How it ends if no node crashes.
     pub ending: Ending,
-    /// When a node that died comes back.
+    /// How long a crashed node stays down.
     pub restart_after: Micros,
 }
 
-impl SmallRun {
-    /// The small runs of a scenario under a protocol: its options, timeouts, network (but for loss and duplication), disk
+impl MiniRun {
+    /// The mini runs of a scenario under a protocol: its options, timeouts, network (but for loss and duplication), disk
     /// and business, with so many participants of which the transaction touches each; once with everybody able to do
     /// their part, and once for each step that can be refused. Its workload, faults and expectations are left out.
     ///
     /// # Errors
-    /// The business cannot be done with so many participants, or the transaction does not end although nobody dies.
+    /// The business cannot be done with so many participants, or the transaction does not end although no node crashes.
     pub fn all(
         base: &Scenario,
         protocol: Protocol,
         participants: u16,
         restart_after: Micros,
-    ) -> Result<Vec<SmallRun>, BadCase> {
+    ) -> Result<Vec<MiniRun>, BadCase> {
         let scenario = reduced(base, protocol, participants, restart_after)?;
         let mut endings: Vec<(usize, bool, u64)> = Vec::new();
         let refusing = with_refusals(scenario.clone(), 1.0);
@@ -100,7 +100,7 @@ impl SmallRun {
             }
         }
         endings.sort_unstable();
-        let with_seed = |refuse, seed, ending| SmallRun {
+        let with_seed = |refuse, seed, ending| MiniRun {
             scenario: with_refusals(scenario.clone(), refuse).with_seed(seed),
             protocol,
             ending,
@@ -109,19 +109,19 @@ impl SmallRun {
         let first = endings.first().ok_or_else(|| BadCase("no transaction arrives".into()))?;
         let commit = with_seed(0.0, first.2, Ending::Commit);
         let refused = endings.iter().map(|(step, _, seed)| with_seed(1.0, *seed, Ending::Refuse(step + 1)));
-        let runs: Vec<SmallRun> = std::iter::once(commit).chain(refused).collect();
+        let runs: Vec<MiniRun> = std::iter::once(commit).chain(refused).collect();
         for run in &runs {
-            run.ends_if_nobody_dies()?;
+            run.ends_without_a_crash()?;
         }
         Ok(runs)
     }
 
-    /// The small run to which a case belongs.
+    /// The mini run to which a case belongs.
     ///
     /// # Errors
     /// There is none: the business cannot be done so, or no such step can be refused.
-    pub fn of(base: &Scenario, protocol: Protocol, case: &Case, restart_after: Micros) -> Result<SmallRun, BadCase> {
-        let all = SmallRun::all(base, protocol, case.participants, restart_after)?;
+    pub fn of(base: &Scenario, protocol: Protocol, case: &Case, restart_after: Micros) -> Result<MiniRun, BadCase> {
+        let all = MiniRun::all(base, protocol, case.participants, restart_after)?;
         let endings: Vec<String> = all.iter().map(|run| run.ending.to_string()).collect();
         let found = all.into_iter().find(|run| run.ending == case.ending);
         found.ok_or_else(|| {
@@ -145,16 +145,16 @@ impl SmallRun {
         scenario.faults = strikes
             .iter()
             .map(|strike| {
-                let (node, restart_after) = (strike.place.node, Some(self.restart_after));
+                let (node, restart_after) = (strike.point.node, Some(self.restart_after));
                 let action = FaultAction::Kill { node, restart_after, lose_log: false, keep: Some(strike.keep) };
-                Fault::new(strike.place.trigger(), action)
+                Fault::new(strike.point.trigger(), action)
             })
             .collect();
         scenario
     }
 
     /// Deaths show nothing where there is nothing to lose, or no time.
-    fn ends_if_nobody_dies(&self) -> Result<(), BadCase> {
+    fn ends_without_a_crash(&self) -> Result<(), BadCase> {
         if self.scenario.planted != Planted::default() {
             return Ok(());
         }
@@ -166,13 +166,13 @@ impl SmallRun {
         Err(BadCase(format!("under {protocol} its one transaction does not end within {settle}, although nobody dies")))
     }
 
-    /// Every place to die of the run in which nobody does, in order.
-    pub fn places(&self) -> Vec<Spot> {
+    /// Every crash point of the run in which no node crashes, in order.
+    pub fn crash_points(&self) -> Vec<Spot> {
         census(&self.scenario, self.protocol, self.scenario.seed)
     }
 
-    /// Every place to die once more, in the history that a first death leaves.
-    pub fn places_after(&self, first: &Strike) -> Vec<Spot> {
+    /// Every crash point after a first crash, in the history that it leaves.
+    pub fn crash_points_after(&self, first: &Strike) -> Vec<Spot> {
         let scenario = self.scenario_of(std::slice::from_ref(first));
         let mut spots = census(&scenario, self.protocol, scenario.seed);
         spots.retain(|spot| spot.faults_before > 0);

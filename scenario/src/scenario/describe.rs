@@ -1,10 +1,17 @@
 //! A fault in one line for people: how results name it.
 
-use crate::scenario::{Counted, FaultAction, MessageDeed, Trigger, Which};
+use super::fault::{Counted, Fault, FaultAction, MessageDeed, Trigger, Which};
 use indoubt_proto::{gate::Edge, ids::NodeId};
 
+impl Fault {
+    /// A fault under all protocols, named as results name it.
+    pub fn new(trigger: Trigger, action: FaultAction) -> Self {
+        Fault { text: line(&trigger, &action), trigger, action, protocols: None }
+    }
+}
+
 /// The line of a fault: `kill c1 when its 15th transaction reaches work-done, back after 3s`.
-pub(super) fn fault(trigger: &Trigger, action: &FaultAction) -> String {
+fn line(trigger: &Trigger, action: &FaultAction) -> String {
     let lasting = |lasts: &Option<_>| lasts.map_or(String::new(), |lasts| format!(" for {lasts}"));
     let when = when(trigger);
     match action {

@@ -1,4 +1,4 @@
-//! A place to die: an edge of an effect of a node, as effect selectors name it.
+//! A crash point: an edge of an effect of a node, as effect selectors name it.
 
 use indoubt_proto::{
     gate::{Edge, Selector, Verb},
@@ -11,10 +11,10 @@ use indoubt_scenario::{
 use indoubt_simulator::world::Passed;
 use std::{fmt, str::FromStr};
 
-/// A place to die.
+/// Where a node can crash.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Place {
-    /// Who dies.
+pub struct CrashPoint {
+    /// The node that crashes.
     pub node: NodeId,
     /// Before or after the effect; an observation has one edge, before.
     pub edge: Edge,
@@ -30,9 +30,9 @@ pub struct Place {
     pub nth: u64,
 }
 
-impl Place {
+impl CrashPoint {
     pub(super) fn of(passed: &Passed, nth: u64) -> Self {
-        Place {
+        CrashPoint {
             node: passed.node,
             edge: passed.edge,
             verb: passed.verb,
@@ -96,22 +96,22 @@ impl Place {
     }
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for CrashPoint {
     /// `p2/before/append:prepared/1`: no character of it means anything to a shell.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}/{}/{}", self.node, self.edge_word(), self.effect(), self.nth)
     }
 }
 
-impl FromStr for Place {
+impl FromStr for CrashPoint {
     type Err = String;
 
-    /// Takes what `Display` writes. Whether the cluster and the protocol have such a place is not known here.
+    /// Takes what `Display` writes. Whether the cluster and the protocol have such a point is not known here.
     fn from_str(text: &str) -> Result<Self, String> {
         let parts: Vec<&str> = text.split('/').collect();
         let [node, edge, effect, nth] = parts.as_slice() else {
             return Err(format!(
-                "`{text}` is no place: expected NODE/before|after/EFFECT/N, as p2/before/append:prepared/1"
+                "`{text}` is no crash point: expected NODE/before|after/EFFECT/N, as p2/before/append:prepared/1"
             ));
         };
         let node: NodeId = node.parse().map_err(|error| format!("{error}"))?;
@@ -139,7 +139,7 @@ impl FromStr for Place {
         let nth = nth.parse().ok().filter(|nth| *nth > 0).ok_or_else(|| format!("`{nth}` is no count: from 1"))?;
         // Before and after an observation are the same.
         let edge = if verb == Verb::Observe { Edge::Before } else { edge };
-        Ok(Place { node, edge, verb, word, qualifier, step, nth })
+        Ok(CrashPoint { node, edge, verb, word, qualifier, step, nth })
     }
 }
 
@@ -160,14 +160,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_place_survives_being_written_and_says_what_is_wrong_with_it() {
+    fn a_crash_point_survives_being_written_and_says_what_is_wrong_with_it() {
         for text in [
             "p2/before/append:prepared/1",
             "c1/after/send:decision:commit/2",
             "p1/before/observe:step-applied:3/1",
             "c1/after/deliver:step-result:applied:2/1",
         ] {
-            assert_eq!(text.parse::<Place>().unwrap().to_string(), text);
+            assert_eq!(text.parse::<CrashPoint>().unwrap().to_string(), text);
         }
         for (text, word) in [
             ("p2/before/append:prepared", "expected NODE"),
@@ -178,7 +178,7 @@ mod tests {
             ("p2/before/send:vote:yes:no/1", "`no`"),
             ("p2/before/append:prepared/0", "from 1"),
         ] {
-            let error = text.parse::<Place>().unwrap_err();
+            let error = text.parse::<CrashPoint>().unwrap_err();
             assert!(error.contains(word), "{text}: {error}");
         }
     }

@@ -1,5 +1,5 @@
 //! Atomic commitment as the papers state it, rule by rule (docs/rules.md, by its numbers there): coordinators
-//! and participants together in the virtual world. What it all costs is in `paper_costs.rs`.
+//! and participants together in the virtual world. What it all costs is in `costs.rs`.
 
 use indoubt_proto::{
     conditions::Latency,

@@ -1,12 +1,12 @@
-//! One transaction's story.
+//! The history of one transaction.
 
 use super::{
-    branches::Branches,
+    branches::{Branch, Branches, Learned},
     topology::{Life, Topology},
 };
 use indoubt_proto::{
     ids::{LogId, Lsn, NodeId},
-    message::{Decision, OutcomeWord, Vote},
+    message::{Decision, OutcomeWord},
     observation::PlanEntry,
     operation::{Change, Key, Update},
 };
@@ -61,7 +61,7 @@ pub(crate) enum EffectKind {
 #[derive(Clone, Debug)]
 pub(crate) struct Effect {
     pub(crate) t: i64,
-    /// Its place in the trace.
+    /// Its `seq` in the trace.
     pub(crate) seq: u64,
     pub(crate) node: NodeId,
     pub(crate) kind: EffectKind,
@@ -72,65 +72,9 @@ pub(crate) struct Effect {
     pub(crate) gone: Option<i64>,
 }
 
-/// What happened to a 2PC transaction at one participant.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Branch {
-    pub(crate) prepare_sent: Option<i64>,
-    pub(crate) votes: Vec<(i64, Vote)>,
-    pub(crate) votes_received: Vec<i64>,
-    /// A PREPARE to it or a vote of it was lost, or answered with a failure in its name.
-    pub(crate) disturbed: bool,
-    /// Since when it is in doubt, and how many journals its node had lost by then.
-    pub(crate) in_doubt: Option<(i64, u32)>,
-    /// Its node came back with it in doubt, and has not said so yet.
-    pub(crate) assumed: Option<(i64, u32)>,
-    pub(crate) decisions: Vec<(i64, Decision)>,
-    /// What it learned last, unless it is in doubt again.
-    pub(crate) learned: Option<Learned>,
-    /// An operator is about to end it.
-    pub(super) overruled: bool,
-    /// How operators ended it, and when.
-    pub(crate) heuristics: Vec<(i64, Decision)>,
-}
-
-/// A decision that a branch learned. Its record may be lazy, and is durable only later.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Learned {
-    pub(crate) decision: Decision,
-    /// The doubt that it ended.
-    pub(crate) doubt: Option<(i64, u32)>,
-    /// The record of it, once it is appended.
-    pub(crate) record: Option<Lsn>,
-}
-
-impl Learned {
-    fn is_durable(&self, upto: Lsn) -> bool {
-        self.record.is_some_and(|record| record <= upto)
-    }
-}
-
-impl Branch {
-    /// Empties it, and keeps its buffers.
-    pub(super) fn clear(&mut self) {
-        let Branch { mut votes, mut votes_received, mut decisions, .. } = std::mem::take(self);
-        votes.clear();
-        votes_received.clear();
-        decisions.clear();
-        *self = Branch { votes, votes_received, decisions, ..Branch::default() };
-    }
-
-    /// Its node is back with its journal up to `upto`: what it had learned is known again, or it is in doubt as before. A node
-    /// says at boot what it is in doubt about; one that does not has forgotten it.
-    pub(super) fn recover(&mut self, upto: Lsn) {
-        self.overruled = false;
-        let forgotten = self.learned.take_if(|learned| !learned.is_durable(upto));
-        self.assumed = self.in_doubt.take().or(self.assumed).or_else(|| forgotten?.doubt);
-    }
-}
-
 /// Everything that the trace says of one transaction.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Story {
+pub(crate) struct TxnHistory {
     pub(crate) began: Option<i64>,
     pub(crate) audit: bool,
     pub(crate) plan: Plan,
@@ -173,12 +117,12 @@ pub(crate) struct Logged {
     pub(crate) last: Lsn,
 }
 
-impl Story {
+impl TxnHistory {
     /// Empties it, and keeps its buffers.
     pub(super) fn clear(&mut self) {
         let old = std::mem::take(self);
-        let Story { mut plan, mut told, mut home_decided, mut branches, mut effects, .. } = old;
-        let Story { mut refused, mut logged, mut asked, .. } = old;
+        let TxnHistory { mut plan, mut told, mut home_decided, mut branches, mut effects, .. } = old;
+        let TxnHistory { mut refused, mut logged, mut asked, .. } = old;
         plan.0.clear();
         told.clear();
         home_decided.clear();
@@ -187,7 +131,8 @@ impl Story {
         refused.clear();
         logged.clear();
         asked.clear();
-        *self = Story { plan, told, home_decided, branches, effects, refused, logged, asked, ..Story::default() };
+        *self =
+            TxnHistory { plan, told, home_decided, branches, effects, refused, logged, asked, ..TxnHistory::default() };
     }
 
     pub(super) fn branch(&mut self, node: NodeId) -> &mut Branch {
@@ -221,14 +166,14 @@ impl Story {
     }
 
     /// Whether a node lost its journal after it had logged something about this transaction.
-    pub(crate) fn robbed_at(&self, node: NodeId, topology: &Topology) -> bool {
-        let lost = topology.life(node).robbed_last;
+    pub(crate) fn lost_log_at(&self, node: NodeId, topology: &Topology) -> bool {
+        let lost = topology.life(node).log_lost_last;
         self.logged.iter().any(|logged| logged.node == node && lost.is_some_and(|lost| logged.since <= lost))
     }
 
     /// Whether a node lost its journal after this transaction began.
     pub(crate) fn lost_since_begun(&self, node: NodeId, topology: &Topology) -> bool {
-        topology.life(node).robbed_last.is_some_and(|lost| self.began.is_none_or(|began| lost >= began))
+        topology.life(node).log_lost_last.is_some_and(|lost| self.began.is_none_or(|began| lost >= began))
     }
 
     /// Effects of this kind that are still there.
@@ -267,7 +212,7 @@ impl Story {
         doubt.filter(|(_, losses)| *losses == life.losses).map(|(since, _)| since)
     }
 
-    /// See [`Story::doubt_at`].
+    /// See [`TxnHistory::doubt_at`].
     pub(crate) fn in_doubt_at(&self, node: NodeId, topology: &Topology) -> bool {
         self.doubt_at(node, topology).is_some()
     }

@@ -1,7 +1,7 @@
-//! What faults have done that lasts: nodes that are down or frozen, links that are cut, disks that are slow. And what
-//! follows from it for each node.
+//! The faults in force: nodes that are down or frozen, links that are cut, disks that are slow. Each node's orders follow
+//! from them.
 
-use super::Deed;
+use super::FaultCommand;
 use indoubt_proto::{
     clock::ClockRate,
     conditions::{Conditions, Latency},
@@ -13,34 +13,34 @@ use indoubt_proto::{
 use indoubt_scenario::scenario::{FaultAction, Network, Scenario};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// One time that a fault acted: its place among the faults, and which time.
-pub(super) type Token = (usize, usize);
+/// One time that a fault acted: the fault's index, and how many times it had acted before.
+pub(super) type Occurrence = (usize, usize);
 
 /// The rules of partitions: nobody ever asks about them.
 const CUT: RuleId = RuleId(u32::MAX);
 
-/// What a world will be told to do.
+/// What a world will be told to do, gathered while the nemesis works.
 #[derive(Debug, Default)]
-pub(super) struct Acts {
-    pub(super) deeds: Vec<Deed>,
+pub(super) struct Commands {
+    pub(super) list: Vec<FaultCommand>,
     /// Whose orders have changed.
     pub(super) orders: Vec<NodeId>,
     /// Links that were cut or healed.
     links: Vec<Observation>,
 }
 
-impl Acts {
+impl Commands {
     /// A link counts as cut, or healed, once the orders hold that make it so.
-    pub(super) fn in_order(self) -> Vec<Deed> {
-        let Acts { mut deeds, orders, links } = self;
-        deeds.extend(orders.into_iter().map(Deed::Orders));
-        deeds.extend(links.into_iter().map(Deed::Observe));
-        deeds
+    pub(super) fn in_order(self) -> Vec<FaultCommand> {
+        let Commands { mut list, orders, links } = self;
+        list.extend(orders.into_iter().map(FaultCommand::Orders));
+        list.extend(links.into_iter().map(FaultCommand::Observe));
+        list
     }
 }
 
 #[derive(Clone, Debug)]
-enum Lasting {
+enum InForce {
     Down(NodeId),
     Paused(NodeId),
     /// From, to.
@@ -48,27 +48,27 @@ enum Lasting {
     Slow(NodeId, Micros),
 }
 
-/// Everything that lasts.
+/// Everything that lasts, and the conditions that hold without any fault.
 #[derive(Clone, Debug)]
-pub(super) struct Board {
+pub(super) struct FaultsInForce {
     nodes: Vec<NodeId>,
     network: Network,
     force: Latency,
     clocks: BTreeMap<NodeId, ClockRate>,
-    lasting: BTreeMap<Token, Lasting>,
-    /// Nodes for which something else follows since this was last asked.
-    stirred: BTreeSet<NodeId>,
+    by_occurrence: BTreeMap<Occurrence, InForce>,
+    /// Nodes whose orders must be worked out again.
+    stale: BTreeSet<NodeId>,
 }
 
-impl Board {
+impl FaultsInForce {
     pub(super) fn new(scenario: &Scenario, seed: u64) -> Self {
-        Board {
+        FaultsInForce {
             nodes: scenario.cluster.nodes().chain(scenario.clients()).collect(),
             network: scenario.network.clone(),
             force: scenario.force,
             clocks: scenario.cluster.nodes().map(|node| (node, scenario.clocks.rate(node, seed))).collect(),
-            lasting: BTreeMap::new(),
-            stirred: BTreeSet::new(),
+            by_occurrence: BTreeMap::new(),
+            stale: BTreeSet::new(),
         }
     }
 
@@ -77,9 +77,9 @@ impl Board {
         &self.nodes
     }
 
-    /// The nodes for which something else may follow since this was last asked.
-    pub(super) fn take_stirred(&mut self) -> BTreeSet<NodeId> {
-        std::mem::take(&mut self.stirred)
+    /// The nodes whose orders may have changed since the last call.
+    pub(super) fn take_stale(&mut self) -> BTreeSet<NodeId> {
+        std::mem::take(&mut self.stale)
     }
 
     /// The network loses and duplicates nothing any more.
@@ -88,44 +88,49 @@ impl Board {
         for conditions in links.chain([&mut self.network.base]) {
             if (conditions.loss, conditions.duplicate) != (0.0, 0.0) {
                 (conditions.loss, conditions.duplicate) = (0.0, 0.0);
-                self.stirred.extend(&self.nodes);
+                self.stale.extend(&self.nodes);
             }
         }
     }
 
-    /// A fault acts. Returns under which token what it did lasts, if it lasts, and what is over by it. A node that is
-    /// already down (frozen) cannot be killed (frozen) again: then nothing lasts by this fault.
-    pub(super) fn begin(&mut self, token: Token, action: FaultAction, acts: &mut Acts) -> (Option<Token>, Vec<Token>) {
+    /// A fault acts. Returns the occurrence that lasts from now on, if one does, and the occurrences that this one ends. A
+    /// node that is already down (frozen) cannot be killed (frozen) again: then this fault leaves nothing that lasts.
+    pub(super) fn begin(
+        &mut self,
+        occurrence: Occurrence,
+        action: FaultAction,
+        commands: &mut Commands,
+    ) -> (Option<Occurrence>, Vec<Occurrence>) {
         let mut ended = Vec::new();
         let begun = match action {
             FaultAction::Kill { node, lose_log, keep, .. } => {
-                let down = self.find(|it| matches!(it, Lasting::Down(n) if *n == node)).first().copied();
+                let down = self.find(|it| matches!(it, InForce::Down(n) if *n == node)).first().copied();
                 if down.is_none() {
                     // Death ends a freeze.
-                    ended = self.find(|it| matches!(it, Lasting::Paused(n) if *n == node));
-                    self.lasting.retain(|token, _| !ended.contains(token));
-                    self.lasting.insert(token, Lasting::Down(node));
-                    acts.deeds.push(Deed::Kill(node, keep));
+                    ended = self.find(|it| matches!(it, InForce::Paused(n) if *n == node));
+                    self.by_occurrence.retain(|occurrence, _| !ended.contains(occurrence));
+                    self.by_occurrence.insert(occurrence, InForce::Down(node));
+                    commands.list.push(FaultCommand::Kill(node, keep));
                 }
                 if lose_log {
-                    acts.deeds.push(Deed::LoseLog(node));
+                    commands.list.push(FaultCommand::LoseLog(node));
                 }
-                down.is_none().then_some(token)
+                down.is_none().then_some(occurrence)
             }
             FaultAction::Restart { node } => {
-                ended = self.end_all(acts, |it| matches!(it, Lasting::Down(n) if *n == node));
+                ended = self.end_all(commands, |it| matches!(it, InForce::Down(n) if *n == node));
                 None
             }
             FaultAction::Pause { node, .. } => {
-                let held = self.find(|it| matches!(it, Lasting::Paused(n) | Lasting::Down(n) if *n == node));
+                let held = self.find(|it| matches!(it, InForce::Paused(n) | InForce::Down(n) if *n == node));
                 held.is_empty().then(|| {
-                    self.lasting.insert(token, Lasting::Paused(node));
-                    acts.deeds.push(Deed::Pause(node));
-                    token
+                    self.by_occurrence.insert(occurrence, InForce::Paused(node));
+                    commands.list.push(FaultCommand::Pause(node));
+                    occurrence
                 })
             }
             FaultAction::Resume { node } => {
-                ended = self.end_all(acts, |it| matches!(it, Lasting::Paused(n) if *n == node));
+                ended = self.end_all(commands, |it| matches!(it, InForce::Paused(n) if *n == node));
                 None
             }
             FaultAction::Partition { left, right, one_way, .. } => {
@@ -137,22 +142,22 @@ impl Board {
                     }
                 }
                 let fresh = pairs.iter().filter(|pair| !self.is_cut(**pair));
-                acts.links.extend(fresh.map(|&(from, to)| Observation::LinkCut { from, to }));
-                self.stirred.extend(pairs.iter().map(|(from, _)| *from));
-                self.lasting.insert(token, Lasting::Cut(pairs));
-                Some(token)
+                commands.links.extend(fresh.map(|&(from, to)| Observation::LinkCut { from, to }));
+                self.stale.extend(pairs.iter().map(|(from, _)| *from));
+                self.by_occurrence.insert(occurrence, InForce::Cut(pairs));
+                Some(occurrence)
             }
             FaultAction::Heal => {
-                ended = self.end_all(acts, |it| matches!(it, Lasting::Cut(_)));
+                ended = self.end_all(commands, |it| matches!(it, InForce::Cut(_)));
                 None
             }
             FaultAction::SlowDisk { node, force, .. } => {
-                self.lasting.insert(token, Lasting::Slow(node, force));
-                self.stirred.insert(node);
-                Some(token)
+                self.by_occurrence.insert(occurrence, InForce::Slow(node, force));
+                self.stale.insert(node);
+                Some(occurrence)
             }
             FaultAction::Resolve { nodes, decision } => {
-                acts.deeds.extend(nodes.into_iter().map(|node| Deed::Resolve(node, decision)));
+                commands.list.extend(nodes.into_iter().map(|node| FaultCommand::Resolve(node, decision)));
                 None
             }
             // Messages are touched where they pass: their faults never strike.
@@ -161,28 +166,28 @@ impl Board {
         (begun, ended)
     }
 
-    /// Ends what lasts under this token; `false` if nothing does any more.
-    pub(super) fn end(&mut self, token: Token, acts: &mut Acts) -> bool {
-        let Some(it) = self.lasting.remove(&token) else { return false };
+    /// Ends what lasts under this occurrence; `false` if nothing does any more.
+    pub(super) fn end(&mut self, occurrence: Occurrence, commands: &mut Commands) -> bool {
+        let Some(it) = self.by_occurrence.remove(&occurrence) else { return false };
         match it {
-            Lasting::Down(node) => acts.deeds.push(Deed::Restart(node)),
-            Lasting::Paused(node) => acts.deeds.push(Deed::Resume(node)),
-            Lasting::Cut(pairs) => {
-                self.stirred.extend(pairs.iter().map(|(from, _)| *from));
+            InForce::Down(node) => commands.list.push(FaultCommand::Restart(node)),
+            InForce::Paused(node) => commands.list.push(FaultCommand::Resume(node)),
+            InForce::Cut(pairs) => {
+                self.stale.extend(pairs.iter().map(|(from, _)| *from));
                 let whole = pairs.into_iter().filter(|pair| !self.is_cut(*pair));
-                acts.links.extend(whole.map(|(from, to)| Observation::LinkHealed { from, to }));
+                commands.links.extend(whole.map(|(from, to)| Observation::LinkHealed { from, to }));
             }
-            Lasting::Slow(node, _) => {
-                self.stirred.insert(node);
+            InForce::Slow(node, _) => {
+                self.stale.insert(node);
             }
         }
         true
     }
 
     /// What lasts, deaths apart, by faults of which `endless` is true.
-    pub(super) fn without_end(&self, endless: impl Fn(Token) -> bool) -> Vec<Token> {
-        let lasting = self.lasting.iter().filter(|(_, it)| !matches!(it, Lasting::Down(_)));
-        lasting.map(|(token, _)| *token).filter(|token| endless(*token)).collect()
+    pub(super) fn without_end(&self, endless: impl Fn(Occurrence) -> bool) -> Vec<Occurrence> {
+        let in_force = self.by_occurrence.iter().filter(|(_, it)| !matches!(it, InForce::Down(_)));
+        in_force.map(|(occurrence, _)| *occurrence).filter(|occurrence| endless(*occurrence)).collect()
     }
 
     /// The orders of a node, but for the rules of the faults that watch.
@@ -194,8 +199,8 @@ impl Board {
             share: None,
             action: Action::Drop,
         });
-        let slow = self.lasting.values().filter_map(|it| match it {
-            Lasting::Slow(slow, force) if *slow == node => Some(*force),
+        let slow = self.by_occurrence.values().filter_map(|it| match it {
+            InForce::Slow(slow, force) if *slow == node => Some(*force),
             _ => None,
         });
         let peers = self.nodes.iter().filter(|peer| **peer != node && speak(node, **peer));
@@ -220,8 +225,8 @@ impl Board {
     }
 
     fn cuts(&self) -> impl Iterator<Item = (NodeId, NodeId)> {
-        let pairs = self.lasting.values().filter_map(|it| match it {
-            Lasting::Cut(pairs) => Some(pairs),
+        let pairs = self.by_occurrence.values().filter_map(|it| match it {
+            InForce::Cut(pairs) => Some(pairs),
             _ => None,
         });
         pairs.flatten().copied()
@@ -231,16 +236,16 @@ impl Board {
         self.cuts().any(|cut| cut == pair)
     }
 
-    fn find(&self, which: impl Fn(&Lasting) -> bool) -> Vec<Token> {
-        self.lasting.iter().filter(|(_, it)| which(it)).map(|(token, _)| *token).collect()
+    fn find(&self, which: impl Fn(&InForce) -> bool) -> Vec<Occurrence> {
+        self.by_occurrence.iter().filter(|(_, it)| which(it)).map(|(occurrence, _)| *occurrence).collect()
     }
 
-    fn end_all(&mut self, acts: &mut Acts, which: impl Fn(&Lasting) -> bool) -> Vec<Token> {
-        let tokens = self.find(which);
-        for token in &tokens {
-            self.end(*token, acts);
+    fn end_all(&mut self, commands: &mut Commands, which: impl Fn(&InForce) -> bool) -> Vec<Occurrence> {
+        let occurrences = self.find(which);
+        for occurrence in &occurrences {
+            self.end(*occurrence, commands);
         }
-        tokens
+        occurrences
     }
 }
 

@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// One transaction.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Deal {
+pub(super) struct TxnAccount {
     /// What was asked for.
     pub(super) plan: Vec<PlanEntry>,
     /// What its client was told; `None`: nothing.
@@ -34,11 +34,11 @@ pub(super) struct End {
 }
 
 /// All transactions of a run.
-pub(super) fn account(recording: &Recording) -> BTreeMap<TxnId, Deal> {
-    let mut deals: BTreeMap<TxnId, Deal> = BTreeMap::new();
+pub(super) fn account(recording: &Recording) -> BTreeMap<TxnId, TxnAccount> {
+    let mut accounts: BTreeMap<TxnId, TxnAccount> = BTreeMap::new();
     for seen in &recording.trace {
         let Some(txn) = seen.what.txn() else { continue };
-        let deal = deals.entry(txn).or_default();
+        let deal = accounts.entry(txn).or_default();
         match &seen.what {
             Observation::ClientBegan { plan, .. } => deal.plan.clone_from(plan),
             Observation::ClientEnded { outcome, .. } => deal.told = Some(*outcome),
@@ -63,5 +63,5 @@ pub(super) fn account(recording: &Recording) -> BTreeMap<TxnId, Deal> {
             _ => {}
         }
     }
-    deals
+    accounts
 }

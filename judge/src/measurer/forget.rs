@@ -6,10 +6,16 @@
 //! logged of it is durable. And only if every check, looking at it alone, finds nothing. Should the run speak of it all the same, or do
 //! something that needs the past (a node dies), the fold is spoiled, and the run must be folded again without forgetting.
 
-use super::{Measurer, torn};
+use super::Measurer;
 use crate::{
     check,
-    history::{Aftermath, EffectKind, Fate, Forgotten, Logged, Story},
+    effects::torn,
+    history::{
+        fate::Fate,
+        final_state::FinalState,
+        forgotten::Forgotten,
+        txn_history::{EffectKind, Logged, TxnHistory},
+    },
 };
 use indoubt_proto::{
     message::{Decision, OutcomeWord, Vote},
@@ -27,7 +33,7 @@ const LOOKS: usize = 4;
 #[derive(Clone, Debug)]
 pub(super) struct Forgetting {
     timeouts: Timeouts,
-    /// The places of transactions that are not forgotten yet.
+    /// The slots of transactions that are not forgotten yet.
     open: VecDeque<usize>,
     forgotten: Forgotten,
     spoiled: bool,
@@ -40,8 +46,8 @@ impl Forgetting {
     }
 
     /// A transaction begins.
-    pub(super) fn watch(&mut self, place: usize) {
-        self.open.push_back(place);
+    pub(super) fn watch(&mut self, slot: usize) {
+        self.open.push_back(slot);
     }
 
     pub(super) fn into_forgotten(self) -> Forgotten {
@@ -57,7 +63,7 @@ impl Measurer {
             let together = || {
                 self.history.family == Family::Saga
                     && forgetting.forgotten.transactions.submitted > 0
-                    && !self.history.stories.iter().all(|(_, _, story)| check::keeps_to_order(story))
+                    && !self.history.index.iter().all(|(_, _, txn_history)| check::keeps_to_order(txn_history))
             };
             forgetting.spoiled || together()
         })
@@ -65,10 +71,10 @@ impl Measurer {
 
     /// How many transactions the fold still holds.
     pub fn held(&self) -> usize {
-        self.history.stories.iter().count()
+        self.history.index.iter().count()
     }
 
-    /// Whether a line may be taken, which is about a transaction that has this place, if it is `known`.
+    /// Whether a line may be taken, which is about a transaction in this slot, if it is `known`.
     pub(super) fn may_take(&mut self, seen: &Stamped, known: Option<usize>) -> bool {
         let Some(forgetting) = &mut self.forgetting else { return true };
         forgetting.spoiled |= match &seen.what {
@@ -84,24 +90,24 @@ impl Measurer {
     pub(super) fn forget_some(&mut self, t: i64) {
         let Some(mut forgetting) = self.forgetting.take() else { return };
         for _ in 0..LOOKS.min(forgetting.open.len()) {
-            let Some(place) = forgetting.open.pop_front() else { break };
-            if !self.is_over(place) {
-                forgetting.open.push_back(place);
+            let Some(slot) = forgetting.open.pop_front() else { break };
+            if !self.is_over(slot) {
+                forgetting.open.push_back(slot);
                 continue;
             }
-            match self.harmless(place, forgetting.timeouts) {
+            match self.harmless(slot, forgetting.timeouts) {
                 // It stays, with everything that is wrong with it.
                 None => {}
                 Some(fate) => {
-                    let story = self.history.stories.at(place);
-                    forgetting.forgotten.add(story, fate);
-                    self.costs.forget(place, story);
-                    self.exposed.forget(place, t);
-                    self.anomalies.forget(place);
-                    self.doubt.forget(place);
-                    self.locks.forget(place, t);
-                    self.pending.forget(place);
-                    self.history.forget(place);
+                    let txn_history = self.history.index.at(slot);
+                    forgetting.forgotten.add(txn_history, fate);
+                    self.costs.forget(slot, txn_history);
+                    self.exposed.forget(slot, t);
+                    self.anomalies.forget(slot);
+                    self.doubt.forget(slot);
+                    self.locks.forget(slot, t);
+                    self.pending.forget(slot);
+                    self.history.forget(slot);
                 }
             }
         }
@@ -109,53 +115,58 @@ impl Measurer {
     }
 
     /// Whether nobody will speak of a transaction again.
-    fn is_over(&self, place: usize) -> bool {
-        let story = self.history.stories.at(place);
-        let in_doubt = || story.branches.values().any(|branch| branch.in_doubt.is_some());
+    fn is_over(&self, slot: usize) -> bool {
+        let txn_history = self.history.index.at(slot);
+        let in_doubt = || txn_history.branches.values().any(|branch| branch.in_doubt.is_some());
         // What is logged lazily is observed when it is durable: an outcome record, a refusal, a step that only read.
         let durable = |logged: &Logged| logged.last <= self.history.topology.durable(logged.node);
-        !story.told.is_empty()
-            && story.under_way == 0
+        !txn_history.told.is_empty()
+            && txn_history.under_way == 0
             // Audits have no phases.
-            && (story.ended.is_some() || story.audit || !story.accepted)
-            && self.locks.is_quiet(place)
-            && self.pending.is_quiet(place)
+            && (txn_history.ended.is_some() || txn_history.audit || !txn_history.accepted)
+            && self.locks.is_quiet(slot)
+            && self.pending.is_quiet(slot)
             && !in_doubt()
-            && story.logged.iter().all(durable)
+            && txn_history.logged.iter().all(durable)
     }
 
     /// The fate of a transaction that is over, if no check finds anything in it.
-    fn harmless(&mut self, place: usize, timeouts: Timeouts) -> Option<Fate> {
-        let plain = plain_success(self.history.family, self.history.stories.at(place));
-        let alone = |aftermath: &Aftermath| {
-            let fate = *aftermath.fates.values().next()?;
+    fn harmless(&mut self, slot: usize, timeouts: Timeouts) -> Option<Fate> {
+        let plain = plain_success(self.history.family, self.history.index.at(slot));
+        let alone = |final_state: &FinalState| {
+            let fate = *final_state.fates.values().next()?;
             let over = matches!(fate, Fate::Succeeded | Fate::Aborted | Fate::Compensated | Fate::Refused);
-            (over && torn(aftermath).is_empty() && check::finds_nothing(aftermath, timeouts)).then_some(fate)
+            (over && torn(final_state).is_empty() && check::finds_nothing(final_state, timeouts)).then_some(fate)
         };
         if plain {
-            debug_assert_eq!(self.history.alone(place, alone), Some(Fate::Succeeded), "a plain success is one");
+            debug_assert_eq!(self.history.alone(slot, alone), Some(Fate::Succeeded), "a plain success is one");
             return Some(Fate::Succeeded);
         }
-        self.history.alone(place, alone)
+        self.history.alone(slot, alone)
     }
 }
 
 /// Whether a transaction that is over went exactly by the book, so that no check needs to look at it: it succeeded, and every
 /// participant did its part once, in order.
-fn plain_success(family: Family, story: &Story) -> bool {
-    let [(told, OutcomeWord::Succeeded)] = story.told[..] else { return false };
-    if story.audit || !story.accepted || !story.lost_at.is_empty() || story.stuck.is_some() || !story.refused.is_empty()
+fn plain_success(family: Family, txn_history: &TxnHistory) -> bool {
+    let [(told, OutcomeWord::Succeeded)] = txn_history.told[..] else { return false };
+    if txn_history.audit
+        || !txn_history.accepted
+        || !txn_history.lost_at.is_empty()
+        || txn_history.stuck.is_some()
+        || !txn_history.refused.is_empty()
     {
         return false;
     }
     // One effect for each part of the plan, which is what the plan says: branches in any order, steps in theirs.
-    if story.effects.len() != story.plan.0.len() {
+    if txn_history.effects.len() != txn_history.plan.0.len() {
         return false;
     }
     let two_phase = family == Family::TwoPhase;
     let mut running = 0;
-    for (entry, next) in story.plan.0.iter().zip(&story.effects) {
-        let effect = if two_phase { story.effects.iter().find(|effect| effect.node == entry.node) } else { Some(next) };
+    for (entry, next) in txn_history.plan.0.iter().zip(&txn_history.effects) {
+        let effect =
+            if two_phase { txn_history.effects.iter().find(|effect| effect.node == entry.node) } else { Some(next) };
         let (Some(delta), Some(effect)) = (entry.delta, effect) else { return false };
         let kind = if two_phase { EffectKind::Branch } else { EffectKind::Step(entry.step) };
         let [Update { key, change: Change::Delta(done) }] = &effect.updates[..] else { return false };
@@ -170,13 +181,13 @@ fn plain_success(family: Family, story: &Story) -> bool {
     if !two_phase {
         return true;
     }
-    if story.plan.0.iter().any(|entry| story.branches.get(entry.node).is_none()) {
+    if txn_history.plan.0.iter().any(|entry| txn_history.branches.get(entry.node).is_none()) {
         return false;
     }
-    let [(decided, Decision::Commit)] = story.home_decided[..] else { return false };
+    let [(decided, Decision::Commit)] = txn_history.home_decided[..] else { return false };
     decided <= told
-        && story.branches.iter().len() == story.plan.0.len()
-        && story.branches.values().all(|branch| {
+        && txn_history.branches.iter().len() == txn_history.plan.0.len()
+        && txn_history.branches.values().all(|branch| {
             matches!(branch.votes[..], [(t, Vote::Yes)] if t <= decided)
                 && matches!(branch.decisions[..], [(t, Decision::Commit)] if t >= decided)
         })

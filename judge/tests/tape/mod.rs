@@ -225,13 +225,14 @@ pub(crate) fn scenario(faults: Vec<Fault>, expects: Vec<Expect>) -> Scenario {
 pub(crate) fn fault(at_ms: u64, action: FaultAction) -> (Fault, FaultRecord) {
     let at = Micros::from_millis(at_ms);
     let text = format!("{action:?}");
-    let record = FaultRecord { text: text.clone(), at: vec![at], until: vec![None], places: vec![None] };
+    let record = FaultRecord { fault: 0, text: text.clone(), at: vec![at], until: vec![None], sites: vec![None] };
     (Fault { text, trigger: Trigger::At(at), action, protocols: None }, record)
 }
 
 /// The judgement of a story, with faults and claims.
 pub(crate) fn judged(protocol: Protocol, faults: Vec<(Fault, FaultRecord)>, expects: Vec<Expect>, story: &str) -> Run {
-    let (faults, records) = faults.into_iter().unzip();
+    let (faults, mut records): (Vec<Fault>, Vec<FaultRecord>) = faults.into_iter().unzip();
+    records.iter_mut().enumerate().for_each(|(index, record)| record.fault = index);
     let recording = Recording { protocol, seed: 1, trace: tape(story), faults: records };
     judge(&scenario(faults, expects), &recording)
 }

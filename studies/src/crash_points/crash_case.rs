@@ -1,35 +1,35 @@
-//! A case: who dies where, and how much of the journal's tail survives each time.
+//! A case: which node crashes at which point, and how much of the journal's tail survives each time.
 
-use super::{place::Place, small::Ending};
+use super::{crash_point::CrashPoint, mini_run::Ending};
 use std::{fmt, str::FromStr};
 
-/// One death.
+/// One crash.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Strike {
     /// Where.
-    pub place: Place,
+    pub point: CrashPoint,
     /// How many records survive of those that no force covers.
     pub keep: u64,
 }
 
-/// One case of one protocol: the small run that it belongs to, and its deaths in order.
+/// One case of one protocol: the mini run that it belongs to, and its crashes in order.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Case {
     /// How many participants the transaction touches; the cluster has as many.
     pub participants: u16,
-    /// How the run ends if nobody dies.
+    /// How the run ends if no node crashes.
     pub ending: Ending,
-    /// The deaths.
+    /// The crashes, in order.
     pub strikes: Vec<Strike>,
 }
 
 impl fmt::Display for Case {
-    /// `3/commit/p2/before/append:prepared/1/keep0`, a second death after a `+`: one word for a shell.
+    /// `3/commit/p2/before/append:prepared/1/keep0`, a second crash after a `+`: one word for a shell.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", self.participants, self.ending)?;
         for (strike, at) in self.strikes.iter().zip(0..) {
             let before = if at == 0 { '/' } else { '+' };
-            write!(f, "{before}{}/keep{}", strike.place, strike.keep)?;
+            write!(f, "{before}{}/keep{}", strike.point, strike.keep)?;
         }
         Ok(())
     }
@@ -58,11 +58,11 @@ impl FromStr for Case {
 }
 
 fn strike(text: &str) -> Result<Strike, String> {
-    let (place, keep) = text.rsplit_once("/keep").ok_or_else(|| {
+    let (point, keep) = text.rsplit_once("/keep").ok_or_else(|| {
         format!("`{text}` does not say how many unforced records survive: it ends with /keep0, /keep1, …")
     })?;
     let keep = keep.parse().map_err(|_| format!("`keep{keep}`: expected a number of records"))?;
-    Ok(Strike { place: place.parse()?, keep })
+    Ok(Strike { point: point.parse()?, keep })
 }
 
 #[cfg(test)]

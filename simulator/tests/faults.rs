@@ -1,4 +1,4 @@
-//! The director: counting over the whole run, all faults of one event together, and what ends when load does.
+//! The nemesis: counting over the whole run, all faults of one event together, and what ends when load does.
 
 use indoubt_proto::{
     gate::{Action, Edge, Fate, Orders, RuleId, Verb},
@@ -8,7 +8,7 @@ use indoubt_proto::{
     time::Micros,
 };
 use indoubt_scenario::{protocol::Protocol, scenario::Scenario};
-use indoubt_simulator::faults::{Deed, Director, Lost, Reply};
+use indoubt_simulator::faults::{FaultCommand, Lost, Nemesis, Reply};
 
 const AFTER_SEND: &str =
     "[[fault]]\non = { node = \"c1\", effect = \"send:decision\", edge = \"after\" }\ndo = \"kill\"\nnode = \"c1\"";
@@ -26,12 +26,12 @@ fn scenario(rest: &str) -> Scenario {
     Scenario::parse(&text, "test.toml").unwrap_or_else(|error| panic!("{error}"))
 }
 
-fn director(rest: &str) -> Director {
-    Director::new(&scenario(rest), Protocol::TwoPhase, 1)
+fn nemesis(rest: &str) -> Nemesis {
+    Nemesis::new(&scenario(rest), Protocol::TwoPhase, 1)
 }
 
-fn under(rest: &str, protocol: Protocol) -> Director {
-    Director::new(&scenario(rest).with_protocols(&[protocol]).unwrap(), protocol, 1)
+fn under(rest: &str, protocol: Protocol) -> Nemesis {
+    Nemesis::new(&scenario(rest).with_protocols(&[protocol]).unwrap(), protocol, 1)
 }
 
 fn txn(number: u64) -> Option<TxnId> {
@@ -43,66 +43,66 @@ fn ms(ms: u64) -> Micros {
 }
 
 /// The rules of a node for which it must halt.
-fn asking(director: &Director, node: NodeId) -> Vec<RuleId> {
-    rules(director, node, Action::Ask)
+fn asking(nemesis: &Nemesis, node: NodeId) -> Vec<RuleId> {
+    rules(nemesis, node, Action::Ask)
 }
 
-fn rules(director: &Director, node: NodeId, action: Action) -> Vec<RuleId> {
-    director.orders(node).rules.iter().filter(|rule| rule.action == action).map(|rule| rule.id).collect()
+fn rules(nemesis: &Nemesis, node: NodeId, action: Action) -> Vec<RuleId> {
+    nemesis.orders(node).rules.iter().filter(|rule| rule.action == action).map(|rule| rule.id).collect()
 }
 
 /// A node halts for all the rules for which it can.
-fn halt(director: &mut Director, at: u64, node: NodeId, number: u64) -> Reply {
-    let rules = asking(director, node);
+fn halt(nemesis: &mut Nemesis, at: u64, node: NodeId, number: u64) -> Reply {
+    let rules = asking(nemesis, node);
     assert!(!rules.is_empty(), "{node} watches for nothing");
-    director.asked(ms(at), node, &rules, txn(number), Lost::default())
+    nemesis.asked(ms(at), node, &rules, txn(number), Lost::default())
 }
 
-/// The deeds that touch nodes.
-fn struck(deeds: &[Deed]) -> Vec<&Deed> {
-    deeds.iter().filter(|deed| !matches!(deed, Deed::Observe(_) | Deed::Orders(_))).collect()
+/// The commands that touch nodes.
+fn struck(commands: &[FaultCommand]) -> Vec<&FaultCommand> {
+    commands.iter().filter(|command| !matches!(command, FaultCommand::Observe(_) | FaultCommand::Orders(_))).collect()
 }
 
-fn cuts(deeds: &[Deed]) -> Vec<(NodeId, NodeId)> {
-    let cut = |deed: &Deed| match deed {
-        Deed::Observe(Observation::LinkCut { from, to }) => Some((*from, *to)),
+fn cuts(commands: &[FaultCommand]) -> Vec<(NodeId, NodeId)> {
+    let cut = |command: &FaultCommand| match command {
+        FaultCommand::Observe(Observation::LinkCut { from, to }) => Some((*from, *to)),
         _ => None,
     };
-    deeds.iter().filter_map(cut).collect()
+    commands.iter().filter_map(cut).collect()
 }
 
-fn heals(deeds: &[Deed]) -> Vec<(NodeId, NodeId)> {
-    let healed = |deed: &Deed| match deed {
-        Deed::Observe(Observation::LinkHealed { from, to }) => Some((*from, *to)),
+fn heals(commands: &[FaultCommand]) -> Vec<(NodeId, NodeId)> {
+    let healed = |command: &FaultCommand| match command {
+        FaultCommand::Observe(Observation::LinkHealed { from, to }) => Some((*from, *to)),
         _ => None,
     };
-    deeds.iter().filter_map(healed).collect()
+    commands.iter().filter_map(healed).collect()
 }
 
-fn fired(deeds: &[Deed]) -> usize {
-    deeds.iter().filter(|deed| matches!(deed, Deed::Observe(Observation::Fault { .. }))).count()
+fn fired(commands: &[FaultCommand]) -> usize {
+    commands.iter().filter(|command| matches!(command, FaultCommand::Observe(Observation::Fault { .. }))).count()
 }
 
 const KILL: &str = "[[fault]]\non = { phase = \"work-done\", nth = 2 }\ndo = \"kill\"\nnode = \"coordinator\"\nrestart_after = \"3s\"\n";
 
 #[test]
 fn a_transaction_counts_once_per_phase_through_restarts() {
-    let mut d = director(KILL);
+    let mut d = nemesis(KILL);
     assert_eq!(asking(&d, C1), [RuleId(0)]);
     assert!(asking(&d, C2).is_empty(), "c2's transactions are the bystanders");
     assert_eq!(halt(&mut d, 10, C1, 1), Reply::default());
     assert_eq!(halt(&mut d, 20, C1, 1), Reply::default());
     let reply = halt(&mut d, 30, C1, 2);
-    assert_eq!(struck(&reply.deeds), [&Deed::Kill(C1, None)]);
+    assert_eq!(struck(&reply.commands), [&FaultCommand::Kill(C1, None)]);
     assert!(
-        matches!(&reply.deeds[0], Deed::Observe(Observation::Fault { .. })),
+        matches!(&reply.commands[0], FaultCommand::Observe(Observation::Fault { .. })),
         "the trace says why before it happens"
     );
     // Its rule is gone, and a node that still asks is let go.
-    assert!(reply.deeds.contains(&Deed::Orders(C1)) && asking(&d, C1).is_empty());
+    assert!(reply.commands.contains(&FaultCommand::Orders(C1)) && asking(&d, C1).is_empty());
     assert_eq!(d.asked(ms(31), C1, &[RuleId(0)], txn(3), Lost::default()), Reply::default());
     assert_eq!(d.next_due(), Some(ms(3_030)));
-    assert_eq!(d.due(ms(3_030)), [Deed::Restart(C1)]);
+    assert_eq!(d.due(ms(3_030)), [FaultCommand::Restart(C1)]);
     assert_eq!(d.next_due(), None);
     let record = &d.fired()[0];
     assert_eq!((&record.at, &record.until), (&vec![ms(30)], &vec![Some(ms(3_030))]));
@@ -111,21 +111,21 @@ fn a_transaction_counts_once_per_phase_through_restarts() {
 
 #[test]
 fn a_kill_hands_on_how_much_of_the_tail_survives() {
-    let mut d = director(&KILL.replace("nth = 2", "nth = 1").replace("restart_after", "keep = 2\nrestart_after"));
-    assert_eq!(struck(&halt(&mut d, 10, C1, 1).deeds), [&Deed::Kill(C1, Some(2))]);
+    let mut d = nemesis(&KILL.replace("nth = 2", "nth = 1").replace("restart_after", "keep = 2\nrestart_after"));
+    assert_eq!(struck(&halt(&mut d, 10, C1, 1).commands), [&FaultCommand::Kill(C1, Some(2))]);
 }
 
 #[test]
 fn all_faults_of_one_event_act_together() {
-    let mut d = director(&format!("{KILL}{}", KILL.replace("coordinator", "p1")));
+    let mut d = nemesis(&format!("{KILL}{}", KILL.replace("coordinator", "p1")));
     halt(&mut d, 10, C1, 1);
     let reply = halt(&mut d, 20, C1, 2);
-    assert_eq!(struck(&reply.deeds), [&Deed::Kill(C1, None), &Deed::Kill(P1, None)]);
+    assert_eq!(struck(&reply.commands), [&FaultCommand::Kill(C1, None), &FaultCommand::Kill(P1, None)]);
 }
 
 #[test]
 fn a_fault_that_never_fired_is_known() {
-    let d = director(KILL);
+    let d = nemesis(KILL);
     assert_eq!(d.unfired().len(), 1);
     assert!(d.unfired()[0].starts_with("kill c1"));
     // One that does not apply to the protocol is not expected to.
@@ -134,21 +134,21 @@ fn a_fault_that_never_fired_is_known() {
 
 #[test]
 fn a_kill_of_a_node_that_is_down_has_fired_and_does_nothing_more() {
-    let mut d = director(
+    let mut d = nemesis(
         "[[fault]]\nat = \"1s\"\ndo = \"kill\"\nnode = \"p1\"\nrestart_after = \"5s\"\n\
          [[fault]]\nat = \"2s\"\ndo = \"kill\"\nnode = \"p1\"\nrestart_after = \"1s\"\n",
     );
-    assert_eq!(struck(&d.due(ms(1_000))), [&Deed::Kill(P1, None)]);
+    assert_eq!(struck(&d.due(ms(1_000))), [&FaultCommand::Kill(P1, None)]);
     let second = d.due(ms(2_000));
     assert_eq!((struck(&second).len(), fired(&second)), (0, 1));
     // Not even its restart: the node comes back when the first one says.
     assert_eq!(d.next_due(), Some(ms(6_000)));
-    assert_eq!(d.due(ms(6_000)), [Deed::Restart(P1)]);
+    assert_eq!(d.due(ms(6_000)), [FaultCommand::Restart(P1)]);
 }
 
 #[test]
 fn a_restart_of_a_running_node_does_nothing_and_an_early_one_replaces_the_planned_one() {
-    let mut d = director(
+    let mut d = nemesis(
         "[[fault]]\nat = \"1s\"\ndo = \"restart\"\nnode = \"p1\"\n\
          [[fault]]\nat = \"2s\"\ndo = \"kill\"\nnode = \"p1\"\nrestart_after = \"4s\"\n\
          [[fault]]\nat = \"3s\"\ndo = \"restart\"\nnode = \"p1\"\n\
@@ -157,33 +157,33 @@ fn a_restart_of_a_running_node_does_nothing_and_an_early_one_replaces_the_planne
     let first = d.due(ms(1_000));
     assert_eq!((struck(&first).len(), fired(&first)), (0, 1));
     d.due(ms(2_000));
-    assert_eq!(struck(&d.due(ms(3_000))), [&Deed::Restart(P1)]);
-    assert_eq!(struck(&d.due(ms(5_000))), [&Deed::Kill(P1, None)]);
+    assert_eq!(struck(&d.due(ms(3_000))), [&FaultCommand::Restart(P1)]);
+    assert_eq!(struck(&d.due(ms(5_000))), [&FaultCommand::Kill(P1, None)]);
     // The first kill's restart, at 6 s, was used up; the second one's comes at 8 s.
     assert_eq!(d.due(ms(6_000)), []);
-    assert_eq!(struck(&d.due(ms(8_000))), [&Deed::Restart(P1)]);
+    assert_eq!(struck(&d.due(ms(8_000))), [&FaultCommand::Restart(P1)]);
     assert_eq!(d.fired()[1].until, [Some(ms(3_000))]);
 }
 
 #[test]
 fn a_lost_log_is_lost_after_the_kill_even_of_a_node_that_is_down() {
-    let mut d = director(
+    let mut d = nemesis(
         "[[fault]]\nat = \"1s\"\ndo = \"lose-log\"\nnode = \"c1\"\n[[fault]]\nat = \"2s\"\ndo = \"lose-log\"\nnode = \"c1\"\n\
          [[fault]]\nat = \"3s\"\ndo = \"restart\"\nnode = \"c1\"\n",
     );
-    assert_eq!(struck(&d.due(ms(1_000))), [&Deed::Kill(C1, None), &Deed::LoseLog(C1)]);
-    assert_eq!(struck(&d.due(ms(2_000))), [&Deed::LoseLog(C1)]);
+    assert_eq!(struck(&d.due(ms(1_000))), [&FaultCommand::Kill(C1, None), &FaultCommand::LoseLog(C1)]);
+    assert_eq!(struck(&d.due(ms(2_000))), [&FaultCommand::LoseLog(C1)]);
 }
 
 #[test]
 fn death_ends_a_freeze() {
-    let mut d = director(
+    let mut d = nemesis(
         "[[fault]]\nat = \"1s\"\ndo = \"pause\"\nnode = \"p1\"\nfor = \"5s\"\n\
          [[fault]]\nat = \"2s\"\ndo = \"kill\"\nnode = \"p1\"\nrestart_after = \"1s\"\n",
     );
-    assert_eq!(struck(&d.due(ms(1_000))), [&Deed::Pause(P1)]);
-    assert_eq!(struck(&d.due(ms(2_000))), [&Deed::Kill(P1, None)]);
-    assert_eq!(struck(&d.due(ms(3_000))), [&Deed::Restart(P1)]);
+    assert_eq!(struck(&d.due(ms(1_000))), [&FaultCommand::Pause(P1)]);
+    assert_eq!(struck(&d.due(ms(2_000))), [&FaultCommand::Kill(P1, None)]);
+    assert_eq!(struck(&d.due(ms(3_000))), [&FaultCommand::Restart(P1)]);
     assert_eq!(d.due(ms(6_000)), [], "nobody is resumed who was not frozen");
     assert_eq!(d.fired()[0].until, [Some(ms(2_000))]);
 }
@@ -191,11 +191,14 @@ fn death_ends_a_freeze() {
 #[test]
 fn a_partition_drops_every_message_in_the_cut_directions_at_the_sender() {
     let mut d =
-        director("[[fault]]\nat = \"3s\"\ndo = \"partition\"\nbetween = [[\"coordinator\"], [\"p2\"]]\nfor = \"2s\"");
-    let deeds = d.due(ms(3_000));
-    assert_eq!(cuts(&deeds), [(C1, P2), (P2, C1)]);
-    let orders = deeds.iter().position(|deed| *deed == Deed::Orders(P2)).expect("p2 learns of it");
-    let cut = deeds.iter().position(|deed| matches!(deed, Deed::Observe(Observation::LinkCut { .. }))).expect("cut");
+        nemesis("[[fault]]\nat = \"3s\"\ndo = \"partition\"\nbetween = [[\"coordinator\"], [\"p2\"]]\nfor = \"2s\"");
+    let commands = d.due(ms(3_000));
+    assert_eq!(cuts(&commands), [(C1, P2), (P2, C1)]);
+    let orders = commands.iter().position(|command| *command == FaultCommand::Orders(P2)).expect("p2 learns of it");
+    let cut = commands
+        .iter()
+        .position(|command| matches!(command, FaultCommand::Observe(Observation::LinkCut { .. })))
+        .expect("cut");
     assert!(orders < cut, "a link counts as cut once the orders hold");
     let rule = &d.orders(C1).rules[0];
     assert_eq!((rule.action, rule.selector.verb, rule.selector.peer), (Action::Drop, Verb::Send, Some(P2)));
@@ -207,7 +210,7 @@ fn a_partition_drops_every_message_in_the_cut_directions_at_the_sender() {
 #[test]
 fn a_link_is_healed_when_the_last_partition_over_it_is() {
     let cut = |at, sides, more| format!("[[fault]]\nat = \"{at}\"\ndo = \"partition\"\nbetween = {sides}\n{more}\n");
-    let mut d = director(&format!(
+    let mut d = nemesis(&format!(
         "{}{}[[fault]]\nat = \"4s\"\ndo = \"heal\"\n",
         cut("1s", "[[\"c1\"], [\"p1\", \"p2\"]]", "one_way = true\nfor = \"2s\""),
         cut("2s", "[[\"c1\"], [\"p1\"]]", ""),
@@ -221,7 +224,7 @@ fn a_link_is_healed_when_the_last_partition_over_it_is() {
 
 #[test]
 fn messages_are_counted_each_time_they_are_sent_and_spare_clients() {
-    let mut d = director("[[fault]]\ndo = \"drop\"\nnth = 2");
+    let mut d = nemesis("[[fault]]\ndo = \"drop\"\nnth = 2");
     // Every node of the cluster counts into the same count; nothing stands on the links of clients.
     assert!(asking(&d, K1).is_empty());
     for node in [C1, C2, P1] {
@@ -230,14 +233,14 @@ fn messages_are_counted_each_time_they_are_sent_and_spare_clients() {
     assert_eq!(d.asked(ms(1), C1, &[RuleId(0)], txn(1), Lost::default()), Reply::default());
     let reply = d.asked(ms(2), P1, &[RuleId(0)], txn(1), Lost::default());
     assert_eq!(reply.fate, Fate { drop: true, ..Fate::default() });
-    assert_eq!(fired(&reply.deeds), 1);
-    assert!(asking(&d, C1).is_empty() && reply.deeds.contains(&Deed::Orders(P3)));
+    assert_eq!(fired(&reply.commands), 1);
+    assert!(asking(&d, C1).is_empty() && reply.commands.contains(&FaultCommand::Orders(P3)));
     assert_eq!(d.asked(ms(3), C1, &[RuleId(0)], txn(1), Lost::default()), Reply::default());
 }
 
 #[test]
 fn the_first_so_many_messages_are_touched() {
-    let mut d = director("[[fault]]\ndo = \"delay\"\nby = \"3s\"\nmessage = \"ack\"\ncount = 2");
+    let mut d = nemesis("[[fault]]\ndo = \"delay\"\nby = \"3s\"\nmessage = \"ack\"\ncount = 2");
     assert!(asking(&d, C1).is_empty(), "a coordinating node sends no ACK");
     for at in [1, 2] {
         assert_eq!(halt(&mut d, at, P1, 1).fate.delay, Micros::from_secs(3));
@@ -248,7 +251,7 @@ fn the_first_so_many_messages_are_touched() {
 
 #[test]
 fn a_fault_for_all_messages_is_known_to_have_fired_and_then_needs_no_asking() {
-    let mut d = director("[[fault]]\nat = \"1s\"\ndo = \"duplicate\"\nmessage = \"vote\"\nshare = 0.5\nfor = \"2s\"");
+    let mut d = nemesis("[[fault]]\nat = \"1s\"\ndo = \"duplicate\"\nmessage = \"vote\"\nshare = 0.5\nfor = \"2s\"");
     assert!(d.orders(P1).rules.is_empty());
     assert_eq!(d.due(ms(1_000)).len(), 3, "the participants' orders change");
     assert_eq!(d.orders(P1).rules[0].share, Some(0.5));
@@ -266,7 +269,7 @@ fn a_fault_for_all_messages_is_known_to_have_fired_and_then_needs_no_asking() {
 
 #[test]
 fn a_refusal_stands_where_the_request_is_taken() {
-    let mut d = director("[[fault]]\ndo = \"refuse\"\nmessage = \"prepare\"\nfrom = \"c2\"\ncount = 1");
+    let mut d = nemesis("[[fault]]\ndo = \"refuse\"\nmessage = \"prepare\"\nfrom = \"c2\"\ncount = 1");
     assert!(asking(&d, C2).is_empty());
     let rule = &d.orders(P3).rules[0];
     assert_eq!((rule.selector.verb, rule.selector.edge, rule.selector.peer), (Verb::Deliver, Edge::Before, Some(C2)));
@@ -275,7 +278,7 @@ fn a_refusal_stands_where_the_request_is_taken() {
 
 #[test]
 fn a_client_is_touched_only_by_name() {
-    let mut d = director(
+    let mut d = nemesis(
         "[[fault]]\ndo = \"drop\"\nfrom = \"k1\"\nnth = 1\n[[fault]]\ndo = \"drop\"\nmessage = \"outcome\"\nto = \"k1\"",
     );
     assert_eq!(asking(&d, K1), [RuleId(0)]);
@@ -285,7 +288,7 @@ fn a_client_is_touched_only_by_name() {
 
 #[test]
 fn after_the_sends_the_fault_waits_until_they_were_taken() {
-    let d = director("[[fault]]\non = { phase = \"work-sent\" }\ndo = \"kill\"\nnode = \"c1\"");
+    let d = nemesis("[[fault]]\non = { phase = \"work-sent\" }\ndo = \"kill\"\nnode = \"c1\"");
     assert!(d.awaits_sends(RuleId(0)));
     // The receivers report that they took WORK.
     let orders: Vec<Orders> = [P1, P2, P3].map(|p| d.orders(p)).into();
@@ -293,24 +296,27 @@ fn after_the_sends_the_fault_waits_until_they_were_taken() {
         assert_eq!((report.action, report.selector.edge), (Action::Report, Edge::After));
         assert_eq!((report.selector.word.as_deref(), report.selector.peer), (Some("work"), Some(C1)));
     }
-    assert!(director(AFTER_SEND).awaits_sends(RuleId(0)));
-    assert!(!director(&AFTER_SEND.replace("after", "before")).awaits_sends(RuleId(0)));
-    assert!(!director(KILL).awaits_sends(RuleId(0)));
+    assert!(nemesis(AFTER_SEND).awaits_sends(RuleId(0)));
+    assert!(!nemesis(&AFTER_SEND.replace("after", "before")).awaits_sends(RuleId(0)));
+    assert!(!nemesis(KILL).awaits_sends(RuleId(0)));
     assert!(!d.awaits_sends(RuleId(7)));
 }
 
 #[test]
 fn work_that_is_lost_was_sent_but_a_decision_that_is_lost_told_nobody() {
-    let mut d = director("[[fault]]\non = { phase = \"work-sent\" }\ndo = \"kill\"\nnode = \"c1\"");
-    assert_eq!(struck(&d.asked(ms(1), C1, &[RuleId(0)], txn(1), LOST).deeds), [&Deed::Kill(C1, None)]);
-    let mut d = director("[[fault]]\non = { phase = \"half-told\" }\ndo = \"kill\"\nnode = \"c1\"");
+    let mut d = nemesis("[[fault]]\non = { phase = \"work-sent\" }\ndo = \"kill\"\nnode = \"c1\"");
+    assert_eq!(struck(&d.asked(ms(1), C1, &[RuleId(0)], txn(1), LOST).commands), [&FaultCommand::Kill(C1, None)]);
+    let mut d = nemesis("[[fault]]\non = { phase = \"half-told\" }\ndo = \"kill\"\nnode = \"c1\"");
     assert_eq!(d.asked(ms(1), C1, &[RuleId(0)], txn(1), LOST), Reply::default());
-    assert_eq!(struck(&d.asked(ms(2), C1, &[RuleId(0)], txn(2), Lost::default()).deeds), [&Deed::Kill(C1, None)]);
+    assert_eq!(
+        struck(&d.asked(ms(2), C1, &[RuleId(0)], txn(2), Lost::default()).commands),
+        [&FaultCommand::Kill(C1, None)]
+    );
     // After a send, what was lost beside it does not matter.
-    let mut d = director(AFTER_SEND);
+    let mut d = nemesis(AFTER_SEND);
     assert_eq!(d.asked(ms(1), C1, &[RuleId(0)], txn(1), LOST), Reply::default());
     let beside = Lost { any: true, last: false };
-    assert_eq!(struck(&d.asked(ms(2), C1, &[RuleId(0)], txn(1), beside).deeds), [&Deed::Kill(C1, None)]);
+    assert_eq!(struck(&d.asked(ms(2), C1, &[RuleId(0)], txn(1), beside).commands), [&FaultCommand::Kill(C1, None)]);
 }
 
 #[test]
@@ -324,41 +330,41 @@ fn half_told_of_a_saga_is_its_first_compensation_wherever() {
     }
     assert_eq!(halt(&mut d, 1, P2, 1), Reply::default());
     assert_eq!(halt(&mut d, 2, P1, 1), Reply::default(), "the same saga's second compensation");
-    assert_eq!(struck(&halt(&mut d, 3, P1, 2).deeds), [&Deed::Kill(C1, None)]);
+    assert_eq!(struck(&halt(&mut d, 3, P1, 2).commands), [&FaultCommand::Kill(C1, None)]);
 }
 
 #[test]
 fn a_point_counts_transactions_and_an_effect_counts_each_time() {
     let mut d =
-        director("[[fault]]\non = { node = \"p1\", point = \"prepared\", nth = 2 }\ndo = \"kill\"\nnode = \"p1\"");
+        nemesis("[[fault]]\non = { node = \"p1\", point = \"prepared\", nth = 2 }\ndo = \"kill\"\nnode = \"p1\"");
     halt(&mut d, 1, P1, 1);
     assert_eq!(halt(&mut d, 2, P1, 1), Reply::default(), "observed again in recovery");
-    assert_eq!(struck(&halt(&mut d, 3, P1, 2).deeds), [&Deed::Kill(P1, None)]);
-    let mut d = director(
+    assert_eq!(struck(&halt(&mut d, 3, P1, 2).commands), [&FaultCommand::Kill(P1, None)]);
+    let mut d = nemesis(
         "[[fault]]\non = { node = \"p1\", effect = \"observe:in-doubt\", nth = 2 }\ndo = \"kill\"\nnode = \"p1\"",
     );
     halt(&mut d, 1, P1, 1);
-    assert_eq!(struck(&halt(&mut d, 2, P1, 1).deeds), [&Deed::Kill(P1, None)]);
+    assert_eq!(struck(&halt(&mut d, 2, P1, 1).commands), [&FaultCommand::Kill(P1, None)]);
 }
 
 #[test]
 fn voted_is_asked_where_the_vote_is_taken() {
-    let mut d = director("[[fault]]\non = { node = \"p2\", point = \"voted\" }\ndo = \"kill\"\nnode = \"p2\"");
+    let mut d = nemesis("[[fault]]\non = { node = \"p2\", point = \"voted\" }\ndo = \"kill\"\nnode = \"p2\"");
     assert!(asking(&d, P2).is_empty());
     assert_eq!((asking(&d, C1).len(), asking(&d, C2).len()), (1, 1));
-    assert_eq!(struck(&halt(&mut d, 1, C2, 1).deeds), [&Deed::Kill(P2, None)]);
+    assert_eq!(struck(&halt(&mut d, 1, C2, 1).commands), [&FaultCommand::Kill(P2, None)]);
 }
 
 #[test]
 fn a_rule_is_obeyed_only_from_where_it_stands() {
-    let mut d = director(&KILL.replace("nth = 2", "nth = 1"));
+    let mut d = nemesis(&KILL.replace("nth = 2", "nth = 1"));
     assert_eq!(d.asked(ms(1), P1, &[RuleId(0), RuleId(9)], txn(1), Lost::default()), Reply::default());
     assert_eq!(d.unfired().len(), 1);
 }
 
 #[test]
 fn at_the_end_of_load_every_fault_without_an_end_of_its_own_ends() {
-    let mut d = director(
+    let mut d = nemesis(
         "[network]\nloss = 0.1\nduplicate = 0.1\nlatency = \"3ms\"\n\
          [[network.link]]\nfrom = \"c1\"\nto = \"p3\"\nloss = 0.9\n\
          [[fault]]\nat = \"1s\"\ndo = \"partition\"\nbetween = [[\"c1\"], [\"p1\"]]\n\
@@ -375,13 +381,13 @@ fn at_the_end_of_load_every_fault_without_an_end_of_its_own_ends() {
     d.asked(ms(1_500), P1, &[RuleId(4)], txn(1), Lost::default());
     d.due(ms(9_000));
     assert_eq!(d.orders(P3).min_force, ms(80));
-    let lossy = |d: &Director| d.orders(C1).links.iter().filter(|(_, c)| c.loss + c.duplicate > 0.0).count();
+    let lossy = |d: &Nemesis| d.orders(C1).links.iter().filter(|(_, c)| c.loss + c.duplicate > 0.0).count();
     assert_eq!(lossy(&d), 3, "the links between clients and coordinating nodes are spared");
     let before = d.version();
 
-    let deeds = d.end_of_load(ms(10_000));
-    assert_eq!(struck(&deeds), [&Deed::Resume(P2)], "kills last");
-    assert_eq!(heals(&deeds), [(C1, P1), (P1, C1)]);
+    let commands = d.end_of_load(ms(10_000));
+    assert_eq!(struck(&commands), [&FaultCommand::Resume(P2)], "kills last");
+    assert_eq!(heals(&commands), [(C1, P1), (P1, C1)]);
     assert_eq!((d.orders(P3).min_force, lossy(&d)), (ms(0), 0));
     assert!(d.version() > before);
     assert!(rules(&d, P2, Action::Ask).is_empty() && rules(&d, P2, Action::Delay(Micros::from_secs(1))).is_empty());
@@ -400,20 +406,23 @@ fn at_the_end_of_load_every_fault_without_an_end_of_its_own_ends() {
 
 #[test]
 fn an_operator_resolves_at_every_participant_named() {
-    let mut d = director("[[fault]]\nat = \"1s\"\ndo = \"resolve\"\ndecision = \"abort\"");
-    let deeds = d.due(ms(1_000));
-    assert_eq!(struck(&deeds), [P1, P2, P3].map(|p| Deed::Resolve(p, Decision::Abort)).iter().collect::<Vec<_>>());
+    let mut d = nemesis("[[fault]]\nat = \"1s\"\ndo = \"resolve\"\ndecision = \"abort\"");
+    let commands = d.due(ms(1_000));
+    assert_eq!(
+        struck(&commands),
+        [P1, P2, P3].map(|p| FaultCommand::Resolve(p, Decision::Abort)).iter().collect::<Vec<_>>()
+    );
 }
 
 #[test]
 fn orders_hold_the_least_force_and_the_conditions_of_every_link() {
     use indoubt_proto::conditions::Latency::Constant;
-    let d = director("[disk]\nforce = \"2ms\"\n[[network.link]]\nfrom = \"c1\"\nto = \"p2\"\nlatency = \"50ms\"");
+    let d = nemesis("[disk]\nforce = \"2ms\"\n[[network.link]]\nfrom = \"c1\"\nto = \"p2\"\nlatency = \"50ms\"");
     let orders = d.orders(C1);
     assert_eq!((orders.force, orders.min_force), (Constant(ms(2)), ms(0)));
     let peers: Vec<NodeId> = orders.links.iter().map(|(peer, _)| *peer).collect();
     assert_eq!(peers, [P1, P2, P3, K1, NodeId::client(2)]);
-    let latency = |d: &Director, from, to| {
+    let latency = |d: &Nemesis, from, to| {
         d.orders(from).links.into_iter().find(|(peer, _)| *peer == to).map(|(_, conditions)| conditions.latency)
     };
     assert_eq!(latency(&d, C1, P2), Some(Constant(ms(50))));

@@ -1,0 +1,33 @@
+//! What a check looks at.
+
+use crate::{history::final_state::FinalState, measure::anomalies::Anomaly};
+use indoubt_proto::{ids::NodeId, settings::Timeouts};
+use indoubt_scenario::{protocol::Family, scenario::Clocks};
+
+/// A measured run, and what the scenario says about it.
+pub(crate) struct Evidence<'a> {
+    pub(crate) final_state: &'a FinalState,
+    pub(crate) anomalies: &'a [Anomaly],
+    pub(crate) timeouts: Timeouts,
+    /// Whether a commit ends only when everybody has acknowledged it.
+    pub(crate) acknowledges_commits: bool,
+    /// The nodes' clocks, and the seed that draws their rates; `None`: all keep time.
+    pub(crate) clocks: Option<(&'a Clocks, u64)>,
+}
+
+impl Evidence<'_> {
+    /// How long a coordinator waits for votes at the least, in microseconds of true time: a fast clock fires early.
+    pub(super) fn vote_patience(&self, home: NodeId) -> i64 {
+        let vote = self.timeouts.vote;
+        let by_its_clock = self.clocks.map_or(vote, |(clocks, seed)| clocks.rate(home, seed).true_time(vote));
+        by_its_clock.min(vote).0 as i64
+    }
+
+    pub(super) fn final_state(&self) -> &FinalState {
+        self.final_state
+    }
+
+    pub(super) fn family(&self) -> Family {
+        self.final_state().family
+    }
+}

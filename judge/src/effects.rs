@@ -1,0 +1,116 @@
+//! What is there at the end and should not be, and the other way round: `atomicity_violations`, `duplicate_effects`,
+//! `lost_effects`, `wrong_audits`. The checks tell of the same ids.
+
+use crate::history::{
+    fate::Fate,
+    final_state::FinalState,
+    txn_history::{EffectKind, TxnHistory},
+};
+use indoubt_proto::{
+    ids::{NodeId, TxnId},
+    message::Decision,
+};
+use indoubt_scenario::protocol::Family;
+
+/// What can be applied once: a branch, or one step or compensation, of a transaction at a node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct EffectId {
+    pub(crate) txn: TxnId,
+    pub(crate) node: NodeId,
+    pub(crate) kind: EffectKind,
+}
+
+/// An audit that found another sum than its group's total.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct WrongAudit {
+    pub(crate) txn: TxnId,
+    pub(crate) found: i64,
+    pub(crate) total: i64,
+}
+
+/// Transactions with one branch committed and another aborted, or a saga neither whole nor fully compensated.
+pub(crate) fn torn(final_state: &FinalState) -> Vec<TxnId> {
+    let is_torn = |(_, txn_history, fate): &(TxnId, &TxnHistory, Fate)| match (final_state.family, fate) {
+        (_, Fate::Partial) => true,
+        (Family::TwoPhase, _) => {
+            let decided = |decision| {
+                let here = |(_, d): &(i64, Decision)| *d == decision;
+                txn_history.branches.values().any(|branch| branch.decisions.iter().any(here))
+            };
+            decided(Decision::Commit) && decided(Decision::Abort)
+        }
+        (Family::Saga, Fate::Stuck | Fate::Unresolved) => {
+            let standing: Vec<bool> =
+                txn_history.plan.writing_steps().keys().map(|step| txn_history.standing(*step) != 0).collect();
+            standing.contains(&true) && standing.contains(&false)
+        }
+        _ => false,
+    };
+    final_state.all().filter(is_torn).map(|(txn, ..)| txn).collect()
+}
+
+/// Effects that are there more than once, with how often too often.
+pub(crate) fn duplicates(final_state: &FinalState) -> Vec<(EffectId, u64)> {
+    let mut found = Vec::new();
+    for (txn, txn_history, _) in final_state.all() {
+        let mut ids: Vec<EffectId> = txn_history
+            .effects
+            .iter()
+            .filter(|effect| effect.gone.is_none() && !effect.updates.is_empty())
+            .map(|effect| EffectId { txn, node: effect.node, kind: effect.kind })
+            .collect();
+        ids.sort_unstable();
+        found.extend(
+            ids.chunk_by(|a, b| a == b).filter(|same| same.len() > 1).map(|same| (same[0], same.len() as u64 - 1)),
+        );
+    }
+    found
+}
+
+/// Effects that are not there although somebody was told of them: the client that its transaction succeeded, or the
+/// coordinating node by the participant that had applied them. A branch in doubt is not lost.
+pub(crate) fn lost(final_state: &FinalState) -> Vec<EffectId> {
+    let topology = &final_state.topology;
+    let mut found = Vec::new();
+    for (txn, txn_history, _) in final_state.all() {
+        if final_state.family == Family::TwoPhase {
+            for node in txn_history.plan.writing_nodes() {
+                let applied_once = txn_history.effects.iter().any(|e| e.node == node && e.kind == EffectKind::Branch);
+                let told = txn_history.told_success() && !txn_history.in_doubt_at(node, topology);
+                // An abort has no effect that could be lost.
+                let known = txn_history.lost_at.contains(&node) && txn_history.decided_at_home(Decision::Commit);
+                if !txn_history.branch_stands(node, topology) && (told || applied_once || known) {
+                    found.push(EffectId { txn, node, kind: EffectKind::Branch });
+                }
+            }
+            continue;
+        }
+        for (step, node) in txn_history.plan.writing_steps() {
+            let gone = |kind| {
+                txn_history
+                    .effects
+                    .iter()
+                    .filter(|e| e.kind == kind && e.gone.is_some() && !e.updates.is_empty())
+                    .count()
+            };
+            let vanished = gone(EffectKind::Step(step)) > gone(EffectKind::Undo(step));
+            if txn_history.standing(step) <= 0 && (txn_history.told_success() || vanished) {
+                found.push(EffectId { txn, node, kind: EffectKind::Step(step) });
+            }
+        }
+    }
+    found
+}
+
+/// Audits that committed, or whose client was told so, and whose reads do not sum to their group's total. Of a step that ran
+/// again, what it read last counts.
+pub(crate) fn wrong_audits(final_state: &FinalState) -> Vec<WrongAudit> {
+    let wrong = |(txn, txn_history, fate): (TxnId, &TxnHistory, Fate)| {
+        let total = txn_history
+            .total
+            .filter(|_| txn_history.audit && (fate == Fate::Succeeded || txn_history.told_success()))?;
+        let found = txn_history.reads.values().sum();
+        (found != total).then_some(WrongAudit { txn, found, total })
+    };
+    final_state.all().filter_map(wrong).collect()
+}

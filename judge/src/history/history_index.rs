@@ -1,0 +1,91 @@
+//! Where the fold keeps the history of each transaction: in a slot, a small number under which the other folds keep their
+//! own state of the transaction too. A transaction that is forgotten leaves its slot, with all its buffers, to a later one.
+
+use super::txn_history::TxnHistory;
+use indoubt_proto::ids::TxnId;
+use rustc_hash::FxHashMap;
+use std::collections::BTreeMap;
+
+/// The histories of all transactions, by slot.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct HistoryIndex {
+    /// Only looked up, never iterated.
+    slot_of: FxHashMap<TxnId, usize>,
+    slots: Vec<(Option<TxnId>, TxnHistory)>,
+    free: Vec<usize>,
+    /// The last one asked for: the observations of one step mostly concern one transaction.
+    last: Option<(TxnId, usize)>,
+}
+
+impl HistoryIndex {
+    /// The slot of a transaction, if it has one.
+    pub(crate) fn find(&mut self, txn: TxnId) -> Option<usize> {
+        if let Some((last, slot)) = self.last
+            && last == txn
+        {
+            return Some(slot);
+        }
+        let slot = *self.slot_of.get(&txn)?;
+        self.last = Some((txn, slot));
+        Some(slot)
+    }
+
+    /// Gives a slot to a transaction that has none.
+    pub(crate) fn add(&mut self, txn: TxnId) -> usize {
+        let slot = self.free.pop().unwrap_or_else(|| {
+            self.slots.push(Default::default());
+            self.slots.len() - 1
+        });
+        self.slots[slot].0 = Some(txn);
+        self.slot_of.insert(txn, slot);
+        self.last = Some((txn, slot));
+        slot
+    }
+
+    /// The transaction in a slot.
+    pub(crate) fn name(&self, slot: usize) -> TxnId {
+        self.slots[slot].0.expect("only slots of transactions are asked for")
+    }
+
+    pub(crate) fn at(&self, slot: usize) -> &TxnHistory {
+        &self.slots[slot].1
+    }
+
+    pub(super) fn at_mut(&mut self, slot: usize) -> &mut TxnHistory {
+        &mut self.slots[slot].1
+    }
+
+    /// All slots of transactions.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (usize, TxnId, &TxnHistory)> + '_ {
+        self.slots.iter().enumerate().filter_map(|(slot, (txn, txn_history))| Some((slot, (*txn)?, txn_history)))
+    }
+
+    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = (TxnId, &mut TxnHistory)> + '_ {
+        self.slots.iter_mut().filter_map(|(txn, txn_history)| Some(((*txn)?, txn_history)))
+    }
+
+    /// Forgets a transaction and frees its slot.
+    pub(super) fn forget(&mut self, slot: usize) {
+        let (txn, txn_history) = &mut self.slots[slot];
+        if let Some(txn) = txn.take() {
+            self.slot_of.remove(&txn);
+            self.last = None;
+            txn_history.clear();
+            self.free.push(slot);
+        }
+    }
+
+    /// Takes a history out, to look at it alone; [`HistoryIndex::put_back`] or [`HistoryIndex::forget`] comes next.
+    pub(super) fn take(&mut self, slot: usize) -> TxnHistory {
+        std::mem::take(&mut self.slots[slot].1)
+    }
+
+    pub(super) fn put_back(&mut self, slot: usize, txn_history: TxnHistory) {
+        self.slots[slot].1 = txn_history;
+    }
+
+    /// All of them, in the order of their names.
+    pub(super) fn into_map(self) -> BTreeMap<TxnId, TxnHistory> {
+        self.slots.into_iter().filter_map(|(txn, txn_history)| Some((txn?, txn_history))).collect()
+    }
+}

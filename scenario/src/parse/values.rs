@@ -1,0 +1,77 @@
+//! Values that several sections read: durations and latencies, nodes, lists of protocols.
+
+use super::{error::ScenarioError, reader::Value};
+use crate::{protocol::Protocol, scenario::Cluster};
+use indoubt_proto::{conditions::Latency, ids::NodeId, time::Micros};
+use std::ops::RangeInclusive;
+
+pub(super) const LATENCY: [&str; 4] = ["min", "max", "median", "p99"];
+/// The longest duration that a scenario may name.
+pub const LONGEST_DURATION: Micros = Micros::from_secs(3600);
+/// Any duration, none at all included.
+pub(super) const ANY: RangeInclusive<Micros> = Micros::ZERO..=LONGEST_DURATION;
+/// Any duration that takes time: nobody spins.
+pub(super) const SOME: RangeInclusive<Micros> = Micros(1)..=LONGEST_DURATION;
+
+/// A list of protocols, each once.
+pub(super) fn protocols(value: &Value<'_, '_>) -> Result<Vec<Protocol>, ScenarioError> {
+    let mut protocols = Vec::new();
+    for item in value.list()? {
+        let protocol = item.word("protocol", Protocol::ALL.into_iter().map(|p| (p.name(), p)))?;
+        if protocols.contains(&protocol) {
+            return Err(item.error(format!("`{protocol}` is listed twice")));
+        }
+        protocols.push(protocol);
+    }
+    if protocols.is_empty() {
+        return Err(value.error("`protocols` must name at least one protocol"));
+    }
+    Ok(protocols)
+}
+
+pub(super) fn latency(value: &Value<'_, '_>) -> Result<Latency, ScenarioError> {
+    if !value.is_table() {
+        return Ok(Latency::Constant(value.duration(ANY)?));
+    }
+    let table = value.table(format!("`{}`", value.field), &LATENCY)?;
+    let ends = |low: &str, high: &str, least: RangeInclusive<Micros>| {
+        let low = table.need(low)?.duration(least)?;
+        let value = table.need(high)?;
+        match value.duration(ANY)? {
+            high if high < low => Err(value.error(format!("`{}` is less than {low}", value.field))),
+            high => Ok((low, high)),
+        }
+    };
+    if table.get("min").is_some() || table.get("max").is_some() {
+        table.only(&["min", "max"])?;
+        let (min, max) = ends("min", "max", ANY)?;
+        Ok(Latency::Uniform { min, max })
+    } else {
+        let (median, p99) = ends("median", "p99", SOME)?;
+        Ok(Latency::LogNormal { median, p99 })
+    }
+}
+
+/// A node of the cluster; `coordinator` is c1.
+pub(super) fn node(value: &Value<'_, '_>, cluster: Cluster) -> Result<NodeId, ScenarioError> {
+    let name = value.string()?;
+    if name == "coordinator" {
+        return Ok(NodeId::coordinating(1));
+    }
+    let found = name.parse().ok().filter(|node| cluster.nodes().any(|n| n == *node));
+    found.ok_or_else(|| value.error(format!("there is no node `{name}`; valid: {}", all_nodes(cluster))))
+}
+
+pub(super) fn all_nodes(cluster: Cluster) -> String {
+    let range = |letter, count| match count {
+        1 => format!("{letter}1"),
+        2 => format!("{letter}1, {letter}2"),
+        _ => format!("{letter}1 to {letter}{count}"),
+    };
+    format!("coordinator (c1), {}, {}", range('c', cluster.coordinators), range('p', cluster.participants))
+}
+
+/// An error about something that a protocol of the run does not have.
+pub(super) fn lacks(value: &Value<'_, '_>, protocol: Protocol, what: &str) -> ScenarioError {
+    value.error(format!("`{protocol}` has {what}: restrict the fault with `protocols`"))
+}

@@ -1,0 +1,83 @@
+//! A whole scenario: its sections in order, since faults, claims and sweeps are checked against what stands before them.
+
+use super::{
+    error::ScenarioError,
+    expect, fault,
+    reader::{Table, Value},
+    sections::{clocks, cluster, force, network, options, timeouts, workload},
+    sweep,
+    values::{ANY, SOME, protocols},
+};
+use crate::{protocol::Protocol, scenario::Scenario};
+use indoubt_proto::time::Micros;
+
+pub(super) const FIELDS: [&str; 16] = [
+    "name",
+    "about",
+    "protocols",
+    "seed",
+    "duration",
+    "settle",
+    "cluster",
+    "workload",
+    "network",
+    "disk",
+    "clocks",
+    "timeouts",
+    "options",
+    "fault",
+    "expect",
+    "sweep",
+];
+
+/// What is run unless `protocols` says otherwise.
+const DEFAULT_PROTOCOLS: [Protocol; 3] = [Protocol::TwoPhase, Protocol::Saga, Protocol::None];
+
+pub(super) fn scenario(root: &Table<'_, '_>) -> Result<Scenario, ScenarioError> {
+    let cluster = cluster(root)?;
+    let mut scenario = Scenario {
+        name: name(&root.need("name")?)?,
+        about: root.read("about", Value::string)?.unwrap_or_default().into(),
+        protocols: root.read("protocols", protocols)?.unwrap_or(DEFAULT_PROTOCOLS.into()),
+        seed: root.read("seed", |v| v.integer(0..=u64::MAX))?.unwrap_or(1),
+        duration: root.read("duration", |v| v.duration(SOME))?.unwrap_or(Micros::from_secs(10)),
+        settle: root.read("settle", |v| v.duration(ANY))?.unwrap_or(Micros::from_secs(20)),
+        cluster,
+        workload: workload(root, cluster)?,
+        network: network(root, cluster)?,
+        force: force(root)?,
+        clocks: clocks(root, cluster)?,
+        timeouts: timeouts(root)?,
+        options: options(root)?,
+        faults: Vec::new(),
+        expects: Vec::new(),
+        sweep: Vec::new(),
+        planted: Default::default(),
+    };
+    let faults = root.read("fault", Value::list)?.unwrap_or_default();
+    for value in &faults {
+        let fault = fault::fault(&value.table("[[fault]]", &fault::FIELDS)?, &scenario)?;
+        scenario.faults.push(fault);
+    }
+    for (value, fault) in faults.iter().zip(&scenario.faults) {
+        fault::somebody_opens_what_it_lost(value, fault, &scenario)?;
+    }
+    for value in root.read("expect", Value::list)?.unwrap_or_default() {
+        let expect = expect::expect(&value.table("[[expect]]", &expect::FIELDS)?, &scenario)?;
+        scenario.expects.push(expect);
+    }
+    scenario.sweep = root.read("sweep", |value| sweep::sweep(value, &scenario))?.unwrap_or_default();
+    Ok(scenario)
+}
+
+/// A name that can be a folder.
+fn name(value: &Value<'_, '_>) -> Result<String, ScenarioError> {
+    let name = value.string()?;
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    if name.is_empty() || name.len() > 64 || name.starts_with('.') || !name.chars().all(plain) {
+        return Err(value.error(format!(
+            "`{name}` cannot be a scenario's name, which is also a folder: letters, digits, `-`, `_` and `.`, at most 64"
+        )));
+    }
+    Ok(name.into())
+}
