@@ -9,7 +9,7 @@
 //!        └─ processes    one child process, and its end under all circumstances
 //! ```
 //!
-//! [`run`] runs one protocol of a scenario and answers with its recording: the same kind that the virtual world makes, so
+//! [`run()`] runs one protocol of a scenario and answers with its recording: the same kind that the virtual world makes, so
 //! everything that judges a run works on both. [`Cluster`] is for callers that offer load of their own, as benchmarks do.
 //!
 //! A node is this very executable, started again with the words of a node command (`coordinator`, `participant`,
