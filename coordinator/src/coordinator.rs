@@ -11,7 +11,7 @@ use crate::{
 use indoubt_proto::{
     ids::{Lsn, NodeId, Ticket, TxnId},
     inspect::{Inspection, OpenView},
-    machine::{Input, Machine, Out},
+    machine::{Input, InputOf, Machine, OutOf},
     message::{Answer, Decision, Message, Outcome, Reason, ReasonKind, Status},
     plan::Submission,
     settings::Settings,
@@ -46,7 +46,7 @@ impl Coordinator {
         Coordinator { desk: Desk::new(id, settings, presumption, cooperative), transactions: BTreeMap::new() }
     }
 
-    fn submitted(&mut self, from: NodeId, submission: Submission, out: &mut Out<Self>) {
+    fn submitted(&mut self, from: NodeId, submission: Submission, out: &mut OutOf<Self>) {
         let (desk, txn) = (&mut self.desk, submission.txn);
         let outcome = match desk.submissions.admit(&submission, desk.incarnation) {
             Admission::Running => {
@@ -108,7 +108,7 @@ impl Coordinator {
         }
     }
 
-    fn message(&mut self, from: NodeId, message: Message, out: &mut Out<Self>) {
+    fn message(&mut self, from: NodeId, message: Message, out: &mut OutOf<Self>) {
         match message {
             Message::Submit(submission) => self.submitted(from, submission, out),
             Message::StatusQuery { txn } => {
@@ -130,7 +130,7 @@ impl Coordinator {
         }
     }
 
-    fn durable(&mut self, upto: Lsn, out: &mut Out<Self>) {
+    fn durable(&mut self, upto: Lsn, out: &mut OutOf<Self>) {
         while let Some((lsn, txn)) = self.desk.next_durable(upto) {
             self.with(txn, |t, desk| t.durable(lsn, desk, out));
         }
@@ -141,7 +141,7 @@ impl Machine for Coordinator {
     type Record = CoordinatorRecord;
     type Timer = CoordinatorTimer;
 
-    fn handle(&mut self, input: Input<Self>, out: &mut Out<Self>) {
+    fn handle(&mut self, input: InputOf<Self>, out: &mut OutOf<Self>) {
         match input {
             Input::Recover { log, incarnation, records } => {
                 self.desk.open(log, incarnation);

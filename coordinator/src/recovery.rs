@@ -11,7 +11,7 @@ use crate::{
 };
 use indoubt_proto::{
     ids::{NodeId, Serial, TxnId},
-    machine::{Logged, Out},
+    machine::{Logged, OutOf},
     message::{Decision, Outcome, ReasonKind},
     observation::Observation,
 };
@@ -31,7 +31,7 @@ enum Found {
 pub(crate) fn recover(
     records: Vec<Logged<CoordinatorRecord>>,
     desk: &mut Desk,
-    out: &mut Out<Coordinator>,
+    out: &mut OutOf<Coordinator>,
 ) -> BTreeMap<TxnId, Transaction> {
     let mut remembered = Remembered::new(desk.settings.options.remembered as usize);
     let mut found = BTreeMap::new();

@@ -8,7 +8,7 @@ use crate::{
 };
 use indoubt_proto::{
     ids::{LogId, NodeId, Serial, Ticket, TxnId},
-    machine::Out,
+    machine::OutOf,
     message::{Decision, Message},
     observation::Observation,
 };
@@ -29,19 +29,19 @@ impl Telling {
         Telling { decision, due, lost: Vec::new(), resent: 0 }
     }
 
-    pub(crate) fn arm(&self, txn: TxnId, desk: &Desk, out: &mut Out<Coordinator>) {
+    pub(crate) fn arm(&self, txn: TxnId, desk: &Desk, out: &mut OutOf<Coordinator>) {
         out.arm(CoordinatorTimer::Resend(txn), desk.settings.timeouts.backoff(self.resent));
     }
 
     /// Sends the decision to all who owe an ACK.
-    pub(crate) fn tell(&self, txn: TxnId, ticket: Ticket, out: &mut Out<Coordinator>) {
+    pub(crate) fn tell(&self, txn: TxnId, ticket: Ticket, out: &mut OutOf<Coordinator>) {
         for voter in &self.due {
             out.send(voter.node, Message::Decision { txn, ticket, decision: self.decision, ack: true });
         }
     }
 
     /// Sends it again; the next pause is longer.
-    pub(crate) fn resend(&mut self, txn: TxnId, ticket: Ticket, out: &mut Out<Coordinator>) {
+    pub(crate) fn resend(&mut self, txn: TxnId, ticket: Ticket, out: &mut OutOf<Coordinator>) {
         self.tell(txn, ticket, out);
         self.resent = self.resent.saturating_add(1);
     }
@@ -55,7 +55,7 @@ impl Telling {
     /// Takes an ACK; whether it was the last. Whether the branch was known does not matter: under the log of its vote an
     /// unknown branch is finished and forgotten, and under another log nothing that it says concerns the branch that
     /// voted YES, even if it remembers to have been told before.
-    pub(crate) fn acked(&mut self, txn: TxnId, node: NodeId, log: LogId, out: &mut Out<Coordinator>) -> bool {
+    pub(crate) fn acked(&mut self, txn: TxnId, node: NodeId, log: LogId, out: &mut OutOf<Coordinator>) -> bool {
         let Some(place) = self.due.iter().position(|voter| voter.node == node) else { return false };
         if self.due[place].log.is_some_and(|voted| voted != log) {
             if !self.lost.contains(&node) {

@@ -15,7 +15,7 @@ use crate::{
 };
 use indoubt_proto::{
     ids::{LogId, Lsn, NodeId, Serial, TxnId},
-    machine::Out,
+    machine::OutOf,
     message::{Answer, Decision, Message, Outcome, ReadVote, Reason, ReasonKind, Vote, WorkResult},
     observation::{Observation, Phase},
     operation::ReadValue,
@@ -67,7 +67,12 @@ enum State {
 
 impl Transaction {
     /// Accepts a submission that nothing speaks against.
-    pub(crate) fn accept(submission: Submission, client: NodeId, desk: &mut Desk, out: &mut Out<Coordinator>) -> Self {
+    pub(crate) fn accept(
+        submission: Submission,
+        client: NodeId,
+        desk: &mut Desk,
+        out: &mut OutOf<Coordinator>,
+    ) -> Self {
         let Submission { txn, audit, steps, .. } = submission;
         let branches = branch::branches(steps);
         let missing = branches.len();
@@ -119,7 +124,7 @@ impl Transaction {
         }
     }
 
-    fn send_work(&mut self, desk: &Desk, out: &mut Out<Coordinator>) {
+    fn send_work(&mut self, desk: &Desk, out: &mut OutOf<Coordinator>) {
         let ticket = desk.ticket(self.serial);
         out.arm(CoordinatorTimer::Work(self.txn), desk.settings.timeouts.work());
         for branch in &mut self.branches {
@@ -129,7 +134,7 @@ impl Transaction {
         self.reach(Phase::WorkSent, out);
     }
 
-    pub(crate) fn worked(&mut self, node: NodeId, result: WorkResult, desk: &mut Desk, out: &mut Out<Coordinator>) {
+    pub(crate) fn worked(&mut self, node: NodeId, result: WorkResult, desk: &mut Desk, out: &mut OutOf<Coordinator>) {
         let State::Working { missing, initiation } = &mut self.state else { return };
         let Some(branch) = self.branches.iter_mut().find(|b| b.node == node && b.heard == Heard::Nothing) else {
             return;
@@ -152,14 +157,14 @@ impl Transaction {
         }
     }
 
-    fn work_is_done(&mut self, initiation: Option<Lsn>, desk: &Desk, out: &mut Out<Coordinator>) {
+    fn work_is_done(&mut self, initiation: Option<Lsn>, desk: &Desk, out: &mut OutOf<Coordinator>) {
         match initiation {
             Some(initiation) => self.state = State::Initiating { initiation },
             None => self.prepare(desk, out),
         }
     }
 
-    fn prepare(&mut self, desk: &Desk, out: &mut Out<Coordinator>) {
+    fn prepare(&mut self, desk: &Desk, out: &mut OutOf<Coordinator>) {
         let ticket = desk.ticket(self.serial);
         let nodes: Vec<NodeId> =
             if desk.cooperative { self.branches.iter().map(|b| b.node).collect() } else { Vec::new() };
@@ -177,7 +182,7 @@ impl Transaction {
         }
     }
 
-    pub(crate) fn voted(&mut self, node: NodeId, ballot: Ballot, desk: &mut Desk, out: &mut Out<Coordinator>) {
+    pub(crate) fn voted(&mut self, node: NodeId, ballot: Ballot, desk: &mut Desk, out: &mut OutOf<Coordinator>) {
         let Ballot { vote, log, reads, reason } = ballot;
         if let State::Telling(telling) = &mut self.state {
             if vote == Vote::Yes {
@@ -223,7 +228,7 @@ impl Transaction {
     }
 
     /// Every vote is in and none is NO (rule 3).
-    fn commit(&mut self, desk: &mut Desk, out: &mut Out<Coordinator>) {
+    fn commit(&mut self, desk: &mut Desk, out: &mut OutOf<Coordinator>) {
         self.reads.sort_by_key(|read| read.step);
         let write = if self.branches.iter().any(|b| matches!(b.heard, Heard::Yes(_))) {
             self.reach(Phase::WorkDone, out);
@@ -240,7 +245,7 @@ impl Transaction {
         self.state = State::Committing { committed };
     }
 
-    fn abort(&mut self, reason: Reason, desk: &mut Desk, out: &mut Out<Coordinator>) {
+    fn abort(&mut self, reason: Reason, desk: &mut Desk, out: &mut OutOf<Coordinator>) {
         let Some(write) = desk.row().abort else { return self.decide(Decision::Abort, Some(reason), desk, out) };
         let aborted = out.append(self.aborted(&reason, desk), write);
         desk.wait(aborted, self.txn);
@@ -248,7 +253,7 @@ impl Transaction {
     }
 
     /// This record is durable: go on, if it is the one that is waited for.
-    pub(crate) fn durable(&mut self, lsn: Lsn, desk: &mut Desk, out: &mut Out<Coordinator>) {
+    pub(crate) fn durable(&mut self, lsn: Lsn, desk: &mut Desk, out: &mut OutOf<Coordinator>) {
         match &mut self.state {
             State::Working { initiation, .. } if *initiation == Some(lsn) => *initiation = None,
             State::Initiating { initiation } if *initiation == lsn => self.prepare(desk, out),
@@ -262,7 +267,7 @@ impl Transaction {
     }
 
     /// From here on it is decided: participants first, then the clients. `reason` goes with an abort.
-    fn decide(&mut self, decision: Decision, reason: Option<Reason>, desk: &mut Desk, out: &mut Out<Coordinator>) {
+    fn decide(&mut self, decision: Decision, reason: Option<Reason>, desk: &mut Desk, out: &mut OutOf<Coordinator>) {
         let txn = self.txn;
         let outcome = match reason {
             Some(reason) => Outcome::Aborted(reason),
@@ -304,7 +309,7 @@ impl Transaction {
         self.branches.clear();
     }
 
-    pub(crate) fn acked(&mut self, node: NodeId, log: LogId, desk: &Desk, out: &mut Out<Coordinator>) {
+    pub(crate) fn acked(&mut self, node: NodeId, log: LogId, desk: &Desk, out: &mut OutOf<Coordinator>) {
         let State::Telling(telling) = &mut self.state else { return };
         if telling.acked(self.txn, node, log, out) {
             out.disarm(CoordinatorTimer::Resend(self.txn));
@@ -313,7 +318,7 @@ impl Transaction {
     }
 
     /// Every ACK is in.
-    fn end(&mut self, desk: &Desk, out: &mut Out<Coordinator>) {
+    fn end(&mut self, desk: &Desk, out: &mut OutOf<Coordinator>) {
         let row = desk.row();
         // Presumed commit has no record of its aborts: the reason would be lost.
         let aborted = match desk.submissions.outcome(self.txn) {
@@ -324,13 +329,13 @@ impl Transaction {
         self.forget(out);
     }
 
-    fn forget(&mut self, out: &mut Out<Coordinator>) {
+    fn forget(&mut self, out: &mut OutOf<Coordinator>) {
         self.reach(Phase::Ended, out);
         self.state = State::Ended;
     }
 
     /// The work round is over time.
-    pub(crate) fn work_timed_out(&mut self, desk: &mut Desk, out: &mut Out<Coordinator>) {
+    pub(crate) fn work_timed_out(&mut self, desk: &mut Desk, out: &mut OutOf<Coordinator>) {
         if matches!(self.state, State::Working { .. }) {
             let reason = Reason::new(ReasonKind::WorkTimeout, branch::names(&self.branches, Heard::Nothing));
             self.abort(reason, desk, out);
@@ -338,7 +343,7 @@ impl Transaction {
     }
 
     /// A vote is over time.
-    pub(crate) fn vote_timed_out(&mut self, desk: &mut Desk, out: &mut Out<Coordinator>) {
+    pub(crate) fn vote_timed_out(&mut self, desk: &mut Desk, out: &mut OutOf<Coordinator>) {
         if let State::Voting { refused, .. } = &mut self.state {
             let before = if desk.with_prepare() { Heard::Nothing } else { Heard::WorkDone };
             let missing = || Reason::new(ReasonKind::VoteTimeout, branch::names(&self.branches, before));
@@ -348,7 +353,7 @@ impl Transaction {
     }
 
     /// Tells everybody who owes an ACK, first thing after a restart (rules 14 and 15).
-    pub(crate) fn tell_again(&self, desk: &Desk, out: &mut Out<Coordinator>) {
+    pub(crate) fn tell_again(&self, desk: &Desk, out: &mut OutOf<Coordinator>) {
         if let State::Telling(telling) = &self.state {
             telling.tell(self.txn, desk.ticket(self.serial), out);
             telling.arm(self.txn, desk, out);
@@ -356,7 +361,7 @@ impl Transaction {
     }
 
     /// Some ACKs are over time (rule 15).
-    pub(crate) fn resend(&mut self, desk: &Desk, out: &mut Out<Coordinator>) {
+    pub(crate) fn resend(&mut self, desk: &Desk, out: &mut OutOf<Coordinator>) {
         if let State::Telling(telling) = &mut self.state {
             telling.resend(self.txn, desk.ticket(self.serial), out);
             if desk.settings.planted.is(Mutant::ResendStops) {
@@ -428,7 +433,7 @@ impl Transaction {
         CoordinatorRecord::Aborted { txn: self.txn, serial: self.serial, audit: self.audit, reason, due }
     }
 
-    fn reach(&self, phase: Phase, out: &mut Out<Coordinator>) {
+    fn reach(&self, phase: Phase, out: &mut OutOf<Coordinator>) {
         if !self.audit {
             out.observe(Observation::Reached { txn: self.txn, phase });
         }

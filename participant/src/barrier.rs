@@ -13,7 +13,7 @@ use crate::{
 };
 use indoubt_proto::{
     ids::{Lsn, Ticket, TxnId},
-    machine::Out,
+    machine::OutOf,
     message::{Message, ReasonKind, StepOutcome, UndoOutcome},
     observation::Observation,
     operation::{Change, Key, Operation, ReadValue, Update},
@@ -27,7 +27,7 @@ impl Participant {
     }
 
     /// Did this step run? If it did not, it never will (rule 26).
-    pub(crate) fn on_settle(&mut self, txn: TxnId, ticket: Ticket, step: u32, out: &mut Out<Self>) {
+    pub(crate) fn on_settle(&mut self, txn: TxnId, ticket: Ticket, step: u32, out: &mut OutOf<Self>) {
         if self.joins(txn, step) {
             return;
         }
@@ -47,7 +47,7 @@ impl Participant {
         ticket: Ticket,
         step: u32,
         ops: Vec<Operation>,
-        out: &mut Out<Self>,
+        out: &mut OutOf<Self>,
     ) {
         let (forward, backward) = (Owner { txn, part: Part::Step(step) }, Owner { txn, part: Part::Undo(step) });
         if self.runs.contains_key(&backward) {
@@ -78,7 +78,7 @@ impl Participant {
     }
 
     /// Takes the step's place, durably. `undo`: an empty compensation.
-    fn void(&mut self, txn: TxnId, ticket: Ticket, step: u32, undo: bool, out: &mut Out<Self>) {
+    fn void(&mut self, txn: TxnId, ticket: Ticket, step: u32, undo: bool, out: &mut OutOf<Self>) {
         let owner = Owner { txn, part: Part::Step(step) };
         self.memory.remember_step(txn, &ticket, step, StepFate::Voided);
         let lsn = out.force(Record::Voided { txn, ticket, step, undo });
@@ -87,7 +87,7 @@ impl Participant {
         self.when_durable(lsn, AtDurable::Run(owner));
     }
 
-    pub(crate) fn voided(&mut self, owner: Owner, settle: bool, undo: bool, lsn: Lsn, out: &mut Out<Self>) {
+    pub(crate) fn voided(&mut self, owner: Owner, settle: bool, undo: bool, lsn: Lsn, out: &mut OutOf<Self>) {
         let (txn, Part::Step(step)) = (owner.txn, owner.part) else { return };
         if undo {
             out.observe(self.nothing_undone(txn, step, lsn));
@@ -99,7 +99,7 @@ impl Participant {
     }
 
     /// A compensation has its locks. It is semantic (rule 29): it applies its own operations to what is there now.
-    pub(crate) fn undo_locked(&mut self, owner: Owner, out: &mut Out<Self>) {
+    pub(crate) fn undo_locked(&mut self, owner: Owner, out: &mut OutOf<Self>) {
         let Part::Undo(step) = owner.part else { return };
         let Some(run) = self.runs.get_mut(&owner) else { return };
         let RunState::Waiting(ops) = &run.state else { return };
@@ -151,7 +151,7 @@ impl Participant {
         Observation::Compensated { txn: *txn, step: *step, effects: updates.clone(), log: self.log, lsn }
     }
 
-    pub(crate) fn observe_undone(&self, done: &Compensated, flagged: Vec<Key>, lsn: Lsn, out: &mut Out<Self>) {
+    pub(crate) fn observe_undone(&self, done: &Compensated, flagged: Vec<Key>, lsn: Lsn, out: &mut OutOf<Self>) {
         out.observe(self.undone(done, lsn));
         for key in flagged {
             out.observe(Observation::Settled { txn: done.txn, key });

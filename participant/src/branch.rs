@@ -11,7 +11,7 @@ use crate::{
 use indoubt_proto::{
     ids::{NodeId, Ticket, TxnId},
     inspect::LockMode,
-    machine::{Out, Write},
+    machine::{OutOf, Write},
     message::{Message, ReadVote, Reason, ReasonKind, Vote, WorkResult},
     observation::Observation,
     operation::ReadValue,
@@ -77,7 +77,7 @@ impl Participant {
     }
 
     /// WORK: claim the locks and stage the operations. A duplicate gets the same answer.
-    pub(crate) fn on_work(&mut self, txn: TxnId, ticket: Ticket, steps: Vec<StepOps>, out: &mut Out<Self>) {
+    pub(crate) fn on_work(&mut self, txn: TxnId, ticket: Ticket, steps: Vec<StepOps>, out: &mut OutOf<Self>) {
         let refuse = |reason| Message::WorkDone { txn, result: WorkResult::Failed(reason) };
         if let Some(branch) = self.branches.get(&txn) {
             if let State::Worked(staged) = &branch.state {
@@ -107,7 +107,7 @@ impl Participant {
         steps: Vec<StepOps>,
         peers: Vec<NodeId>,
         read_vote: ReadVote,
-        out: &mut Out<Self>,
+        out: &mut OutOf<Self>,
     ) {
         let id = self.id;
         let peers = peers.into_iter().filter(|peer| *peer != id).collect();
@@ -161,7 +161,7 @@ impl Participant {
     }
 
     /// All locks are held: the work is done.
-    pub(crate) fn branch_locked(&mut self, txn: TxnId, out: &mut Out<Self>) {
+    pub(crate) fn branch_locked(&mut self, txn: TxnId, out: &mut OutOf<Self>) {
         let Some(branch) = self.branches.get_mut(&txn) else { return };
         let State::Working { steps, ballot } = &mut branch.state else { return };
         let ballot = ballot.take();
@@ -182,7 +182,7 @@ impl Participant {
 
     /// The work is done and PREPARE is there. A constraint that does not hold is a NO; who only read may vote READ; for
     /// a YES the prepared record comes first.
-    fn decide_vote(&mut self, txn: TxnId, ballot: Ballot, out: &mut Out<Self>) {
+    fn decide_vote(&mut self, txn: TxnId, ballot: Ballot, out: &mut OutOf<Self>) {
         let Some(branch) = self.branches.get_mut(&txn) else { return };
         let State::Worked(staged) = &mut branch.state else { return };
         let reads = if ballot.with_work { std::mem::take(&mut staged.reads) } else { Vec::new() };
@@ -217,7 +217,7 @@ impl Participant {
         self.when_durable(lsn, AtDurable::Prepared(txn));
     }
 
-    fn vote_read(&mut self, txn: TxnId, ballot: Ballot, reads: Vec<ReadValue>, out: &mut Out<Self>) {
+    fn vote_read(&mut self, txn: TxnId, ballot: Ballot, reads: Vec<ReadValue>, out: &mut OutOf<Self>) {
         out.observe(Observation::Voted { txn, vote: Vote::ReadOnly });
         out.send(txn.home, self.vote(txn, Vote::ReadOnly, reads.clone(), None));
         if ballot.read_vote == ReadVote::Release || self.settings.planted.is(Mutant::ReadUnlocksEarly) {
@@ -229,7 +229,7 @@ impl Participant {
     }
 
     /// The prepared record is durable: only now may the vote leave (rule 11). An ABORT may have come first.
-    pub(crate) fn prepared(&mut self, txn: TxnId, out: &mut Out<Self>) {
+    pub(crate) fn prepared(&mut self, txn: TxnId, out: &mut OutOf<Self>) {
         let Some(branch) = self.branches.get_mut(&txn) else { return };
         let State::Preparing(doubt) = &branch.state else { return };
         let doubt = doubt.clone();
@@ -246,7 +246,7 @@ impl Participant {
     }
 
     /// A lock did not come in time: the branch is given up here, before any vote (rule 6).
-    pub(crate) fn branch_timed_out(&mut self, txn: TxnId, out: &mut Out<Self>) {
+    pub(crate) fn branch_timed_out(&mut self, txn: TxnId, out: &mut OutOf<Self>) {
         let Some(branch) = self.branches.get(&txn) else { return };
         let State::Working { ballot, .. } = &branch.state else { return };
         let reason = Reason::from(ReasonKind::LockTimeout);
@@ -261,7 +261,7 @@ impl Participant {
     }
 
     /// PREPARE never came: the branch has not voted, so it may abort alone (rule 6).
-    pub(crate) fn give_up(&mut self, txn: TxnId, out: &mut Out<Self>) {
+    pub(crate) fn give_up(&mut self, txn: TxnId, out: &mut OutOf<Self>) {
         if self.branches.get(&txn).is_some_and(|branch| matches!(branch.state, State::Worked(_))) {
             self.end_branch(txn, Fate::Aborted(ReasonKind::GaveUp), Write::Lazy, None, out);
         }

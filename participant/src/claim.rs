@@ -10,7 +10,7 @@ use crate::{
 use indoubt_proto::{
     ids::TxnId,
     inspect::LockMode,
-    machine::Out,
+    machine::OutOf,
     observation::{Abandoned, Observation},
     operation::{Key, Operation},
 };
@@ -64,7 +64,7 @@ fn claim_of<'a>(
 
 impl Participant {
     /// Goes on with a claim until it must wait, or has everything: then its owner goes on.
-    pub(crate) fn advance(&mut self, owner: Owner, out: &mut Out<Self>) {
+    pub(crate) fn advance(&mut self, owner: Owner, out: &mut OutOf<Self>) {
         let Some(claim) = claim_of(&mut self.branches, &mut self.runs, owner) else { return };
         let txn = owner.txn;
         while let Some((key, mode)) = claim.wanted.get(claim.held) {
@@ -93,7 +93,7 @@ impl Participant {
 
     /// Takes back the locks that a prepared branch held before the crash (rule 11). They cannot conflict: they were all
     /// held at once.
-    pub(crate) fn retake(&mut self, owner: Owner, out: &mut Out<Self>) {
+    pub(crate) fn retake(&mut self, owner: Owner, out: &mut OutOf<Self>) {
         let Some(claim) = claim_of(&mut self.branches, &mut self.runs, owner) else { return };
         for (key, mode) in &claim.wanted {
             self.locks.request(key, owner, *mode);
@@ -103,7 +103,7 @@ impl Participant {
     }
 
     /// Stops waiting; what is held stays held.
-    pub(crate) fn stop_waiting(&mut self, owner: Owner, claim: &mut Claim, why: Abandoned, out: &mut Out<Self>) {
+    pub(crate) fn stop_waiting(&mut self, owner: Owner, claim: &mut Claim, why: Abandoned, out: &mut OutOf<Self>) {
         if std::mem::take(&mut claim.timed) && why != Abandoned::Timeout {
             out.disarm(Timer::Lock(owner));
         }
@@ -118,7 +118,7 @@ impl Participant {
     }
 
     /// Gives up what is waited for and gives back what is held.
-    pub(crate) fn let_go(&mut self, owner: Owner, mut claim: Claim, out: &mut Out<Self>) {
+    pub(crate) fn let_go(&mut self, owner: Owner, mut claim: Claim, out: &mut OutOf<Self>) {
         self.stop_waiting(owner, &mut claim, Abandoned::Abort, out);
         let mut granted = Vec::new();
         for (key, _) in claim.wanted {
@@ -128,7 +128,7 @@ impl Participant {
         self.wake(granted, out);
     }
 
-    fn wake(&mut self, granted: Vec<Grant>, out: &mut Out<Self>) {
+    fn wake(&mut self, granted: Vec<Grant>, out: &mut OutOf<Self>) {
         for Grant { owner, key, mode } in granted {
             if let Some(claim) = claim_of(&mut self.branches, &mut self.runs, owner) {
                 claim.waiting = false;
@@ -140,7 +140,7 @@ impl Participant {
     }
 
     /// The lock timer fired. A stale firing finds nobody waiting.
-    pub(crate) fn lock_timed_out(&mut self, owner: Owner, out: &mut Out<Self>) {
+    pub(crate) fn lock_timed_out(&mut self, owner: Owner, out: &mut OutOf<Self>) {
         let Some(claim) = claim_of(&mut self.branches, &mut self.runs, owner) else { return };
         if !claim.waiting {
             return;

@@ -8,14 +8,14 @@ use crate::{
 };
 use indoubt_proto::{
     ids::{NodeId, Ticket, TxnId},
-    machine::{Out, Write},
+    machine::{OutOf, Write},
     message::{Answer, Decision, Message, ReasonKind},
     planted::Mutant,
 };
 
 impl Participant {
     /// Nobody has told this branch how it ends. Its patience decides nothing: it asks again.
-    pub(crate) fn still_in_doubt(&mut self, txn: TxnId, out: &mut Out<Self>) {
+    pub(crate) fn still_in_doubt(&mut self, txn: TxnId, out: &mut OutOf<Self>) {
         let in_doubt = |branch: &Branch| matches!(branch.state, State::InDoubt { .. });
         if self.settings.planted.is(Mutant::AbortInDoubt) && self.branches.get(&txn).is_some_and(in_doubt) {
             return self.end_branch(txn, Fate::Aborted(ReasonKind::GaveUp), Write::Lazy, None, out);
@@ -24,7 +24,7 @@ impl Participant {
     }
 
     /// Asks everyone who may know, and will ask again.
-    pub(crate) fn inquire(&mut self, txn: TxnId, out: &mut Out<Self>) {
+    pub(crate) fn inquire(&mut self, txn: TxnId, out: &mut OutOf<Self>) {
         let Some(branch) = self.branches.get_mut(&txn) else { return };
         let ticket = branch.ticket;
         let (peers, inquiries) = match &mut branch.state {
@@ -42,7 +42,7 @@ impl Participant {
 
     /// A peer in doubt asks. Who knows says so; who has not voted aborts, durably, and says so; who may have known and
     /// forgotten says that, and never ABORT (rule 7).
-    pub(crate) fn on_inquire(&mut self, from: NodeId, txn: TxnId, ticket: Ticket, out: &mut Out<Self>) {
+    pub(crate) fn on_inquire(&mut self, from: NodeId, txn: TxnId, ticket: Ticket, out: &mut OutOf<Self>) {
         let decided = |decision| Message::Decision { txn, ticket, decision, ack: false };
         let answer = |answer| Message::Answer { txn, answer };
         if let Some(branch) = self.branches.get_mut(&txn) {
@@ -85,7 +85,7 @@ impl Participant {
 
     /// Whoever was asked cannot tell. A branch in doubt waits on. One that only read need not: its coordinator no longer
     /// knows the transaction, so nobody will ever be told that it committed.
-    pub(crate) fn on_answer(&mut self, from: NodeId, txn: TxnId, answer: Answer, out: &mut Out<Self>) {
+    pub(crate) fn on_answer(&mut self, from: NodeId, txn: TxnId, answer: Answer, out: &mut OutOf<Self>) {
         let kept = self.branches.get(&txn).is_some_and(|branch| matches!(branch.state, State::ReadKept { .. }));
         if kept && answer == Answer::Unknown && from == txn.home {
             self.end_read(txn, out);

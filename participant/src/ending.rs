@@ -9,7 +9,7 @@ use crate::{
 };
 use indoubt_proto::{
     ids::{Lsn, NodeId, Ticket, TxnId},
-    machine::{Out, Write},
+    machine::{OutOf, Write},
     message::{Decision, Message, ReasonKind},
     observation::{Abandoned, Observation},
     planted::Mutant,
@@ -24,7 +24,7 @@ impl Participant {
         ticket: Ticket,
         decision: Decision,
         ack: bool,
-        out: &mut Out<Self>,
+        out: &mut OutOf<Self>,
     ) {
         let log = self.log;
         let acknowledge = |known| ack.then_some((from, Message::Ack { txn, log, known }));
@@ -83,7 +83,7 @@ impl Participant {
         fate: Fate,
         write: Write,
         tell: Option<(NodeId, Message)>,
-        out: &mut Out<Self>,
+        out: &mut OutOf<Self>,
     ) {
         let Some(Branch { ticket, mut claim, state }) = self.branches.remove(&txn) else { return };
         let prepared = match state {
@@ -126,7 +126,7 @@ impl Participant {
     }
 
     /// The forced outcome is durable.
-    pub(crate) fn ended(&mut self, txn: TxnId, lsn: Lsn, out: &mut Out<Self>) {
+    pub(crate) fn ended(&mut self, txn: TxnId, lsn: Lsn, out: &mut OutOf<Self>) {
         let Some(Branch { claim, state, .. }) = self.branches.remove(&txn) else { return };
         let State::Ending { fate, prepared, tell } = state else { return };
         if let Some(prepared) = prepared.filter(|_| fate == Fate::Committed) {
@@ -142,7 +142,7 @@ impl Participant {
     /// A READ voter is out, at its vote or at the decision. Nothing is logged, and nothing is observed as decided: nobody
     /// waits for its ACK, so the answer to its inquiry may be a presumption about a transaction that ended the other way.
     /// That frees its locks, and is no decision.
-    pub(crate) fn end_read(&mut self, txn: TxnId, out: &mut Out<Self>) {
+    pub(crate) fn end_read(&mut self, txn: TxnId, out: &mut OutOf<Self>) {
         let Some(Branch { ticket, claim, state }) = self.branches.remove(&txn) else { return };
         if matches!(state, State::ReadKept { .. }) {
             out.disarm(Timer::Inquire(txn));
@@ -158,7 +158,7 @@ impl Participant {
         ticket: Ticket,
         fate: Fate,
         write: Write,
-        out: &mut Out<Self>,
+        out: &mut OutOf<Self>,
     ) -> Lsn {
         out.observe(Observation::Decided { txn, outcome: Decision::Abort });
         self.memory.remember(txn, &ticket, fate);
@@ -181,7 +181,7 @@ impl Participant {
         fate: Fate,
         to: NodeId,
         message: Message,
-        out: &mut Out<Self>,
+        out: &mut OutOf<Self>,
     ) {
         let lsn = match self.fresh.get(&txn) {
             None => return out.send(to, message),
@@ -196,7 +196,7 @@ impl Participant {
     }
 
     /// The operator's hand: ends a branch in doubt, or all of them, whatever the coordinator decided.
-    pub(crate) fn on_resolve(&mut self, from: NodeId, txn: Option<TxnId>, decision: Decision, out: &mut Out<Self>) {
+    pub(crate) fn on_resolve(&mut self, from: NodeId, txn: Option<TxnId>, decision: Decision, out: &mut OutOf<Self>) {
         let waits = |branch: &Branch| matches!(branch.state, State::InDoubt { .. } | State::ReadKept { .. });
         let found: Vec<TxnId> = match txn {
             Some(txn) => self.branches.get(&txn).filter(|branch| waits(branch)).map(|_| txn).into_iter().collect(),

@@ -11,7 +11,7 @@ use crate::{
 use indoubt_proto::{
     ids::{LogId, Lsn, NodeId, TxnId},
     inspect::Inspection,
-    machine::{Input, Machine, Out, Write},
+    machine::{Input, InputOf, Machine, OutOf, Write},
     message::{Message, StepStyle},
     observation::Observation,
     operation::Key,
@@ -104,7 +104,7 @@ impl Participant {
         self.awaited.insert(place, (lsn, what));
     }
 
-    fn take(&mut self, from: NodeId, message: Message, out: &mut Out<Self>) {
+    fn take(&mut self, from: NodeId, message: Message, out: &mut OutOf<Self>) {
         self.hear(&message);
         match message {
             Message::Work { txn, ticket, steps } => self.on_work(txn, ticket, steps, out),
@@ -149,7 +149,7 @@ impl Participant {
         }
     }
 
-    fn durable(&mut self, upto: Lsn, out: &mut Out<Self>) {
+    fn durable(&mut self, upto: Lsn, out: &mut OutOf<Self>) {
         while self.awaited.front().is_some_and(|(lsn, _)| *lsn <= upto) {
             let Some((lsn, what)) = self.awaited.pop_front() else { return };
             match what {
@@ -172,7 +172,7 @@ impl Machine for Participant {
     type Record = Record;
     type Timer = Timer;
 
-    fn handle(&mut self, input: Input<Self>, out: &mut Out<Self>) {
+    fn handle(&mut self, input: InputOf<Self>, out: &mut OutOf<Self>) {
         match input {
             Input::Recover { log, incarnation, records } => self.recover(log, incarnation, records, out),
             Input::Message { from, message } => self.take(from, message, out),

@@ -14,7 +14,7 @@ use crate::{
 use indoubt_proto::{
     ids::{LogId, Lsn, TxnId},
     inspect::LockMode,
-    machine::{Logged, Out},
+    machine::{Logged, OutOf},
     message::StepStyle,
     observation::Observation,
     operation::Key,
@@ -28,7 +28,13 @@ const CHUNK: usize = 64;
 
 impl Participant {
     /// Boots: replays the journal, takes back the locks of every branch in doubt, and only then asks.
-    pub(crate) fn recover(&mut self, log: LogId, incarnation: u32, records: Vec<Logged<Record>>, out: &mut Out<Self>) {
+    pub(crate) fn recover(
+        &mut self,
+        log: LogId,
+        incarnation: u32,
+        records: Vec<Logged<Record>>,
+        out: &mut OutOf<Self>,
+    ) {
         self.log = log;
         self.incarnation = incarnation;
         self.born = incarnation;
@@ -55,7 +61,7 @@ impl Participant {
         }
     }
 
-    fn replay(&mut self, logged: Logged<Record>, out: &mut Out<Self>) {
+    fn replay(&mut self, logged: Logged<Record>, out: &mut OutOf<Self>) {
         // Of the records of the protocols a compaction holds only `Prepared`: it never repeats an effect.
         let Logged { lsn, record, .. } = logged;
         match record {

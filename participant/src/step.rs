@@ -11,7 +11,7 @@ use crate::{
 };
 use indoubt_proto::{
     ids::{Lsn, Ticket, TxnId},
-    machine::Out,
+    machine::OutOf,
     message::{Message, Reason, ReasonKind, StepOutcome, StepStyle, UndoOutcome},
     observation::Observation,
     operation::{Key, Operation, ReadValue},
@@ -47,7 +47,14 @@ impl Participant {
     }
 
     /// A step. Each copy of an unprotected call runs; a saga's step runs once, and is answered again (rule 38).
-    pub(crate) fn on_step(&mut self, txn: TxnId, ticket: Ticket, step: StepOps, style: StepStyle, out: &mut Out<Self>) {
+    pub(crate) fn on_step(
+        &mut self,
+        txn: TxnId,
+        ticket: Ticket,
+        step: StepOps,
+        style: StepStyle,
+        out: &mut OutOf<Self>,
+    ) {
         let StepOps { step, ops } = step;
         let part = match style {
             StepStyle::Bare => {
@@ -98,7 +105,7 @@ impl Participant {
     }
 
     /// All locks are held.
-    pub(crate) fn step_locked(&mut self, owner: Owner, out: &mut Out<Self>) {
+    pub(crate) fn step_locked(&mut self, owner: Owner, out: &mut OutOf<Self>) {
         let (step, style) = match owner.part {
             Part::Step(step) => (step, StepStyle::Saga),
             Part::Bare { step, .. } => (step, StepStyle::Bare),
@@ -137,7 +144,7 @@ impl Participant {
     }
 
     /// A constraint does not hold: for good, and remembered; nothing depends on the record (rule 17b).
-    fn refuse(&mut self, owner: Owner, refused: StepRefused, out: &mut Out<Self>) {
+    fn refuse(&mut self, owner: Owner, refused: StepRefused, out: &mut OutOf<Self>) {
         let StepRefused { txn, ticket, step, style, reason } = refused.clone();
         if style == StepStyle::Saga {
             self.memory.remember_step(txn, &ticket, step, StepFate::Refused(reason.clone()));
@@ -154,14 +161,14 @@ impl Participant {
         Observation::StepApplied { txn: *txn, step: *step, effects: updates.clone(), log: self.log, lsn }
     }
 
-    pub(crate) fn end_run(&mut self, owner: Owner, out: &mut Out<Self>) {
+    pub(crate) fn end_run(&mut self, owner: Owner, out: &mut OutOf<Self>) {
         if let Some(run) = self.runs.remove(&owner) {
             self.let_go(owner, run.claim, out);
         }
     }
 
     /// What this run appended is durable.
-    pub(crate) fn run_durable(&mut self, owner: Owner, lsn: Lsn, out: &mut Out<Self>) {
+    pub(crate) fn run_durable(&mut self, owner: Owner, lsn: Lsn, out: &mut OutOf<Self>) {
         let Some(Run { ticket, claim, state }) = self.runs.remove(&owner) else { return };
         match state {
             RunState::Waiting(_) => {}
@@ -192,7 +199,7 @@ impl Participant {
     }
 
     /// A lock did not come in time: this attempt came to nothing, and is not remembered.
-    pub(crate) fn run_timed_out(&mut self, owner: Owner, out: &mut Out<Self>) {
+    pub(crate) fn run_timed_out(&mut self, owner: Owner, out: &mut OutOf<Self>) {
         self.end_run(owner, out);
         let (txn, reason) = (owner.txn, Reason::from(ReasonKind::LockTimeout));
         let answer = match owner.part {
@@ -204,7 +211,7 @@ impl Participant {
     }
 }
 
-fn observe_reads(applied: &StepApplied, out: &mut Out<Participant>) {
+fn observe_reads(applied: &StepApplied, out: &mut OutOf<Participant>) {
     for ReadValue { step, key, value } in applied.reads.iter().cloned() {
         out.observe(Observation::Read { txn: applied.txn, key, value, step });
     }

@@ -20,7 +20,7 @@ use crate::{
 };
 use indoubt_proto::{
     ids::{LogId, Lsn, NodeId, Serial, Ticket, TxnId},
-    machine::Out,
+    machine::OutOf,
     message::{Message, Outcome, Reason, ReasonKind, StepOutcome, StepStyle, UndoOutcome},
     observation::{Observation, Phase},
     operation::ReadValue,
@@ -31,7 +31,7 @@ use indoubt_proto::{
 
 mod recovery;
 
-type Effects = Out<Orchestrator>;
+type Effects = OutOf<Orchestrator>;
 
 /// What an execution needs of its orchestrator.
 #[derive(Clone, Copy)]

@@ -9,7 +9,7 @@ use crate::{
 use indoubt_proto::{
     ids::{LogId, Lsn, NodeId, Serial, TxnId},
     inspect::{Inspection, OpenView},
-    machine::{Input, Logged, Machine, Out},
+    machine::{Input, InputOf, Logged, Machine, OutOf},
     message::{Message, Outcome, Reason, ReasonKind, Status},
     plan::Submission,
     settings::Settings,
@@ -66,7 +66,13 @@ impl Orchestrator {
         }
     }
 
-    fn recover(&mut self, log: LogId, incarnation: u32, records: Vec<Logged<OrchestratorRecord>>, out: &mut Out<Self>) {
+    fn recover(
+        &mut self,
+        log: LogId,
+        incarnation: u32,
+        records: Vec<Logged<OrchestratorRecord>>,
+        out: &mut OutOf<Self>,
+    ) {
         (self.log, self.incarnation, self.next) = (log, incarnation, Serial::first_of(incarnation));
         for Logged { record, .. } in records {
             self.replay(record, out);
@@ -78,7 +84,7 @@ impl Orchestrator {
         }
     }
 
-    fn replay(&mut self, record: OrchestratorRecord, out: &mut Out<Self>) {
+    fn replay(&mut self, record: OrchestratorRecord, out: &mut OutOf<Self>) {
         match record {
             OrchestratorRecord::Begun { txn, serial, audit, plan } => {
                 self.submissions.begin(txn);
@@ -100,7 +106,7 @@ impl Orchestrator {
         }
     }
 
-    fn message(&mut self, from: NodeId, message: Message, out: &mut Out<Self>) {
+    fn message(&mut self, from: NodeId, message: Message, out: &mut OutOf<Self>) {
         match message {
             Message::Submit(submission) => self.submit(from, submission, out),
             Message::StatusQuery { txn } => out.send(from, Message::StatusReply { txn, status: self.status(txn) }),
@@ -116,7 +122,7 @@ impl Orchestrator {
         }
     }
 
-    fn submit(&mut self, from: NodeId, submission: Submission, out: &mut Out<Self>) {
+    fn submit(&mut self, from: NodeId, submission: Submission, out: &mut OutOf<Self>) {
         let txn = submission.txn;
         let outcome = match self.submissions.admit(&submission, self.incarnation) {
             Admission::Fresh => {
@@ -139,7 +145,7 @@ impl Orchestrator {
         out.send(from, Message::Outcome { txn, outcome });
     }
 
-    fn accept(&mut self, from: NodeId, submission: Submission, out: &mut Out<Self>) {
+    fn accept(&mut self, from: NodeId, submission: Submission, out: &mut OutOf<Self>) {
         let (txn, serial) = (submission.txn, self.next);
         self.next = self.next.next();
         self.submissions.begin(txn);
@@ -157,7 +163,7 @@ impl Orchestrator {
         Status::Ended(outcome.unwrap_or(Outcome::Unknown(ReasonKind::Forgotten.into())))
     }
 
-    fn resume(&mut self, from: NodeId, txn: TxnId, out: &mut Out<Self>) {
+    fn resume(&mut self, from: NodeId, txn: TxnId, out: &mut OutOf<Self>) {
         let mut resumed = false;
         self.advance(txn, out, |saga, desk, out| {
             resumed = saga.resume(desk, out);
@@ -167,7 +173,7 @@ impl Orchestrator {
         out.send(from, Message::Done { count: resumed.into(), detail });
     }
 
-    fn durable(&mut self, upto: Lsn, out: &mut Out<Self>) {
+    fn durable(&mut self, upto: Lsn, out: &mut OutOf<Self>) {
         while let Some((_, waiting)) = self.waiting.pop_front_if(|(lsn, _)| *lsn <= upto) {
             match waiting {
                 Waiting::Saga(txn) => self.advance(txn, out, Execution::durable),
@@ -182,8 +188,8 @@ impl Orchestrator {
     fn advance(
         &mut self,
         txn: TxnId,
-        out: &mut Out<Self>,
-        step: impl FnOnce(&mut Execution, Desk<'_>, &mut Out<Self>) -> Then,
+        out: &mut OutOf<Self>,
+        step: impl FnOnce(&mut Execution, Desk<'_>, &mut OutOf<Self>) -> Then,
     ) {
         let Some(saga) = self.executions.get_mut(&txn) else { return };
         let finished_below = self.open.first().copied().unwrap_or(self.next);
@@ -197,7 +203,7 @@ impl Orchestrator {
 
     /// A saga is over: its clients are told, and after a lazy `end` is durable its number is finished. Not before: a
     /// crash may lose that record, and the next incarnation then compensates again, which participants must not refuse.
-    fn close(&mut self, txn: TxnId, outcome: Outcome, end: Option<Lsn>, out: &mut Out<Self>) {
+    fn close(&mut self, txn: TxnId, outcome: Outcome, end: Option<Lsn>, out: &mut OutOf<Self>) {
         let Some(saga) = self.executions.remove(&txn) else { return };
         for client in saga.asked() {
             out.send(*client, Message::Outcome { txn, outcome: outcome.clone() });
@@ -217,7 +223,7 @@ impl Machine for Orchestrator {
     type Record = OrchestratorRecord;
     type Timer = OrchestratorTimer;
 
-    fn handle(&mut self, input: Input<Self>, out: &mut Out<Self>) {
+    fn handle(&mut self, input: InputOf<Self>, out: &mut OutOf<Self>) {
         match input {
             Input::Recover { log, incarnation, records } => self.recover(log, incarnation, records, out),
             Input::Message { from, message } => self.message(from, message, out),

@@ -6,7 +6,7 @@ use crate::plan::Plan;
 use indoubt_proto::{
     ids::{LogId, Lsn, NodeId, Serial, Ticket, TxnId},
     inspect::{Inspection, OpenView},
-    machine::{Input, Machine, Out, Record},
+    machine::{Input, InputOf, Machine, OutOf, Record},
     message::{Message, Outcome, Reason, ReasonKind, Status, StepOutcome, StepStyle},
     observation::{Observation, Phase},
     operation::ReadValue,
@@ -134,7 +134,7 @@ impl Unprotected {
         self.submissions.recovered();
     }
 
-    fn message(&mut self, from: NodeId, message: Message, out: &mut Out<Self>) {
+    fn message(&mut self, from: NodeId, message: Message, out: &mut OutOf<Self>) {
         match message {
             Message::Submit(submission) => self.submit(from, submission, out),
             Message::StatusQuery { txn } => out.send(from, Message::StatusReply { txn, status: self.status(txn) }),
@@ -147,7 +147,7 @@ impl Unprotected {
         }
     }
 
-    fn submit(&mut self, from: NodeId, submission: Submission, out: &mut Out<Self>) {
+    fn submit(&mut self, from: NodeId, submission: Submission, out: &mut OutOf<Self>) {
         let txn = submission.txn;
         let outcome = match self.submissions.admit(&submission, self.incarnation) {
             Admission::Fresh => {
@@ -170,7 +170,7 @@ impl Unprotected {
         out.send(from, Message::Outcome { txn, outcome });
     }
 
-    fn accept(&mut self, from: NodeId, submission: Submission, out: &mut Out<Self>) {
+    fn accept(&mut self, from: NodeId, submission: Submission, out: &mut OutOf<Self>) {
         let Submission { txn, audit, steps, .. } = submission;
         let (serial, plan) = (self.next, Plan::new(steps));
         self.next = self.next.next();
@@ -197,7 +197,7 @@ impl Unprotected {
     }
 
     /// Makes a call and waits for its answer, `timeouts.vote` at most.
-    fn call(&mut self, txn: TxnId, step: u32, retried: u32, out: &mut Out<Self>) {
+    fn call(&mut self, txn: TxnId, step: u32, retried: u32, out: &mut OutOf<Self>) {
         let Some(sequence) = self.sequences.get_mut(&txn) else { return };
         sequence.state = State::Calling { step, retried };
         // Nothing is ever declared finished: unprotected calls are not remembered, so no mark may hold back a copy.
@@ -212,7 +212,7 @@ impl Unprotected {
     }
 
     /// An answer counts if that call is being waited for, whichever copy it answers: there is nothing to tell them apart.
-    fn answered(&mut self, from: NodeId, txn: TxnId, step: u32, outcome: StepOutcome, out: &mut Out<Self>) {
+    fn answered(&mut self, from: NodeId, txn: TxnId, step: u32, outcome: StepOutcome, out: &mut OutOf<Self>) {
         let Some(sequence) = self.sequences.get_mut(&txn) else { return };
         let State::Calling { step: asked, retried } = sequence.state else { return };
         if asked != step || sequence.plan.step(step).node != from {
@@ -240,7 +240,7 @@ impl Unprotected {
         }
     }
 
-    fn fired(&mut self, txn: TxnId, out: &mut Out<Self>) {
+    fn fired(&mut self, txn: TxnId, out: &mut OutOf<Self>) {
         match self.sequences.get(&txn).map(|sequence| &sequence.state) {
             Some(&State::Calling { step, retried }) => {
                 self.again(txn, step, retried, Outcome::Unknown(ReasonKind::CallTimeout.into()), out);
@@ -251,7 +251,7 @@ impl Unprotected {
     }
 
     /// A call came to nothing: made again after a pause, or, the retries used up, this is the outcome.
-    fn again(&mut self, txn: TxnId, step: u32, retried: u32, outcome: Outcome, out: &mut Out<Self>) {
+    fn again(&mut self, txn: TxnId, step: u32, retried: u32, outcome: Outcome, out: &mut OutOf<Self>) {
         if retried >= self.retries.unwrap_or(0) {
             return self.close(txn, outcome, out);
         }
@@ -261,7 +261,7 @@ impl Unprotected {
         }
     }
 
-    fn close(&mut self, txn: TxnId, outcome: Outcome, out: &mut Out<Self>) {
+    fn close(&mut self, txn: TxnId, outcome: Outcome, out: &mut OutOf<Self>) {
         out.disarm(UnprotectedTimer::Call(txn));
         if self.retries.is_none() {
             return self.tell(txn, outcome, out);
@@ -273,7 +273,7 @@ impl Unprotected {
         }
     }
 
-    fn tell(&mut self, txn: TxnId, outcome: Outcome, out: &mut Out<Self>) {
+    fn tell(&mut self, txn: TxnId, outcome: Outcome, out: &mut OutOf<Self>) {
         let Some(sequence) = self.sequences.remove(&txn) else { return };
         for client in &sequence.asked {
             out.send(*client, Message::Outcome { txn, outcome: outcome.clone() });
@@ -282,7 +282,7 @@ impl Unprotected {
         self.submissions.remember(txn, outcome);
     }
 
-    fn durable(&mut self, upto: Lsn, out: &mut Out<Self>) {
+    fn durable(&mut self, upto: Lsn, out: &mut OutOf<Self>) {
         while let Some((_, txn)) = self.waiting.pop_front_if(|(lsn, _)| *lsn <= upto) {
             match self.sequences.get(&txn).map(|sequence| &sequence.state) {
                 Some(State::Beginning) => self.call(txn, 1, 0, out),
@@ -297,7 +297,7 @@ impl Machine for Unprotected {
     type Record = UnprotectedRecord;
     type Timer = UnprotectedTimer;
 
-    fn handle(&mut self, input: Input<Self>, out: &mut Out<Self>) {
+    fn handle(&mut self, input: InputOf<Self>, out: &mut OutOf<Self>) {
         match input {
             Input::Recover { log, incarnation, records } => {
                 (self.log, self.incarnation, self.next) = (log, incarnation, Serial::first_of(incarnation));
@@ -334,7 +334,7 @@ impl Machine for Unprotected {
 }
 
 impl Sequence {
-    fn reach(&self, txn: TxnId, phase: Phase, out: &mut Out<Unprotected>) {
+    fn reach(&self, txn: TxnId, phase: Phase, out: &mut OutOf<Unprotected>) {
         if !self.audit {
             out.observe(Observation::Reached { txn, phase });
         }
