@@ -224,7 +224,8 @@ impl<R, T> Out<R, T> {
         std::mem::replace(&mut self.effects, empty)
     }
 
-    pub(crate) fn push(&mut self, effect: Effect<R, T>) {
+    /// Adds an effect as it is, for drivers; a record keeps its number.
+    pub fn push(&mut self, effect: Effect<R, T>) {
         self.effects.push(effect);
     }
 }
