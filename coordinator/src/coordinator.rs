@@ -1,138 +1,124 @@
-//! The coordinator: brings each input to the transaction that it concerns, and answers whoever asks about one that it
+//! The coordinator: brings each input to the transaction that it concerns, and answers inquiries about transactions that it
 //! does not have.
 
 use crate::{
-    desk::Desk,
+    context::Context,
+    effects::{CoordinatorTimer, Out},
     presumption::Presumption,
     record::CoordinatorRecord,
     recovery,
     transaction::{Ballot, Transaction},
 };
 use indoubt_proto::{
+    admission::Admitted,
     ids::{Lsn, NodeId, Ticket, TxnId},
     inspect::{Inspection, OpenView},
-    machine::{Input, Machine, Out},
-    message::{Answer, Decision, Message, Outcome, Reason, ReasonKind, Status},
+    machine::{Input, InputOf, Machine},
+    message::{Answer, Decision, Message, Outcome},
     plan::Submission,
     settings::Settings,
-    submissions::{Admission, refusal},
 };
-use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+
+#[cfg(feature = "mutants")]
+mod mutants;
 
 /// A coordinator of the two-phase commit family.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Coordinator {
-    desk: Desk,
+    context: Context,
     /// Those that are not finished. A decided one stays until every ACK that is due is in.
     transactions: BTreeMap<TxnId, Transaction>,
-}
-
-/// The timers of a coordinator.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-pub enum CoordinatorTimer {
-    /// The work round must be over.
-    Work(TxnId),
-    /// Every vote must be in.
-    Vote(TxnId),
-    /// The decision is sent again.
-    Resend(TxnId),
 }
 
 impl Coordinator {
     /// A coordinator before its first input. With `cooperative`, participants learn of each other in PREPARE, so that
     /// they can ask each other when in doubt (rule 7). A journal must be recovered under the presumption that wrote it.
     pub fn new(id: NodeId, settings: Settings, presumption: Presumption, cooperative: bool) -> Self {
-        Coordinator { desk: Desk::new(id, settings, presumption, cooperative), transactions: BTreeMap::new() }
+        Coordinator { context: Context::new(id, settings, presumption, cooperative), transactions: BTreeMap::new() }
     }
 
-    fn submitted(&mut self, from: NodeId, submission: Submission, out: &mut Out<Self>) {
-        let (desk, txn) = (&mut self.desk, submission.txn);
-        let outcome = match desk.submissions.admit(&submission, desk.incarnation) {
-            Admission::Running => {
-                if let Some(transaction) = self.transactions.get_mut(&txn) {
-                    transaction.add_client(from);
-                }
-                return;
+    /// Takes one input.
+    fn step(&mut self, input: InputOf<Self>, out: &mut Out) {
+        match input {
+            Input::Recover { log, incarnation, records } => {
+                self.context.boot(log, incarnation);
+                self.transactions = recovery::recover(records, &mut self.context, out);
             }
-            Admission::Remembered(outcome) => outcome,
-            // It is decided and its outcome forgotten, but not everybody has acknowledged it.
-            Admission::Fresh if self.transactions.contains_key(&txn) => Outcome::Unknown(ReasonKind::Forgotten.into()),
-            Admission::Fresh => match refusal(&submission, desk.id, &desk.settings.limits, self.transactions.len()) {
-                Some(reason) => Outcome::Refused(reason),
-                None => {
-                    self.transactions.insert(txn, Transaction::accept(submission, from, desk, out));
-                    return;
-                }
-            },
-            Admission::Unknown => Outcome::Unknown(ReasonKind::Forgotten.into()),
-            Admission::FromTheFuture => Outcome::Refused(Reason::new(ReasonKind::BadPlan, "epoch from the future")),
-        };
-        out.send(from, Message::Outcome { txn, outcome });
+            Input::Message { from, message } => self.message(from, message, out),
+            Input::Durable { upto } => self.durable(upto, out),
+            Input::Fired(CoordinatorTimer::Work(txn)) => self.with(txn, |t, ctx| t.work_timed_out(ctx, out)),
+            Input::Fired(CoordinatorTimer::Vote(txn)) => self.with(txn, |t, ctx| t.vote_timed_out(ctx, out)),
+            Input::Fired(CoordinatorTimer::Resend(txn)) => self.with(txn, |t, ctx| t.resend(ctx, out)),
+        }
     }
 
-    /// Lets a transaction that is not finished act, and forgets it when that finished it.
-    fn with(&mut self, txn: TxnId, act: impl FnOnce(&mut Transaction, &mut Desk)) {
+    /// Lets a transaction that is not finished act, and removes it when that finished it.
+    fn with(&mut self, txn: TxnId, act: impl FnOnce(&mut Transaction, &mut Context)) {
         let Some(transaction) = self.transactions.get_mut(&txn) else { return };
-        act(transaction, &mut self.desk);
+        act(transaction, &mut self.context);
         if transaction.has_ended() {
-            self.desk.finish(transaction.serial());
+            self.context.serials.finish(transaction.serial());
             self.transactions.remove(&txn);
         }
     }
 
-    /// What a participant in doubt is answered (rules 13 to 15).
-    fn answer(&self, node: NodeId, txn: TxnId, asked: Ticket) -> Message {
-        let desk = &self.desk;
-        if asked.log != desk.log {
-            // The branch is of a journal that was lost: whatever it held, this one cannot know.
-            return Message::Answer { txn, answer: Answer::Unknown };
-        }
-        if let Some(transaction) = self.transactions.get(&txn) {
-            return transaction.answer(node, desk);
-        }
-        // What is still remembered for clients beats the presumption: a late inquiry about an ended commit is told so.
-        let decision = match desk.submissions.outcome(txn) {
-            Some(Outcome::Committed { .. }) => Decision::Commit,
-            Some(Outcome::Aborted(_)) => Decision::Abort,
-            _ => desk.row().unknown,
-        };
-        Message::Decision { txn, ticket: desk.ticket(asked.serial), decision, ack: false }
-    }
-
-    fn status(&self, txn: TxnId) -> Status {
-        match (self.desk.submissions.outcome(txn), self.transactions.get(&txn)) {
-            (Some(outcome), _) => Status::Ended(outcome.clone()),
-            (None, Some(transaction)) => Status::Running(transaction.describe()),
-            (None, None) => Status::Ended(Outcome::Unknown(ReasonKind::Forgotten.into())),
-        }
-    }
-
-    fn message(&mut self, from: NodeId, message: Message, out: &mut Out<Self>) {
+    fn message(&mut self, from: NodeId, message: Message, out: &mut Out) {
         match message {
             Message::Submit(submission) => self.submitted(from, submission, out),
             Message::StatusQuery { txn } => {
-                out.send(from, Message::StatusReply { txn, status: self.status(txn) });
+                let running = self.transactions.get(&txn).map(Transaction::describe);
+                out.send(from, Message::StatusReply { txn, status: self.context.admission.status(txn, running) });
             }
-            Message::WorkDone { txn, result } => self.with(txn, |t, desk| t.worked(from, result, desk, out)),
+            Message::WorkDone { txn, result } => self.with(txn, |t, ctx| t.worked(from, result, ctx, out)),
             Message::Vote { txn, vote, log, reads, reason } => {
                 let ballot = Ballot { vote, log, reads, reason };
-                self.with(txn, |t, desk| t.voted(from, ballot, desk, out));
+                self.with(txn, |t, ctx| t.voted(from, ballot, ctx, out));
             }
-            Message::Ack { txn, log, known: _ } => self.with(txn, |t, desk| t.acked(from, log, desk, out)),
+            Message::Ack { txn, log, known: _ } => self.with(txn, |t, ctx| t.acked(from, log, ctx, out)),
             Message::Inquire { txn, ticket } => out.send(from, self.answer(from, txn, ticket)),
             Message::Resolve { .. } | Message::Resume { .. } => {
                 let detail = "a coordinator has no branches in doubt and no sagas: ask a participant".into();
                 out.send(from, Message::Done { count: 0, detail });
             }
-            // Nothing else is ever meant for a coordinator.
+            // Nothing else is for a coordinator.
             _ => {}
         }
     }
 
-    fn durable(&mut self, upto: Lsn, out: &mut Out<Self>) {
-        while let Some((lsn, txn)) = self.desk.next_durable(upto) {
-            self.with(txn, |t, desk| t.durable(lsn, desk, out));
+    fn submitted(&mut self, from: NodeId, submission: Submission, out: &mut Out) {
+        let txn = submission.txn;
+        match self.context.admission.admit(&submission, &self.transactions) {
+            Admitted::Run => {
+                self.transactions.insert(txn, Transaction::accept(submission, from, &mut self.context, out));
+            }
+            Admitted::Join => self.with(txn, |transaction, _| transaction.add_client(from)),
+            Admitted::Answer(outcome) => out.send(from, Message::Outcome { txn, outcome }),
+        }
+    }
+
+    /// What a participant in doubt is answered (rules 13 to 15).
+    fn answer(&self, node: NodeId, txn: TxnId, asked: Ticket) -> Message {
+        let ctx = &self.context;
+        if asked.log != ctx.serials.log() {
+            // The branch is of a journal that was lost: whatever that journal held, this one cannot know.
+            return Message::Answer { txn, answer: Answer::Unknown };
+        }
+        if let Some(transaction) = self.transactions.get(&txn) {
+            return transaction.answer(node, ctx);
+        }
+        // An outcome that is remembered for clients beats the presumption.
+        let decision = match ctx.admission.outcome(txn) {
+            Some(Outcome::Committed { .. }) => Decision::Commit,
+            Some(Outcome::Aborted(_)) => Decision::Abort,
+            _ => ctx.row().unknown,
+        };
+        Message::Decision { txn, ticket: ctx.serials.ticket(asked.serial), decision, ack: false }
+    }
+
+    fn durable(&mut self, upto: Lsn, out: &mut Out) {
+        while let Some((lsn, txn)) = self.context.next_durable(upto) {
+            self.with(txn, |t, ctx| t.durable(lsn, ctx, out));
         }
     }
 }
@@ -141,25 +127,21 @@ impl Machine for Coordinator {
     type Record = CoordinatorRecord;
     type Timer = CoordinatorTimer;
 
-    fn handle(&mut self, input: Input<Self>, out: &mut Out<Self>) {
-        match input {
-            Input::Recover { log, incarnation, records } => {
-                self.desk.open(log, incarnation);
-                self.transactions = recovery::recover(records, &mut self.desk, out);
-            }
-            Input::Message { from, message } => self.message(from, message, out),
-            Input::Durable { upto } => self.durable(upto, out),
-            Input::Fired(CoordinatorTimer::Work(txn)) => self.with(txn, |t, desk| t.work_timed_out(desk, out)),
-            Input::Fired(CoordinatorTimer::Vote(txn)) => self.with(txn, |t, desk| t.vote_timed_out(desk, out)),
-            Input::Fired(CoordinatorTimer::Resend(txn)) => self.with(txn, |t, desk| t.resend(desk, out)),
-        }
+    #[cfg(not(feature = "mutants"))]
+    fn handle(&mut self, input: InputOf<Self>, out: &mut Out) {
+        self.step(input, out);
+    }
+
+    #[cfg(feature = "mutants")]
+    fn handle(&mut self, input: InputOf<Self>, out: &mut Out) {
+        self.step_with_bug(input, out);
     }
 
     fn compact(&self, out: &mut Vec<CoordinatorRecord>) {
-        let remembered = self.desk.submissions.remembered();
+        let remembered = self.context.admission.remembered();
         out.extend(remembered.map(|(txn, outcome)| CoordinatorRecord::Remembered { txn, outcome: outcome.clone() }));
-        let mut open: Vec<_> = self.transactions.values().filter_map(|t| t.compacted(&self.desk)).collect();
-        // Those that wait for their outcome's record will be remembered in the order of the log.
+        let mut open: Vec<_> = self.transactions.values().filter_map(|t| t.compacted(&self.context)).collect();
+        // Transactions that wait for the record of their outcome will be remembered in the order of the log.
         open.sort_by_key(|(lsn, _)| *lsn);
         out.extend(open.into_iter().map(|(_, record)| record));
     }

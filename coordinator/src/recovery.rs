@@ -2,16 +2,15 @@
 //! decision without an end is sent again; everything else is over or never was.
 
 use crate::{
-    coordinator::Coordinator,
-    desk::Desk,
+    context::Context,
+    decision_delivery::DecisionDelivery,
+    effects::Out,
     record::{CoordinatorRecord, Voter},
-    remembered::Remembered,
-    telling::Telling,
     transaction::Transaction,
 };
 use indoubt_proto::{
     ids::{NodeId, Serial, TxnId},
-    machine::{Logged, Out},
+    machine::Logged,
     message::{Decision, Outcome, ReasonKind},
     observation::Observation,
 };
@@ -27,22 +26,21 @@ enum Found {
     Over(Decision),
 }
 
-/// Rebuilds the desk and the transactions that are not over. Their participants are told in the same step.
+/// Rebuilds the context and the transactions that are not over. Their participants are told in the same step.
 pub(crate) fn recover(
     records: Vec<Logged<CoordinatorRecord>>,
-    desk: &mut Desk,
-    out: &mut Out<Coordinator>,
+    ctx: &mut Context,
+    out: &mut Out,
 ) -> BTreeMap<TxnId, Transaction> {
-    let mut remembered = Remembered::new(desk.settings.options.remembered as usize);
     let mut found = BTreeMap::new();
     for logged in records {
-        replay(logged.record, desk, &mut remembered, &mut found);
+        replay(logged.record, ctx, &mut found);
     }
     let mut transactions = BTreeMap::new();
     for (txn, what) in found {
         let (serial, audit, decision, due) = match what {
             Found::Initiated { serial, audit, participants } => {
-                remembered.note(txn, Outcome::Aborted(ReasonKind::Recovery.into()));
+                ctx.admission.remember(txn, Outcome::Aborted(ReasonKind::Recovery.into()));
                 let due = participants.into_iter().map(|node| Voter { node, log: None }).collect();
                 (serial, audit, Decision::Abort, due)
             }
@@ -53,20 +51,21 @@ pub(crate) fn recover(
             }
         };
         out.observe(Observation::Decided { txn, outcome: decision });
-        desk.reopen(serial);
-        transactions.insert(txn, Transaction::recovered(txn, serial, audit, Telling::new(decision, due)));
+        ctx.serials.reopen(serial);
+        transactions.insert(txn, Transaction::recovered(txn, serial, audit, DecisionDelivery::new(decision, due)));
     }
-    desk.submissions = remembered.into_submissions();
+    ctx.admission.recovered();
     // Only now is the mark right that every ticket carries.
     for transaction in transactions.values() {
-        transaction.tell_again(desk, out);
+        transaction.deliver_again(ctx, out);
     }
     transactions
 }
 
-fn replay(record: CoordinatorRecord, desk: &Desk, remembered: &mut Remembered, found: &mut BTreeMap<TxnId, Found>) {
+fn replay(record: CoordinatorRecord, ctx: &mut Context, found: &mut BTreeMap<TxnId, Found>) {
+    let row = ctx.row();
     let owed = |serial, audit, decision, due: Vec<Voter>| {
-        let over = due.is_empty() || !desk.row().acks(decision);
+        let over = due.is_empty() || !row.acks(decision);
         if over { Found::Over(decision) } else { Found::Owed { serial, audit, decision, due } }
     };
     match record {
@@ -74,11 +73,11 @@ fn replay(record: CoordinatorRecord, desk: &Desk, remembered: &mut Remembered, f
             found.insert(txn, Found::Initiated { serial, audit, participants });
         }
         CoordinatorRecord::Committed { txn, serial, audit, reads, due } => {
-            remembered.note(txn, Outcome::Committed { reads });
+            ctx.admission.remember(txn, Outcome::Committed { reads });
             found.insert(txn, owed(serial, audit, Decision::Commit, due));
         }
         CoordinatorRecord::Aborted { txn, serial, audit, reason, due } => {
-            remembered.note(txn, Outcome::Aborted(reason));
+            ctx.admission.remember(txn, Outcome::Aborted(reason));
             found.insert(txn, owed(serial, audit, Decision::Abort, due));
         }
         CoordinatorRecord::Unacknowledged { txn, serial, audit, decision, due } => {
@@ -87,9 +86,9 @@ fn replay(record: CoordinatorRecord, desk: &Desk, remembered: &mut Remembered, f
         CoordinatorRecord::End { txn, aborted } => {
             let was = found.remove(&txn);
             if let (Some(Found::Initiated { .. }), Some(reason)) = (was, aborted) {
-                remembered.note(txn, Outcome::Aborted(reason));
+                ctx.admission.remember(txn, Outcome::Aborted(reason));
             }
         }
-        CoordinatorRecord::Remembered { txn, outcome } => remembered.note(txn, outcome),
+        CoordinatorRecord::Remembered { txn, outcome } => ctx.admission.remember(txn, outcome),
     }
 }

@@ -1,28 +1,36 @@
-//! One transaction, from its acceptance to its decision. Each state takes only the inputs that mean something in it;
-//! whatever else arrives is late, doubled or foreign, and changes nothing.
+//! One transaction, from its acceptance to its votes. What follows is in `decision`. Each state takes only the inputs that
+//! mean something in it; any other input is late, a copy or not for it, and changes nothing.
+//!
+//! The states of a transaction, and to which of them one input brings it (tests/diagram.rs):
 //!
 //! ```text
-//! Working ──> Initiating ──> Voting ──> Committing ──> Telling ──> Ended
-//!    └─────────────────────────┴──────> Aborting ────────┘
+//! new        -> Working | Initiating | Voting
+//! Working    -> Initiating | Voting | Aborting | Delivering | over
+//! Initiating -> Voting
+//! Voting     -> Committing | Aborting | Delivering | over
+//! Committing -> Delivering | over
+//! Aborting   -> Delivering | over
+//! Delivering -> over
+//! recovered  -> Delivering
 //! ```
 
 use crate::{
     branch::{self, Branch, Heard},
-    coordinator::{Coordinator, CoordinatorTimer},
-    desk::Desk,
-    record::{CoordinatorRecord, Voter},
-    telling::Telling,
+    context::Context,
+    decision_delivery::DecisionDelivery,
+    effects::{CoordinatorTimer, Out},
+    record::CoordinatorRecord,
 };
 use indoubt_proto::{
     ids::{LogId, Lsn, NodeId, Serial, TxnId},
-    machine::Out,
-    message::{Answer, Decision, Message, Outcome, ReadVote, Reason, ReasonKind, Vote, WorkResult},
+    message::{Message, Reason, ReasonKind, Vote, WorkResult},
     observation::{Observation, Phase},
     operation::ReadValue,
     plan::Submission,
-    planted::Mutant,
     settings::AbortWhen,
 };
+
+mod decision;
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Transaction {
@@ -59,49 +67,48 @@ enum State {
     Committing { committed: Lsn },
     /// The decision is abort once this record is durable.
     Aborting { aborted: Lsn, reason: Reason },
-    /// Decided; somebody owes an ACK.
-    Telling(Telling),
-    /// To be forgotten.
+    /// Decided, and sent until every ACK is in.
+    Delivering(DecisionDelivery),
+    /// To be removed.
     Ended,
 }
 
 impl Transaction {
     /// Accepts a submission that nothing speaks against.
-    pub(crate) fn accept(submission: Submission, client: NodeId, desk: &mut Desk, out: &mut Out<Coordinator>) -> Self {
+    pub(crate) fn accept(submission: Submission, client: NodeId, ctx: &mut Context, out: &mut Out) -> Self {
         let Submission { txn, audit, steps, .. } = submission;
         let branches = branch::branches(steps);
         let missing = branches.len();
         let mut transaction = Transaction {
             txn,
-            serial: desk.begin(),
+            serial: ctx.serials.begin(),
             audit,
             clients: vec![client],
             branches,
             reads: Vec::new(),
             state: State::Working { missing, initiation: None },
         };
-        desk.submissions.begin(txn);
+        ctx.admission.begin(txn);
         transaction.reach(Phase::Begun, out);
-        let initiation = desk.row().initiation.filter(|_| !desk.settings.planted.is(Mutant::NoInitiation));
-        let initiation = initiation.map(|write| {
+        let initiation = ctx.row().initiation.map(|write| {
             let lsn = out.append(transaction.initiation(), write);
-            desk.wait(lsn, txn);
+            ctx.wait(lsn, txn);
             lsn
         });
-        if !desk.with_prepare() {
-            transaction.send_work(desk, out);
+        if !ctx.with_prepare() {
+            transaction.send_work(ctx, out);
             transaction.state = State::Working { missing, initiation };
         } else {
-            transaction.work_is_done(initiation, desk, out);
+            transaction.work_is_done(initiation, ctx, out);
         }
         transaction
     }
 
     /// A transaction found decided in the log, or presumed aborted (rules 14 and 15): everybody who owes an ACK is told
     /// again.
-    pub(crate) fn recovered(txn: TxnId, serial: Serial, audit: bool, telling: Telling) -> Self {
+    pub(crate) fn recovered(txn: TxnId, serial: Serial, audit: bool, delivery: DecisionDelivery) -> Self {
         let (clients, branches, reads) = (Vec::new(), Vec::new(), Vec::new());
-        Transaction { txn, serial, audit, clients, branches, reads, state: State::Telling(telling) }
+        Transaction { txn, serial, audit, clients, branches, reads, state: State::Delivering(delivery) }
     }
 
     pub(crate) fn serial(&self) -> Serial {
@@ -112,16 +119,16 @@ impl Transaction {
         self.state == State::Ended
     }
 
-    /// Another submission of the same: whoever asks is told.
+    /// Another client submitted the same transaction, and is told its outcome too.
     pub(crate) fn add_client(&mut self, client: NodeId) {
         if !self.clients.contains(&client) {
             self.clients.push(client);
         }
     }
 
-    fn send_work(&mut self, desk: &Desk, out: &mut Out<Coordinator>) {
-        let ticket = desk.ticket(self.serial);
-        out.arm(CoordinatorTimer::Work(self.txn), desk.settings.timeouts.work());
+    fn send_work(&mut self, ctx: &Context, out: &mut Out) {
+        let ticket = ctx.serials.ticket(self.serial);
+        out.arm(CoordinatorTimer::Work(self.txn), ctx.settings.timeouts.work());
         for branch in &mut self.branches {
             let steps = std::mem::take(&mut branch.work);
             out.send(branch.node, Message::Work { txn: self.txn, ticket, steps });
@@ -129,7 +136,7 @@ impl Transaction {
         self.reach(Phase::WorkSent, out);
     }
 
-    pub(crate) fn worked(&mut self, node: NodeId, result: WorkResult, desk: &mut Desk, out: &mut Out<Coordinator>) {
+    pub(crate) fn worked(&mut self, node: NodeId, result: WorkResult, ctx: &mut Context, out: &mut Out) {
         let State::Working { missing, initiation } = &mut self.state else { return };
         let Some(branch) = self.branches.iter_mut().find(|b| b.node == node && b.heard == Heard::Nothing) else {
             return;
@@ -142,46 +149,46 @@ impl Transaction {
                 if *missing == 0 {
                     let initiation = *initiation;
                     out.disarm(CoordinatorTimer::Work(self.txn));
-                    self.work_is_done(initiation, desk, out);
+                    self.work_is_done(initiation, ctx, out);
                 }
             }
             WorkResult::Failed(reason) => {
                 out.disarm(CoordinatorTimer::Work(self.txn));
-                self.abort(reason, desk, out);
+                self.abort(reason, ctx, out);
             }
         }
     }
 
-    fn work_is_done(&mut self, initiation: Option<Lsn>, desk: &Desk, out: &mut Out<Coordinator>) {
+    fn work_is_done(&mut self, initiation: Option<Lsn>, ctx: &Context, out: &mut Out) {
         match initiation {
             Some(initiation) => self.state = State::Initiating { initiation },
-            None => self.prepare(desk, out),
+            None => self.prepare(ctx, out),
         }
     }
 
-    fn prepare(&mut self, desk: &Desk, out: &mut Out<Coordinator>) {
-        let ticket = desk.ticket(self.serial);
+    fn prepare(&mut self, ctx: &Context, out: &mut Out) {
+        let ticket = ctx.serials.ticket(self.serial);
         let nodes: Vec<NodeId> =
-            if desk.cooperative { self.branches.iter().map(|b| b.node).collect() } else { Vec::new() };
-        out.arm(CoordinatorTimer::Vote(self.txn), desk.settings.timeouts.vote);
+            if ctx.cooperative { self.branches.iter().map(|b| b.node).collect() } else { Vec::new() };
+        out.arm(CoordinatorTimer::Vote(self.txn), ctx.settings.timeouts.vote);
         for branch in &mut self.branches {
             let node = branch.node;
             let peers = nodes.iter().copied().filter(|peer| *peer != node).collect();
             let steps = std::mem::take(&mut branch.work);
-            let read_vote = desk.read_vote();
+            let read_vote = ctx.read_vote();
             out.send(node, Message::Prepare { txn: self.txn, ticket, steps, peers, read_vote });
         }
         self.state = State::Voting { missing: self.branches.len(), yes: 0, refused: None };
-        if desk.with_prepare() {
+        if ctx.with_prepare() {
             self.reach(Phase::WorkSent, out);
         }
     }
 
-    pub(crate) fn voted(&mut self, node: NodeId, ballot: Ballot, desk: &mut Desk, out: &mut Out<Coordinator>) {
+    pub(crate) fn voted(&mut self, node: NodeId, ballot: Ballot, ctx: &mut Context, out: &mut Out) {
         let Ballot { vote, log, reads, reason } = ballot;
-        if let State::Telling(telling) = &mut self.state {
+        if let State::Delivering(delivery) = &mut self.state {
             if vote == Vote::Yes {
-                telling.learn_log(node, log);
+                delivery.learn_log(node, log);
             }
             return;
         }
@@ -202,16 +209,19 @@ impl Transaction {
                     refused.get_or_insert(reason);
                 }
                 // A failure is no vote: there is nothing to wait for that could still be counted.
-                let waits = vote != Vote::Failed && desk.settings.options.abort == AbortWhen::AfterAllVotes;
-                if let Some(reason) = refused.take_if(|_| *missing == 0 || !waits) {
+                let waits_for_all = vote != Vote::Failed && ctx.settings.options.abort == AbortWhen::AfterAllVotes;
+                let must_wait = waits_for_all && *missing > 0;
+                if let Some(reason) = refused.clone()
+                    && !must_wait
+                {
                     out.disarm(CoordinatorTimer::Vote(self.txn));
-                    return self.abort(reason, desk, out);
+                    return self.abort(reason, ctx, out);
                 }
                 self.reads.extend(reads);
                 *yes += usize::from(vote == Vote::Yes);
                 if *missing == 0 {
                     out.disarm(CoordinatorTimer::Vote(self.txn));
-                    self.commit(desk, out);
+                    self.commit(ctx, out);
                 } else if vote == Vote::Yes && *yes == 1 {
                     self.reach(Phase::HalfDone, out);
                 }
@@ -222,155 +232,21 @@ impl Transaction {
         }
     }
 
-    /// Every vote is in and none is NO (rule 3).
-    fn commit(&mut self, desk: &mut Desk, out: &mut Out<Coordinator>) {
-        self.reads.sort_by_key(|read| read.step);
-        let write = if self.branches.iter().any(|b| matches!(b.heard, Heard::Yes(_))) {
-            self.reach(Phase::WorkDone, out);
-            Some(desk.row().commit)
-        } else {
-            desk.row().read_only
-        };
-        let Some(write) = write else { return self.decide(Decision::Commit, None, desk, out) };
-        let committed = out.append(self.committed(desk), write);
-        if desk.settings.planted.is(Mutant::DecideBeforeDurable) {
-            return self.decide(Decision::Commit, None, desk, out);
-        }
-        desk.wait(committed, self.txn);
-        self.state = State::Committing { committed };
-    }
-
-    fn abort(&mut self, reason: Reason, desk: &mut Desk, out: &mut Out<Coordinator>) {
-        let Some(write) = desk.row().abort else { return self.decide(Decision::Abort, Some(reason), desk, out) };
-        let aborted = out.append(self.aborted(&reason, desk), write);
-        desk.wait(aborted, self.txn);
-        self.state = State::Aborting { aborted, reason };
-    }
-
-    /// This record is durable: go on, if it is the one that is waited for.
-    pub(crate) fn durable(&mut self, lsn: Lsn, desk: &mut Desk, out: &mut Out<Coordinator>) {
-        match &mut self.state {
-            State::Working { initiation, .. } if *initiation == Some(lsn) => *initiation = None,
-            State::Initiating { initiation } if *initiation == lsn => self.prepare(desk, out),
-            State::Committing { committed } if *committed == lsn => self.decide(Decision::Commit, None, desk, out),
-            State::Aborting { aborted, reason } if *aborted == lsn => {
-                let reason = reason.clone();
-                self.decide(Decision::Abort, Some(reason), desk, out);
-            }
-            _ => {}
-        }
-    }
-
-    /// From here on it is decided: participants first, then the clients. `reason` goes with an abort.
-    fn decide(&mut self, decision: Decision, reason: Option<Reason>, desk: &mut Desk, out: &mut Out<Coordinator>) {
-        let txn = self.txn;
-        let outcome = match reason {
-            Some(reason) => Outcome::Aborted(reason),
-            None => Outcome::Committed { reads: std::mem::take(&mut self.reads) },
-        };
-        out.observe(Observation::Decided { txn, outcome: decision });
-        let due = self.due(decision, desk);
-        // A transaction in which everybody only read has no decision that anybody waits for.
-        let counts = decision == Decision::Commit && !due.is_empty();
-        if counts {
-            self.reach(Phase::Decided, out);
-        }
-        // Readers that keep their locks until the decision are told too, and owe nothing.
-        let readers = self.branches.iter().filter(|b| b.heard == Heard::Read && desk.read_vote() != ReadVote::Release);
-        let told = due.iter().map(|v| (v.node, desk.row().acks(decision))).chain(readers.map(|b| (b.node, false)));
-        let told: Vec<(NodeId, bool)> = told.collect();
-        let ticket = desk.ticket(self.serial);
-        for (place, &(node, ack)) in told.iter().enumerate() {
-            out.send(node, Message::Decision { txn, ticket, decision, ack });
-            if counts && place == 0 && told.len() > 1 {
-                self.reach(Phase::HalfTold, out);
-            }
-        }
-        for client in std::mem::take(&mut self.clients) {
-            out.send(client, Message::Outcome { txn, outcome: outcome.clone() });
-        }
-        desk.submissions.remember(txn, outcome);
-        // Nobody acknowledges the commit of a transaction that only read: no record of it needs an end either.
-        let owed = desk.row().acks(decision) && (decision == Decision::Abort || !due.is_empty());
-        match (owed, due.is_empty()) {
-            (false, _) => self.forget(out),
-            (true, true) => self.end(desk, out),
-            (true, false) => {
-                let telling = Telling::new(decision, due);
-                telling.arm(txn, desk, out);
-                self.state = State::Telling(telling);
-            }
-        }
-        self.branches.clear();
-    }
-
-    pub(crate) fn acked(&mut self, node: NodeId, log: LogId, desk: &Desk, out: &mut Out<Coordinator>) {
-        let State::Telling(telling) = &mut self.state else { return };
-        if telling.acked(self.txn, node, log, out) {
-            out.disarm(CoordinatorTimer::Resend(self.txn));
-            self.end(desk, out);
-        }
-    }
-
-    /// Every ACK is in.
-    fn end(&mut self, desk: &Desk, out: &mut Out<Coordinator>) {
-        let row = desk.row();
-        // Presumed commit has no record of its aborts: the reason would be lost.
-        let aborted = match desk.submissions.outcome(self.txn) {
-            Some(Outcome::Aborted(reason)) if row.abort.is_none() => Some(reason.clone()),
-            _ => None,
-        };
-        out.append(CoordinatorRecord::End { txn: self.txn, aborted }, row.end);
-        self.forget(out);
-    }
-
-    fn forget(&mut self, out: &mut Out<Coordinator>) {
-        self.reach(Phase::Ended, out);
-        self.state = State::Ended;
-    }
-
     /// The work round is over time.
-    pub(crate) fn work_timed_out(&mut self, desk: &mut Desk, out: &mut Out<Coordinator>) {
+    pub(crate) fn work_timed_out(&mut self, ctx: &mut Context, out: &mut Out) {
         if matches!(self.state, State::Working { .. }) {
             let reason = Reason::new(ReasonKind::WorkTimeout, branch::names(&self.branches, Heard::Nothing));
-            self.abort(reason, desk, out);
+            self.abort(reason, ctx, out);
         }
     }
 
     /// A vote is over time.
-    pub(crate) fn vote_timed_out(&mut self, desk: &mut Desk, out: &mut Out<Coordinator>) {
+    pub(crate) fn vote_timed_out(&mut self, ctx: &mut Context, out: &mut Out) {
         if let State::Voting { refused, .. } = &mut self.state {
-            let before = if desk.with_prepare() { Heard::Nothing } else { Heard::WorkDone };
+            let before = if ctx.with_prepare() { Heard::Nothing } else { Heard::WorkDone };
             let missing = || Reason::new(ReasonKind::VoteTimeout, branch::names(&self.branches, before));
             let reason = refused.take().unwrap_or_else(missing);
-            self.abort(reason, desk, out);
-        }
-    }
-
-    /// Tells everybody who owes an ACK, first thing after a restart (rules 14 and 15).
-    pub(crate) fn tell_again(&self, desk: &Desk, out: &mut Out<Coordinator>) {
-        if let State::Telling(telling) = &self.state {
-            telling.tell(self.txn, desk.ticket(self.serial), out);
-            telling.arm(self.txn, desk, out);
-        }
-    }
-
-    /// Some ACKs are over time (rule 15).
-    pub(crate) fn resend(&mut self, desk: &Desk, out: &mut Out<Coordinator>) {
-        if let State::Telling(telling) = &mut self.state {
-            telling.resend(self.txn, desk.ticket(self.serial), out);
-            if desk.settings.planted.is(Mutant::ResendStops) {
-                return self.forget(out);
-            }
-            telling.arm(self.txn, desk, out);
-        }
-    }
-
-    /// What a participant in doubt is answered (rules 13 to 15): while this is not decided, never a decision.
-    pub(crate) fn answer(&self, node: NodeId, desk: &Desk) -> Message {
-        match &self.state {
-            State::Telling(telling) => telling.decision(self.txn, desk.ticket(self.serial), node),
-            _ => Message::Answer { txn: self.txn, answer: Answer::InDoubt },
+            self.abort(reason, ctx, out);
         }
     }
 
@@ -382,34 +258,22 @@ impl Transaction {
             State::Voting { missing, .. } => format!("preparing, {missing} of {} votes missing", self.branches.len()),
             State::Committing { .. } => "writing the decision to commit".into(),
             State::Aborting { .. } => "writing the decision to abort".into(),
-            State::Telling(telling) => telling.describe(),
+            State::Delivering(delivery) => delivery.describe(),
             State::Ended => "ended".into(),
         }
     }
 
     /// The record that recreates it, if a restart should find it, and the one whose durability it waits for.
-    pub(crate) fn compacted(&self, desk: &Desk) -> Option<(Lsn, CoordinatorRecord)> {
+    pub(crate) fn compacted(&self, ctx: &Context) -> Option<(Lsn, CoordinatorRecord)> {
         match &self.state {
             State::Working { .. } | State::Initiating { .. } | State::Voting { .. } => {
-                desk.row().initiation.map(|_| (Lsn(0), self.initiation()))
+                ctx.row().initiation.map(|_| (Lsn(0), self.initiation()))
             }
-            State::Committing { committed } => Some((*committed, self.committed(desk))),
-            State::Aborting { aborted, reason } => Some((*aborted, self.aborted(reason, desk))),
-            State::Telling(telling) => Some((Lsn(0), telling.record(self.txn, self.serial, self.audit))),
+            State::Committing { committed } => Some((*committed, self.committed(ctx))),
+            State::Aborting { aborted, reason } => Some((*aborted, self.aborted(reason))),
+            State::Delivering(delivery) => Some((Lsn(0), delivery.record(self.txn, self.serial, self.audit))),
             State::Ended => None,
         }
-    }
-
-    /// Who is told this decision.
-    fn due(&self, decision: Decision, desk: &Desk) -> Vec<Voter> {
-        let mut due = branch::due(&self.branches, decision);
-        if desk.settings.planted.is(Mutant::ForgetAbortEarly) && decision == Decision::Abort {
-            due.retain(|voter| voter.log.is_some());
-        }
-        if desk.settings.planted.is(Mutant::UnknownIsDone) {
-            due.iter_mut().for_each(|voter| voter.log = None);
-        }
-        due
     }
 
     fn initiation(&self) -> CoordinatorRecord {
@@ -417,18 +281,7 @@ impl Transaction {
         CoordinatorRecord::Initiation { txn: self.txn, serial: self.serial, audit: self.audit, participants }
     }
 
-    fn committed(&self, desk: &Desk) -> CoordinatorRecord {
-        let due = if desk.row().ack_commit { self.due(Decision::Commit, desk) } else { Vec::new() };
-        let reads = self.reads.clone();
-        CoordinatorRecord::Committed { txn: self.txn, serial: self.serial, audit: self.audit, reads, due }
-    }
-
-    fn aborted(&self, reason: &Reason, desk: &Desk) -> CoordinatorRecord {
-        let (reason, due) = (reason.clone(), self.due(Decision::Abort, desk));
-        CoordinatorRecord::Aborted { txn: self.txn, serial: self.serial, audit: self.audit, reason, due }
-    }
-
-    fn reach(&self, phase: Phase, out: &mut Out<Coordinator>) {
+    fn reach(&self, phase: Phase, out: &mut Out) {
         if !self.audit {
             out.observe(Observation::Reached { txn: self.txn, phase });
         }

@@ -17,7 +17,7 @@ use crate::{
 use indoubt_proto::{
     gate::{Gate, Orders},
     ids::{MessageId, NodeId, TxnId},
-    machine::{Effect, Input, Machine},
+    machine::{EffectOf, Input, Machine},
     message::{Message, MessageKind},
     observation::Observation,
     plan::Submission,
@@ -65,7 +65,7 @@ pub(crate) struct Engine<M: Machine> {
     pub(crate) incarnation: u32,
     pub(crate) stepper: Stepper<M>,
     /// The effects of the present step; kept for its room.
-    pub(crate) effects: Vec<Effect<M>>,
+    pub(crate) effects: Vec<EffectOf<M>>,
     pub(crate) gate: Gate,
     /// Whether the gate has rules. Without, nobody asks it.
     pub(crate) gated: bool,

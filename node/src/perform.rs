@@ -10,7 +10,7 @@ use crate::{
 use indoubt_proto::{
     gate::{Edge, Fate, Moment, RuleId, Verdict},
     ids::{MessageId, NodeId, TxnId},
-    machine::{Effect, Input, Machine, Record},
+    machine::{Effect, Input, InputOf, Machine, Record},
     message::{Message, Outcome, Reason, ReasonKind},
     observation::{Observation, Phase},
     time::Micros,
@@ -100,7 +100,7 @@ impl<M: Machine> Engine<M> {
     }
 
     /// One step.
-    pub(crate) async fn step(&mut self, input: Input<M>) -> Result<(), Stop> {
+    pub(crate) async fn step(&mut self, input: InputOf<M>) -> Result<(), Stop> {
         self.stepper.step(input);
         self.perform().await
     }

@@ -1,160 +1,205 @@
-//! The barrier between a step and what undoes it (rules 38 to 40). A compensation, and a question about a step, first
-//! record the step as void if it has not run: so a compensation of nothing is empty, and a step that comes late finds
-//! its place taken and never runs.
+//! The barrier between a step and its compensation (rules 38 to 40), as a table: what is asked, what is in progress, what is
+//! remembered, and what is done. A compensation, and a question about a step, first record the step as void if it has not
+//! run. So the compensation of a step that never ran is empty, and a step that comes late never runs.
 
-use crate::{
-    claim::Claim,
-    locks::{Owner, Part},
-    memory::{Past, StepFate},
-    participant::{AtDurable, Participant},
-    record::{Compensated, Record},
-    step::{Run, RunState, remembered},
-    store::written,
-};
-use indoubt_proto::{
-    ids::{Lsn, Ticket, TxnId},
-    machine::Out,
-    message::{Message, ReasonKind, StepOutcome, UndoOutcome},
-    observation::Observation,
-    operation::{Change, Key, Operation, ReadValue, Update},
-    planted::Mutant,
-};
-use std::sync::Arc;
+use crate::{finished_log::Past, record::StepEnd};
+use indoubt_proto::message::{ReasonKind, StepOutcome, UndoOutcome};
 
-impl Participant {
-    fn undo_result(txn: TxnId, step: u32, outcome: UndoOutcome) -> Message {
-        Message::CompensateResult { txn, step, outcome }
+/// What is asked about a step of a saga.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Request {
+    /// Run it.
+    Step,
+    /// Did it run? If it did not, it never will (rule 26).
+    Settle,
+    /// Undo it, whatever became of it.
+    Compensate,
+}
+
+/// What is in progress for the step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Progress {
+    Nothing,
+    /// The step waits for its locks.
+    Waiting,
+    /// The effects of the step are being forced.
+    Applying,
+    /// The step is being recorded as void.
+    Voiding,
+    /// Its compensation waits for its locks, or is being forced.
+    Undoing,
+}
+
+/// What is done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Action {
+    /// Run the step.
+    Run,
+    /// Run the compensation.
+    Undo,
+    /// Record the step as void, then answer.
+    Void,
+    /// Answer with what is remembered.
+    Repeat,
+    /// What is in progress answers this request too when it ends.
+    Join,
+    /// No answer: the sender is past this request.
+    Ignore,
+}
+
+/// The table. A compensation withdraws a step that still waits for its locks, so it finds nothing in progress there.
+pub(crate) fn decide(request: Request, progress: Progress, remembered: Option<Past<&StepEnd>>) -> Action {
+    use Past::{Forgotten, Known};
+    match (request, progress, remembered) {
+        (Request::Step | Request::Settle, Progress::Waiting | Progress::Applying | Progress::Voiding, _) => {
+            Action::Join
+        }
+        (Request::Step | Request::Settle, Progress::Undoing, _) => Action::Ignore,
+        (Request::Step | Request::Settle, Progress::Nothing, Some(_)) => Action::Repeat,
+        (Request::Step, Progress::Nothing, None) => Action::Run,
+        (Request::Settle, Progress::Nothing, None) => Action::Void,
+
+        (Request::Compensate, Progress::Applying | Progress::Voiding | Progress::Undoing, _) => Action::Join,
+        (Request::Compensate, Progress::Nothing | Progress::Waiting, remembered) => match remembered {
+            None | Some(Known(StepEnd::Refused(_))) => Action::Void,
+            Some(Known(StepEnd::Applied(_))) => Action::Undo,
+            Some(Known(StepEnd::Voided | StepEnd::Compensated) | Forgotten) => Action::Repeat,
+        },
+    }
+}
+
+/// The answer about a step that is over. A compensated step counts as one that never ran.
+pub(crate) fn step_answer(past: Past<&StepEnd>) -> StepOutcome {
+    match past {
+        Past::Forgotten => StepOutcome::Failed(ReasonKind::Finished.into()),
+        Past::Known(StepEnd::Applied(applied)) => StepOutcome::Applied { reads: applied.reads.clone() },
+        Past::Known(StepEnd::Refused(reason)) => StepOutcome::Refused(reason.clone()),
+        Past::Known(StepEnd::Voided | StepEnd::Compensated) => StepOutcome::Voided,
+    }
+}
+
+/// The answer to a compensation that has nothing left to do.
+pub(crate) fn undo_answer(past: Past<&StepEnd>) -> UndoOutcome {
+    match past {
+        Past::Known(StepEnd::Compensated) => UndoOutcome::Undone,
+        Past::Known(_) => UndoOutcome::NothingToUndo,
+        Past::Forgotten => UndoOutcome::Failed(ReasonKind::Finished.into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::StepApplied;
+    use indoubt_proto::{
+        ids::{LogId, NodeId, Serial, Ticket, TxnId},
+        message::StepStyle,
+    };
+    use std::sync::Arc;
+
+    const REQUESTS: [Request; 3] = [Request::Step, Request::Settle, Request::Compensate];
+    const IN_PROGRESS: [Progress; 5] =
+        [Progress::Nothing, Progress::Waiting, Progress::Applying, Progress::Voiding, Progress::Undoing];
+
+    /// Everything that can be remembered of a step: nothing, each outcome, and that it is forgotten.
+    fn memories() -> Vec<Option<StepEnd>> {
+        let txn = TxnId { home: NodeId::coordinating(1), client: NodeId::client(1), number: 1 };
+        let ticket = Ticket { log: LogId(1), serial: Serial(1), finished_below: Serial(0) };
+        let (style, updates, reads) = (StepStyle::Saga, Vec::new(), Vec::new());
+        let applied = Arc::new(StepApplied { txn, ticket, step: 1, style, updates, reads });
+        let known = [
+            StepEnd::Applied(applied),
+            StepEnd::Refused(ReasonKind::Constraint.into()),
+            StepEnd::Voided,
+            StepEnd::Compensated,
+        ];
+        std::iter::once(None).chain(known.map(Some)).collect()
     }
 
-    /// Did this step run? If it did not, it never will (rule 26).
-    pub(crate) fn on_settle(&mut self, txn: TxnId, ticket: Ticket, step: u32, out: &mut Out<Self>) {
-        if self.joins(txn, step) {
-            return;
-        }
-        match self.memory.step(txn, &ticket, step) {
-            Some(past) => {
-                let outcome = remembered(past);
-                out.send(txn.home, Self::step_result(txn, step, outcome));
-            }
-            None => self.void(txn, ticket, step, false, out),
+    fn word(remembered: Option<Past<&StepEnd>>) -> &'static str {
+        match remembered {
+            None => "nothing",
+            Some(Past::Known(StepEnd::Applied(_))) => "applied",
+            Some(Past::Known(StepEnd::Refused(_))) => "refused",
+            Some(Past::Known(StepEnd::Voided)) => "voided",
+            Some(Past::Known(StepEnd::Compensated)) => "compensated",
+            Some(Past::Forgotten) => "forgotten",
         }
     }
 
-    /// Undo this step, whatever became of it.
-    pub(crate) fn on_compensate(
-        &mut self,
-        txn: TxnId,
-        ticket: Ticket,
-        step: u32,
-        ops: Vec<Operation>,
-        out: &mut Out<Self>,
-    ) {
-        let (forward, backward) = (Owner { txn, part: Part::Step(step) }, Owner { txn, part: Part::Undo(step) });
-        if self.runs.contains_key(&backward) {
-            return;
-        }
-        match self.runs.get_mut(&forward).map(|run| &mut run.state) {
-            Some(RunState::Applying { then_undo, .. }) => {
-                then_undo.get_or_insert(ops);
-                return;
+    /// Every cell of the table.
+    fn cells() -> Vec<(Request, Progress, &'static str, Action)> {
+        let memories = memories();
+        let known = memories.iter().map(|end| end.as_ref().map(Past::Known));
+        let remembered: Vec<_> = known.chain([Some(Past::Forgotten)]).collect();
+        let mut cells = Vec::new();
+        for request in REQUESTS {
+            for progress in IN_PROGRESS {
+                for past in &remembered {
+                    cells.push((request, progress, word(*past), decide(request, progress, *past)));
+                }
             }
-            Some(RunState::Voiding { undo, .. }) => {
-                *undo = true;
-                return;
-            }
-            // It has not run, and now it never will.
-            Some(RunState::Waiting(_)) => self.end_run(forward, out),
-            Some(RunState::Undoing { .. }) | None => {}
         }
-        let answer = match self.memory.step(txn, &ticket, step) {
-            None if self.settings.planted.is(Mutant::NoEmptyCompensation) => return self.run(backward, ticket, ops),
-            None | Some(Past::Known(StepFate::Refused(_))) => return self.void(txn, ticket, step, true, out),
-            Some(Past::Known(StepFate::Applied(_))) => return self.run(backward, ticket, ops),
-            Some(Past::Known(StepFate::Voided)) => UndoOutcome::NothingToUndo,
-            Some(Past::Known(StepFate::Compensated)) => UndoOutcome::Undone,
-            Some(Past::Forgotten) => UndoOutcome::Failed(ReasonKind::Finished.into()),
+        cells
+    }
+
+    #[test]
+    fn with_nothing_in_progress_the_table_is_this_one() {
+        let row = |request| {
+            let idle = |cell: &&(Request, Progress, &str, Action)| cell.0 == request && cell.1 == Progress::Nothing;
+            cells().iter().filter(idle).map(|(.., past, action)| (*past, *action)).collect::<Vec<_>>()
         };
-        out.send(txn.home, Self::undo_result(txn, step, answer));
-    }
-
-    /// Takes the step's place, durably. `undo`: an empty compensation.
-    fn void(&mut self, txn: TxnId, ticket: Ticket, step: u32, undo: bool, out: &mut Out<Self>) {
-        let owner = Owner { txn, part: Part::Step(step) };
-        self.memory.remember_step(txn, &ticket, step, StepFate::Voided);
-        let lsn = out.force(Record::Voided { txn, ticket, step, undo });
-        let state = RunState::Voiding { settle: !undo, undo };
-        self.runs.insert(owner, Run { ticket, claim: Claim::default(), state });
-        self.when_durable(lsn, AtDurable::Run(owner));
-    }
-
-    pub(crate) fn voided(&mut self, owner: Owner, settle: bool, undo: bool, lsn: Lsn, out: &mut Out<Self>) {
-        let (txn, Part::Step(step)) = (owner.txn, owner.part) else { return };
-        if undo {
-            out.observe(self.nothing_undone(txn, step, lsn));
-            out.send(txn.home, Self::undo_result(txn, step, UndoOutcome::NothingToUndo));
-        }
-        if settle {
-            out.send(txn.home, Self::step_result(txn, step, StepOutcome::Voided));
+        use Action::{Repeat, Run, Undo, Void};
+        let columns = ["nothing", "applied", "refused", "voided", "compensated", "forgotten"];
+        let table = [
+            (Request::Step, [Run, Repeat, Repeat, Repeat, Repeat, Repeat]),
+            (Request::Settle, [Void, Repeat, Repeat, Repeat, Repeat, Repeat]),
+            (Request::Compensate, [Void, Undo, Void, Repeat, Repeat, Repeat]),
+        ];
+        for (request, actions) in table {
+            assert_eq!(row(request), columns.into_iter().zip(actions).collect::<Vec<_>>(), "{request:?}");
         }
     }
 
-    /// A compensation has its locks. It is semantic (rule 29): it applies its own operations to what is there now.
-    pub(crate) fn undo_locked(&mut self, owner: Owner, out: &mut Out<Self>) {
-        let Part::Undo(step) = owner.part else { return };
-        let Some(run) = self.runs.get_mut(&owner) else { return };
-        let RunState::Waiting(ops) = &run.state else { return };
-        let (txn, ticket) = (owner.txn, run.ticket);
-        let updates = match self.store.stage(ops.iter().map(|op| (step, op))).outcome {
-            Ok(_) if self.settings.planted.is(Mutant::RestorePreImage) => self.pre_image(txn, &ticket, step),
-            Ok(updates) => updates,
-            Err(reason) => {
-                self.end_run(owner, out);
-                return out.send(txn.home, Self::undo_result(txn, step, UndoOutcome::Failed(reason)));
-            }
-        };
-        self.store.apply(&updates);
-        let done = Arc::new(Compensated { txn, ticket, step, updates });
-        let flagged = self.flagged_by(&done);
-        self.memory.remember_step(txn, &ticket, step, StepFate::Compensated);
-        let lsn = out.force(Record::Compensated(done.clone()));
-        if let Some(run) = self.runs.get_mut(&owner) {
-            run.state = RunState::Undoing { done, flagged };
-        }
-        self.when_durable(lsn, AtDurable::Run(owner));
-    }
-
-    /// What the step found, put back over whatever is there now: a planted bug.
-    fn pre_image(&self, txn: TxnId, ticket: &Ticket, step: u32) -> Vec<Update> {
-        let Some(Past::Known(StepFate::Applied(applied))) = self.memory.step(txn, ticket, step) else {
-            return Vec::new();
-        };
-        let back = |read: &ReadValue| Change::Delta(read.value.wrapping_sub(self.store.value(&read.key)));
-        let put = |read: &ReadValue| Update { key: read.key.clone(), change: back(read) };
-        applied.reads.iter().map(put).collect()
-    }
-
-    /// The records that the compensated step flagged.
-    pub(crate) fn flagged_by(&self, done: &Compensated) -> Vec<Key> {
-        match self.memory.step(done.txn, &done.ticket, done.step) {
-            Some(Past::Known(StepFate::Applied(applied))) => written(&applied.updates),
-            _ => written(&done.updates),
+    #[test]
+    fn rule_38_a_step_runs_only_if_nothing_is_known_of_it() {
+        for (request, progress, past, action) in cells() {
+            let runs = (request, progress, past) == (Request::Step, Progress::Nothing, "nothing");
+            assert_eq!(action == Action::Run, runs, "{request:?} {progress:?} {past}");
         }
     }
 
-    /// An empty compensation (rule 39).
-    pub(crate) fn nothing_undone(&self, txn: TxnId, step: u32, lsn: Lsn) -> Observation {
-        Observation::Compensated { txn, step, effects: Vec::new(), log: self.log, lsn }
+    #[test]
+    fn rule_39_only_an_applied_step_is_undone_and_only_once() {
+        for (request, progress, past, action) in cells() {
+            let idle = matches!(progress, Progress::Nothing | Progress::Waiting);
+            let undoes = request == Request::Compensate && idle && past == "applied";
+            assert_eq!(action == Action::Undo, undoes, "{request:?} {progress:?} {past}");
+        }
+        assert_eq!(undo_answer(Past::Known(&StepEnd::Compensated)), UndoOutcome::Undone);
+        assert_eq!(undo_answer(Past::Known(&StepEnd::Voided)), UndoOutcome::NothingToUndo);
     }
 
-    pub(crate) fn undone(&self, done: &Compensated, lsn: Lsn) -> Observation {
-        let Compensated { txn, step, updates, .. } = done;
-        Observation::Compensated { txn: *txn, step: *step, effects: updates.clone(), log: self.log, lsn }
+    #[test]
+    fn rule_40_a_step_that_comes_after_its_compensation_is_answered_and_does_not_run() {
+        for end in [StepEnd::Voided, StepEnd::Compensated] {
+            let past = Past::Known(&end);
+            assert_eq!(decide(Request::Step, Progress::Nothing, Some(past)), Action::Repeat);
+            assert_eq!(step_answer(past), StepOutcome::Voided);
+        }
     }
 
-    pub(crate) fn observe_undone(&self, done: &Compensated, flagged: Vec<Key>, lsn: Lsn, out: &mut Out<Self>) {
-        out.observe(self.undone(done, lsn));
-        for key in flagged {
-            out.observe(Observation::Settled { txn: done.txn, key });
+    #[test]
+    fn whoever_asks_while_something_is_in_progress_is_answered_at_its_end() {
+        for (request, progress, past, action) in cells() {
+            let withdrawn = request == Request::Compensate && progress == Progress::Waiting;
+            let expected = match progress {
+                Progress::Nothing => continue,
+                _ if withdrawn => continue,
+                Progress::Undoing if request != Request::Compensate => Action::Ignore,
+                _ => Action::Join,
+            };
+            assert_eq!(action, expected, "{request:?} {progress:?} {past}");
         }
     }
 }

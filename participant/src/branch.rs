@@ -1,37 +1,52 @@
-//! One branch of a two-phase commit, from its work to its vote. How it ends is in `ending`.
+//! One branch of a two-phase commit, from its work to its vote. How it asks for the decision is in `inquiry`, how it ends
+//! in `completion`.
+//!
+//! The states of a branch, and to which of them one input brings it (tests/diagram.rs):
+//!
+//! ```text
+//! new       -> Working | Worked | Preparing | ReadKept
+//! Working   -> Worked | Preparing | ReadKept | Ending | over
+//! Worked    -> Preparing | ReadKept | Ending | over
+//! Preparing -> InDoubt | Ending | over
+//! InDoubt   -> Ending | over
+//! ReadKept  -> over
+//! Ending    -> over
+//! recovered -> InDoubt
+//! ```
 
 use crate::{
-    claim::Claim,
+    context::Context,
+    durability::AtDurable,
+    effects::{Out, Timer},
     locks::{Owner, Part},
-    memory::{Fate, Past},
-    participant::{AtDurable, Participant, Timer},
-    record::{Prepared, Record},
-    store::Staged,
+    record::{BranchEnd, Prepared, Record},
+    store::{Staged, written},
 };
 use indoubt_proto::{
-    ids::{NodeId, Ticket, TxnId},
-    inspect::LockMode,
-    machine::{Out, Write},
-    message::{Message, ReadVote, Reason, ReasonKind, Vote, WorkResult},
+    ids::{LogId, NodeId, Ticket, TxnId},
+    inspect::{LockMode, OpenView},
+    machine::Write,
+    message::{Decision, Message, ReadVote, Reason, ReasonKind, Vote, WorkResult},
     observation::Observation,
-    operation::ReadValue,
+    operation::{Key, ReadValue},
     plan::StepOps,
-    planted::Mutant,
 };
 use std::sync::Arc;
+
+mod completion;
+mod inquiry;
 
 /// A branch that is not over.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Branch {
-    pub(crate) ticket: Ticket,
-    pub(crate) claim: Claim,
-    pub(crate) state: State,
+    txn: TxnId,
+    ticket: Ticket,
+    state: State,
 }
 
-/// Where a branch stands.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum State {
-    /// Claims its locks. With a ballot, PREPARE is there already.
+enum State {
+    /// Waits for its locks. If `ballot` is there, PREPARE has arrived already.
     Working { steps: Vec<StepOps>, ballot: Option<Ballot> },
     /// Has its locks; waits for PREPARE.
     Worked(Staged),
@@ -41,8 +56,10 @@ pub(crate) enum State {
     InDoubt { doubt: Doubt, inquiries: u32 },
     /// Voted READ and keeps its locks until the decision (rule 12).
     ReadKept { reads: Vec<ReadValue>, peers: Vec<NodeId>, inquiries: u32 },
-    /// Its outcome is being forced; then its locks go and these are told.
-    Ending { fate: Fate, prepared: Option<Arc<Prepared>>, tell: Vec<(NodeId, Message)> },
+    /// Its outcome is being forced; then its locks are released and the messages in `tell` are sent.
+    Ending { end: BranchEnd, prepared: Option<Arc<Prepared>>, tell: Vec<(NodeId, Message)> },
+    /// To be removed.
+    Ended,
 }
 
 /// What PREPARE says besides the operations.
@@ -54,12 +71,21 @@ pub(crate) struct Ballot {
     pub(crate) with_work: bool,
 }
 
+/// A decision as it arrived: the ticket of its sender, and whether it asks for an ACK.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Decided {
+    pub(crate) from: NodeId,
+    pub(crate) ticket: Ticket,
+    pub(crate) decision: Decision,
+    pub(crate) ack: bool,
+}
+
 /// What a prepared branch knows.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct Doubt {
-    pub(crate) prepared: Arc<Prepared>,
-    /// What its vote tells; nothing after a restart, because nobody asks for a vote of an earlier incarnation.
-    pub(crate) reads: Vec<ReadValue>,
+struct Doubt {
+    prepared: Arc<Prepared>,
+    /// What its vote tells. Empty after a restart, because nobody asks for the vote of an earlier incarnation.
+    reads: Vec<ReadValue>,
 }
 
 /// The owner of a branch's locks.
@@ -67,105 +93,105 @@ pub(crate) fn branch_owner(txn: TxnId) -> Owner {
     Owner { txn, part: Part::Branch }
 }
 
-impl Participant {
-    fn vote(&self, txn: TxnId, vote: Vote, reads: Vec<ReadValue>, reason: Option<Reason>) -> Message {
-        Message::Vote { txn, vote, log: self.log, reads, reason }
-    }
+/// A vote of this participant, whose journal is `log`.
+pub(crate) fn vote(txn: TxnId, log: LogId, vote: Vote, reads: Vec<ReadValue>, reason: Option<Reason>) -> Message {
+    Message::Vote { txn, vote, log, reads, reason }
+}
 
-    pub(crate) fn vote_no(&self, txn: TxnId, reason: Reason) -> Message {
-        self.vote(txn, Vote::No, Vec::new(), Some(reason))
-    }
+/// A NO, with its reason.
+pub(crate) fn vote_no(txn: TxnId, log: LogId, reason: Reason) -> Message {
+    vote(txn, log, Vote::No, Vec::new(), Some(reason))
+}
 
-    /// WORK: claim the locks and stage the operations. A duplicate gets the same answer.
-    pub(crate) fn on_work(&mut self, txn: TxnId, ticket: Ticket, steps: Vec<StepOps>, out: &mut Out<Self>) {
-        let refuse = |reason| Message::WorkDone { txn, result: WorkResult::Failed(reason) };
-        if let Some(branch) = self.branches.get(&txn) {
-            if let State::Worked(staged) = &branch.state {
-                let result = WorkResult::Done { reads: staged.reads.clone() };
-                out.send(txn.home, Message::WorkDone { txn, result });
-            }
-            return;
-        }
-        match self.memory.branch(txn, &ticket) {
-            Some(Past::Forgotten) => out.send(txn.home, refuse(ReasonKind::Finished.into())),
-            Some(Past::Known(fate)) => out.send(txn.home, refuse(fate.reason())),
-            None => self.open(txn, ticket, steps, None),
-        }
-    }
-
-    fn open(&mut self, txn: TxnId, ticket: Ticket, steps: Vec<StepOps>, ballot: Option<Ballot>) {
-        let claim = Claim::of(steps.iter().flat_map(|step| &step.ops));
-        self.branches.insert(txn, Branch { ticket, claim, state: State::Working { steps, ballot } });
-        self.ready.push_back(branch_owner(txn));
-    }
-
-    /// PREPARE: vote. A duplicate finds the branch prepared (the same vote again) or over (never YES afresh, rule 17b).
-    pub(crate) fn on_prepare(
-        &mut self,
+impl Branch {
+    /// Begins the work of a branch. With `ballot` it goes on to its vote by itself.
+    pub(crate) fn open(
         txn: TxnId,
         ticket: Ticket,
         steps: Vec<StepOps>,
-        peers: Vec<NodeId>,
-        read_vote: ReadVote,
-        out: &mut Out<Self>,
-    ) {
-        let id = self.id;
-        let peers = peers.into_iter().filter(|peer| *peer != id).collect();
-        let ballot = Ballot { peers, read_vote, with_work: !steps.is_empty() };
-        let refusal = self.vote_no(txn, ReasonKind::Finished.into());
-        if let Some(branch) = self.branches.get_mut(&txn) {
-            let again = match &mut branch.state {
-                State::Working { ballot: slot, .. } => {
-                    slot.get_or_insert(ballot);
-                    return;
-                }
-                State::Worked(_) => return self.decide_vote(txn, ballot, out),
-                State::InDoubt { doubt, .. } => (Vote::Yes, doubt.reads.clone()),
-                State::ReadKept { reads, .. } => (Vote::ReadOnly, reads.clone()),
-                State::Ending { fate: Fate::Aborted(_), prepared: None, tell } => {
-                    out.observe(Observation::Voted { txn, vote: Vote::No });
-                    tell.push((txn.home, refusal));
-                    return;
-                }
-                State::Preparing(_) | State::Ending { .. } => return,
-            };
-            out.send(txn.home, self.vote(txn, again.0, again.1, None));
-            return;
-        }
-        if self.settings.planted.is(Mutant::VoteAfresh) && ballot.with_work {
-            return self.open(txn, ticket, steps, Some(ballot));
-        }
-        match self.memory.branch(txn, &ticket) {
-            Some(Past::Forgotten) => out.send(txn.home, refusal),
-            // Its coordinator had this vote, or it could not have decided so.
-            Some(Past::Known(Fate::Committed)) => {}
-            Some(Past::Known(Fate::Read)) => out.send(txn.home, self.vote(txn, Vote::ReadOnly, Vec::new(), None)),
-            Some(Past::Known(fate)) => {
-                let aborted_alone = Fate::Aborted(ReasonKind::GaveUp) == fate
-                    || Fate::Aborted(ReasonKind::LockTimeout) == fate
-                    || Fate::Barred == fate;
-                if aborted_alone {
-                    out.observe(Observation::Voted { txn, vote: Vote::No });
-                }
-                out.send(txn.home, self.vote_no(txn, fate.reason()));
-            }
-            None if ballot.with_work => self.open(txn, ticket, steps, Some(ballot)),
-            None => {
-                // The work was lost in a restart: not in doubt, so it aborts alone (rule 11).
-                out.observe(Observation::Voted { txn, vote: Vote::No });
-                self.note_abort(txn, ticket, Fate::Aborted(ReasonKind::GaveUp), Write::Lazy, out);
-                let reason = Reason::new(ReasonKind::GaveUp, "its work is not here");
-                out.send(txn.home, self.vote_no(txn, reason));
-            }
+        ballot: Option<Ballot>,
+        ctx: &mut Context,
+    ) -> Self {
+        ctx.locks.begin(branch_owner(txn), steps.iter().flat_map(|step| &step.ops));
+        Branch { txn, ticket, state: State::Working { steps, ballot } }
+    }
+
+    /// A branch that was found prepared in the log. Most are over by the end of the log; those that are not take their
+    /// locks back in [`Branch::resume`].
+    pub(crate) fn recovered(prepared: Arc<Prepared>) -> Self {
+        let (txn, ticket) = (prepared.txn, prepared.ticket);
+        let doubt = Doubt { prepared, reads: Vec::new() };
+        Branch { txn, ticket, state: State::InDoubt { doubt, inquiries: 0 } }
+    }
+
+    /// Takes its locks back after a restart (rule 11).
+    pub(crate) fn resume(&self, ctx: &mut Context, out: &mut Out) {
+        if let Some(prepared) = self.prepared() {
+            ctx.locks.retake(branch_owner(self.txn), locks_of(prepared), out);
+            out.observe(Observation::InDoubt { txn: self.txn });
         }
     }
 
-    /// All locks are held: the work is done.
-    pub(crate) fn branch_locked(&mut self, txn: TxnId, out: &mut Out<Self>) {
-        let Some(branch) = self.branches.get_mut(&txn) else { return };
-        let State::Working { steps, ballot } = &mut branch.state else { return };
+    pub(crate) fn txn(&self) -> TxnId {
+        self.txn
+    }
+
+    pub(crate) fn has_ended(&self) -> bool {
+        self.state == State::Ended
+    }
+
+    pub(crate) fn is_in_doubt(&self) -> bool {
+        matches!(self.state, State::InDoubt { .. })
+    }
+
+    /// Whether it voted and waits for the decision, as a YES or a READ voter.
+    pub(crate) fn awaits_decision(&self) -> bool {
+        matches!(self.state, State::InDoubt { .. } | State::ReadKept { .. })
+    }
+
+    /// Its prepared record, if it may have been told to commit and is not over.
+    pub(crate) fn prepared(&self) -> Option<&Arc<Prepared>> {
+        match &self.state {
+            State::Preparing(doubt) | State::InDoubt { doubt, .. } => Some(&doubt.prepared),
+            _ => None,
+        }
+    }
+
+    /// A copy of WORK. It gets the same answer once the work is done.
+    pub(crate) fn work_again(&self, out: &mut Out) {
+        if let State::Worked(staged) = &self.state {
+            let result = WorkResult::Done { reads: staged.reads.clone() };
+            out.send(self.txn.home, Message::WorkDone { txn: self.txn, result });
+        }
+    }
+
+    /// PREPARE: vote. A copy of it gets the same vote again.
+    pub(crate) fn prepare(&mut self, ballot: Ballot, ctx: &mut Context, out: &mut Out) {
+        let txn = self.txn;
+        let (yes_or_read, reads) = match &mut self.state {
+            State::Working { ballot: slot, .. } => {
+                slot.get_or_insert(ballot);
+                return;
+            }
+            State::Worked(_) => return self.decide_vote(ballot, ctx, out),
+            State::InDoubt { doubt, .. } => (Vote::Yes, doubt.reads.clone()),
+            State::ReadKept { reads, .. } => (Vote::ReadOnly, reads.clone()),
+            State::Ending { end: BranchEnd::Aborted(_), prepared: None, tell } => {
+                out.observe(Observation::Voted { txn, vote: Vote::No });
+                tell.push((txn.home, vote_no(txn, ctx.log, ReasonKind::Finished.into())));
+                return;
+            }
+            State::Preparing(_) | State::Ending { .. } | State::Ended => return,
+        };
+        out.send(txn.home, vote(txn, ctx.log, yes_or_read, reads, None));
+    }
+
+    /// All its locks are held: the operations are staged.
+    pub(crate) fn locked(&mut self, ctx: &mut Context, out: &mut Out) {
+        let txn = self.txn;
+        let State::Working { steps, ballot } = &mut self.state else { return };
         let ballot = ballot.take();
-        let staged = self.store.stage(steps.iter().flat_map(|s| s.ops.iter().map(|op| (s.step, op))));
+        let staged = ctx.store.stage(steps.iter().flat_map(|s| s.ops.iter().map(|op| (s.step, op))));
         for ReadValue { step, key, value } in staged.reads.iter().cloned() {
             out.observe(Observation::Read { txn, key, value, step });
         }
@@ -173,97 +199,112 @@ impl Participant {
             let result = WorkResult::Done { reads: staged.reads.clone() };
             out.send(txn.home, Message::WorkDone { txn, result });
         }
-        branch.state = State::Worked(staged);
+        self.state = State::Worked(staged);
         match ballot {
-            Some(ballot) => self.decide_vote(txn, ballot, out),
-            None => out.arm(Timer::GiveUp(txn), self.settings.timeouts.work() * 2),
+            Some(ballot) => self.decide_vote(ballot, ctx, out),
+            None => out.arm(Timer::GiveUp(txn), ctx.settings.timeouts.work() * 2),
         }
     }
 
-    /// The work is done and PREPARE is there. A constraint that does not hold is a NO; who only read may vote READ; for
-    /// a YES the prepared record comes first.
-    fn decide_vote(&mut self, txn: TxnId, ballot: Ballot, out: &mut Out<Self>) {
-        let Some(branch) = self.branches.get_mut(&txn) else { return };
-        let State::Worked(staged) = &mut branch.state else { return };
+    /// The work is done and PREPARE is here. If a constraint does not hold, the vote is NO. A branch that only read may
+    /// vote READ. Before a YES the prepared record is forced.
+    fn decide_vote(&mut self, ballot: Ballot, ctx: &mut Context, out: &mut Out) {
+        let txn = self.txn;
+        let State::Worked(staged) = &mut self.state else { return };
         let reads = if ballot.with_work { std::mem::take(&mut staged.reads) } else { Vec::new() };
         let updates = match &mut staged.outcome {
             Ok(updates) => std::mem::take(updates),
             Err(reason) => {
                 let reason = reason.clone();
                 out.observe(Observation::Voted { txn, vote: Vote::No });
-                let kind = reason.kind;
-                let vote = self.vote_no(txn, reason);
-                return self.end_branch(txn, Fate::Aborted(kind), Write::Lazy, Some((txn.home, vote)), out);
+                let end = BranchEnd::Aborted(reason.kind);
+                let no = vote_no(txn, ctx.log, reason);
+                return self.end(end, Write::Lazy, Some((txn.home, no)), ctx, out);
             }
         };
         if !ballot.with_work {
             out.disarm(Timer::GiveUp(txn));
         }
         if updates.is_empty() && ballot.read_vote != ReadVote::Never {
-            return self.vote_read(txn, ballot, reads, out);
+            return self.vote_read(ballot, reads, ctx, out);
         }
         let prepared = Arc::new(Prepared {
             txn,
-            ticket: branch.ticket,
+            ticket: self.ticket,
             updates,
-            shared: branch.claim.keys(LockMode::Shared),
+            shared: ctx.locks.keys(branch_owner(txn), LockMode::Shared),
             peers: ballot.peers,
         });
-        branch.state = State::Preparing(Doubt { prepared: prepared.clone(), reads });
+        self.state = State::Preparing(Doubt { prepared: prepared.clone(), reads });
         let lsn = out.force(Record::Prepared(prepared));
-        if self.settings.planted.is(Mutant::VoteBeforeDurable) {
-            return self.prepared(txn, out);
-        }
-        self.when_durable(lsn, AtDurable::Prepared(txn));
+        ctx.awaited.wait(lsn, AtDurable::Prepared(txn));
     }
 
-    fn vote_read(&mut self, txn: TxnId, ballot: Ballot, reads: Vec<ReadValue>, out: &mut Out<Self>) {
+    fn vote_read(&mut self, ballot: Ballot, reads: Vec<ReadValue>, ctx: &mut Context, out: &mut Out) {
+        let txn = self.txn;
         out.observe(Observation::Voted { txn, vote: Vote::ReadOnly });
-        out.send(txn.home, self.vote(txn, Vote::ReadOnly, reads.clone(), None));
-        if ballot.read_vote == ReadVote::Release || self.settings.planted.is(Mutant::ReadUnlocksEarly) {
-            return self.end_read(txn, out);
+        out.send(txn.home, vote(txn, ctx.log, Vote::ReadOnly, reads.clone(), None));
+        if ballot.read_vote == ReadVote::Release {
+            return self.end_read(ctx, out);
         }
-        let Some(branch) = self.branches.get_mut(&txn) else { return };
-        branch.state = State::ReadKept { reads, peers: ballot.peers, inquiries: 0 };
-        out.arm(Timer::Inquire(txn), self.settings.timeouts.decision);
+        self.state = State::ReadKept { reads, peers: ballot.peers, inquiries: 0 };
+        out.arm(Timer::Inquire(txn), ctx.settings.timeouts.decision);
     }
 
     /// The prepared record is durable: only now may the vote leave (rule 11). An ABORT may have come first.
-    pub(crate) fn prepared(&mut self, txn: TxnId, out: &mut Out<Self>) {
-        let Some(branch) = self.branches.get_mut(&txn) else { return };
-        let State::Preparing(doubt) = &branch.state else { return };
+    pub(crate) fn prepared_is_durable(&mut self, ctx: &mut Context, out: &mut Out) {
+        let txn = self.txn;
+        let State::Preparing(doubt) = &self.state else { return };
         let doubt = doubt.clone();
         let reads = doubt.reads.clone();
-        branch.state = State::InDoubt { doubt, inquiries: 0 };
+        self.state = State::InDoubt { doubt, inquiries: 0 };
         out.observe(Observation::InDoubt { txn });
         out.observe(Observation::Voted { txn, vote: Vote::Yes });
-        out.send(txn.home, self.vote(txn, Vote::Yes, reads, None));
-        if self.settings.planted.is(Mutant::UnlockAtVote) {
-            let claim = self.branches.get_mut(&txn).map(|branch| std::mem::take(&mut branch.claim));
-            self.let_go(branch_owner(txn), claim.unwrap_or_default(), out);
-        }
-        out.arm(Timer::Inquire(txn), self.settings.timeouts.decision);
+        out.send(txn.home, vote(txn, ctx.log, Vote::Yes, reads, None));
+        out.arm(Timer::Inquire(txn), ctx.settings.timeouts.decision);
     }
 
-    /// A lock did not come in time: the branch is given up here, before any vote (rule 6).
-    pub(crate) fn branch_timed_out(&mut self, txn: TxnId, out: &mut Out<Self>) {
-        let Some(branch) = self.branches.get(&txn) else { return };
-        let State::Working { ballot, .. } = &branch.state else { return };
+    /// A lock did not come in time: the branch aborts alone, before any vote (rule 6).
+    pub(crate) fn lock_timed_out(&mut self, ctx: &mut Context, out: &mut Out) {
+        let txn = self.txn;
+        let State::Working { ballot, .. } = &self.state else { return };
         let reason = Reason::from(ReasonKind::LockTimeout);
         let answer = if ballot.is_some() {
             out.observe(Observation::Voted { txn, vote: Vote::No });
-            self.vote_no(txn, reason)
+            vote_no(txn, ctx.log, reason)
         } else {
             Message::WorkDone { txn, result: WorkResult::Failed(reason) }
         };
-        let fate = Fate::Aborted(ReasonKind::LockTimeout);
-        self.end_branch(txn, fate, Write::Lazy, Some((txn.home, answer)), out);
+        let end = BranchEnd::Aborted(ReasonKind::LockTimeout);
+        self.end(end, Write::Lazy, Some((txn.home, answer)), ctx, out);
     }
 
     /// PREPARE never came: the branch has not voted, so it may abort alone (rule 6).
-    pub(crate) fn give_up(&mut self, txn: TxnId, out: &mut Out<Self>) {
-        if self.branches.get(&txn).is_some_and(|branch| matches!(branch.state, State::Worked(_))) {
-            self.end_branch(txn, Fate::Aborted(ReasonKind::GaveUp), Write::Lazy, None, out);
+    pub(crate) fn give_up(&mut self, ctx: &mut Context, out: &mut Out) {
+        if matches!(self.state, State::Worked(_)) {
+            self.end(BranchEnd::Aborted(ReasonKind::GaveUp), Write::Lazy, None, ctx, out);
         }
     }
+
+    pub(crate) fn view(&self) -> OpenView {
+        let state = match &self.state {
+            State::Working { .. } => "waiting for locks",
+            State::Worked(_) => "work done",
+            State::Preparing(_) => "preparing",
+            State::InDoubt { .. } => "in doubt",
+            State::ReadKept { .. } => "voted read",
+            State::Ending { end: BranchEnd::Committed, .. } => "committing",
+            State::Ending { .. } => "aborting",
+            State::Ended => "ended",
+        };
+        OpenView { txn: self.txn, state: state.into(), in_doubt: self.is_in_doubt(), since_us: None }
+    }
+}
+
+/// The locks of a prepared branch, in key order. A record that it wrote is locked exclusively even if it read it too.
+fn locks_of(prepared: &Prepared) -> Vec<(Key, LockMode)> {
+    let mut locks: Vec<(Key, LockMode)> = prepared.shared.iter().map(|key| (key.clone(), LockMode::Shared)).collect();
+    locks.extend(written(&prepared.updates).into_iter().map(|key| (key, LockMode::Exclusive)));
+    locks.sort_unstable();
+    locks
 }

@@ -1,141 +1,114 @@
-//! The machine: what it holds, and which file answers which input.
+//! The machine: which part answers which input.
 
 use crate::{
-    branch::Branch,
-    locks::{LockTable, Owner},
-    memory::Memory,
+    barrier::Request,
+    branch::{Ballot, Decided},
+    branches::Branches,
+    context::Context,
+    durability::AtDurable,
+    effects::{Out, Timer},
+    local_txn::StepName,
+    local_txns::LocalTxns,
+    locks::{Owner, Part},
     record::Record,
-    step::Run,
-    store::Store,
+    recovery,
 };
 use indoubt_proto::{
-    ids::{LogId, Lsn, NodeId, TxnId},
+    ids::{Lsn, NodeId},
     inspect::Inspection,
-    machine::{Input, Machine, Out, Write},
+    machine::{Input, InputOf, Machine},
     message::{Message, StepStyle},
-    observation::Observation,
     operation::Key,
+    plan::StepOps,
     settings::Settings,
 };
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
+
+#[cfg(feature = "mutants")]
+mod mutants;
 
 /// A participant (resource manager).
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Participant {
-    pub(crate) id: NodeId,
-    pub(crate) settings: Settings,
-    /// Its journal, and the incarnation of that journal's first record: more than 1 if an earlier one was lost.
-    pub(crate) log: LogId,
-    pub(crate) born: u32,
-    pub(crate) incarnation: u32,
-    pub(crate) store: Store,
-    pub(crate) locks: LockTable,
-    pub(crate) memory: Memory,
-    /// 2PC branches that are not over.
-    pub(crate) branches: BTreeMap<TxnId, Branch>,
-    /// Steps, unprotected calls and compensations that are not over.
-    pub(crate) runs: BTreeMap<Owner, Run>,
-    /// Unprotected calls so far, to tell their copies apart.
-    pub(crate) calls: u64,
-    /// What waits for a record to be durable, in the order of the log.
-    pub(crate) awaited: VecDeque<(Lsn, AtDurable)>,
-    /// Remembered outcomes of branches whose record is not durable yet.
-    pub(crate) fresh: BTreeMap<TxnId, (Lsn, Write)>,
-    /// Owners who may go on with their claims; empty between two inputs.
-    pub(crate) ready: VecDeque<Owner>,
-}
-
-/// The timers of a participant.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Timer {
-    /// A claim has waited long enough for its locks.
-    Lock(Owner),
-    /// PREPARE has not come (rule 6).
-    GiveUp(TxnId),
-    /// The decision has not come.
-    Inquire(TxnId),
-}
-
-/// What is to happen once a record is durable.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum AtDurable {
-    /// The branch is prepared: it votes.
-    Prepared(TxnId),
-    /// The outcome of a branch is forced: its locks go, and those who asked are told.
-    Ended(TxnId),
-    /// The remembered outcome of a branch is there to stay.
-    Hardened(TxnId),
-    /// A step is applied, undone or void.
-    Run(Owner),
-    /// This has happened.
-    Observe(Box<Observation>),
-    /// This may be said.
-    Tell(NodeId, Box<Message>),
+    context: Context,
+    branches: Branches,
+    local_txns: LocalTxns,
+    #[cfg(feature = "mutants")]
+    pre_images: mutants::PreImages,
 }
 
 impl Participant {
-    /// A participant that has not booted. `accounts` are the opening balances: what an empty journal starts from. A
+    /// A participant that has not booted. `accounts` are the opening balances, which an empty journal starts from. A
     /// compaction holds all data and replaces them.
     pub fn new(id: NodeId, settings: Settings, accounts: BTreeMap<Key, i64>) -> Self {
         Participant {
-            id,
-            settings,
-            log: LogId(0),
-            born: 0,
-            incarnation: 0,
-            store: Store::new(accounts),
-            locks: LockTable::default(),
-            memory: Memory::default(),
-            branches: BTreeMap::new(),
-            runs: BTreeMap::new(),
-            calls: 0,
-            awaited: VecDeque::new(),
-            fresh: BTreeMap::new(),
-            ready: VecDeque::new(),
+            context: Context::new(id, settings, accounts),
+            branches: Branches::default(),
+            local_txns: LocalTxns::default(),
+            #[cfg(feature = "mutants")]
+            pre_images: BTreeMap::new(),
         }
     }
 
-    /// What it says when `lsn` is durable. Almost always the newest record; a wait for an older one takes its place.
-    pub(crate) fn when_durable(&mut self, lsn: Lsn, what: AtDurable) {
-        let place = match self.awaited.back() {
-            Some((last, _)) if *last > lsn => self.awaited.partition_point(|(l, _)| *l <= lsn),
-            _ => self.awaited.len(),
-        };
-        self.awaited.insert(place, (lsn, what));
+    /// Takes one input.
+    fn step(&mut self, input: InputOf<Self>, out: &mut Out) {
+        match input {
+            Input::Recover { log, incarnation, records } => {
+                self.context.boot(log, incarnation);
+                self.branches = recovery::recover(records, &mut self.context, out);
+            }
+            Input::Message { from, message } => self.message(from, message, out),
+            Input::Durable { upto } => self.durable(upto, out),
+            Input::Fired(timer) => self.fired(timer, out),
+        }
+        self.grant_locks(out);
     }
 
-    fn take(&mut self, from: NodeId, message: Message, out: &mut Out<Self>) {
+    /// Lets every owner that may have more locks go on.
+    fn grant_locks(&mut self, out: &mut Out) {
+        while let Some(owner) = self.context.locks.next_ready() {
+            if self.context.locks.advance(owner, out) {
+                self.locked(owner, out);
+            }
+        }
+    }
+
+    fn message(&mut self, from: NodeId, message: Message, out: &mut Out) {
         self.hear(&message);
+        let Participant { context: ctx, branches, local_txns, .. } = self;
         match message {
-            Message::Work { txn, ticket, steps } => self.on_work(txn, ticket, steps, out),
+            Message::Work { txn, ticket, steps } => branches.work(txn, ticket, steps, ctx, out),
             Message::Prepare { txn, ticket, steps, peers, read_vote } => {
-                self.on_prepare(txn, ticket, steps, peers, read_vote, out);
+                let peers = peers.into_iter().filter(|peer| *peer != ctx.id).collect();
+                let ballot = Ballot { peers, read_vote, with_work: !steps.is_empty() };
+                branches.prepare(txn, ticket, steps, ballot, ctx, out);
             }
             Message::Decision { txn, ticket, decision, ack } => {
-                self.on_decision(from, txn, ticket, decision, ack, out);
+                branches.decided(txn, Decided { from, ticket, decision, ack }, ctx, out);
             }
-            Message::Inquire { txn, ticket } => self.on_inquire(from, txn, ticket, out),
-            Message::Answer { txn, answer } => self.on_answer(from, txn, answer, out),
-            Message::Step { txn, ticket, step, style } => self.on_step(txn, ticket, step, style, out),
-            Message::Settle { txn, ticket, step } => self.on_settle(txn, ticket, step, out),
-            Message::Compensate { txn, ticket, step, ops } => self.on_compensate(txn, ticket, step, ops, out),
-            Message::Resolve { txn, decision } => self.on_resolve(from, txn, decision, out),
-            // Not said to participants.
-            Message::Submit(_)
-            | Message::Outcome { .. }
-            | Message::StatusQuery { .. }
-            | Message::StatusReply { .. }
-            | Message::WorkDone { .. }
-            | Message::Vote { .. }
-            | Message::Ack { .. }
-            | Message::StepResult { .. }
-            | Message::CompensateResult { .. }
-            | Message::Resume { .. }
-            | Message::Done { .. } => {}
+            Message::Inquire { txn, ticket } => branches.inquired(from, txn, ticket, ctx, out),
+            Message::Answer { txn, answer } => {
+                branches.with(txn, |branch| branch.answered(from, answer, ctx, out));
+            }
+            Message::Resolve { txn, decision } => branches.resolve(from, txn, decision, ctx, out),
+            Message::Step { txn, ticket, step: StepOps { step, ops }, style: StepStyle::Bare } => {
+                local_txns.call(txn, ticket, step, ops, ctx);
+            }
+            Message::Step { txn, ticket, step: StepOps { step, ops }, style: StepStyle::Saga } => {
+                local_txns.request(Request::Step, StepName { txn, ticket, step }, ops, ctx, out);
+            }
+            Message::Settle { txn, ticket, step } => {
+                local_txns.request(Request::Settle, StepName { txn, ticket, step }, Vec::new(), ctx, out);
+            }
+            Message::Compensate { txn, ticket, step, ops } => {
+                local_txns.request(Request::Compensate, StepName { txn, ticket, step }, ops, ctx, out);
+            }
+            // Nothing else is for a participant.
+            _ => {}
         }
     }
 
-    /// Every request tells how far its coordinating node has finished (rule 17b). An unprotected call remembers nothing.
+    /// Every request tells how far its coordinating node has finished (rule 17b). Unprotected calls are not remembered.
     fn hear(&mut self, message: &Message) {
         match message {
             Message::Work { txn, ticket, .. }
@@ -144,26 +117,57 @@ impl Participant {
             | Message::Inquire { txn, ticket }
             | Message::Settle { txn, ticket, .. }
             | Message::Compensate { txn, ticket, .. }
-            | Message::Step { txn, ticket, style: StepStyle::Saga, .. } => self.memory.hear(*txn, ticket),
+            | Message::Step { txn, ticket, style: StepStyle::Saga, .. } => self.context.finished.hear(*txn, ticket),
             _ => {}
         }
     }
 
-    fn durable(&mut self, upto: Lsn, out: &mut Out<Self>) {
-        while self.awaited.front().is_some_and(|(lsn, _)| *lsn <= upto) {
-            let Some((lsn, what)) = self.awaited.pop_front() else { return };
-            match what {
-                AtDurable::Prepared(txn) => self.prepared(txn, out),
-                AtDurable::Ended(txn) => self.ended(txn, lsn, out),
-                AtDurable::Hardened(txn) => {
-                    if self.fresh.get(&txn).is_some_and(|(fresh, _)| *fresh == lsn) {
-                        self.fresh.remove(&txn);
-                    }
+    fn durable(&mut self, upto: Lsn, out: &mut Out) {
+        let Participant { context: ctx, branches, local_txns, .. } = self;
+        while let Some((lsn, then)) = ctx.awaited.next_durable(upto) {
+            match then {
+                AtDurable::Prepared(txn) => {
+                    branches.with(txn, |branch| branch.prepared_is_durable(ctx, out));
                 }
-                AtDurable::Run(owner) => self.run_durable(owner, lsn, out),
-                AtDurable::Observe(what) => out.observe(*what),
-                AtDurable::Tell(to, message) => out.send(to, *message),
+                AtDurable::Ended(txn) => {
+                    branches.with(txn, |branch| branch.end_is_durable(lsn, ctx, out));
+                }
+                AtDurable::OutcomeDurable(txn) => ctx.finished.durable(txn, lsn),
+                AtDurable::LocalTxn(owner) => local_txns.durable(owner, lsn, ctx, out),
+                AtDurable::Observe(observation) => out.observe(*observation),
+                AtDurable::Send(to, message) => out.send(to, *message),
             }
+        }
+    }
+
+    fn fired(&mut self, timer: Timer, out: &mut Out) {
+        let Participant { context: ctx, branches, local_txns, .. } = self;
+        match timer {
+            Timer::Lock(owner) if ctx.locks.timed_out(owner, out) => match owner.part {
+                Part::Branch => {
+                    branches.with(owner.txn, |branch| branch.lock_timed_out(ctx, out));
+                }
+                _ => local_txns.with(owner, |local_txn| local_txn.lock_timed_out(ctx, out)),
+            },
+            // A stale firing.
+            Timer::Lock(_) => {}
+            Timer::GiveUp(txn) => {
+                branches.with(txn, |branch| branch.give_up(ctx, out));
+            }
+            Timer::Inquire(txn) => {
+                branches.with(txn, |branch| branch.inquire(ctx, out));
+            }
+        }
+    }
+
+    /// All locks of `owner` are held.
+    fn locked(&mut self, owner: Owner, out: &mut Out) {
+        let Participant { context: ctx, branches, local_txns, .. } = self;
+        match owner.part {
+            Part::Branch => {
+                branches.with(owner.txn, |branch| branch.locked(ctx, out));
+            }
+            _ => local_txns.with(owner, |local_txn| local_txn.locked(ctx, out)),
         }
     }
 }
@@ -172,25 +176,29 @@ impl Machine for Participant {
     type Record = Record;
     type Timer = Timer;
 
-    fn handle(&mut self, input: Input<Self>, out: &mut Out<Self>) {
-        match input {
-            Input::Recover { log, incarnation, records } => self.recover(log, incarnation, records, out),
-            Input::Message { from, message } => self.take(from, message, out),
-            Input::Durable { upto } => self.durable(upto, out),
-            Input::Fired(Timer::Lock(owner)) => self.lock_timed_out(owner, out),
-            Input::Fired(Timer::GiveUp(txn)) => self.give_up(txn, out),
-            Input::Fired(Timer::Inquire(txn)) => self.still_in_doubt(txn, out),
-        }
-        while let Some(owner) = self.ready.pop_front() {
-            self.advance(owner, out);
-        }
+    #[cfg(not(feature = "mutants"))]
+    fn handle(&mut self, input: InputOf<Self>, out: &mut Out) {
+        self.step(input, out);
+    }
+
+    #[cfg(feature = "mutants")]
+    fn handle(&mut self, input: InputOf<Self>, out: &mut Out) {
+        self.step_with_bug(input, out);
     }
 
     fn compact(&self, out: &mut Vec<Record>) {
-        self.snapshot(out);
+        recovery::compact(&self.context, &self.branches, &self.local_txns, out);
     }
 
     fn inspect(&self, accounts: bool) -> Inspection {
-        self.view(accounts)
+        let ctx = &self.context;
+        Inspection {
+            locks: ctx.locks.view(),
+            open: self.branches.views().chain(self.local_txns.views()).collect(),
+            accounts: match accounts {
+                true => ctx.store.accounts().map(|(key, value)| (key.clone(), value)).collect(),
+                false => Vec::new(),
+            },
+        }
     }
 }

@@ -1,11 +1,10 @@
 //! What a participant logs. The redo of a branch or step is logical, changes of records, and is applied once: at the
 //! record that commits it.
 
-use crate::memory::{Fate, StepFate};
 use indoubt_proto::{
-    ids::{LogId, NodeId, Serial, Ticket, TxnId},
+    ids::{LogId, Lsn, NodeId, Serial, Ticket, TxnId},
     machine,
-    message::{Reason, StepStyle},
+    message::{Decision, Reason, ReasonKind, StepStyle},
     observation::Observation,
     operation::{Key, ReadValue, Update},
 };
@@ -27,10 +26,10 @@ pub enum Record {
     Ended {
         /// Its transaction.
         txn: TxnId,
-        /// Its coordinator's word on it.
+        /// The ticket of its coordinator.
         ticket: Ticket,
-        /// How.
-        fate: Fate,
+        /// Its outcome.
+        end: BranchEnd,
     },
     /// A step is applied.
     StepApplied(Arc<StepApplied>),
@@ -40,7 +39,7 @@ pub enum Record {
     Voided {
         /// Its saga.
         txn: TxnId,
-        /// Its orchestrator's word on it.
+        /// The ticket of its orchestrator.
         ticket: Ticket,
         /// The step, 1-based.
         step: u32,
@@ -63,12 +62,57 @@ pub enum Record {
     Owed(Box<Observation>),
 }
 
+/// How a 2PC branch ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum BranchEnd {
+    /// Committed.
+    Committed,
+    /// Aborted, with the reason. The reason is `Finished` if its coordinator decided so.
+    Aborted(ReasonKind),
+    /// Aborted before any request for it came here: a late WORK or PREPARE finds it over.
+    Barred,
+    /// It voted READ and needs no decision. It is never logged: nothing depends on it after a restart.
+    Read,
+}
+
+impl BranchEnd {
+    /// What was decided, as far as it is known here.
+    pub(crate) fn decision(self) -> Option<Decision> {
+        match self {
+            BranchEnd::Committed => Some(Decision::Commit),
+            BranchEnd::Aborted(_) | BranchEnd::Barred => Some(Decision::Abort),
+            BranchEnd::Read => None,
+        }
+    }
+
+    /// Why a request for it is refused.
+    pub(crate) fn reason(self) -> Reason {
+        match self {
+            BranchEnd::Aborted(kind) => kind.into(),
+            BranchEnd::Committed | BranchEnd::Barred | BranchEnd::Read => ReasonKind::Finished.into(),
+        }
+    }
+}
+
+/// What became of a step of a saga.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum StepEnd {
+    /// It was applied.
+    Applied(Arc<StepApplied>),
+    /// A constraint did not hold.
+    Refused(Reason),
+    /// It never ran, and never will.
+    Voided,
+    /// It was applied and undone.
+    Compensated,
+}
+
 /// See [`Record::Prepared`].
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Prepared {
     /// Its transaction.
     pub txn: TxnId,
-    /// Its coordinator's word on it: whose log must know the decision.
+    /// The ticket of its PREPARE. It names the journal that must know the decision.
     pub ticket: Ticket,
     /// What a commit will do; it holds exclusive locks on these records.
     pub updates: Vec<Update>,
@@ -83,7 +127,7 @@ pub struct Prepared {
 pub struct StepApplied {
     /// Its saga.
     pub txn: TxnId,
-    /// Its orchestrator's word on it.
+    /// The ticket of its orchestrator.
     pub ticket: Ticket,
     /// The step, 1-based.
     pub step: u32,
@@ -100,7 +144,7 @@ pub struct StepApplied {
 pub struct StepRefused {
     /// Its saga.
     pub txn: TxnId,
-    /// Its orchestrator's word on it.
+    /// The ticket of its orchestrator.
     pub ticket: Ticket,
     /// The step, 1-based.
     pub step: u32,
@@ -115,7 +159,7 @@ pub struct StepRefused {
 pub struct Compensated {
     /// Its saga.
     pub txn: TxnId,
-    /// Its orchestrator's word on it.
+    /// The ticket of its orchestrator.
     pub ticket: Ticket,
     /// The step, 1-based.
     pub step: u32,
@@ -133,9 +177,33 @@ pub struct Finished {
     /// The mark.
     pub finished_below: Serial,
     /// Branches above it.
-    pub branches: Vec<(Serial, Fate)>,
+    pub branches: Vec<(Serial, BranchEnd)>,
     /// Steps above it.
-    pub steps: Vec<((Serial, u32), StepFate)>,
+    pub steps: Vec<((Serial, u32), StepEnd)>,
+}
+
+impl StepApplied {
+    /// What is observed when this record, `lsn` of journal `log`, is durable.
+    pub(crate) fn observation(&self, log: LogId, lsn: Lsn) -> Observation {
+        Observation::StepApplied { txn: self.txn, step: self.step, effects: self.updates.clone(), log, lsn }
+    }
+}
+
+impl Compensated {
+    /// What is observed when this record, `lsn` of journal `log`, is durable.
+    pub(crate) fn observation(&self, log: LogId, lsn: Lsn) -> Observation {
+        Observation::Compensated { txn: self.txn, step: self.step, effects: self.updates.clone(), log, lsn }
+    }
+}
+
+/// What is observed when a refusal, record `lsn` of journal `log`, is durable.
+pub(crate) fn step_refused(txn: TxnId, step: u32, log: LogId, lsn: Lsn) -> Observation {
+    Observation::StepRefused { txn, step, effects: Vec::new(), log, lsn }
+}
+
+/// What is observed when an empty compensation (rule 39), record `lsn` of journal `log`, is durable.
+pub(crate) fn empty_compensation(txn: TxnId, step: u32, log: LogId, lsn: Lsn) -> Observation {
+    Observation::Compensated { txn, step, effects: Vec::new(), log, lsn }
 }
 
 impl machine::Record for Record {
@@ -143,7 +211,7 @@ impl machine::Record for Record {
         match self {
             Record::Booted { .. } => "booted",
             Record::Prepared(_) => "prepared",
-            Record::Ended { fate: Fate::Committed, .. } => "committed",
+            Record::Ended { end: BranchEnd::Committed, .. } => "committed",
             Record::Ended { .. } => "aborted",
             Record::StepApplied(_) => "step-applied",
             Record::StepRefused(_) => "step-refused",

@@ -1,173 +1,123 @@
 //! What survives a crash, and what a compaction keeps: the data, the branches in doubt with their locks (rule 11), and
-//! what is over (rule 17b). The rest has not happened.
+//! the outcomes of what is over (rule 17b). Everything else has not happened.
 
 use crate::{
-    branch::{Branch, Doubt, State, branch_owner},
-    claim::Claim,
-    locks::Part,
-    memory::{Fate, StepFate},
-    participant::{AtDurable, Participant},
-    record::{Prepared, Record},
-    step::RunState,
-    store::{Store, written},
+    branch::Branch,
+    branches::Branches,
+    context::Context,
+    durability::AtDurable,
+    effects::Out,
+    local_txn::{flagged_by, settle_flags},
+    local_txns::LocalTxns,
+    record::{BranchEnd, Record, StepEnd, empty_compensation, step_refused},
+    store::Store,
 };
 use indoubt_proto::{
-    ids::{LogId, Lsn, TxnId},
-    inspect::LockMode,
-    machine::{Logged, Out},
+    ids::{Lsn, Ticket, TxnId},
+    machine::Logged,
     message::StepStyle,
     observation::Observation,
-    operation::Key,
-    planted::Mutant,
 };
-use std::sync::Arc;
 
 /// Accounts, or remembered outcomes, in one record of a compaction: few enough that counting records (which is how a
 /// driver decides when to compact) does not hide how much is written.
 const CHUNK: usize = 64;
 
-impl Participant {
-    /// Boots: replays the journal, takes back the locks of every branch in doubt, and only then asks.
-    pub(crate) fn recover(&mut self, log: LogId, incarnation: u32, records: Vec<Logged<Record>>, out: &mut Out<Self>) {
-        self.log = log;
-        self.incarnation = incarnation;
-        self.born = incarnation;
-        if records.is_empty() {
-            out.lazy(Record::Booted { incarnation });
-        }
-        for logged in records {
-            self.replay(logged, out);
-        }
-        let in_doubt: Vec<TxnId> = self.branches.keys().copied().collect();
-        for txn in &in_doubt {
-            if self.settings.planted.is(Mutant::LocksNotRetaken) {
-                out.observe(Observation::InDoubt { txn: *txn });
-                continue;
-            }
-            if let Some(Branch { claim, state: State::InDoubt { doubt, .. }, .. }) = self.branches.get_mut(txn) {
-                *claim = Claim::on(locks_of(&doubt.prepared));
-            }
-            self.retake(branch_owner(*txn), out);
-            out.observe(Observation::InDoubt { txn: *txn });
-        }
-        for txn in in_doubt {
-            self.inquire(txn, out);
-        }
+/// Replays the journal, takes back the locks of every branch in doubt, and only then lets the branches ask for their
+/// decisions. Returns those branches.
+pub(crate) fn recover(records: Vec<Logged<Record>>, ctx: &mut Context, out: &mut Out) -> Branches {
+    if records.is_empty() {
+        out.lazy(Record::Booted { incarnation: ctx.incarnation });
     }
-
-    fn replay(&mut self, logged: Logged<Record>, out: &mut Out<Self>) {
-        // Of the records of the protocols a compaction holds only `Prepared`: it never repeats an effect.
-        let Logged { lsn, record, .. } = logged;
-        match record {
-            Record::Booted { incarnation } => self.born = incarnation,
-            Record::Prepared(_) if self.settings.planted.is(Mutant::ForgetPrepared) => {}
-            Record::Prepared(prepared) => {
-                self.memory.hear(prepared.txn, &prepared.ticket);
-                // Most are over by the end of the log; those that are not get their claims then.
-                let (txn, ticket, claim) = (prepared.txn, prepared.ticket, Claim::default());
-                let state = State::InDoubt { doubt: Doubt { prepared, reads: Vec::new() }, inquiries: 0 };
-                self.branches.insert(txn, Branch { ticket, claim, state });
-            }
-            Record::Ended { txn, ticket, fate } => {
-                self.memory.hear(txn, &ticket);
-                self.memory.remember(txn, &ticket, fate);
-                if let (Some(branch), Fate::Committed) = (self.branches.remove(&txn), fate)
-                    && let State::InDoubt { doubt, .. } = branch.state
-                {
-                    let effects = Arc::unwrap_or_clone(doubt.prepared).updates;
-                    self.store.apply(&effects);
-                    out.observe(Observation::Applied { txn, effects, log: self.log, lsn });
-                }
-            }
-            Record::StepApplied(applied) => {
-                self.store.apply(&applied.updates);
-                out.observe(self.step_applied(&applied, lsn));
-                if applied.style == StepStyle::Saga {
-                    self.memory.hear(applied.txn, &applied.ticket);
-                    let (txn, ticket, step) = (applied.txn, applied.ticket, applied.step);
-                    self.memory.remember_step(txn, &ticket, step, StepFate::Applied(applied));
-                }
-            }
-            Record::StepRefused(refused) => {
-                let (txn, step) = (refused.txn, refused.step);
-                out.observe(Observation::StepRefused { txn, step, effects: Vec::new(), log: self.log, lsn });
-                if refused.style == StepStyle::Saga {
-                    self.memory.hear(txn, &refused.ticket);
-                    self.memory.remember_step(txn, &refused.ticket, step, StepFate::Refused(refused.reason));
-                }
-            }
-            Record::Voided { txn, ticket, step, undo } => {
-                self.memory.hear(txn, &ticket);
-                self.memory.remember_step(txn, &ticket, step, StepFate::Voided);
-                if undo {
-                    out.observe(self.nothing_undone(txn, step, lsn));
-                }
-            }
-            Record::Compensated(done) => {
-                self.memory.hear(done.txn, &done.ticket);
-                self.store.apply(&done.updates);
-                let flagged = self.flagged_by(&done);
-                self.observe_undone(&done, flagged, lsn, out);
-                self.memory.remember_step(done.txn, &done.ticket, done.step, StepFate::Compensated);
-            }
-            Record::Snapshot { born } => {
-                self.born = born;
-                self.store = Store::default();
-            }
-            Record::Accounts(accounts) => self.store.restore(accounts),
-            Record::Finished(finished) => self.memory.restore(*finished),
-            Record::Owed(observation) => out.observe(*observation),
-        }
+    let mut branches = Branches::default();
+    for Logged { lsn, record, .. } in records {
+        replay(lsn, record, &mut branches, ctx, out);
     }
+    for branch in branches.iter() {
+        branch.resume(ctx, out);
+    }
+    for branch in branches.iter_mut() {
+        branch.inquire(ctx, out);
+    }
+    branches
+}
 
-    /// The records that recreate the present state on an empty machine. What was appended counts as done: a compaction
-    /// is forced. What was to be observed at its durability is owed.
-    pub(crate) fn snapshot(&self, out: &mut Vec<Record>) {
-        out.push(Record::Snapshot { born: self.born });
-        let mut accounts = self.store.accounts().map(|(key, value)| (key.clone(), value)).peekable();
-        while accounts.peek().is_some() {
-            out.push(Record::Accounts(accounts.by_ref().take(CHUNK).collect()));
+/// Takes in one record. Of the records of the protocols a compaction holds only `Prepared`, so it repeats no effect.
+fn replay(lsn: Lsn, record: Record, branches: &mut Branches, ctx: &mut Context, out: &mut Out) {
+    match record {
+        Record::Booted { incarnation } => ctx.born = incarnation,
+        Record::Prepared(prepared) => {
+            ctx.finished.hear(prepared.txn, &prepared.ticket);
+            branches.insert(Branch::recovered(prepared));
         }
-        self.memory.snapshot(CHUNK, out);
-        for branch in self.branches.values() {
-            if let State::Preparing(doubt) | State::InDoubt { doubt, .. } = &branch.state {
-                out.push(Record::Prepared(doubt.prepared.clone()));
+        Record::Ended { txn, ticket, end } => {
+            ctx.finished.hear(txn, &ticket);
+            ctx.finished.remember_branch(txn, &ticket, end);
+            let updates = branches.remove(txn).and_then(Branch::into_updates);
+            if let (Some(effects), BranchEnd::Committed) = (updates, end) {
+                ctx.store.apply(&effects);
+                out.observe(Observation::Applied { txn, effects, log: ctx.log, lsn });
             }
         }
-        for (lsn, what) in &self.awaited {
-            out.extend(self.owed(*lsn, what).map(|observation| Record::Owed(Box::new(observation))));
+        Record::StepApplied(applied) => {
+            ctx.store.apply(&applied.updates);
+            out.observe(applied.observation(ctx.log, lsn));
+            if applied.style == StepStyle::Saga {
+                let (txn, ticket, step) = (applied.txn, applied.ticket, applied.step);
+                remember_step(txn, &ticket, step, StepEnd::Applied(applied), ctx);
+            }
         }
-    }
-
-    /// What would be observed if this record were durable now.
-    fn owed(&self, lsn: Lsn, what: &AtDurable) -> Option<Observation> {
-        match what {
-            AtDurable::Ended(txn) => match &self.branches.get(txn)?.state {
-                State::Ending { fate: Fate::Committed, prepared: Some(prepared), .. } => {
-                    let effects = prepared.updates.clone();
-                    Some(Observation::Applied { txn: *txn, effects, log: self.log, lsn })
-                }
-                _ => None,
-            },
-            AtDurable::Run(owner) => match &self.runs.get(owner)?.state {
-                RunState::Applying { applied, .. } => Some(self.step_applied(applied, lsn)),
-                RunState::Undoing { done, .. } => Some(self.undone(done, lsn)),
-                RunState::Voiding { undo: true, .. } => match owner.part {
-                    Part::Step(step) => Some(self.nothing_undone(owner.txn, step, lsn)),
-                    _ => None,
-                },
-                RunState::Voiding { undo: false, .. } | RunState::Waiting(_) => None,
-            },
-            AtDurable::Observe(observation) => Some((**observation).clone()),
-            AtDurable::Prepared(_) | AtDurable::Hardened(_) | AtDurable::Tell(..) => None,
+        Record::StepRefused(refused) => {
+            out.observe(step_refused(refused.txn, refused.step, ctx.log, lsn));
+            if refused.style == StepStyle::Saga {
+                remember_step(refused.txn, &refused.ticket, refused.step, StepEnd::Refused(refused.reason), ctx);
+            }
         }
+        Record::Voided { txn, ticket, step, undo } => {
+            remember_step(txn, &ticket, step, StepEnd::Voided, ctx);
+            if undo {
+                out.observe(empty_compensation(txn, step, ctx.log, lsn));
+            }
+        }
+        Record::Compensated(done) => {
+            ctx.store.apply(&done.updates);
+            ctx.finished.hear(done.txn, &done.ticket);
+            out.observe(done.observation(ctx.log, lsn));
+            settle_flags(done.txn, flagged_by(&done, &ctx.finished), out);
+            ctx.finished.remember_step(done.txn, &done.ticket, done.step, StepEnd::Compensated);
+        }
+        Record::Snapshot { born } => {
+            ctx.born = born;
+            ctx.store = Store::default();
+        }
+        Record::Accounts(accounts) => ctx.store.restore(accounts),
+        Record::Finished(finished) => ctx.finished.restore(*finished),
+        Record::Owed(observation) => out.observe(*observation),
     }
 }
 
-/// The locks of a prepared branch, in key order. A record that it wrote is locked exclusively even if it read it too.
-fn locks_of(prepared: &Prepared) -> Vec<(Key, LockMode)> {
-    let mut locks: Vec<(Key, LockMode)> = prepared.shared.iter().map(|key| (key.clone(), LockMode::Shared)).collect();
-    locks.extend(written(&prepared.updates).into_iter().map(|key| (key, LockMode::Exclusive)));
-    locks.sort_unstable();
-    locks
+fn remember_step(txn: TxnId, ticket: &Ticket, step: u32, end: StepEnd, ctx: &mut Context) {
+    ctx.finished.hear(txn, ticket);
+    ctx.finished.remember_step(txn, ticket, step, end);
+}
+
+/// The records that recreate the present state on an empty machine. What was appended counts as done: a compaction is
+/// forced. Observations that wait for a record are kept as owed.
+pub(crate) fn compact(ctx: &Context, branches: &Branches, local_txns: &LocalTxns, out: &mut Vec<Record>) {
+    out.push(Record::Snapshot { born: ctx.born });
+    let mut accounts = ctx.store.accounts().map(|(key, value)| (key.clone(), value)).peekable();
+    while accounts.peek().is_some() {
+        out.push(Record::Accounts(accounts.by_ref().take(CHUNK).collect()));
+    }
+    ctx.finished.compact(CHUNK, out);
+    out.extend(branches.iter().filter_map(Branch::prepared).map(|prepared| Record::Prepared(prepared.clone())));
+    for (lsn, then) in ctx.awaited.iter() {
+        let owed = match then {
+            AtDurable::Ended(txn) => branches.get(*txn).and_then(|branch| branch.owed(lsn, ctx)),
+            AtDurable::LocalTxn(owner) => local_txns.get(*owner).and_then(|local_txn| local_txn.owed(lsn, ctx)),
+            AtDurable::Observe(observation) => Some((**observation).clone()),
+            AtDurable::Prepared(_) | AtDurable::OutcomeDurable(_) | AtDurable::Send(..) => None,
+        };
+        out.extend(owed.map(|observation| Record::Owed(Box::new(observation))));
+    }
 }

@@ -74,11 +74,6 @@ impl Store {
         Staged { reads, outcome: Ok(updates) }
     }
 
-    /// What these operations find before any of them changes it: what a planted bug restores.
-    pub(crate) fn before(&self, step: u32, ops: &[Operation]) -> Vec<ReadValue> {
-        ops.iter().map(|op| ReadValue { step, key: op.key().clone(), value: self.value(op.key()) }).collect()
-    }
-
     /// Applies changes that were staged. They were checked then; a wrapped sum could only come from a damaged journal,
     /// and its inverse still restores it.
     pub(crate) fn apply(&mut self, updates: &[Update]) {

@@ -4,6 +4,7 @@
 //! Read in this order: [`ids`], [`operation`], [`plan`], [`message`], [`machine`], [`observation`], [`gate`].
 //! Without the `wire` feature this crate is pure: no clock, no I/O, no async.
 
+pub mod admission;
 pub mod clock;
 pub mod conditions;
 pub mod gate;
@@ -18,9 +19,10 @@ pub mod plan;
 pub mod planted;
 pub mod random;
 pub mod reason;
+pub mod serials;
 pub mod settings;
 pub mod stepper;
-pub mod submissions;
+
 pub mod time;
 #[cfg(feature = "wire")]
 pub mod wire;

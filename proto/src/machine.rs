@@ -22,14 +22,14 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::{fmt::Debug, hash::Hash};
 
 /// A protocol as a pure state machine.
-pub trait Machine: Clone + Eq + Hash + Debug {
+pub trait Machine: Debug {
     /// What it logs.
     type Record: Record;
     /// The timers that it arms. Arming one again replaces it.
     type Timer: Clone + Ord + Hash + Debug;
 
     /// Takes one input; all effects go through `out`.
-    fn handle(&mut self, input: Input<Self>, out: &mut Out<Self>);
+    fn handle(&mut self, input: InputOf<Self>, out: &mut OutOf<Self>);
 
     /// The records that recreate the present state on an empty machine of the same settings.
     fn compact(&self, out: &mut Vec<Self::Record>);
@@ -37,6 +37,15 @@ pub trait Machine: Clone + Eq + Hash + Debug {
     /// What a person may see of it: locks, branches, transactions. `accounts` asks for the data too.
     fn inspect(&self, accounts: bool) -> Inspection;
 }
+
+/// What machine `M` is told.
+pub type InputOf<M> = Input<<M as Machine>::Record, <M as Machine>::Timer>;
+
+/// What machine `M` wants done.
+pub type EffectOf<M> = Effect<<M as Machine>::Record, <M as Machine>::Timer>;
+
+/// Where machine `M` puts its effects.
+pub type OutOf<M> = Out<<M as Machine>::Record, <M as Machine>::Timer>;
 
 /// What a machine logs.
 pub trait Record: Clone + Eq + Hash + Debug + Serialize + DeserializeOwned {
@@ -57,9 +66,9 @@ pub struct Logged<R> {
     pub record: R,
 }
 
-/// What a machine is told.
+/// What a machine with records `R` and timers `T` is told.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum Input<M: Machine> {
+pub enum Input<R, T> {
     /// The first input of every incarnation.
     Recover {
         /// The identity of the journal.
@@ -67,7 +76,7 @@ pub enum Input<M: Machine> {
         /// Counts restarts, from 1.
         incarnation: u32,
         /// What survived, in order.
-        records: Vec<Logged<M::Record>>,
+        records: Vec<Logged<R>>,
     },
     /// A message arrived.
     Message {
@@ -82,7 +91,7 @@ pub enum Input<M: Machine> {
         upto: Lsn,
     },
     /// An armed timer fired.
-    Fired(M::Timer),
+    Fired(T),
 }
 
 /// How a record is written.
@@ -105,15 +114,15 @@ impl Write {
     }
 }
 
-/// What a machine wants done.
+/// What a machine with records `R` and timers `T` wants done.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum Effect<M: Machine> {
+pub enum Effect<R, T> {
     /// Append a record to the journal.
     Append {
         /// Its number.
         lsn: Lsn,
         /// The record.
-        record: M::Record,
+        record: R,
         /// Forced or lazy.
         write: Write,
     },
@@ -127,18 +136,18 @@ pub enum Effect<M: Machine> {
     /// Arm a timer; replaces one of the same key.
     Arm {
         /// Its key.
-        timer: M::Timer,
+        timer: T,
         /// After how long.
         after: Micros,
     },
     /// Disarm a timer.
-    Disarm(M::Timer),
+    Disarm(T),
     /// Replace the journal up to a record by these; counts as a force of it.
     Compacted {
         /// The last record replaced.
         upto: Lsn,
         /// What replaces them.
-        records: Vec<M::Record>,
+        records: Vec<R>,
     },
     /// Something worth measuring happened.
     Observe(Observation),
@@ -146,29 +155,29 @@ pub enum Effect<M: Machine> {
 
 /// Where a machine puts its effects. The verbs read like the protocol's text.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Out<M: Machine> {
-    effects: Vec<Effect<M>>,
+pub struct Out<R, T> {
+    effects: Vec<Effect<R, T>>,
     last: Lsn,
 }
 
-impl<M: Machine> Out<M> {
+impl<R, T> Out<R, T> {
     /// An empty sink whose next record follows `last`.
     pub fn new(last: Lsn) -> Self {
         Out { effects: Vec::new(), last }
     }
 
     /// Appends a record that asks for an fdatasync; what depends on it waits for `Durable` of the number returned.
-    pub fn force(&mut self, record: M::Record) -> Lsn {
+    pub fn force(&mut self, record: R) -> Lsn {
         self.append(record, Write::Forced)
     }
 
     /// Appends a record that rides with the next force.
-    pub fn lazy(&mut self, record: M::Record) -> Lsn {
+    pub fn lazy(&mut self, record: R) -> Lsn {
         self.append(record, Write::Lazy)
     }
 
     /// Appends a record, forced or lazy.
-    pub fn append(&mut self, record: M::Record, write: Write) -> Lsn {
+    pub fn append(&mut self, record: R, write: Write) -> Lsn {
         self.last = self.last.next();
         self.effects.push(Effect::Append { lsn: self.last, record, write });
         self.last
@@ -180,12 +189,12 @@ impl<M: Machine> Out<M> {
     }
 
     /// Arms a timer.
-    pub fn arm(&mut self, timer: M::Timer, after: Micros) {
+    pub fn arm(&mut self, timer: T, after: Micros) {
         self.effects.push(Effect::Arm { timer, after });
     }
 
     /// Disarms a timer.
-    pub fn disarm(&mut self, timer: M::Timer) {
+    pub fn disarm(&mut self, timer: T) {
         self.effects.push(Effect::Disarm(timer));
     }
 
@@ -200,22 +209,23 @@ impl<M: Machine> Out<M> {
     }
 
     /// The effects so far, in order.
-    pub fn effects(&self) -> &[Effect<M>] {
+    pub fn effects(&self) -> &[Effect<R, T>] {
         &self.effects
     }
 
     /// Takes the effects, in order.
-    pub fn drain(&mut self) -> std::vec::Drain<'_, Effect<M>> {
+    pub fn drain(&mut self) -> std::vec::Drain<'_, Effect<R, T>> {
         self.effects.drain(..)
     }
 
     /// Takes the effects, in order, and leaves an empty buffer for the next ones.
-    pub fn exchange(&mut self, empty: Vec<Effect<M>>) -> Vec<Effect<M>> {
+    pub fn exchange(&mut self, empty: Vec<Effect<R, T>>) -> Vec<Effect<R, T>> {
         debug_assert!(empty.is_empty());
         std::mem::replace(&mut self.effects, empty)
     }
 
-    pub(crate) fn push(&mut self, effect: Effect<M>) {
+    /// Adds an effect as it is, for drivers; a record keeps its number.
+    pub fn push(&mut self, effect: Effect<R, T>) {
         self.effects.push(effect);
     }
 }

@@ -1,7 +1,8 @@
-//! Planted bugs: mistakes that real systems made, behind a switch that exists only in tests (feature `mutants`). They prove
-//! the checks: a bug that no check catches is a hole in the checks.
+//! Planted bugs: mistakes that real systems made. They prove the checks: a bug that no check catches is a hole in the checks.
 //!
-//! Without the feature nothing can be planted and [`Planted::is`] is `false` at compile time.
+//! They exist only with the feature `mutants` of this crate and of the machine crates, which only tests turn on. There each
+//! machine crate has a module `mutants`, which changes what its sound machine is told or does. Without the feature nothing
+//! can be planted, and [`Planted::is`] is `false` at compile time.
 
 /// One planted bug.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -86,6 +87,12 @@ impl Planted {
     #[cfg(feature = "mutants")]
     pub fn bug(mutant: Mutant) -> Self {
         Planted { mutant: Some(mutant) }
+    }
+
+    /// The bug that is planted.
+    #[cfg(feature = "mutants")]
+    pub fn mutant(self) -> Option<Mutant> {
+        self.mutant
     }
 
     /// Whether this bug is planted.

@@ -2,14 +2,14 @@
 
 use crate::{
     ids::{LogId, Lsn},
-    machine::{Effect, Input, Logged, Machine, Out},
+    machine::{Effect, EffectOf, Input, InputOf, Logged, Machine, Out, OutOf},
 };
 
 /// A machine with its effect sink, and the count of records since its last compaction.
 #[derive(Clone, Debug)]
 pub struct Stepper<M: Machine> {
     machine: M,
-    out: Out<M>,
+    out: OutOf<M>,
     /// The last record that the present compaction replaced.
     compacted: Lsn,
     /// Records after it before the next one.
@@ -38,7 +38,7 @@ impl<M: Machine> Stepper<M> {
     }
 
     /// Feeds one input. Its effects wait in [`Stepper::drain`].
-    pub fn step(&mut self, input: Input<M>) {
+    pub fn step(&mut self, input: InputOf<M>) {
         self.machine.handle(input, &mut self.out);
         if self.out.last().0 - self.compacted.0 >= self.threshold {
             self.compact();
@@ -46,12 +46,12 @@ impl<M: Machine> Stepper<M> {
     }
 
     /// The effects of the last step, in order, to be performed in order.
-    pub fn drain(&mut self) -> std::vec::Drain<'_, Effect<M>> {
+    pub fn drain(&mut self) -> std::vec::Drain<'_, EffectOf<M>> {
         self.out.drain()
     }
 
     /// The effects of the last step, in order, in the buffer in which they were gathered; the next ones go into `empty`.
-    pub fn exchange(&mut self, empty: Vec<Effect<M>>) -> Vec<Effect<M>> {
+    pub fn exchange(&mut self, empty: Vec<EffectOf<M>>) -> Vec<EffectOf<M>> {
         self.out.exchange(empty)
     }
 

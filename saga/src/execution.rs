@@ -1,57 +1,40 @@
-//! One saga: forward through its steps, or back through their compensations (rule 24).
+//! One saga: forward through its steps, or back through their compensations (rule 24). Turning back and compensating is in
+//! `backward`.
+//!
+//! An answer counts if it is about the step at hand, whichever copy of the request it answers: what a participant says of a
+//! step is a fact. Every other answer is late or a copy, and changes nothing.
+//!
+//! The states of a saga, and to which of them one input brings it (tests/diagram.rs):
 //!
 //! ```text
-//! Beginning ─▶ Forward 1 … n ─▶ Completing ─▶ completed
-//!                 │    ▲
-//!                 ▼    │ (the pivot was applied)
-//!              Settling ─▶ Turning ─▶ Compensating k … 1 ─▶ compensated, or aborted if nothing was undone
-//!                                        │    ▲
-//!                                        ▼    │ (an operator)
-//!                                        Stuck
+//! new          -> Beginning
+//! Beginning    -> Forward
+//! Forward      -> Completing | Settling | Turning
+//! Settling     -> Forward | Completing | Turning
+//! Turning      -> Compensating | over
+//! Compensating -> Stuck | over
+//! Stuck        -> Compensating
+//! Completing   -> over
+//! recovered    -> Forward | Settling | Compensating | Stuck | Completing
 //! ```
-//!
-//! What a participant answers about a step is a fact, whichever copy of the request it answers. So an answer counts when it
-//! is about the step at hand, and everything else (late, duplicated) is dropped.
 
 use crate::{
-    orchestrator::{Orchestrator, OrchestratorTimer},
+    context::{AtDurable, Context},
+    effects::{OrchestratorTimer, Out},
     plan::Plan,
     record::OrchestratorRecord,
 };
 use indoubt_proto::{
-    ids::{LogId, Lsn, NodeId, Serial, Ticket, TxnId},
-    machine::Out,
-    message::{Message, Outcome, Reason, ReasonKind, StepOutcome, StepStyle, UndoOutcome},
+    ids::{Lsn, NodeId, Serial, TxnId},
+    message::{Message, Outcome, Reason, ReasonKind, StepOutcome, StepStyle},
     observation::{Observation, Phase},
     operation::ReadValue,
-    plan::{StepKind, StepOps},
-    planted::Mutant,
-    settings::{CompensateFrom, Settings},
+    plan::{StepKind, StepOps, Submission},
+    settings::CompensateFrom,
 };
 
+mod backward;
 mod recovery;
-
-type Effects = Out<Orchestrator>;
-
-/// What an execution needs of its orchestrator.
-#[derive(Clone, Copy)]
-pub(crate) struct Desk<'a> {
-    pub(crate) settings: &'a Settings,
-    pub(crate) log: LogId,
-    pub(crate) finished_below: Serial,
-}
-
-/// What the orchestrator has to do for an execution after a step of it.
-#[derive(Debug)]
-#[must_use]
-pub(crate) enum Then {
-    /// Nothing: it waits for a message or a timer.
-    Nothing,
-    /// Call [`Execution::durable`] when this record is.
-    Await(Lsn),
-    /// It is over. `end` is the lazy end record of a saga that turned back; without one the end is durable already.
-    Over { outcome: Outcome, end: Option<Lsn> },
-}
 
 /// The saga of one submission.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -60,8 +43,8 @@ pub(crate) struct Execution {
     serial: Serial,
     audit: bool,
     plan: Plan,
-    /// The clients to tell.
-    asked: Vec<NodeId>,
+    /// Who is told the outcome.
+    clients: Vec<NodeId>,
     /// Steps 1 to this one are known to be applied.
     done: u32,
     reads: Vec<ReadValue>,
@@ -74,7 +57,7 @@ pub(crate) struct Execution {
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum State {
-    /// Its begin is not durable yet, so nothing may be sent. Also where recovery starts from.
+    /// Its begin is not durable yet, so nothing may be sent. Recovery starts here too.
     Beginning,
     /// This step was asked for.
     Forward { step: u32, tries: Tries },
@@ -82,47 +65,54 @@ enum State {
     Settling { step: u32, why: Reason, tries: Tries },
     /// Its turn is not durable yet, so no compensation may be sent.
     Turning { from: u32, reason: Reason },
-    /// This step's compensation was asked for; all after it need none any more.
+    /// This step's compensation was asked for; all steps after it need none any more.
     Compensating { step: u32, reason: Reason, tries: Tries },
-    /// This step's compensation failed too often: an operator's matter.
+    /// This step's compensation failed too often; an operator must let it go on.
     Stuck { step: u32, reason: Reason },
     /// All steps are applied; its end is not durable yet.
     Completing,
+    /// To be removed.
+    Ended,
 }
 
-/// The requests made for one step of the way.
+/// The requests made for the step at hand.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 struct Tries {
     sent: u32,
-    /// Answered ones alone: silence is no failure (rule 26).
+    /// Answered failures alone: silence is no failure (rule 26).
     failed: u32,
     /// A failure was answered and the pause before the next request runs: another failure is a copy of that answer.
     pausing: bool,
 }
 
 impl Execution {
-    pub(crate) fn new(txn: TxnId, serial: Serial, audit: bool, plan: Plan, asked: Vec<NodeId>) -> Self {
+    pub(crate) fn new(txn: TxnId, serial: Serial, audit: bool, plan: Plan, clients: Vec<NodeId>) -> Self {
         let (done, reads, undone, recovered) = (0, Vec::new(), false, false);
-        Execution { txn, serial, audit, plan, asked, done, reads, undone, recovered, state: State::Beginning }
+        Execution { txn, serial, audit, plan, clients, done, reads, undone, recovered, state: State::Beginning }
     }
 
-    pub(crate) fn serial(&self) -> Serial {
-        self.serial
+    /// Accepts a submission and forces the begin of its saga.
+    pub(crate) fn accept(submission: Submission, client: NodeId, ctx: &mut Context, out: &mut Out) -> Self {
+        let Submission { txn, audit, steps, .. } = submission;
+        ctx.admission.begin(txn);
+        let saga = Execution::new(txn, ctx.serials.begin(), audit, Plan::new(steps), vec![client]);
+        ctx.wait(out.force(saga.begun()), AtDurable::GoOn(txn));
+        saga
     }
 
-    pub(crate) fn asked(&self) -> &[NodeId] {
-        &self.asked
+    pub(crate) fn has_ended(&self) -> bool {
+        self.state == State::Ended
     }
 
-    /// Another client asks, or the same one again.
-    pub(crate) fn also_tell(&mut self, client: NodeId) {
-        if !self.asked.contains(&client) {
-            self.asked.push(client);
+    /// Another client submitted the same transaction, and is told its outcome too.
+    pub(crate) fn add_client(&mut self, client: NodeId) {
+        if !self.clients.contains(&client) {
+            self.clients.push(client);
         }
     }
 
     /// Its state, for people.
-    pub(crate) fn state(&self) -> String {
+    pub(crate) fn describe(&self) -> String {
         match &self.state {
             State::Beginning => "beginning".into(),
             State::Forward { step, .. } => format!("step {step} of {}", self.plan.last()),
@@ -131,31 +121,27 @@ impl Execution {
             State::Compensating { step, .. } => format!("compensating {step}"),
             State::Stuck { step, .. } => format!("stuck at compensating {step}"),
             State::Completing => "completing".into(),
+            State::Ended => "ended".into(),
         }
     }
 
-    /// Forces its begin.
-    pub(crate) fn begin(&self, out: &mut Effects) -> Then {
-        Then::Await(out.force(self.begun()))
-    }
-
     /// The record that it waits for is durable.
-    pub(crate) fn durable(&mut self, desk: Desk<'_>, out: &mut Effects) -> Then {
+    pub(crate) fn durable(&mut self, ctx: &mut Context, out: &mut Out) {
         match &self.state {
             State::Beginning => {
                 self.reach(Phase::Begun, out);
-                self.ask_for(1, desk, out)
+                self.ask_for(1, ctx, out);
             }
             State::Turning { from, reason } => {
                 let (from, reason) = (*from, reason.clone());
                 self.reach(Phase::Decided, out);
-                self.compensate_from(from, reason, desk, out)
+                self.compensate_from(from, reason, ctx, out);
             }
             State::Completing => {
                 self.reach(Phase::Decided, out);
-                Then::Over { outcome: self.outcome(), end: None }
+                self.close(self.outcome(), None, ctx, out);
             }
-            _ => Then::Nothing,
+            _ => {}
         }
     }
 
@@ -165,223 +151,95 @@ impl Execution {
         from: NodeId,
         step: u32,
         outcome: StepOutcome,
-        desk: Desk<'_>,
-        out: &mut Effects,
-    ) -> Then {
+        ctx: &mut Context,
+        out: &mut Out,
+    ) {
         let (asked, why, tries) = match &self.state {
             State::Forward { step, tries } => (*step, None, tries),
             State::Settling { step, why, tries } => (*step, Some(why.clone()), tries),
-            _ => return Then::Nothing,
+            _ => return,
         };
         if asked != step || self.plan.step(step).node != from {
-            return Then::Nothing;
+            return;
         }
-        // After the pivot there is no way back: whatever is answered but success, the step is asked for again.
+        // After the pivot there is no way back: after any answer but success the step is asked for again.
         let retriable = self.plan.step(step).kind == StepKind::Retriable;
-        let attempts = desk.settings.options.step_attempts;
+        let attempts = ctx.settings.options.step_attempts;
         let gives_up = why.is_none() && !retriable && !tries.pausing && tries.failed + 1 >= attempts;
         let asked_again = why.is_none() && (tries.sent > 1 || self.recovered);
         match outcome {
-            StepOutcome::Applied { reads } => self.applied(step, reads, why, desk, out),
-            StepOutcome::Refused(_) | StepOutcome::Voided if retriable && why.is_none() => self.failed(desk, out),
+            StepOutcome::Applied { reads } => self.applied(step, reads, why, ctx, out),
+            StepOutcome::Refused(_) | StepOutcome::Voided if retriable && why.is_none() => self.failed(ctx, out),
             // A participant may forget a refusal in a crash (its record is lazy), and then apply a request sent again.
-            StepOutcome::Refused(reason) if asked_again => self.give_up(step, reason, desk, out),
+            StepOutcome::Refused(reason) if asked_again => self.give_up(step, reason, ctx, out),
             StepOutcome::Refused(reason) => {
                 // Rule 30. A refused step did nothing, so its compensation is an empty one.
-                let from = match desk.settings.options.compensate_from {
+                let from = match ctx.settings.options.compensate_from {
                     CompensateFrom::Previous => step - 1,
                     CompensateFrom::Failed => step,
                 };
-                self.never_ran(step, from, reason, desk, out)
+                self.never_ran(step, from, reason, ctx, out);
             }
             StepOutcome::Voided => {
-                self.never_ran(step, step - 1, why.unwrap_or(ReasonKind::Recovery.into()), desk, out)
+                self.never_ran(step, step - 1, why.unwrap_or(ReasonKind::Recovery.into()), ctx, out);
             }
-            StepOutcome::Failed(reason) if gives_up => self.give_up(step, reason, desk, out),
-            StepOutcome::Failed(_) => self.failed(desk, out),
+            StepOutcome::Failed(reason) if gives_up => self.give_up(step, reason, ctx, out),
+            StepOutcome::Failed(_) => self.failed(ctx, out),
         }
-    }
-
-    /// A participant answered a compensation.
-    pub(crate) fn undo_result(
-        &mut self,
-        from: NodeId,
-        step: u32,
-        outcome: UndoOutcome,
-        desk: Desk<'_>,
-        out: &mut Effects,
-    ) -> Then {
-        let State::Compensating { step: asked, reason, tries } = &self.state else { return Then::Nothing };
-        if *asked != step || self.plan.step(step).node != from {
-            return Then::Nothing;
-        }
-        let reason = reason.clone();
-        let undone = match outcome {
-            UndoOutcome::Undone => true,
-            UndoOutcome::NothingToUndo => false,
-            UndoOutcome::Failed(_)
-                if !tries.pausing && tries.failed + 1 >= desk.settings.options.compensation_attempts =>
-            {
-                out.lazy(OrchestratorRecord::Stuck { txn: self.txn, step, resumed: false });
-                out.disarm(self.timer());
-                self.state = State::Stuck { step, reason };
-                out.observe(Observation::Stuck { txn: self.txn, step, resumed: false });
-                return Then::Nothing;
-            }
-            UndoOutcome::Failed(_) => return self.failed(desk, out),
-        };
-        self.undone |= undone;
-        out.lazy(OrchestratorRecord::StepUndone { txn: self.txn, step, undone });
-        self.compensate_from(step - 1, reason, desk, out)
-    }
-
-    /// The resend timer fired: silence, or the end of a pause. Silence never decides anything.
-    pub(crate) fn fired(&mut self, desk: Desk<'_>, out: &mut Effects) -> Then {
-        self.request(desk, out);
-        Then::Nothing
-    }
-
-    /// An operator lets it go on; `false` if it was not stuck.
-    pub(crate) fn resume(&mut self, desk: Desk<'_>, out: &mut Effects) -> bool {
-        let State::Stuck { step, reason } = &self.state else { return false };
-        let (step, reason) = (*step, reason.clone());
-        out.lazy(OrchestratorRecord::Stuck { txn: self.txn, step, resumed: true });
-        out.observe(Observation::Stuck { txn: self.txn, step, resumed: true });
-        self.state = State::Compensating { step, reason, tries: Tries::default() };
-        self.request(desk, out);
-        true
-    }
-
-    /// What clients are told once it is over.
-    pub(crate) fn outcome(&self) -> Outcome {
-        match &self.state {
-            State::Turning { reason, .. } | State::Compensating { reason, .. } | State::Stuck { reason, .. } => {
-                self.outcome_after_turn(reason.clone())
-            }
-            _ => Outcome::Completed { reads: self.reads.clone() },
-        }
-    }
-
-    fn outcome_after_turn(&self, reason: Reason) -> Outcome {
-        if self.undone { Outcome::Compensated(reason) } else { Outcome::Aborted(reason) }
-    }
-
-    /// Observes its end: the flags that are left go (after a turn each compensation has taken its own away).
-    pub(crate) fn observe_end(&self, outcome: &Outcome, out: &mut Effects) {
-        if matches!(outcome, Outcome::Completed { .. }) {
-            for key in self.plan.written() {
-                out.observe(Observation::Settled { txn: self.txn, key: key.clone() });
-            }
-        }
-        self.reach(Phase::Ended, out);
     }
 
     /// A step is applied: on to the next, or to the end. `why` if this was found out by settling.
-    fn applied(
-        &mut self,
-        step: u32,
-        reads: Vec<ReadValue>,
-        why: Option<Reason>,
-        desk: Desk<'_>,
-        out: &mut Effects,
-    ) -> Then {
+    fn applied(&mut self, step: u32, reads: Vec<ReadValue>, why: Option<Reason>, ctx: &mut Context, out: &mut Out) {
         self.done = step;
         self.reads.extend(reads.iter().cloned());
         out.lazy(OrchestratorRecord::StepDone { txn: self.txn, step, reads });
         if step == self.plan.last() {
-            return self.complete(out);
+            return self.complete(ctx, out);
         }
         if step == 1 {
             self.reach(Phase::HalfDone, out);
         }
         match why {
-            Some(why) if !self.plan.is_committed_by(step) => self.settle(step + 1, why, desk, out),
-            _ => self.ask_for(step + 1, desk, out),
+            Some(why) if !self.plan.is_committed_by(step) => self.settle(step + 1, why, ctx, out),
+            _ => self.ask_for(step + 1, ctx, out),
         }
     }
 
-    fn complete(&mut self, out: &mut Effects) -> Then {
+    fn complete(&mut self, ctx: &mut Context, out: &mut Out) {
         self.reach(Phase::WorkDone, out);
         out.disarm(self.timer());
         self.state = State::Completing;
-        Then::Await(out.force(OrchestratorRecord::Ended { txn: self.txn }))
+        ctx.wait(out.force(OrchestratorRecord::Ended { txn: self.txn }), AtDurable::GoOn(self.txn));
     }
 
-    /// Turns back at a step that may be applied yet, because copies of its request may be under way: it is put beyond
-    /// doubt first, by the barrier of its compensation, or by settling the pivot, which has none.
-    fn give_up(&mut self, step: u32, reason: Reason, desk: Desk<'_>, out: &mut Effects) -> Then {
-        match self.plan.step(step).kind {
-            StepKind::Pivot => self.settle(step, reason, desk, out),
-            _ if self.recovered && self.plan.writes_after(step) => self.settle(step + 1, reason, desk, out),
-            _ if self.plan.has_compensation(step) => self.turn(step, reason, out),
-            _ => self.turn(step - 1, reason, out),
-        }
-    }
-
-    /// This step was not applied and never will be: the saga is undone from step `from` downwards. But an earlier
-    /// incarnation may have gone further, if a participant only forgot the step: a read leaves no forced record.
-    fn never_ran(&mut self, step: u32, from: u32, reason: Reason, desk: Desk<'_>, out: &mut Effects) -> Then {
-        if self.recovered && self.plan.only_reads(step) && self.plan.writes_after(step) {
-            return self.settle(step + 1, reason, desk, out);
-        }
-        self.turn(from, reason, out)
-    }
-
-    fn turn(&mut self, from: u32, reason: Reason, out: &mut Effects) -> Then {
-        out.disarm(self.timer());
-        self.state = State::Turning { from, reason: reason.clone() };
-        Then::Await(out.force(OrchestratorRecord::Turned { txn: self.txn, from, reason }))
-    }
-
-    fn ask_for(&mut self, step: u32, desk: Desk<'_>, out: &mut Effects) -> Then {
+    fn ask_for(&mut self, step: u32, ctx: &Context, out: &mut Out) {
         self.state = State::Forward { step, tries: Tries::default() };
-        self.request(desk, out);
+        self.request(ctx, out);
         if step == 1 {
             self.reach(Phase::WorkSent, out);
         }
-        Then::Nothing
     }
 
-    fn settle(&mut self, step: u32, why: Reason, desk: Desk<'_>, out: &mut Effects) -> Then {
+    fn settle(&mut self, step: u32, why: Reason, ctx: &Context, out: &mut Out) {
         self.state = State::Settling { step, why, tries: Tries::default() };
-        self.request(desk, out);
-        Then::Nothing
+        self.request(ctx, out);
     }
 
-    fn next_to_compensate(&self, from: u32, desk: Desk<'_>) -> Option<u32> {
-        if desk.settings.planted.is(Mutant::CompensateForward) {
-            let over = if let State::Compensating { step, .. } = self.state { step } else { 0 };
-            return (over + 1..=from.max(self.done)).find(|step| self.plan.has_compensation(*step));
-        }
-        self.plan.next_to_compensate(from)
-    }
-
-    /// Undoes the steps from this one downwards, the next one now.
-    fn compensate_from(&mut self, from: u32, reason: Reason, desk: Desk<'_>, out: &mut Effects) -> Then {
-        let Some(step) = self.next_to_compensate(from, desk) else {
-            out.disarm(self.timer());
-            let end = out.lazy(OrchestratorRecord::Ended { txn: self.txn });
-            return Then::Over { outcome: self.outcome_after_turn(reason), end: Some(end) };
-        };
-        self.state = State::Compensating { step, reason, tries: Tries::default() };
-        self.request(desk, out);
-        Then::Nothing
-    }
-
-    /// Sends what its state asks for, and sets the timer for sending it again.
-    fn request(&mut self, desk: Desk<'_>, out: &mut Effects) {
+    /// Sends the request of the present state, and sets the timer for sending it again. Also called when that timer fires,
+    /// after silence or after a pause. Silence never decides anything.
+    pub(crate) fn request(&mut self, ctx: &Context, out: &mut Out) {
         let (txn, timer) = (self.txn, self.timer());
-        let ticket = Ticket { log: desk.log, serial: self.serial, finished_below: desk.finished_below };
         let (step, tries) = match &mut self.state {
             State::Forward { step, tries }
             | State::Settling { step, tries, .. }
             | State::Compensating { step, tries, .. } => (*step, tries),
             // A stale firing.
-            State::Beginning | State::Turning { .. } | State::Stuck { .. } | State::Completing => return,
+            State::Beginning | State::Turning { .. } | State::Stuck { .. } | State::Completing | State::Ended => return,
         };
-        let pause = desk.settings.timeouts.backoff(tries.sent);
+        let pause = ctx.settings.timeouts.backoff(tries.sent);
         tries.sent += 1;
         tries.pausing = false;
+        let ticket = ctx.serials.ticket(self.serial);
         let planned = self.plan.step(step);
         let message = match self.state {
             State::Settling { .. } => Message::Settle { txn, ticket, step },
@@ -394,15 +252,14 @@ impl Execution {
         out.arm(timer, pause);
     }
 
-    /// A failure was answered: the same again after a pause.
-    fn failed(&mut self, desk: Desk<'_>, out: &mut Effects) -> Then {
+    /// A failure was answered: the same request again after a pause.
+    fn failed(&mut self, ctx: &Context, out: &mut Out) {
         let timer = self.timer();
         if let Some(tries) = self.tries().filter(|tries| !tries.pausing) {
             tries.pausing = true;
             tries.failed += 1;
-            out.arm(timer, desk.settings.timeouts.backoff(tries.failed - 1));
+            out.arm(timer, ctx.settings.timeouts.backoff(tries.failed - 1));
         }
-        Then::Nothing
     }
 
     fn tries(&mut self) -> Option<&mut Tries> {
@@ -414,6 +271,43 @@ impl Execution {
         }
     }
 
+    /// The saga is over, and its clients are told. `end` is the lazy end record of a saga that turned back; without it the
+    /// end is durable already. The saga is finished when its end is durable, and not before: a crash may lose the record,
+    /// and then the next incarnation compensates again, which participants must not refuse.
+    fn close(&mut self, outcome: Outcome, end: Option<Lsn>, ctx: &mut Context, out: &mut Out) {
+        let txn = self.txn;
+        for client in &self.clients {
+            out.send(*client, Message::Outcome { txn, outcome: outcome.clone() });
+        }
+        // After a turn each compensation has taken its own flags away.
+        if matches!(outcome, Outcome::Completed { .. }) {
+            for key in self.plan.written() {
+                out.observe(Observation::Settled { txn, key: key.clone() });
+            }
+        }
+        self.reach(Phase::Ended, out);
+        ctx.admission.remember(txn, outcome);
+        match end {
+            Some(lsn) => ctx.wait(lsn, AtDurable::Finish(self.serial)),
+            None => ctx.serials.finish(self.serial),
+        }
+        self.state = State::Ended;
+    }
+
+    /// What clients are told once it is over.
+    fn outcome(&self) -> Outcome {
+        match &self.state {
+            State::Turning { reason, .. } | State::Compensating { reason, .. } | State::Stuck { reason, .. } => {
+                self.outcome_after_turn(reason.clone())
+            }
+            _ => Outcome::Completed { reads: self.reads.clone() },
+        }
+    }
+
+    fn outcome_after_turn(&self, reason: Reason) -> Outcome {
+        if self.undone { Outcome::Compensated(reason) } else { Outcome::Aborted(reason) }
+    }
+
     fn timer(&self) -> OrchestratorTimer {
         OrchestratorTimer::Resend(self.txn)
     }
@@ -423,7 +317,7 @@ impl Execution {
         OrchestratorRecord::Begun { txn, serial, audit, plan: plan.clone() }
     }
 
-    fn reach(&self, phase: Phase, out: &mut Effects) {
+    fn reach(&self, phase: Phase, out: &mut Out) {
         if !self.audit {
             out.observe(Observation::Reached { txn: self.txn, phase });
         }

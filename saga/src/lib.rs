@@ -4,15 +4,20 @@
 //! the others undone in reverse (docs/rules.md, rules 24 to 32). [`Unprotected`] makes the same calls with no protocol at
 //! all (`none`) or with retries and a status row (`none-retry`): what goes wrong there is what protocols are for.
 //!
-//! Read in this order: [`plan`], [`record`], `execution` (one saga's states), [`orchestrator`], [`unprotected`].
+//! Read in this order: [`orchestrator`] (routes inputs), `execution` (one saga), then what they stand on: [`plan`],
+//! `context`, and [`record`] and `recovery` (what survives). [`unprotected`] stands alone.
 
+mod context;
+mod effects;
 mod execution;
 pub mod orchestrator;
 pub mod plan;
 pub mod record;
+mod recovery;
 pub mod unprotected;
 
-pub use orchestrator::{Orchestrator, OrchestratorTimer};
+pub use effects::OrchestratorTimer;
+pub use orchestrator::Orchestrator;
 pub use plan::Plan;
 pub use record::OrchestratorRecord;
 pub use unprotected::{Unprotected, UnprotectedRecord, UnprotectedTimer};

@@ -28,7 +28,7 @@ trait Asked {
     fn open(&self) -> usize;
 }
 
-impl<M: Machine> Asked for Bench<M> {
+impl<M: Machine + Clone> Asked for Bench<M> {
     fn ask(&mut self, client: NodeId, submission: Submission) {
         self.hear(client, Message::Submit(submission));
     }

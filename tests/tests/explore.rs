@@ -15,12 +15,12 @@ mod state;
 use cluster::{Cluster, Disks};
 use indoubt_coordinator::{Coordinator, Presumption};
 use indoubt_proto::{
-    machine::Machine,
     message::{Decision, Message, OutcomeWord},
     planted::{Mutant, Planted},
     settings::{Settings, WorkRound},
 };
 use indoubt_saga::Orchestrator;
+use node::Explorable;
 use state::{Budget, HOME, Stand, State};
 use stateright::{Checker, HasDiscoveries, Model, Property};
 use std::sync::Mutex;
@@ -30,7 +30,7 @@ const fn budget(crashes: u8, losses: u8, timeouts: u8) -> Budget {
 }
 
 /// Rules 1 and 2: nobody ever decides otherwise than anybody, the client included.
-fn agreement<C: Machine>(_: &Cluster<C>, state: &State<C>) -> bool {
+fn agreement<C: Explorable>(_: &Cluster<C>, state: &State<C>) -> bool {
     let history = &state.history;
     let commit = history.has_decided(Decision::Commit) || history.told.contains(&OutcomeWord::Succeeded);
     let abort = history.has_decided(Decision::Abort) || history.told.contains(&OutcomeWord::Aborted);
@@ -38,14 +38,14 @@ fn agreement<C: Machine>(_: &Cluster<C>, state: &State<C>) -> bool {
 }
 
 /// Rule 3: commit only if all voted YES, and nothing applied without a commit.
-fn validity<C: Machine>(_: &Cluster<C>, state: &State<C>) -> bool {
+fn validity<C: Explorable>(_: &Cluster<C>, state: &State<C>) -> bool {
     let history = &state.history;
     let commit = history.has_decided(Decision::Commit);
     (!commit || history.yes.len() == state.participants.len()) && (commit || history.applied.is_empty())
 }
 
 /// Nobody applies its branch twice.
-fn once<C: Machine>(_: &Cluster<C>, state: &State<C>) -> bool {
+fn once<C: Explorable>(_: &Cluster<C>, state: &State<C>) -> bool {
     let applied = &state.history.applied;
     state.participants.iter().all(|p| applied.iter().filter(|(node, _)| *node == p.id).count() <= 1)
 }
@@ -63,11 +63,11 @@ fn termination(cluster: &Cluster<Coordinator>, state: &State<Coordinator>) -> bo
         && everywhere == committed
 }
 
-fn all_commit<C: Machine>(_: &Cluster<C>, state: &State<C>) -> bool {
+fn all_commit<C: Explorable>(_: &Cluster<C>, state: &State<C>) -> bool {
     state.is_resolved() && state.history.applied.len() == state.participants.len()
 }
 
-fn all_abort<C: Machine>(_: &Cluster<C>, state: &State<C>) -> bool {
+fn all_abort<C: Explorable>(_: &Cluster<C>, state: &State<C>) -> bool {
     state.is_resolved() && state.history.has_decided(Decision::Abort)
 }
 
@@ -82,7 +82,7 @@ fn blocked(_: &Cluster<Coordinator>, state: &State<Coordinator>) -> bool {
 }
 
 /// TCommit, the problem that atomic commit solves: nobody committed while somebody is working or aborted. Notes the state.
-fn refines_tcommit<C: Machine>(cluster: &Cluster<C>, state: &State<C>) -> bool {
+fn refines_tcommit<C: Explorable>(cluster: &Cluster<C>, state: &State<C>) -> bool {
     let stands = state.stands();
     let sound = !stands.contains(&Stand::Committed)
         || stands.iter().all(|stand| matches!(stand, Stand::Committed | Stand::Prepared));
@@ -174,7 +174,7 @@ fn saga(participants: u16, budget: Budget, settings: Settings) -> Cluster<Orches
 }
 
 /// Explores it all and says how much that was.
-fn explore<C: Machine + Send + Sync + 'static>(name: &str, cluster: Cluster<C>) -> impl Checker<Cluster<C>>
+fn explore<C: Explorable + Send + Sync + 'static>(name: &str, cluster: Cluster<C>) -> impl Checker<Cluster<C>>
 where
     C::Record: Send + Sync,
     C::Timer: Send + Sync,
@@ -292,7 +292,7 @@ fn planted_bugs_are_found_out() {
 }
 
 /// Explores until all of these promises were seen broken.
-fn finds<C: Machine + Send + Sync + 'static>(cluster: Cluster<C>, broken: &[&'static str])
+fn finds<C: Explorable + Send + Sync + 'static>(cluster: Cluster<C>, broken: &[&'static str])
 where
     C::Record: Send + Sync,
     C::Timer: Send + Sync,

@@ -5,7 +5,7 @@ use indoubt_participant::Participant;
 use indoubt_proto::{
     gate::Edge,
     ids::{LogId, Lsn, NodeId, Serial, Ticket, TxnId},
-    machine::{Effect, Input, Machine, Out},
+    machine::{Effect, Input, InputOf, Machine, Out, OutOf},
     message::{Decision, Message, MessageKind, OutcomeWord, ReadVote, Vote, WorkResult},
     observation::{Observation, Phase},
     operation::Operation,
@@ -378,7 +378,7 @@ fn write() -> Vec<StepOps> {
 struct Bench {
     name: &'static str,
     machine: Participant,
-    out: Out<Participant>,
+    out: OutOf<Participant>,
     journal: Vec<indoubt_proto::machine::Logged<<Participant as Machine>::Record>>,
     incarnation: u32,
 }
@@ -399,7 +399,7 @@ impl Bench {
         self.input(Input::Recover { log: LogId(0xa1), incarnation: self.incarnation, records });
     }
 
-    fn input(&mut self, input: Input<Participant>) -> Vec<Message> {
+    fn input(&mut self, input: InputOf<Participant>) -> Vec<Message> {
         let mut sent = Vec::new();
         self.machine.handle(input, &mut self.out);
         loop {

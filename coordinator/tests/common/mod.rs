@@ -5,7 +5,7 @@
 use indoubt_coordinator::{Coordinator, CoordinatorRecord, CoordinatorTimer, Presumption};
 use indoubt_proto::{
     ids::{LogId, Lsn, NodeId, Serial, Ticket, TxnId},
-    machine::{Effect, Input, Logged, Machine, Out, Record, Write},
+    machine::{Effect, Input, InputOf, Logged, Machine, Out, OutOf, Record, Write},
     message::{Decision, Message, Outcome, Reason, ReasonKind, Status, Vote, WorkResult},
     observation::{Observation, Phase},
     operation::{Key, Operation, ReadValue},
@@ -61,7 +61,7 @@ pub(crate) fn after_all_votes() -> Settings {
 pub(crate) struct Bench {
     fresh: Coordinator,
     pub(crate) machine: Coordinator,
-    out: Out<Coordinator>,
+    out: OutOf<Coordinator>,
     incarnation: u32,
     pub(crate) journal: Vec<Logged<CoordinatorRecord>>,
     pub(crate) writes: Vec<(&'static str, Write)>,
@@ -145,7 +145,7 @@ impl Bench {
         self.out.last()
     }
 
-    pub(crate) fn input(&mut self, input: Input<Coordinator>) {
+    pub(crate) fn input(&mut self, input: InputOf<Coordinator>) {
         if let Input::Message { from, message } = &input
             && !from.is_client()
             && !message.kind().is_work()

@@ -4,7 +4,7 @@
 use indoubt_proto::{
     ids::{LogId, NodeId, Serial, Ticket, TxnId},
     inspect::Inspection,
-    machine::{Input, Machine, Out, Record},
+    machine::{Input, InputOf, Machine, OutOf, Record},
     message::{Decision, Message, Outcome, ReadVote, StepOutcome, Vote, WorkResult},
     plan::{StepOps, Submission},
 };
@@ -57,7 +57,7 @@ impl FloorCoordinator {
         FloorCoordinator { pattern, open: BTreeMap::new() }
     }
 
-    fn begin(&mut self, client: NodeId, submission: Submission, out: &mut Out<Self>) {
+    fn begin(&mut self, client: NodeId, submission: Submission, out: &mut OutOf<Self>) {
         let txn = submission.txn;
         let nodes = submission.participants();
         match self.pattern {
@@ -73,7 +73,7 @@ impl FloorCoordinator {
     }
 
     /// One more answer of a round. When it is the last, the next round begins.
-    fn answered(&mut self, txn: TxnId, next: impl FnOnce(&mut Open, &mut Out<Self>), out: &mut Out<Self>) {
+    fn answered(&mut self, txn: TxnId, next: impl FnOnce(&mut Open, &mut OutOf<Self>), out: &mut OutOf<Self>) {
         if let Some(open) = self.open.get_mut(&txn) {
             open.missing -= 1;
             if open.missing == 0 {
@@ -84,7 +84,7 @@ impl FloorCoordinator {
     }
 }
 
-fn step(submission: &Submission, index: usize, out: &mut Out<FloorCoordinator>) {
+fn step(submission: &Submission, index: usize, out: &mut OutOf<FloorCoordinator>) {
     let it = &submission.steps[index];
     let step = StepOps { step: index as u32 + 1, ops: it.ops.clone() };
     let style = indoubt_proto::message::StepStyle::Saga;
@@ -95,7 +95,7 @@ impl Machine for FloorCoordinator {
     type Record = NoRecord;
     type Timer = ();
 
-    fn handle(&mut self, input: Input<Self>, out: &mut Out<Self>) {
+    fn handle(&mut self, input: InputOf<Self>, out: &mut OutOf<Self>) {
         let Input::Message { from, message } = input else { return };
         match message {
             Message::Submit(submission) => self.begin(from, submission, out),
@@ -158,7 +158,7 @@ impl Machine for FloorParticipant {
     type Record = NoRecord;
     type Timer = ();
 
-    fn handle(&mut self, input: Input<Self>, out: &mut Out<Self>) {
+    fn handle(&mut self, input: InputOf<Self>, out: &mut OutOf<Self>) {
         let Input::Message { from, message } = input else { return };
         let answer = match message {
             Message::Work { txn, .. } => Message::WorkDone { txn, result: WorkResult::Done { reads: Vec::new() } },

@@ -5,7 +5,7 @@
 use indoubt_proto::{
     ids::{LogId, Lsn, NodeId, Role, Serial, Ticket, TxnId},
     inspect::{Inspection, OpenView},
-    machine::{Input, Logged, Machine, Out, Record},
+    machine::{Input, InputOf, Logged, Machine, OutOf, Record},
     message::{Message, Outcome, Reason, ReasonKind, Status, WorkResult},
     observation::{Observation, Phase},
     operation::Key,
@@ -72,7 +72,7 @@ impl Toy {
         }
     }
 
-    fn recover(&mut self, records: Vec<Logged<ToyRecord>>, out: &mut Out<Self>) {
+    fn recover(&mut self, records: Vec<Logged<ToyRecord>>, out: &mut OutOf<Self>) {
         for logged in records {
             self.durable = logged.lsn;
             match logged.record {
@@ -94,7 +94,7 @@ impl Toy {
         self.running.insert(submission.txn, Run { submission, begun, unanswered })
     }
 
-    fn work(&mut self, txn: TxnId, out: &mut Out<Self>) {
+    fn work(&mut self, txn: TxnId, out: &mut OutOf<Self>) {
         let Some(run) = self.running.get(&txn) else { return };
         for node in &run.unanswered {
             let ticket = Ticket { log: LogId(1), serial: Serial(0), finished_below: Serial(0) };
@@ -103,7 +103,7 @@ impl Toy {
         out.arm(txn, RESEND);
     }
 
-    fn message(&mut self, from: NodeId, message: Message, out: &mut Out<Self>) {
+    fn message(&mut self, from: NodeId, message: Message, out: &mut OutOf<Self>) {
         match message {
             Message::Submit(submission) if self.ended.contains(&submission.txn) => {
                 let outcome = Outcome::Committed { reads: Vec::new() };
@@ -152,7 +152,7 @@ impl Toy {
         }
     }
 
-    fn answer(&self, txn: TxnId, out: &mut Out<Self>) {
+    fn answer(&self, txn: TxnId, out: &mut OutOf<Self>) {
         out.send(txn.home, Message::WorkDone { txn, result: WorkResult::Done { reads: Vec::new() } });
     }
 }
@@ -161,7 +161,7 @@ impl Machine for Toy {
     type Record = ToyRecord;
     type Timer = TxnId;
 
-    fn handle(&mut self, input: Input<Self>, out: &mut Out<Self>) {
+    fn handle(&mut self, input: InputOf<Self>, out: &mut OutOf<Self>) {
         match input {
             Input::Recover { records, .. } => self.recover(records, out),
             Input::Message { from, message } => self.message(from, message, out),

@@ -5,7 +5,7 @@ use indoubt_participant::{Participant, Record, Timer};
 use indoubt_proto::{
     ids::{LogId, Lsn, NodeId, Serial, Ticket, TxnId},
     inspect::{Inspection, LockMode},
-    machine::{Effect, Input, Logged, Machine, Out, Record as _, Write},
+    machine::{Effect, Input, InputOf, Logged, Machine, Out, OutOf, Record as _, Write},
     message::{Decision, Message, ReadVote, StepStyle, Vote},
     observation::Observation,
     operation::{Change, Key, Operation, Update},
@@ -103,7 +103,7 @@ pub(crate) fn words(messages: &[Message]) -> Vec<String> {
 #[derive(Clone)]
 pub(crate) struct Bench {
     pub(crate) machine: Participant,
-    out: Out<Participant>,
+    out: OutOf<Participant>,
     settings: Settings,
     pub(crate) log: LogId,
     pub(crate) incarnation: u32,
@@ -158,7 +158,7 @@ impl Bench {
     }
 
     /// Feeds an input and performs its effects; what it sent.
-    pub(crate) fn feed(&mut self, input: Input<Participant>) -> Vec<Message> {
+    pub(crate) fn feed(&mut self, input: InputOf<Participant>) -> Vec<Message> {
         let before = self.sent.len();
         self.machine.handle(input, &mut self.out);
         for effect in self.out.drain() {

@@ -1,12 +1,12 @@
 //! A saga and its records: how it goes on after a restart (rules 26 and 27), and what recreates it.
 
-use super::{Desk, Effects, Execution, State, Then};
-use crate::record::OrchestratorRecord;
+use super::{Execution, State};
+use crate::{context::Context, effects::Out, record::OrchestratorRecord};
 use indoubt_proto::{message::ReasonKind, observation::Observation};
 
 impl Execution {
-    /// Takes one of its records after its begin, in recovery. `true` if the saga is over.
-    pub(crate) fn replay(&mut self, record: OrchestratorRecord) -> bool {
+    /// Takes in one of its records after its begin, in recovery.
+    pub(crate) fn replay(&mut self, record: OrchestratorRecord, ctx: &mut Context, out: &mut Out) {
         match record {
             OrchestratorRecord::StepDone { step, reads, .. } => {
                 self.done = step;
@@ -23,10 +23,10 @@ impl Execution {
                     self.state = State::Stuck { step, reason: reason.clone() };
                 }
             }
-            OrchestratorRecord::Ended { .. } => return true,
+            // Its end may have become durable a moment before the crash, unobserved.
+            OrchestratorRecord::Ended { .. } => self.close(self.outcome(), None, ctx, out),
             OrchestratorRecord::Begun { .. } | OrchestratorRecord::Remembered { .. } => {}
         }
-        false
     }
 
     fn replay_turn_to(&mut self, from: u32) {
@@ -36,20 +36,19 @@ impl Execution {
     }
 
     /// Goes on after recovery (rules 26 and 27).
-    pub(crate) fn recover(&mut self, desk: Desk<'_>, out: &mut Effects) -> Then {
+    pub(crate) fn recover(&mut self, ctx: &mut Context, out: &mut Out) {
         self.recovered = true;
         match &self.state {
             State::Stuck { step, .. } => {
                 out.observe(Observation::Stuck { txn: self.txn, step: *step, resumed: false });
-                Then::Nothing
             }
-            State::Turning { .. } => self.durable(desk, out),
-            _ if self.done == self.plan.last() => self.complete(out),
-            _ if desk.settings.options.forward_recovery || self.plan.is_committed_by(self.done) => {
-                self.ask_for(self.done + 1, desk, out)
+            State::Turning { .. } => self.durable(ctx, out),
+            _ if self.done == self.plan.last() => self.complete(ctx, out),
+            _ if ctx.settings.options.forward_recovery || self.plan.is_committed_by(self.done) => {
+                self.ask_for(self.done + 1, ctx, out);
             }
             // Results are lazy and may be lost: the steps after the last logged one may have run or not.
-            _ => self.settle(self.done + 1, ReasonKind::Recovery.into(), desk, out),
+            _ => self.settle(self.done + 1, ReasonKind::Recovery.into(), ctx, out),
         }
     }
 
@@ -65,7 +64,7 @@ impl Execution {
             State::Turning { from, reason } => (*from, reason),
             State::Compensating { step, reason, .. } | State::Stuck { step, reason } => (*step, reason),
             State::Completing => return records.push(OrchestratorRecord::Ended { txn }),
-            State::Beginning | State::Forward { .. } | State::Settling { .. } => return,
+            State::Beginning | State::Forward { .. } | State::Settling { .. } | State::Ended => return,
         };
         records.push(OrchestratorRecord::Turned { txn, from, reason: reason.clone() });
         if self.undone {

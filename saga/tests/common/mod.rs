@@ -7,7 +7,7 @@ pub(crate) mod participants;
 
 use indoubt_proto::{
     ids::{LogId, Lsn, NodeId, Serial, Ticket, TxnId},
-    machine::{Effect, Input, Logged, Machine, Out, Record, Write},
+    machine::{Effect, Input, InputOf, Logged, Machine, Out, OutOf, Record, Write},
     message::{Message, MessageKind, Outcome, Reason, ReasonKind, StepOutcome, UndoOutcome},
     observation::{Observation, Phase},
     operation::{Key, Operation, ReadValue},
@@ -27,7 +27,7 @@ pub(crate) const LOG: LogId = LogId(7);
 pub(crate) struct Bench<M: Machine> {
     fresh: M,
     pub(crate) machine: M,
-    out: Out<M>,
+    out: OutOf<M>,
     pub(crate) incarnation: u32,
     /// The journal: what is durable, then the tail.
     pub(crate) journal: Vec<Logged<M::Record>>,
@@ -41,7 +41,7 @@ pub(crate) struct Bench<M: Machine> {
     pub(crate) observed: Vec<Observation>,
 }
 
-impl<M: Machine> Bench<M> {
+impl<M: Machine + Clone> Bench<M> {
     pub(crate) fn new(machine: M) -> Self {
         let mut bench = Bench {
             fresh: machine.clone(),
@@ -68,7 +68,7 @@ impl<M: Machine> Bench<M> {
         self.step(Input::Recover { log: LOG, incarnation: self.incarnation, records: self.journal.clone() });
     }
 
-    pub(crate) fn step(&mut self, input: Input<M>) {
+    pub(crate) fn step(&mut self, input: InputOf<M>) {
         self.machine.handle(input, &mut self.out);
         for effect in self.out.drain() {
             match effect {

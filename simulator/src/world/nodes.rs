@@ -9,7 +9,7 @@ use indoubt_proto::{
     gate::{Edge, Fate, Gate, Moment, RuleId},
     ids::{LogId, Lsn, NodeId, TxnId},
     inspect::Inspection,
-    machine::{Effect, Input, Machine, Record},
+    machine::{Effect, EffectOf, Input, InputOf, Machine, Record},
     message::Message,
     observation::Observation,
     planted::Planted,
@@ -127,7 +127,7 @@ pub(super) struct Driver<M: Machine> {
     blank: M,
     stepper: Option<Stepper<M>>,
     journal: Journal<M::Record>,
-    effects: VecDeque<Effect<M>>,
+    effects: VecDeque<EffectOf<M>>,
     /// When each armed timer will fire. Only looked up, never iterated.
     armed: FxHashMap<M::Timer, Place>,
     /// The armed timers by the numbers of their places.
@@ -151,7 +151,7 @@ impl<M: Machine> Driver<M> {
         }
     }
 
-    fn step(&mut self, input: Input<M>) {
+    fn step(&mut self, input: InputOf<M>) {
         let stepper = self.stepper.as_mut().expect("only a node that is up gets input");
         stepper.step(input);
         // Both ways the buffer is handed over, not what is in it.
@@ -159,7 +159,7 @@ impl<M: Machine> Driver<M> {
         self.effects = stepper.exchange(empty).into();
     }
 
-    fn perform(&mut self, effect: Effect<M>, hands: &mut Hands, commons: &mut Commons<'_>, fate: Fate) {
+    fn perform(&mut self, effect: EffectOf<M>, hands: &mut Hands, commons: &mut Commons<'_>, fate: Fate) {
         match effect {
             Effect::Append { lsn, record, write } => {
                 let what =
@@ -214,7 +214,7 @@ impl<M: Machine> Driver<M> {
 }
 
 /// The moment of an effect, for the gate; `None` for effects that no rule can name.
-fn moment<M: Machine>(effect: &Effect<M>) -> Option<(Moment<'_>, Option<TxnId>)> {
+fn moment<R: Record, T>(effect: &Effect<R, T>) -> Option<(Moment<'_>, Option<TxnId>)> {
     match effect {
         Effect::Append { record, .. } => {
             Some((Moment::Append { record: record.word(), txn: record.txn() }, record.txn()))
@@ -225,7 +225,7 @@ fn moment<M: Machine>(effect: &Effect<M>) -> Option<(Moment<'_>, Option<TxnId>)>
     }
 }
 
-impl<M: Machine> Driven for Driver<M> {
+impl<M: Machine + Clone> Driven for Driver<M> {
     fn boot(&mut self, incarnation: u32) {
         let (log, last, records) = (self.journal.log(), self.journal.last(), self.journal.records());
         let mut stepper = Stepper::boot(self.blank.clone(), log, incarnation, last, records, COMPACT_EVERY);

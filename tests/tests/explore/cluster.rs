@@ -2,13 +2,12 @@
 //! arrive in any order; a force returns whenever it likes; timers fire, messages get lost and nodes die within a budget.
 
 use crate::{
-    node::{Effects, Node},
+    node::{Effects, Explorable, Node},
     state::{Action, Budget, HOME, Packet, Stand, State, place_of},
 };
 use indoubt_participant::Participant;
 use indoubt_proto::{
     ids::{NodeId, TxnId},
-    machine::Machine,
     message::Message,
     operation::{Key, Operation},
     plan::{PlanStep, StepKind, Submission},
@@ -28,7 +27,7 @@ pub(crate) enum Disks {
 }
 
 /// The state space of one transaction.
-pub(crate) struct Cluster<C: Machine> {
+pub(crate) struct Cluster<C: Explorable> {
     /// The coordinating node's machine before its first input.
     pub(crate) home: C,
     /// Told to every participant.
@@ -41,7 +40,7 @@ pub(crate) struct Cluster<C: Machine> {
     pub(crate) promises: fn() -> Vec<Property<Cluster<C>>>,
 }
 
-impl<C: Machine> Cluster<C> {
+impl<C: Explorable> Cluster<C> {
     fn participant(&self, number: u16) -> Participant {
         Participant::new(NodeId::participant(number), self.settings, BTreeMap::new())
     }
@@ -177,12 +176,12 @@ impl<C: Machine> Cluster<C> {
     }
 }
 
-fn fire<M: Machine>(node: &mut Node<M>, place: usize) -> Effects {
+fn fire<M: Explorable>(node: &mut Node<M>, place: usize) -> Effects {
     let timer = node.timers.iter().nth(place).expect("an action is done where it was offered").clone();
     node.fire(&timer)
 }
 
-impl<C: Machine> Model for Cluster<C> {
+impl<C: Explorable> Model for Cluster<C> {
     type State = State<C>;
     type Action = Action;
 

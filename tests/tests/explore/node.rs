@@ -4,15 +4,20 @@
 use indoubt_proto::{
     ids::{LogId, Lsn, NodeId, Role},
     inspect::Inspection,
-    machine::{Effect, Input, Logged, Machine, Out},
+    machine::{Effect, Input, InputOf, Logged, Machine, Out},
     message::Message,
     observation::Observation,
 };
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, hash::Hash};
+
+/// A machine that can be part of an explored state: states are copied, compared and hashed.
+pub(crate) trait Explorable: Machine + Clone + Eq + Hash {}
+
+impl<M: Machine + Clone + Eq + Hash> Explorable for M {}
 
 /// A node, up or down.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct Node<M: Machine> {
+pub(crate) struct Node<M: Explorable> {
     pub(crate) id: NodeId,
     /// `None` while it is down.
     machine: Option<M>,
@@ -32,7 +37,7 @@ pub(crate) struct Effects {
     pub(crate) observed: Vec<Observation>,
 }
 
-impl<M: Machine> Node<M> {
+impl<M: Explorable> Node<M> {
     /// A node that was never started.
     pub(crate) fn new(id: NodeId) -> Self {
         let (durable, tail, timers) = (Vec::new(), Vec::new(), BTreeSet::new());
@@ -103,7 +108,7 @@ impl<M: Machine> Node<M> {
         self.tail.last().or(self.durable.last()).map_or(Lsn(0), |logged| logged.lsn)
     }
 
-    fn input(&mut self, input: Input<M>) -> Effects {
+    fn input(&mut self, input: InputOf<M>) -> Effects {
         let mut out = Out::new(self.last());
         self.machine.as_mut().expect("only nodes that are up get inputs").handle(input, &mut out);
         let mut effects = Effects::default();

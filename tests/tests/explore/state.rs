@@ -1,11 +1,13 @@
 //! One state of an explored cluster, what may happen in it, and what may be asked of it.
 
-use crate::{history::History, node::Node};
+use crate::{
+    history::History,
+    node::{Explorable, Node},
+};
 use indoubt_participant::Participant;
 use indoubt_proto::{
     ids::{NodeId, Role},
     inspect::Inspection,
-    machine::Machine,
     message::{Decision, Message},
 };
 use std::{
@@ -33,7 +35,7 @@ pub(crate) struct Packet {
 
 /// One state of a cluster. The parts are shared between states: an action changes few of them.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct State<C: Machine> {
+pub(crate) struct State<C: Explorable> {
     pub(crate) home: Arc<Node<C>>,
     pub(crate) participants: Vec<Arc<Node<Participant>>>,
     /// A multiset, in the order of their hashes: when something was sent makes no difference.
@@ -64,7 +66,7 @@ pub(crate) enum Stand {
     Aborted,
 }
 
-impl<C: Machine> State<C> {
+impl<C: Explorable> State<C> {
     pub(crate) fn nodes(&self) -> usize {
         1 + self.participants.len()
     }

@@ -2,19 +2,18 @@
 //! (rule 15). An ACK under another journal than the vote's is none: that participant lost its log (rule 17).
 
 use crate::{
-    coordinator::{Coordinator, CoordinatorTimer},
-    desk::Desk,
+    context::Context,
+    effects::{CoordinatorTimer, Out},
     record::{CoordinatorRecord, Voter},
 };
 use indoubt_proto::{
     ids::{LogId, NodeId, Serial, Ticket, TxnId},
-    machine::Out,
     message::{Decision, Message},
     observation::Observation,
 };
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct Telling {
+pub(crate) struct DecisionDelivery {
     decision: Decision,
     /// Who owes an ACK; never empty.
     due: Vec<Voter>,
@@ -24,25 +23,25 @@ pub(crate) struct Telling {
     resent: u32,
 }
 
-impl Telling {
+impl DecisionDelivery {
     pub(crate) fn new(decision: Decision, due: Vec<Voter>) -> Self {
-        Telling { decision, due, lost: Vec::new(), resent: 0 }
+        DecisionDelivery { decision, due, lost: Vec::new(), resent: 0 }
     }
 
-    pub(crate) fn arm(&self, txn: TxnId, desk: &Desk, out: &mut Out<Coordinator>) {
-        out.arm(CoordinatorTimer::Resend(txn), desk.settings.timeouts.backoff(self.resent));
+    pub(crate) fn arm(&self, txn: TxnId, ctx: &Context, out: &mut Out) {
+        out.arm(CoordinatorTimer::Resend(txn), ctx.settings.timeouts.backoff(self.resent));
     }
 
     /// Sends the decision to all who owe an ACK.
-    pub(crate) fn tell(&self, txn: TxnId, ticket: Ticket, out: &mut Out<Coordinator>) {
+    pub(crate) fn send(&self, txn: TxnId, ticket: Ticket, out: &mut Out) {
         for voter in &self.due {
             out.send(voter.node, Message::Decision { txn, ticket, decision: self.decision, ack: true });
         }
     }
 
     /// Sends it again; the next pause is longer.
-    pub(crate) fn resend(&mut self, txn: TxnId, ticket: Ticket, out: &mut Out<Coordinator>) {
-        self.tell(txn, ticket, out);
+    pub(crate) fn resend(&mut self, txn: TxnId, ticket: Ticket, out: &mut Out) {
+        self.send(txn, ticket, out);
         self.resent = self.resent.saturating_add(1);
     }
 
@@ -55,7 +54,7 @@ impl Telling {
     /// Takes an ACK; whether it was the last. Whether the branch was known does not matter: under the log of its vote an
     /// unknown branch is finished and forgotten, and under another log nothing that it says concerns the branch that
     /// voted YES, even if it remembers to have been told before.
-    pub(crate) fn acked(&mut self, txn: TxnId, node: NodeId, log: LogId, out: &mut Out<Coordinator>) -> bool {
+    pub(crate) fn acked(&mut self, txn: TxnId, node: NodeId, log: LogId, out: &mut Out) -> bool {
         let Some(place) = self.due.iter().position(|voter| voter.node == node) else { return false };
         if self.due[place].log.is_some_and(|voted| voted != log) {
             if !self.lost.contains(&node) {

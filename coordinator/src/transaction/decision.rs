@@ -1,0 +1,160 @@
+//! The decision of a transaction, from the last vote to the last ACK.
+
+use super::{State, Transaction};
+use crate::{
+    branch::{self, Heard},
+    context::Context,
+    decision_delivery::DecisionDelivery,
+    effects::{CoordinatorTimer, Out},
+    record::CoordinatorRecord,
+};
+use indoubt_proto::{
+    ids::{LogId, Lsn, NodeId},
+    message::{Answer, Decision, Message, Outcome, ReadVote, Reason},
+    observation::{Observation, Phase},
+};
+
+impl Transaction {
+    /// Every vote is in and none is NO (rule 3).
+    pub(super) fn commit(&mut self, ctx: &mut Context, out: &mut Out) {
+        self.reads.sort_by_key(|read| read.step);
+        let write = if self.branches.iter().any(|b| matches!(b.heard, Heard::Yes(_))) {
+            self.reach(Phase::WorkDone, out);
+            Some(ctx.row().commit)
+        } else {
+            ctx.row().read_only
+        };
+        let Some(write) = write else { return self.decide(Decision::Commit, None, ctx, out) };
+        let committed = out.append(self.committed(ctx), write);
+        ctx.wait(committed, self.txn);
+        self.state = State::Committing { committed };
+    }
+
+    pub(super) fn abort(&mut self, reason: Reason, ctx: &mut Context, out: &mut Out) {
+        let Some(write) = ctx.row().abort else { return self.decide(Decision::Abort, Some(reason), ctx, out) };
+        let aborted = out.append(self.aborted(&reason), write);
+        ctx.wait(aborted, self.txn);
+        self.state = State::Aborting { aborted, reason };
+    }
+
+    /// This record is durable: go on, if it is the one that is waited for.
+    pub(crate) fn durable(&mut self, lsn: Lsn, ctx: &mut Context, out: &mut Out) {
+        match &mut self.state {
+            State::Working { initiation, .. } if *initiation == Some(lsn) => *initiation = None,
+            State::Initiating { initiation } if *initiation == lsn => self.prepare(ctx, out),
+            State::Committing { committed } if *committed == lsn => self.decide(Decision::Commit, None, ctx, out),
+            State::Aborting { aborted, reason } if *aborted == lsn => {
+                let reason = reason.clone();
+                self.decide(Decision::Abort, Some(reason), ctx, out);
+            }
+            _ => {}
+        }
+    }
+
+    /// From here on it is decided. Participants are told first, then the clients. `reason` goes with an abort.
+    fn decide(&mut self, decision: Decision, reason: Option<Reason>, ctx: &mut Context, out: &mut Out) {
+        let txn = self.txn;
+        let outcome = match reason {
+            Some(reason) => Outcome::Aborted(reason),
+            None => Outcome::Committed { reads: std::mem::take(&mut self.reads) },
+        };
+        out.observe(Observation::Decided { txn, outcome: decision });
+        let due = branch::due(&self.branches, decision);
+        // A transaction in which everybody only read has no decision that anybody waits for.
+        let counts = decision == Decision::Commit && !due.is_empty();
+        if counts {
+            self.reach(Phase::Decided, out);
+        }
+        // Readers that keep their locks until the decision are told too, and owe nothing.
+        let readers = self.branches.iter().filter(|b| b.heard == Heard::Read && ctx.read_vote() != ReadVote::Release);
+        let told = due.iter().map(|v| (v.node, ctx.row().acks(decision))).chain(readers.map(|b| (b.node, false)));
+        let told: Vec<(NodeId, bool)> = told.collect();
+        let ticket = ctx.serials.ticket(self.serial);
+        for (index, &(node, ack)) in told.iter().enumerate() {
+            out.send(node, Message::Decision { txn, ticket, decision, ack });
+            if counts && index == 0 && told.len() > 1 {
+                self.reach(Phase::HalfTold, out);
+            }
+        }
+        for client in std::mem::take(&mut self.clients) {
+            out.send(client, Message::Outcome { txn, outcome: outcome.clone() });
+        }
+        ctx.admission.remember(txn, outcome);
+        // Nobody acknowledges the commit of a transaction that only read: no record of it needs an end either.
+        let owed = ctx.row().acks(decision) && (decision == Decision::Abort || !due.is_empty());
+        match (owed, due.is_empty()) {
+            (false, _) => self.forget(out),
+            (true, true) => self.end(ctx, out),
+            (true, false) => {
+                let delivery = DecisionDelivery::new(decision, due);
+                delivery.arm(txn, ctx, out);
+                self.state = State::Delivering(delivery);
+            }
+        }
+        self.branches.clear();
+    }
+
+    /// A participant acknowledged the decision; `log` is its journal.
+    pub(crate) fn acked(&mut self, node: NodeId, log: LogId, ctx: &Context, out: &mut Out) {
+        let State::Delivering(delivery) = &mut self.state else { return };
+        if delivery.acked(self.txn, node, log, out) {
+            out.disarm(CoordinatorTimer::Resend(self.txn));
+            self.end(ctx, out);
+        }
+    }
+
+    /// Every ACK is in.
+    fn end(&mut self, ctx: &Context, out: &mut Out) {
+        let row = ctx.row();
+        // Presumed commit has no record of its aborts: the reason would be lost.
+        let aborted = match ctx.admission.outcome(self.txn) {
+            Some(Outcome::Aborted(reason)) if row.abort.is_none() => Some(reason.clone()),
+            _ => None,
+        };
+        out.append(CoordinatorRecord::End { txn: self.txn, aborted }, row.end);
+        self.forget(out);
+    }
+
+    /// Nobody needs this transaction any more.
+    pub(crate) fn forget(&mut self, out: &mut Out) {
+        self.reach(Phase::Ended, out);
+        self.state = State::Ended;
+    }
+
+    /// Sends the decision to everybody who owes an ACK, first thing after a restart (rules 14 and 15).
+    pub(crate) fn deliver_again(&self, ctx: &Context, out: &mut Out) {
+        if let State::Delivering(delivery) = &self.state {
+            delivery.send(self.txn, ctx.serials.ticket(self.serial), out);
+            delivery.arm(self.txn, ctx, out);
+        }
+    }
+
+    /// Some ACKs are over time (rule 15).
+    pub(crate) fn resend(&mut self, ctx: &Context, out: &mut Out) {
+        if let State::Delivering(delivery) = &mut self.state {
+            delivery.resend(self.txn, ctx.serials.ticket(self.serial), out);
+            delivery.arm(self.txn, ctx, out);
+        }
+    }
+
+    /// What a participant in doubt is answered (rules 13 to 15): while this is not decided, never a decision.
+    pub(crate) fn answer(&self, node: NodeId, ctx: &Context) -> Message {
+        match &self.state {
+            State::Delivering(delivery) => delivery.decision(self.txn, ctx.serials.ticket(self.serial), node),
+            _ => Message::Answer { txn: self.txn, answer: Answer::InDoubt },
+        }
+    }
+
+    /// The record of a commit.
+    pub(super) fn committed(&self, ctx: &Context) -> CoordinatorRecord {
+        let due = if ctx.row().ack_commit { branch::due(&self.branches, Decision::Commit) } else { Vec::new() };
+        let reads = self.reads.clone();
+        CoordinatorRecord::Committed { txn: self.txn, serial: self.serial, audit: self.audit, reads, due }
+    }
+
+    /// The record of an abort.
+    pub(super) fn aborted(&self, reason: &Reason) -> CoordinatorRecord {
+        let (reason, due) = (reason.clone(), branch::due(&self.branches, Decision::Abort));
+        CoordinatorRecord::Aborted { txn: self.txn, serial: self.serial, audit: self.audit, reason, due }
+    }
+}

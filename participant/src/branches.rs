@@ -1,0 +1,237 @@
+//! The 2PC branches of a participant: brings each message to the branch that it concerns, and answers for branches that are
+//! over or were never here.
+
+use crate::{
+    branch::{Ballot, Branch, Decided, vote, vote_no},
+    context::Context,
+    durability::AtDurable,
+    effects::Out,
+    finished_log::Past,
+    record::{BranchEnd, Record},
+};
+use indoubt_proto::{
+    ids::{Lsn, NodeId, Ticket, TxnId},
+    inspect::OpenView,
+    machine::Write,
+    message::{Answer, Decision, Message, Reason, ReasonKind, Vote, WorkResult},
+    observation::Observation,
+    plan::StepOps,
+};
+use std::collections::BTreeMap;
+
+/// The branches that are not over.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub(crate) struct Branches {
+    open: BTreeMap<TxnId, Branch>,
+}
+
+impl Branches {
+    /// Lets a branch that is not over act, and removes it when that ended it. `false` if it is not here.
+    pub(crate) fn with(&mut self, txn: TxnId, act: impl FnOnce(&mut Branch)) -> bool {
+        let Some(branch) = self.open.get_mut(&txn) else { return false };
+        act(branch);
+        if branch.has_ended() {
+            self.open.remove(&txn);
+        }
+        true
+    }
+
+    pub(crate) fn get(&self, txn: TxnId) -> Option<&Branch> {
+        self.open.get(&txn)
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Branch> {
+        self.open.values()
+    }
+
+    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Branch> {
+        self.open.values_mut()
+    }
+
+    /// Takes in a branch found prepared in the log.
+    pub(crate) fn insert(&mut self, branch: Branch) {
+        self.open.insert(branch.txn(), branch);
+    }
+
+    /// Removes a branch found over in the log.
+    pub(crate) fn remove(&mut self, txn: TxnId) -> Option<Branch> {
+        self.open.remove(&txn)
+    }
+
+    /// WORK: lock the records and stage the operations.
+    pub(crate) fn work(&mut self, txn: TxnId, ticket: Ticket, steps: Vec<StepOps>, ctx: &mut Context, out: &mut Out) {
+        if let Some(branch) = self.open.get(&txn) {
+            return branch.work_again(out);
+        }
+        let reason = match ctx.finished.branch(txn, &ticket) {
+            Some(Past::Forgotten) => ReasonKind::Finished.into(),
+            Some(Past::Known(end)) => end.reason(),
+            None => {
+                self.open.insert(txn, Branch::open(txn, ticket, steps, None, ctx));
+                return;
+            }
+        };
+        out.send(txn.home, Message::WorkDone { txn, result: WorkResult::Failed(reason) });
+    }
+
+    /// PREPARE: vote. A branch that is over never votes YES afresh (rule 17b).
+    pub(crate) fn prepare(
+        &mut self,
+        txn: TxnId,
+        ticket: Ticket,
+        steps: Vec<StepOps>,
+        ballot: Ballot,
+        ctx: &mut Context,
+        out: &mut Out,
+    ) {
+        if let Some(branch) = self.open.get_mut(&txn) {
+            branch.prepare(ballot, ctx, out);
+            if branch.has_ended() {
+                self.open.remove(&txn);
+            }
+            return;
+        }
+        let answer = match ctx.finished.branch(txn, &ticket) {
+            Some(Past::Forgotten) => vote_no(txn, ctx.log, ReasonKind::Finished.into()),
+            // Its coordinator had this vote, or it could not have decided so.
+            Some(Past::Known(BranchEnd::Committed)) => return,
+            Some(Past::Known(BranchEnd::Read)) => vote(txn, ctx.log, Vote::ReadOnly, Vec::new(), None),
+            Some(Past::Known(end)) => {
+                if aborted_alone(end) {
+                    out.observe(Observation::Voted { txn, vote: Vote::No });
+                }
+                vote_no(txn, ctx.log, end.reason())
+            }
+            None if ballot.with_work => {
+                self.open.insert(txn, Branch::open(txn, ticket, steps, Some(ballot), ctx));
+                return;
+            }
+            None => {
+                // Its work was lost in a restart. It is not in doubt, so it aborts alone (rule 11).
+                out.observe(Observation::Voted { txn, vote: Vote::No });
+                log_abort(txn, ticket, BranchEnd::Aborted(ReasonKind::GaveUp), Write::Lazy, ctx, out);
+                vote_no(txn, ctx.log, Reason::new(ReasonKind::GaveUp, "its work is not here"))
+            }
+        };
+        out.send(txn.home, answer);
+    }
+
+    /// A decision. Only a branch that is not over follows it (rule 2).
+    pub(crate) fn decided(&mut self, txn: TxnId, told: Decided, ctx: &mut Context, out: &mut Out) {
+        let Decided { from, ticket, decision, ack } = told;
+        if self.with(txn, |branch| branch.decided(told, ctx, out)) {
+            return;
+        }
+        let acknowledge = |known, log| Message::Ack { txn, log, known };
+        match ctx.finished.branch(txn, &ticket) {
+            Some(Past::Known(end)) if ack => {
+                let answer = acknowledge(end != BranchEnd::Barred, ctx.log);
+                send_when_durable(txn, ticket, end, from, answer, ctx, out);
+            }
+            Some(Past::Known(_)) => {}
+            None if decision == Decision::Abort => {
+                let write = if ack { Write::Forced } else { Write::Lazy };
+                let lsn = log_abort(txn, ticket, BranchEnd::Barred, write, ctx, out);
+                if ack {
+                    let answer = acknowledge(false, ctx.log);
+                    ctx.awaited.wait(lsn, AtDurable::Send(from, Box::new(answer)));
+                }
+            }
+            Some(Past::Forgotten) | None if ack => out.send(from, acknowledge(false, ctx.log)),
+            Some(Past::Forgotten) | None => {}
+        }
+    }
+
+    /// A peer in doubt asks. A participant that knows the decision tells it. One that has not voted aborts, durably, and
+    /// says so. One that may have known and forgotten says that it cannot tell, and never ABORT (rule 7).
+    pub(crate) fn inquired(&mut self, from: NodeId, txn: TxnId, ticket: Ticket, ctx: &mut Context, out: &mut Out) {
+        if self.with(txn, |branch| branch.inquired(from, ticket, ctx, out)) {
+            return;
+        }
+        let decided = |decision| Message::Decision { txn, ticket, decision, ack: false };
+        match ctx.finished.branch(txn, &ticket) {
+            Some(Past::Known(BranchEnd::Committed)) => out.send(from, decided(Decision::Commit)),
+            Some(Past::Known(end @ (BranchEnd::Aborted(_) | BranchEnd::Barred))) => {
+                send_when_durable(txn, ticket, end, from, decided(Decision::Abort), ctx, out);
+            }
+            None if !ctx.may_have_forgotten_a_vote() => {
+                let lsn = log_abort(txn, ticket, BranchEnd::Barred, Write::Forced, ctx, out);
+                ctx.awaited.wait(lsn, AtDurable::Send(from, Box::new(decided(Decision::Abort))));
+            }
+            Some(Past::Known(BranchEnd::Read) | Past::Forgotten) | None => {
+                out.send(from, Message::Answer { txn, answer: Answer::Unknown });
+            }
+        }
+    }
+
+    /// An operator ends a branch that waits for its decision, or all of them.
+    pub(crate) fn resolve(
+        &mut self,
+        from: NodeId,
+        txn: Option<TxnId>,
+        decision: Decision,
+        ctx: &mut Context,
+        out: &mut Out,
+    ) {
+        let waiting = |branch: &&Branch| branch.awaits_decision();
+        let found: Vec<TxnId> = match txn {
+            Some(txn) => self.open.get(&txn).filter(waiting).map(Branch::txn).into_iter().collect(),
+            None => self.open.values().filter(waiting).map(Branch::txn).collect(),
+        };
+        for txn in &found {
+            self.with(*txn, |branch| branch.resolve(decision, ctx, out));
+        }
+        let detail = match (txn, found.len()) {
+            (Some(txn), 0) => format!("{txn} is not in doubt at {}", ctx.id),
+            (None, 0) => format!("nothing is in doubt at {}", ctx.id),
+            (_, 1) => format!("{} ended {} by {}", ctx.id, found[0], decision.word()),
+            (_, count) => format!("{} ended {count} branches by {}", ctx.id, decision.word()),
+        };
+        let done = Message::Done { count: u32::try_from(found.len()).unwrap_or(u32::MAX), detail };
+        match found.is_empty() {
+            true => out.send(from, done),
+            false => ctx.awaited.wait(out.last(), AtDurable::Send(from, Box::new(done))),
+        }
+    }
+
+    pub(crate) fn views(&self) -> impl Iterator<Item = OpenView> {
+        self.open.values().map(Branch::view)
+    }
+}
+
+/// Whether the branch aborted alone, before a vote: then the NO that answers PREPARE is its vote.
+fn aborted_alone(end: BranchEnd) -> bool {
+    matches!(end, BranchEnd::Aborted(ReasonKind::GaveUp | ReasonKind::LockTimeout) | BranchEnd::Barred)
+}
+
+/// Aborts a branch that is not here, so that a late request finds it over.
+fn log_abort(txn: TxnId, ticket: Ticket, end: BranchEnd, write: Write, ctx: &mut Context, out: &mut Out) -> Lsn {
+    out.observe(Observation::Decided { txn, outcome: Decision::Abort });
+    ctx.finished.remember_branch(txn, &ticket, end);
+    let lsn = out.append(Record::Ended { txn, ticket, end }, write);
+    ctx.outcome_appended(txn, lsn, write);
+    lsn
+}
+
+/// Sends a message that relies on a remembered outcome, once the outcome's record is durable. A lazy record is forced
+/// first: a peer's word ends a branch lazily, and the coordinator's, which asks for an ACK, may come right after.
+fn send_when_durable(
+    txn: TxnId,
+    ticket: Ticket,
+    end: BranchEnd,
+    to: NodeId,
+    message: Message,
+    ctx: &mut Context,
+    out: &mut Out,
+) {
+    let lsn = match ctx.finished.pending(txn) {
+        None => return out.send(to, message),
+        Some((lsn, Write::Forced)) => lsn,
+        Some((_, Write::Lazy)) => {
+            let lsn = out.force(Record::Ended { txn, ticket, end });
+            ctx.outcome_appended(txn, lsn, Write::Forced);
+            lsn
+        }
+    };
+    ctx.awaited.wait(lsn, AtDurable::Send(to, Box::new(message)));
+}

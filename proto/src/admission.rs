@@ -1,0 +1,314 @@
+//! Admission: what a coordinating node does with a submission, so that a client may ask again and nothing is ever run twice
+//! (docs/04-architecture.md). Every protocol uses it. It is bookkeeping, without messages or records.
+//!
+//! A machine calls [`Admission::open`] when it boots. In recovery it calls [`Admission::begin`] for each transaction that
+//! it finds unfinished, [`Admission::remember`] for each that it finds finished, oldest first, and then
+//! [`Admission::recovered`]. On `Submit` it asks [`Admission::admit`]; what it runs it begins, and it remembers the outcome
+//! when that is final.
+//!
+//! Outcomes outlive a restart by the machine's own records ([`Admission::remembered`] lists them for a compaction). The
+//! marks of what was forgotten need not: whatever was begun before a restart carries an older epoch.
+
+use crate::{
+    ids::{NodeId, TxnId},
+    message::{Outcome, Reason, ReasonKind, Status},
+    operation::Operation,
+    plan::Submission,
+    settings::{Limits, Settings},
+};
+use std::collections::{BTreeMap, VecDeque};
+
+/// What to do with a submission.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Admitted {
+    /// Run it.
+    Run,
+    /// It runs already: tell this client too when it is over.
+    Join,
+    /// Do not run it: tell the client this.
+    Answer(Outcome),
+}
+
+/// The submissions that a coordinating node knows: those that run, and the outcomes of the last ones that ended.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Admission {
+    home: NodeId,
+    limits: Limits,
+    incarnation: u32,
+    /// How many outcomes are remembered.
+    capacity: usize,
+    /// `None` while it runs.
+    known: BTreeMap<TxnId, Option<Outcome>>,
+    /// Those that ended, oldest first.
+    ended: VecDeque<TxnId>,
+    /// For each client the highest of its numbers that was forgotten here.
+    forgotten: BTreeMap<NodeId, u64>,
+}
+
+impl Admission {
+    /// Knows nothing yet.
+    pub fn new(home: NodeId, settings: &Settings) -> Self {
+        Admission {
+            home,
+            limits: settings.limits,
+            incarnation: 0,
+            capacity: settings.options.remembered as usize,
+            known: BTreeMap::new(),
+            ended: VecDeque::new(),
+            forgotten: BTreeMap::new(),
+        }
+    }
+
+    /// Begins an incarnation of the node.
+    pub fn open(&mut self, incarnation: u32) {
+        self.incarnation = incarnation;
+    }
+
+    /// What to do with `submission`. `unfinished` are the transactions that the node still has. Changes nothing: see
+    /// [`Admission::begin`].
+    pub fn admit<T>(&self, submission: &Submission, unfinished: &BTreeMap<TxnId, T>) -> Admitted {
+        let txn = submission.txn;
+        match self.known.get(&txn) {
+            Some(None) => return Admitted::Join,
+            Some(Some(outcome)) => return Admitted::Answer(outcome.clone()),
+            None => {}
+        }
+        if submission.epoch > self.incarnation {
+            let reason = Reason::new(ReasonKind::BadPlan, "an epoch from the future");
+            return Admitted::Answer(Outcome::Refused(reason));
+        }
+        let may_have_run = submission.epoch < self.incarnation
+            || self.forgotten.get(&txn.client).is_some_and(|mark| txn.number <= *mark)
+            || unfinished.contains_key(&txn);
+        if may_have_run {
+            return Admitted::Answer(Outcome::Unknown(ReasonKind::Forgotten.into()));
+        }
+        match refusal(submission, self.home, &self.limits, unfinished.len()) {
+            Some(reason) => Admitted::Answer(Outcome::Refused(reason)),
+            None => Admitted::Run,
+        }
+    }
+
+    /// It runs from now on: it was accepted, or found unfinished in recovery.
+    pub fn begin(&mut self, txn: TxnId) {
+        self.known.insert(txn, None);
+    }
+
+    /// It is over, and this is what every client that asks is told. Forgets the oldest outcome beyond the capacity.
+    pub fn remember(&mut self, txn: TxnId, outcome: Outcome) {
+        let was = self.known.insert(txn, Some(outcome));
+        if !matches!(was, Some(Some(_))) {
+            self.ended.push_back(txn);
+        }
+        while self.ended.len() > self.capacity {
+            let oldest = self.ended.pop_front().expect("it is longer than its capacity, so it is not empty");
+            self.known.remove(&oldest);
+            let mark = self.forgotten.entry(oldest.client).or_default();
+            *mark = oldest.number.max(*mark);
+        }
+    }
+
+    /// Recovery is over. What was forgotten in it was begun by earlier incarnations, whose submissions are known by their
+    /// epoch: the marks start anew.
+    pub fn recovered(&mut self) {
+        self.forgotten.clear();
+    }
+
+    /// The outcome that is remembered.
+    pub fn outcome(&self, txn: TxnId) -> Option<&Outcome> {
+        self.known.get(&txn)?.as_ref()
+    }
+
+    /// Everything that is remembered, oldest first: what a compaction must recreate.
+    pub fn remembered(&self) -> impl Iterator<Item = (TxnId, &Outcome)> {
+        self.ended.iter().filter_map(|txn| Some((*txn, self.outcome(*txn)?)))
+    }
+
+    /// The answer to a status query. `running` is the state of the transaction, if the node still has it.
+    pub fn status(&self, txn: TxnId, running: Option<String>) -> Status {
+        match (self.outcome(txn), running) {
+            (Some(outcome), _) => Status::Ended(outcome.clone()),
+            (None, Some(state)) => Status::Running(state),
+            (None, None) => Status::Ended(Outcome::Unknown(ReasonKind::Forgotten.into())),
+        }
+    }
+}
+
+/// Why the coordinating node `home`, with so many transactions `in_flight`, does not accept this submission; `None` if
+/// it does. Whether its participants exist is for the driver to say: a machine does not know its cluster.
+fn refusal(submission: &Submission, home: NodeId, limits: &Limits, in_flight: usize) -> Option<Reason> {
+    let limit = |what: &str, most: usize| Some(Reason::new(ReasonKind::Limit, format!("more than {most} {what}")));
+    let steps = &submission.steps;
+    if in_flight >= limits.in_flight {
+        return limit("transactions in flight", limits.in_flight);
+    }
+    // A sound plan has an operation in every step, so this limit bounds the steps too.
+    if steps.len().max(steps.iter().map(|step| step.ops.len()).sum()) > limits.operations {
+        return limit("operations", limits.operations);
+    }
+    // Compensations are carried and logged as well.
+    if steps.iter().flat_map(|step| step.ops.iter().chain(&step.undo)).map(Operation::bytes).sum::<usize>()
+        > limits.bytes
+    {
+        return limit("bytes", limits.bytes);
+    }
+    if submission.participants().len() > limits.participants {
+        return limit("participants", limits.participants);
+    }
+    if submission.txn.home != home {
+        return Some(Reason::new(ReasonKind::BadPlan, format!("{} is not for {home}", submission.txn)));
+    }
+    submission.fault().map(|fault| Reason::new(ReasonKind::BadPlan, fault))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{operation::Key, plan::PlanStep, plan::StepKind};
+
+    const HOME: NodeId = NodeId::coordinating(1);
+
+    fn submission(number: u64, epoch: u32) -> Submission {
+        let get = Operation::Get { key: Key::new("p1/a") };
+        let step =
+            PlanStep { node: NodeId::participant(1), ops: vec![get], undo: vec![], kind: StepKind::Compensatable };
+        let txn = TxnId { home: HOME, client: NodeId::client(1), number };
+        Submission { txn, epoch, audit: false, steps: vec![step] }
+    }
+
+    /// A node in its first incarnation that remembers so many outcomes.
+    fn admission(remembered: u32) -> Admission {
+        let mut settings = Settings::default();
+        settings.options.remembered = remembered;
+        let mut admission = Admission::new(HOME, &settings);
+        admission.open(1);
+        admission
+    }
+
+    fn admit(admission: &Admission, submission: &Submission) -> Admitted {
+        admission.admit(submission, &BTreeMap::<TxnId, ()>::new())
+    }
+
+    fn unknown() -> Admitted {
+        Admitted::Answer(Outcome::Unknown(ReasonKind::Forgotten.into()))
+    }
+
+    fn committed() -> Outcome {
+        Outcome::Committed { reads: vec![] }
+    }
+
+    #[test]
+    fn a_repeated_submission_gets_the_same_outcome() {
+        let (mut known, first) = (admission(2), submission(1, 1));
+        assert_eq!(admit(&known, &first), Admitted::Run);
+        known.begin(first.txn);
+        assert_eq!(admit(&known, &first), Admitted::Join);
+        known.remember(first.txn, committed());
+        assert_eq!(admit(&known, &first), Admitted::Answer(committed()));
+        known.open(2);
+        assert_eq!(admit(&known, &first), Admitted::Answer(committed()), "in a later incarnation too");
+    }
+
+    #[test]
+    fn what_was_forgotten_is_unknown_and_never_run_again() {
+        let mut known = admission(2);
+        for number in 1..=5 {
+            known.begin(submission(number, 1).txn);
+            known.remember(submission(number, 1).txn, committed());
+        }
+        let told: Vec<Admitted> = (1..=6).map(|number| admit(&known, &submission(number, 1))).collect();
+        let remembered = || Admitted::Answer(committed());
+        assert_eq!(told, [unknown(), unknown(), unknown(), remembered(), remembered(), Admitted::Run]);
+        assert_eq!(known.remembered().map(|(txn, _)| txn.number).collect::<Vec<_>>(), [4, 5], "oldest first");
+        let mut other = submission(1, 1);
+        other.txn.client = NodeId::client(2);
+        assert_eq!(admit(&known, &other), Admitted::Run, "each client has its own mark");
+    }
+
+    #[test]
+    fn one_first_sent_to_another_incarnation_is_never_run() {
+        let mut known = admission(2);
+        known.open(2);
+        assert_eq!(admit(&known, &submission(1, 1)), unknown());
+        let refused = Outcome::Refused(Reason::new(ReasonKind::BadPlan, "an epoch from the future"));
+        assert_eq!(admit(&known, &submission(1, 3)), Admitted::Answer(refused));
+    }
+
+    #[test]
+    fn one_that_the_node_still_has_is_never_run_again() {
+        let (known, first) = (admission(0), submission(1, 1));
+        assert_eq!(known.admit(&first, &BTreeMap::from([(first.txn, ())])), unknown());
+        assert_eq!(known.admit(&first, &BTreeMap::from([(submission(2, 1).txn, ())])), Admitted::Run);
+    }
+
+    #[test]
+    fn what_recovery_forgets_leaves_no_mark_for_the_new_incarnation() {
+        let mut known = admission(1);
+        for number in [7, 8] {
+            known.remember(submission(number, 1).txn, committed());
+        }
+        assert_eq!(admit(&known, &submission(1, 1)), unknown());
+        known.recovered();
+        known.open(2);
+        assert_eq!(admit(&known, &submission(1, 2)), Admitted::Run);
+        assert_eq!(admit(&known, &submission(7, 1)), unknown(), "by its epoch");
+        assert_eq!(admit(&known, &submission(8, 1)), Admitted::Answer(committed()));
+    }
+
+    #[test]
+    fn an_outcome_remembered_twice_takes_one_place() {
+        let mut known = admission(2);
+        for number in [1, 2, 2, 2] {
+            known.remember(submission(number, 1).txn, committed());
+        }
+        assert!(known.outcome(submission(1, 1).txn).is_some());
+        assert_eq!(known.remembered().count(), 2);
+    }
+
+    #[test]
+    fn a_status_is_the_outcome_or_the_state_or_unknown() {
+        let (mut known, txn) = (admission(2), submission(1, 1).txn);
+        assert_eq!(known.status(txn, None), Status::Ended(Outcome::Unknown(ReasonKind::Forgotten.into())));
+        known.begin(txn);
+        assert_eq!(known.status(txn, Some("voting".into())), Status::Running("voting".into()));
+        known.remember(txn, committed());
+        assert_eq!(known.status(txn, Some("telling".into())), Status::Ended(committed()));
+    }
+
+    #[test]
+    fn every_limit_refuses_with_its_number() {
+        let refused = |limits: Limits| refusal(&submission(1, 1), HOME, &limits, 7).map(|reason| reason.to_string());
+        let most = Limits { operations: 1, participants: 1, bytes: 20, in_flight: 8 };
+        assert_eq!(refused(most), None);
+        for (limits, text) in [
+            (Limits { operations: 0, ..most }, "beyond a limit: more than 0 operations"),
+            (Limits { participants: 0, ..most }, "beyond a limit: more than 0 participants"),
+            (Limits { bytes: 19, ..most }, "beyond a limit: more than 19 bytes"),
+            (Limits { in_flight: 7, ..most }, "beyond a limit: more than 7 transactions in flight"),
+        ] {
+            assert_eq!(refused(limits).as_deref(), Some(text));
+        }
+    }
+
+    #[test]
+    fn empty_steps_count_and_compensations_weigh() {
+        let limits = Limits { operations: 3, bytes: 100, ..Limits::default() };
+        let mut many = submission(1, 1);
+        many.steps = vec![PlanStep { ops: vec![], ..many.steps[0].clone() }; 4];
+        assert_eq!(refusal(&many, HOME, &limits, 0).map(|r| r.kind), Some(ReasonKind::Limit));
+        let mut heavy = submission(1, 1);
+        heavy.steps[0].undo = vec![heavy.steps[0].ops[0].clone(); 5];
+        assert_eq!(refusal(&heavy, HOME, &limits, 0).map(|r| r.kind), Some(ReasonKind::Limit));
+    }
+
+    #[test]
+    fn an_unsound_or_misdirected_plan_is_refused() {
+        let limits = Limits::default();
+        let mut nothing = submission(1, 1);
+        nothing.steps.clear();
+        let reason = refusal(&nothing, HOME, &limits, 0).expect("it has no step");
+        assert_eq!(reason.to_string(), "not a sound plan: a transaction needs at least one step");
+        let elsewhere = refusal(&submission(1, 1), NodeId::coordinating(2), &limits, 0).expect("it is c1's");
+        assert_eq!(elsewhere.to_string(), "not a sound plan: c1-k1-1 is not for c2");
+    }
+}

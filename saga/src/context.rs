@@ -1,0 +1,55 @@
+//! What all sagas of one orchestrator share.
+
+use indoubt_proto::{
+    admission::Admission,
+    ids::{LogId, Lsn, NodeId, Serial, TxnId},
+    serials::Serials,
+    settings::Settings,
+};
+use std::collections::VecDeque;
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Context {
+    pub(crate) settings: Settings,
+    /// A saga is unfinished while it may still send something, after a crash too: in flight, or its end is not durable.
+    pub(crate) serials: Serials,
+    pub(crate) admission: Admission,
+    /// Everything that waits for a record, in the order of the log.
+    awaited: VecDeque<(Lsn, AtDurable)>,
+}
+
+/// What happens once a record is durable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum AtDurable {
+    /// The saga goes on.
+    GoOn(TxnId),
+    /// The saga with this number is finished.
+    Finish(Serial),
+}
+
+impl Context {
+    pub(crate) fn new(id: NodeId, settings: Settings) -> Self {
+        Context {
+            settings,
+            serials: Serials::default(),
+            admission: Admission::new(id, &settings),
+            awaited: VecDeque::new(),
+        }
+    }
+
+    /// Begins an incarnation.
+    pub(crate) fn boot(&mut self, log: LogId, incarnation: u32) {
+        self.serials.open(log, incarnation);
+        self.admission.open(incarnation);
+    }
+
+    /// Records are awaited in the order in which they are appended.
+    pub(crate) fn wait(&mut self, lsn: Lsn, then: AtDurable) {
+        self.awaited.push_back((lsn, then));
+    }
+
+    /// The next wait that ends when everything up to `upto` is durable.
+    pub(crate) fn next_durable(&mut self, upto: Lsn) -> Option<AtDurable> {
+        self.awaited.pop_front_if(|(lsn, _)| *lsn <= upto).map(|(_, then)| then)
+    }
+}

@@ -1,0 +1,75 @@
+//! The status row of `none-retry`. `none` logs nothing.
+
+use indoubt_proto::{
+    ids::TxnId,
+    machine::Record,
+    message::{Outcome, ReasonKind},
+    operation::ReadValue,
+};
+use serde::{Deserialize, Serialize};
+
+/// The status row of `none-retry`; `none` logs nothing.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum UnprotectedRecord {
+    /// `pending`, forced before the first call.
+    Pending {
+        /// Which sequence.
+        txn: TxnId,
+    },
+    /// `done`, forced before the client is told.
+    Done {
+        /// Which sequence.
+        txn: TxnId,
+        /// What its reads found.
+        reads: Vec<ReadValue>,
+    },
+    /// `failed`, forced before the client is told.
+    Failed {
+        /// Which sequence.
+        txn: TxnId,
+        /// What the client is told.
+        outcome: Outcome,
+    },
+}
+
+impl UnprotectedRecord {
+    /// The row that stands for an outcome.
+    pub(super) fn of(txn: TxnId, outcome: &Outcome) -> Self {
+        match outcome {
+            Outcome::Committed { reads } => UnprotectedRecord::Done { txn, reads: reads.clone() },
+            outcome if *outcome == found_pending() => UnprotectedRecord::Pending { txn },
+            outcome => UnprotectedRecord::Failed { txn, outcome: outcome.clone() },
+        }
+    }
+
+    /// The outcome that clients are told when a restart finds this row. Nobody goes on with a row that is PENDING.
+    pub(super) fn outcome(self) -> Outcome {
+        match self {
+            UnprotectedRecord::Pending { .. } => found_pending(),
+            UnprotectedRecord::Done { reads, .. } => Outcome::Committed { reads },
+            UnprotectedRecord::Failed { outcome, .. } => outcome,
+        }
+    }
+}
+
+fn found_pending() -> Outcome {
+    Outcome::Unknown(ReasonKind::Recovery.into())
+}
+
+impl Record for UnprotectedRecord {
+    fn word(&self) -> &'static str {
+        match self {
+            UnprotectedRecord::Pending { .. } => "pending",
+            UnprotectedRecord::Done { .. } => "done",
+            UnprotectedRecord::Failed { .. } => "failed",
+        }
+    }
+
+    fn txn(&self) -> Option<TxnId> {
+        match self {
+            UnprotectedRecord::Pending { txn }
+            | UnprotectedRecord::Done { txn, .. }
+            | UnprotectedRecord::Failed { txn, .. } => Some(*txn),
+        }
+    }
+}
