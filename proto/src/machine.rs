@@ -215,7 +215,8 @@ impl<M: Machine> Out<M> {
         std::mem::replace(&mut self.effects, empty)
     }
 
-    pub(crate) fn push(&mut self, effect: Effect<M>) {
-        self.effects.push(effect);
+    /// Replaces the journal up to a record. Drivers do it, after a step; machines do not.
+    pub fn replace(&mut self, upto: Lsn, records: Vec<M::Record>) {
+        self.effects.push(Effect::Compacted { upto, records });
     }
 }

@@ -2,15 +2,17 @@
 //! nonsense (docs/02-scenarios.md).
 
 use crate::protocol::Protocol;
-use indoubt_proto::{
+use indoubt_driver::{
     clock::ClockRate,
     conditions::{Conditions, Latency},
     gate::Selector,
+    random::stream,
+};
+use indoubt_proto::{
     ids::NodeId,
     message::Decision,
     observation::Phase,
     planted::Planted,
-    random::stream,
     settings::{Limits, Options, Settings, Timeouts},
     time::Micros,
 };

@@ -13,9 +13,11 @@ use crate::{
     workload::Arrival,
     world,
 };
-use indoubt_proto::{
+use indoubt_driver::{
     conditions::{Conditions, Latency},
     gate::{Edge, Selector, Verb},
+};
+use indoubt_proto::{
     ids::{NodeId, Role, TxnId},
     inspect::Inspection,
     machine::Write,

@@ -7,8 +7,8 @@ use crate::{
     scenario::{Arrivals, Clocks, Cluster, FaultAction, Scenario, Trigger},
     swarm::Case,
 };
+use indoubt_driver::conditions::{Conditions, Latency};
 use indoubt_proto::{
-    conditions::{Conditions, Latency},
     settings::{Options, Timeouts},
     time::Micros,
 };

@@ -3,8 +3,8 @@
 
 mod tape;
 
+use indoubt_driver::conditions::Latency;
 use indoubt_proto::{
-    conditions::Latency,
     ids::{NodeId, Role},
     observation::{Observation, Phase},
     operation::{Change, Key},

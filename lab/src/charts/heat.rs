@@ -7,7 +7,8 @@ use super::{
 };
 use crate::{display, palette};
 use anyhow::Result;
-use indoubt_proto::{gate::Edge, ids::Role};
+use indoubt_driver::gate::Edge;
+use indoubt_proto::ids::Role;
 use indoubt_simulator::{
     crash_points::{Cell, HeatMap, Row, role_word},
     protocol::{Family, Protocol},

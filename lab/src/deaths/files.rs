@@ -8,7 +8,8 @@ use crate::{
     report::{self, Head, Study},
 };
 use anyhow::{Context, Result};
-use indoubt_proto::{gate::Edge, ids::Role};
+use indoubt_driver::gate::Edge;
+use indoubt_proto::ids::Role;
 use indoubt_simulator::{
     crash_points::{Broken, Cell, Row, Tried, role_word},
     protocol::{Family, Protocol},

@@ -3,7 +3,8 @@
 use super::{BAD, GOOD, STRONG, time};
 use crate::deaths::{Deaths, Toll};
 use crate::say::say;
-use indoubt_proto::{gate::Verb, ids::Role};
+use indoubt_driver::gate::Verb;
+use indoubt_proto::ids::Role;
 use indoubt_simulator::{
     crash_points::{Cell, Tried},
     protocol::Protocol,

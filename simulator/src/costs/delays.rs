@@ -3,8 +3,8 @@
 
 use super::{Case, counted::script};
 use crate::protocol::{Family, Protocol};
+use indoubt_driver::conditions::{Conditions, Latency};
 use indoubt_proto::{
-    conditions::{Conditions, Latency},
     ids::Role,
     message::MessageKind,
     observation::{Observation, Phase},

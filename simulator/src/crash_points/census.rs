@@ -7,8 +7,8 @@ use crate::{
     scenario::Scenario,
     world::{self, Passed, Sink},
 };
+use indoubt_driver::gate::{Edge, Verb};
 use indoubt_proto::{
-    gate::{Edge, Verb},
     ids::{MessageId, NodeId},
     observation::{Observation, Stamped},
 };

@@ -6,10 +6,8 @@ use super::{
     tried::{Broken, Tried},
 };
 use crate::protocol::{Family, Protocol};
-use indoubt_proto::{
-    gate::{Edge, Verb},
-    ids::Role,
-};
+use indoubt_driver::gate::{Edge, Verb};
+use indoubt_proto::ids::Role;
 use std::collections::{BTreeMap, btree_map::Entry};
 
 /// One row: what a kind of node does, and the edge at which it dies.

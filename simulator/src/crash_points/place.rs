@@ -5,10 +5,8 @@ use crate::{
     scenario::{Counted, Trigger},
     world::Passed,
 };
-use indoubt_proto::{
-    gate::{Edge, Selector, Verb},
-    ids::{NodeId, Role},
-};
+use indoubt_driver::gate::{Edge, Selector, Verb};
+use indoubt_proto::ids::{NodeId, Role};
 use std::{fmt, str::FromStr};
 
 /// A place to die.

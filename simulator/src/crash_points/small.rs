@@ -11,7 +11,8 @@ use crate::{
     trial::trial,
     workload::Workload,
 };
-use indoubt_proto::{conditions::Latency, ids::NodeId, operation::Operation, planted::Planted, time::Micros};
+use indoubt_driver::conditions::Latency;
+use indoubt_proto::{ids::NodeId, operation::Operation, planted::Planted, time::Micros};
 use std::{fmt, str::FromStr};
 
 /// How long load is offered: the one transaction comes at once.

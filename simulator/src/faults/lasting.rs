@@ -3,14 +3,12 @@
 
 use super::Deed;
 use crate::scenario::{FaultAction, Network, Scenario};
-use indoubt_proto::{
+use indoubt_driver::{
     clock::ClockRate,
     conditions::{Conditions, Latency},
-    gate::{Action, Orders, Rule, RuleId, Selector, Verb},
-    ids::NodeId,
-    observation::Observation,
-    time::Micros,
+    gate::{Action, FaultPlan, Rule, RuleId, Selector, Verb},
 };
+use indoubt_proto::{ids::NodeId, observation::Observation, time::Micros};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// One time that a fault acted: its place among the faults, and which time.
@@ -218,7 +216,7 @@ impl Board {
     }
 
     /// The orders of a node, but for the rules of the faults that watch.
-    pub(super) fn orders(&self, node: NodeId) -> Orders {
+    pub(super) fn orders(&self, node: NodeId) -> FaultPlan {
         let cut: BTreeSet<NodeId> = self.cuts().filter(|(from, _)| *from == node).map(|(_, to)| to).collect();
         let rules = cut.into_iter().map(|to| Rule {
             id: CUT,
@@ -231,7 +229,7 @@ impl Board {
             _ => None,
         });
         let peers = self.nodes.iter().filter(|peer| **peer != node && speak(node, **peer));
-        Orders {
+        FaultPlan {
             rules: rules.collect(),
             clock: self.clocks.get(&node).copied().unwrap_or_default(),
             force: self.force,

@@ -6,8 +6,8 @@ use crate::{
     recording::FaultRecord,
     scenario::{Counted, Fault, FaultAction, MessageDeed, Scenario, Trigger, Which},
 };
+use indoubt_driver::gate::{Edge, Selector, Verb};
 use indoubt_proto::{
-    gate::{Edge, Selector, Verb},
     ids::{NodeId, TxnId},
     observation::Phase,
     settings::WorkRound,

@@ -2,8 +2,8 @@
 //! scenario's own.
 
 use crate::{recording::Recording, scenario::Scenario};
+use indoubt_driver::conditions::Latency;
 use indoubt_proto::{
-    conditions::Latency,
     ids::{MessageId, NodeId, Role},
     machine::Write,
     observation::Observation,

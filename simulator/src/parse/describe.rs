@@ -1,7 +1,8 @@
 //! A fault in one line for people: how results name it.
 
 use crate::scenario::{Counted, FaultAction, MessageDeed, Trigger, Which};
-use indoubt_proto::{gate::Edge, ids::NodeId};
+use indoubt_driver::gate::Edge;
+use indoubt_proto::ids::NodeId;
 
 /// The line of a fault: `kill c1 when its 15th transaction reaches work-done, back after 3s`.
 pub(super) fn fault(trigger: &Trigger, action: &FaultAction) -> String {

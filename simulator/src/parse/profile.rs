@@ -6,7 +6,7 @@ use super::{
     sections,
 };
 use crate::parity::{Profile, Spread};
-use indoubt_proto::conditions::Latency;
+use indoubt_driver::conditions::Latency;
 use toml::de::DeTable;
 
 impl Profile {

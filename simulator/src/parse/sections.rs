@@ -9,9 +9,11 @@ use crate::{
     protocol::Protocol,
     scenario::{Arrivals, Clocks, Cluster, LinkOverride, Network, Scenario, Workload, WorkloadKind},
 };
-use indoubt_proto::{
+use indoubt_driver::{
     clock::ClockRate,
     conditions::{Conditions, Latency},
+};
+use indoubt_proto::{
     ids::{NodeId, Role},
     settings::{AbortWhen, CompensateFrom, Options, Timeouts, WorkRound},
     time::Micros,

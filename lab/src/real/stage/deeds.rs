@@ -66,7 +66,7 @@ impl Stage<'_> {
                     });
                 }
             }
-            Deed::Orders(node) if node.is_client() => self.clients.obey(node, self.director.orders(node)),
+            Deed::Orders(node) if node.is_client() => self.clients.set_plan(node, self.director.orders(node)),
             Deed::Orders(node) => self.orders(node).await?,
         }
         Ok(())
@@ -111,10 +111,10 @@ impl Stage<'_> {
         let Some(control) = self.controls.get(&node).cloned() else { return Ok(()) };
         let orders = self.director.orders(node);
         if self.paused.contains(&node) {
-            tokio::spawn(async move { control.set_orders(orders).await });
+            tokio::spawn(async move { control.set_faults(orders).await });
             return Ok(());
         }
-        match timeout(OBEY_WITHIN, control.set_orders(orders)).await {
+        match timeout(OBEY_WITHIN, control.set_faults(orders)).await {
             Ok(Ok(())) => Ok(()),
             // It died under our hands: `casualty` tells, or it was killed on purpose.
             Ok(Err(_)) => Ok(()),
