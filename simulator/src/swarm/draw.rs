@@ -6,10 +6,8 @@ use super::{
     faults::{Mood, faults},
 };
 use crate::{protocol::Protocol, scenario::Scenario};
-use indoubt_proto::{
-    random::{Stream, stream},
-    settings::WorkRound,
-};
+use indoubt_driver::random::{Stream, stream};
+use indoubt_proto::settings::WorkRound;
 use rand::{RngExt, seq::IndexedRandom};
 
 /// How many nodes a drawn cluster has, and how long its load lasts.
