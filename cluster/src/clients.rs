@@ -1,41 +1,71 @@
-//! The lab's clients: the pool of the simulator over real sessions. What the network does to a message on its way is drawn
-//! here for clients, as each node does it for itself.
+//! The lab's clients: the pool of the simulator over real sessions. Each has a port, as nodes have, so that the network and
+//! faults do the same to its messages as in the virtual world.
 
-use indoubt_node::client::{ClientEvent, ClientSession};
+use indoubt_driver::{
+    conditions::{Conditions, Journey},
+    gate::{Disposition, Edge, FaultPlan, GateDecision, Moment},
+    packet::Packet,
+    port::Port,
+    random::{Stream, of_link},
+    world::Network,
+};
+use indoubt_node::{
+    client::{ClientEvent, ClientSession},
+    monotonic_now,
+};
 use indoubt_proto::{
-    conditions::Conditions,
-    gate::{Edge, Fate, Gate, Moment, Orders, Verdict},
-    ids::{MessageId, NodeId},
+    ids::NodeId,
     message::Message,
-    random::{Stream, of_gate, of_link},
+    observation::{Observation, Stamped},
     time::Micros,
 };
 use std::collections::BTreeMap;
 use tokio::sync::mpsc;
 
 /// Something happened on a client's session.
-pub(crate) struct ClientNews {
-    pub(crate) client: NodeId,
-    pub(crate) home: NodeId,
-    pub(crate) event: ClientEvent,
+pub(super) struct ClientNews {
+    pub(super) client: NodeId,
+    pub(super) home: NodeId,
+    pub(super) event: ClientEvent,
 }
 
-/// All clients' ends.
-pub(crate) struct Clients {
-    sessions: BTreeMap<(NodeId, NodeId), ClientSession>,
-    gates: BTreeMap<NodeId, Gate>,
-    links: BTreeMap<(NodeId, NodeId), (Conditions, Stream)>,
+/// One client's link to a coordinating node.
+struct Link {
+    session: ClientSession,
+    conditions: Conditions,
+    random: Stream,
+}
+
+/// One client's end of its links.
+struct Client {
+    port: Port,
+    links: BTreeMap<NodeId, Link>,
+}
+
+/// All clients' ends, and what they observe.
+pub(super) struct Clients {
+    clients: BTreeMap<NodeId, Client>,
     seed: u64,
+    pub(super) trace: Vec<Stamped>,
 }
 
 impl Clients {
     /// Nobody yet.
-    pub(crate) fn new(seed: u64) -> Self {
-        Clients { sessions: BTreeMap::new(), gates: BTreeMap::new(), links: BTreeMap::new(), seed }
+    pub(super) fn new(seed: u64) -> Self {
+        Clients { clients: BTreeMap::new(), seed, trace: Vec::new() }
+    }
+
+    fn client(&mut self, id: NodeId) -> &mut Client {
+        let seed = self.seed;
+        self.clients.entry(id).or_insert_with(|| {
+            let mut port = Port::new(id, seed);
+            port.begin(1);
+            Client { port, links: BTreeMap::new() }
+        })
     }
 
     /// Opens a session; what happens on it goes to `news`.
-    pub(crate) fn open(
+    pub(super) fn open(
         &mut self,
         client: NodeId,
         home: NodeId,
@@ -43,7 +73,8 @@ impl Clients {
         news: &mpsc::UnboundedSender<ClientNews>,
     ) {
         let (session, mut events) = ClientSession::open(client, 1, home, address, self.seed);
-        self.sessions.insert((client, home), session);
+        let random = of_link(self.seed, client, 1, home);
+        self.client(client).links.insert(home, Link { session, conditions: Conditions::PERFECT, random });
         let news = news.clone();
         tokio::spawn(async move {
             while let Some(event) = events.recv().await {
@@ -54,41 +85,70 @@ impl Clients {
         });
     }
 
-    /// Replaces a client's orders.
-    pub(crate) fn obey(&mut self, client: NodeId, orders: Orders) {
-        for (to, conditions) in &orders.links {
-            let link =
-                self.links.entry((client, *to)).or_insert_with(|| (*conditions, of_link(self.seed, client, 1, *to)));
-            link.0 = *conditions;
+    /// Replaces a client's fault plan.
+    pub(super) fn set_plan(&mut self, client: NodeId, plan: FaultPlan) {
+        let Client { port, links } = self.client(client);
+        for (home, link) in links {
+            let listed = plan.links.iter().find(|(to, _)| to == home);
+            link.conditions = listed.map_or(Conditions::PERFECT, |(_, conditions)| *conditions);
         }
-        let seed = self.seed;
-        self.gates.entry(client).or_insert_with(|| Gate::new(of_gate(seed, client, 1))).set(orders);
+        port.gate.set(plan);
     }
 
-    /// What the client's gate says of a message that is about to leave.
-    pub(crate) fn gate(&mut self, from: NodeId, to: NodeId, message: &Message) -> Option<Verdict> {
-        self.gates.get_mut(&from)?.ask(Edge::Before, &Moment::Send { to, message })
+    /// What the client's gate says of a message that is about to leave, or to be taken.
+    pub(super) fn ask(&mut self, client: NodeId, moment: &Moment<'_>) -> GateDecision {
+        self.client(client).port.gate.ask(Edge::Before, moment).unwrap_or_default()
     }
 
-    /// Sends a message and lets it out. Returns its id, whether it was lost, and the id of a copy that a fault made (the
-    /// same id); `None` if there is no session.
-    pub(crate) fn send(&mut self, from: NodeId, to: NodeId, message: Message, fate: Fate) -> Option<Sent> {
-        let journey = self.links.get_mut(&(from, to)).map(|(conditions, random)| conditions.draw(random));
-        let travel = journey.map_or(Micros::ZERO, |j| j.delay);
-        let session = self.sessions.get_mut(&(from, to))?;
-        session.up()?;
-        let hold = travel + fate.delay;
-        let duplicate = fate.duplicate.then(|| message.clone());
-        let id = session.send(message, hold)?;
-        let copy = duplicate.and_then(|copy| session.send(copy, hold));
-        let lost = session.flush() > 0;
-        Some(Sent { id, lost, copy })
+    /// Sends a message, and lets it out.
+    pub(super) fn send(&mut self, from: NodeId, to: NodeId, message: Message, faults: Disposition) {
+        self.act(from, |port, io| {
+            port.send(to, message, faults, io);
+        });
+    }
+
+    /// Takes a packet that has arrived. `None`: faults keep it from the client.
+    pub(super) fn receive(&mut self, packet: Packet, faults: Disposition) -> Option<Message> {
+        self.act(packet.to, |port, io| port.receive(packet, faults, io))
+    }
+
+    /// Writes an observation in the name of a node that has no trace of its own.
+    pub(super) fn observe(&mut self, node: NodeId, what: Observation) {
+        self.trace.push(Stamped { t_us: monotonic_now().0 as i64, seq: 0, node, what });
+    }
+
+    fn act<R>(&mut self, id: NodeId, what: impl FnOnce(&mut Port, &mut ClientIo<'_>) -> R) -> R {
+        let mut trace = std::mem::take(&mut self.trace);
+        let Client { port, links } = self.client(id);
+        let done = what(port, &mut ClientIo { id, links, trace: &mut trace });
+        self.trace = trace;
+        done
     }
 }
 
-/// A message that left.
-pub(crate) struct Sent {
-    pub(crate) id: MessageId,
-    pub(crate) lost: bool,
-    pub(crate) copy: Option<MessageId>,
+/// The hands of one client.
+struct ClientIo<'a> {
+    id: NodeId,
+    links: &'a mut BTreeMap<NodeId, Link>,
+    trace: &'a mut Vec<Stamped>,
+}
+
+impl Network for ClientIo<'_> {
+    /// The time is taken before a packet leaves, so that nobody receives what was not sent.
+    fn observe(&mut self, what: impl FnOnce() -> Observation) {
+        self.trace.push(Stamped { t_us: monotonic_now().0 as i64, seq: 0, node: self.id, what: what() });
+    }
+
+    fn journey(&mut self, packet: &Packet, duplicated: bool) -> Option<Journey> {
+        let Link { session, conditions, random } = self.links.get_mut(&packet.to)?;
+        let journey = conditions.draw(random, duplicated);
+        session.up().map(|_| journey)
+    }
+
+    fn carry(&mut self, packet: Packet, delay: Micros) -> Option<Packet> {
+        match self.links.get_mut(&packet.to) {
+            Some(link) => link.session.forward(packet, delay),
+            None => Some(packet),
+        }
+    }
 }

@@ -2,11 +2,11 @@
 
 use crate::processes::{Folder, Process};
 use anyhow::{Context, Result, bail};
+use indoubt_driver::random::stream;
 use indoubt_node::{Ready, client::NodeClient, journal};
 use indoubt_proto::{
     ids::{NodeId, Role},
     operation::Key,
-    random::stream,
     settings::Settings,
 };
 use indoubt_scenario::protocol::{Family, Protocol};

@@ -10,18 +10,21 @@ use crate::{
     processes::Process,
 };
 use anyhow::{Context, Result, bail};
+use indoubt_driver::{
+    gate::{Disposition, GateDecision, Moment},
+    packet::Packet,
+    wire::Asked,
+};
 use indoubt_node::{
     Ready,
     client::{ClientEvent, LabControl, LabReport, NodeClient},
     monotonic_now, read_trace,
 };
 use indoubt_proto::{
-    gate::Fate,
     ids::{MessageId, NodeId},
-    message::Message,
-    observation::{Observation, Stamped},
+    observation::Observation,
     time::Micros,
-    wire::Asked,
+    wire::Envelope,
 };
 use indoubt_scenario::{protocol::Protocol, recording::Recording, scenario::Scenario};
 use indoubt_simulator::{
@@ -98,7 +101,6 @@ struct LiveRun<'a> {
     halts: Vec<Halt>,
     /// Messages that were taken (false) or lost (true), as reported for halts that wait for them.
     fates: BTreeMap<MessageId, bool>,
-    trace: Vec<Stamped>,
     /// The monotonic clock when load began.
     start: Micros,
     news: mpsc::UnboundedReceiver<News>,
@@ -147,7 +149,6 @@ impl<'a> LiveRun<'a> {
             resolving: 0,
             halts: Vec::new(),
             fates: BTreeMap::new(),
-            trace: Vec::new(),
             start: monotonic_now(),
             news,
             tell,
@@ -180,8 +181,8 @@ impl<'a> LiveRun<'a> {
     async fn open_sessions(&mut self) -> Result<()> {
         let pairs: Vec<(NodeId, NodeId)> = self.pool.pairs().collect();
         for (client, home) in &pairs {
-            self.clients.obey(*client, self.nemesis.orders(*client));
             self.clients.open(*client, *home, self.cluster.address(*home), &self.client_news);
+            self.clients.set_plan(*client, self.nemesis.orders(*client));
         }
         let mut missing: BTreeSet<_> = pairs.into_iter().collect();
         let up = async {
@@ -205,7 +206,7 @@ impl<'a> LiveRun<'a> {
     }
 
     fn observe(&mut self, node: NodeId, what: Observation) {
-        self.trace.push(Stamped { t_us: monotonic_now().0 as i64, seq: 0, node, what });
+        self.clients.observe(node, what);
     }
 
     /// Offers load until `duration`: everything that is due before, also what came due while the lab was busy.
@@ -268,9 +269,9 @@ impl<'a> LiveRun<'a> {
     /// Ends everything and gathers the traces.
     fn close(mut self) -> Result<Recording> {
         self.observe(NodeId::LAB, Observation::End);
-        let end = self.trace.last().map_or(0, |line| line.t_us);
+        let end = self.clients.trace.last().map_or(0, |line| line.t_us);
         self.cluster.end()?;
-        let mut files = vec![std::mem::take(&mut self.trace)];
+        let mut files = vec![std::mem::take(&mut self.clients.trace)];
         for node in self.cluster.nodes() {
             let mut lines =
                 read_trace(&self.cluster.trace_file(node)).with_context(|| format!("the trace of {node}"))?;
@@ -323,7 +324,8 @@ impl<'a> LiveRun<'a> {
                     }
                     LabReport::Reported(reported) => {
                         if let Some(id) = reported.message {
-                            self.fates.insert(id, reported.lost);
+                            // Of a message and its copy, the first to be taken or lost counts, as in the virtual world.
+                            self.fates.entry(id).or_insert(reported.lost);
                         }
                     }
                 }
@@ -354,20 +356,12 @@ impl<'a> LiveRun<'a> {
             ClientEvent::Up { incarnation, .. } => self.pool.session_up(client, home, incarnation, &mut effects),
             ClientEvent::Down => self.pool.session_down(client, home),
             ClientEvent::Messages(envelopes) => {
-                for envelope in envelopes {
-                    let message = &envelope.message;
-                    let received = Observation::Received {
-                        id: envelope.id,
-                        from: envelope.id.from,
-                        to: client,
-                        message: message.kind(),
-                        txn: message.txn(),
-                        copy: envelope.copy,
-                        ticket: message.ticket().copied(),
-                    };
-                    self.observe(client, received);
-                    let now = self.now();
-                    self.pool.message(now, message, &mut effects);
+                for Envelope { id, to, copy, message, .. } in envelopes {
+                    let moment = Moment::Deliver { from: id.from, message: &message };
+                    let faults = self.ask_for_client(client, &moment).await?;
+                    if let Some(message) = self.clients.receive(Packet { id, to, copy, message }, faults) {
+                        self.pool.message(self.now(), &message, &mut effects);
+                    }
                 }
             }
         }
@@ -378,39 +372,24 @@ impl<'a> LiveRun<'a> {
         for effect in effects {
             match effect {
                 ClientEffect::Observe { client, observation } => self.observe(client, observation),
-                ClientEffect::Send { from, to, message } => self.send(from, to, message).await?,
+                ClientEffect::Send { from, to, message } => {
+                    let faults = self.ask_for_client(from, &Moment::Send { to, message: &message }).await?;
+                    self.clients.send(from, to, message, faults);
+                }
             }
         }
         Ok(())
     }
 
-    async fn send(&mut self, from: NodeId, to: NodeId, message: Message) -> Result<()> {
-        let (kind, txn) = (message.kind(), message.txn());
-        let mut fate = Fate::default();
-        if let Some(verdict) = self.clients.gate(from, to, &message) {
-            fate = verdict.fate;
-            if !verdict.ask.is_empty() {
-                let now = self.now();
-                let reply = self.nemesis.asked(now, from, &verdict.ask, txn, Lost::default());
-                fate = fate.and(reply.fate);
-                Box::pin(self.perform(reply.commands)).await?;
-            }
+    /// What faults do to a message of a client. A client never halts: the lab acts, and the client goes on.
+    async fn ask_for_client(&mut self, client: NodeId, moment: &Moment<'_>) -> Result<Disposition> {
+        let GateDecision { ask, disposition, .. } = self.clients.ask(client, moment);
+        if ask.is_empty() {
+            return Ok(disposition);
         }
-        if fate.drop {
-            return Ok(());
-        }
-        // The time is taken before it leaves, so that nobody receives what was not sent.
-        let t_us = monotonic_now().0 as i64;
-        let Some(sent) = self.clients.send(from, to, message, fate) else { return Ok(()) };
-        let mut line = |what| self.trace.push(Stamped { t_us, seq: 0, node: from, what });
-        line(Observation::Sent { id: sent.id, from, to, message: kind, txn, copy: false });
-        if let Some(id) = sent.copy {
-            line(Observation::Sent { id, from, to, message: kind, txn, copy: true });
-        }
-        if sent.lost {
-            line(Observation::Dropped { id: sent.id, from, to, message: kind, txn, copy: false });
-        }
-        Ok(())
+        let reply = self.nemesis.asked(self.now(), client, &ask, moment.txn(), Lost::default());
+        Box::pin(self.perform(reply.commands)).await?;
+        Ok(disposition.and(reply.fate))
     }
 
     /// Executes the faults whose time has come.

@@ -29,10 +29,9 @@ pub use open::Options;
 pub use scan::{Record, Recovered};
 
 use format::{Header, Sealer};
+use indoubt_driver::{conditions::Latency, random::Stream};
 use indoubt_proto::{
-    conditions::Latency,
     ids::{LogId, Lsn},
-    random::Stream,
     time::Micros,
 };
 use shared::{Progress, Shared, Snapshot, Stop};

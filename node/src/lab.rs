@@ -1,11 +1,11 @@
 //! The event loop's end of the lab's control stream: orders and releases come in, questions and reports go out. The service
 //! (services/control.rs) is the other end.
 
-use indoubt_proto::{
+use indoubt_driver::{
     gate::RuleId,
-    ids::TxnId,
     wire::{Asked, LabCommand, NodeReport, SentMessage},
 };
+use indoubt_proto::ids::TxnId;
 use tokio::sync::mpsc;
 
 /// What reaches the event loop from the lab.

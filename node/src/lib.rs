@@ -17,6 +17,7 @@ mod config;
 mod error;
 mod event_loop;
 mod frames;
+mod hands;
 mod inbox;
 pub mod journal;
 mod lab;

@@ -2,13 +2,11 @@
 //! conditions do to it.
 
 use crate::link::Outbox;
-use indoubt_proto::{
+use indoubt_driver::{
     conditions::{Conditions, Journey},
-    ids::NodeId,
     random::{Stream, of_link},
-    time::Micros,
-    wire::Envelope,
 };
+use indoubt_proto::{ids::NodeId, time::Micros, wire::Envelope};
 use std::{collections::BTreeMap, sync::Arc};
 
 /// How long after a boot messages wait for a link that is not up yet. Afterwards they are lost at once.
@@ -102,11 +100,16 @@ impl Links {
         }
     }
 
-    /// What happens to the next message to `node` on its way; `None` if the link is perfect.
-    pub(crate) fn journey(&mut self, node: NodeId) -> Option<Journey> {
+    /// What the network does to the next message to `node`, which a fault may duplicate; `None` if there is no session, and
+    /// none is waited for.
+    pub(crate) fn journey(&mut self, node: NodeId, duplicated: bool) -> Option<Journey> {
+        let waits = self.patience.is_some();
         let peer = self.peer(node);
-        let conditions = peer.conditions?;
-        Some(conditions.draw(&mut peer.random))
+        let journey = match peer.conditions {
+            Some(conditions) => Some(conditions.draw(&mut peer.random, duplicated)),
+            None => Conditions::PERFECT.certain(duplicated),
+        };
+        journey.filter(|_| peer.session.is_some() || waits)
     }
 
     /// Puts a message into what leaves with the next flush. Returns it if there is no session: it is lost.

@@ -5,11 +5,10 @@ use crate::{
     error::NodeError,
     journal::{self, Journal},
 };
+use indoubt_driver::{conditions::Latency, random::of_forces};
 use indoubt_proto::{
-    conditions::Latency,
     ids::{LogId, Lsn, NodeId},
     machine::{Logged, Record, Write},
-    random::of_forces,
     time::Micros,
     wire::Stats,
 };

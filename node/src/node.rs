@@ -6,6 +6,7 @@ use crate::{
     config::{NodeConfig, Ready},
     error::NodeError,
     event_loop::{Engine, told},
+    hands::Hands,
     inbox::Inbox,
     lab::LabPort,
     link::MAX_MESSAGE,
@@ -17,14 +18,15 @@ use crate::{
     timers::{Held, Timers},
     trace::Trace,
 };
+use indoubt_driver::{
+    driver::{self, Driver},
+    port::Port,
+};
 use indoubt_proto::{
-    gate::Gate,
     machine::Machine,
     observation::Observation,
-    random::of_gate,
-    stepper::Stepper,
     wire::{
-        DESCRIPTORS, Hello, Stats,
+        DESCRIPTORS, Hello,
         v1::{
             lab_server::LabServer, link_server::LinkServer, operator_server::OperatorServer,
             transactions_server::TransactionsServer,
@@ -121,7 +123,10 @@ where
             Log::open(&config.data_dir, config.id, config.seed)?;
         let trace = config.trace.as_deref().map(|path| Trace::open(path, config.id)).transpose();
         let trace = trace.map_err(NodeError::Trace)?;
-        let stepper = Stepper::boot(machine, id, incarnation, last, records, config.compact_every.max(1));
+        let mut port = Port::new(config.id, config.seed);
+        port.begin(incarnation);
+        let mut driver = Driver::new(port);
+        driver.boot(machine, driver::Recovered { log: id, last, records }, config.compact_every.max(1));
         let restarted = Observation::Restarted { incarnation, log: id, upto: last, lost: fresh };
         let restarted = (incarnation > 1).then_some(restarted);
         let (listener, address) = listen(config.listen).await?;
@@ -133,31 +138,21 @@ where
         let (commands, obeyed) = mpsc::unbounded_channel();
         let now = clock::now();
         let peers = config.peers.iter().map(|(peer, _)| *peer).collect();
-        let engine = Engine {
+        let hands = Hands {
             me: config.id,
-            incarnation,
-            stepper,
-            effects: Vec::new(),
-            gate: Gate::new(of_gate(config.seed, config.id, incarnation)),
-            gated: false,
-            lab: LabPort::new(obeyed),
+            now,
             log,
-            alarm: Alarm::new().map_err(NodeError::Alarm)?,
             timers: Timers::new(),
             held: Held::new(),
             links: Links::new(config.id, incarnation, config.seed, peers, now + BOOT_PATIENCE),
             trace,
             replies: Replies::default(),
-            inbox,
-            items: Vec::new(),
-            stop: stopped,
-            now,
-            sent: 0,
-            called: 0,
-            step_sent: Vec::new(),
+            lab: LabPort::new(obeyed),
+            reports: Vec::new(),
             since: HashMap::new(),
-            stats: Stats::default(),
         };
+        let alarm = Alarm::new().map_err(NodeError::Alarm)?;
+        let engine = Engine { driver, hands, alarm, inbox, items: Vec::new(), stop: stopped, called: 0 };
         let ready = Ready { node: config.id, address, incarnation, log: id };
         let lab = config.lab.then_some(LabService { commands });
         Ok(Node { ready, restarted, config, listener, engine, door, stop, lab })

@@ -33,6 +33,11 @@ impl Replies {
         self.waiting.entry((node, kind, txn)).or_default().push(reply);
     }
 
+    /// Whether somebody waits for this message to `to`.
+    pub(crate) fn awaits(&self, to: NodeId, message: &Message) -> bool {
+        !self.waiting.is_empty() && self.waiting.contains_key(&(to, message.kind(), message.txn()))
+    }
+
     /// Tells those who wait for this message to `to`: all of them, or, where it names no transaction (the operator's
     /// calls, which are answered in order), the first. Returns whether somebody waited.
     pub(crate) fn tell(&mut self, to: NodeId, message: &Message) -> bool {

@@ -9,10 +9,12 @@ use crate::{
     link::{Dialed, MAX_MESSAGE, Outbox, Outgoing},
     links::Session,
 };
-use indoubt_proto::{
-    conditions::{Conditions, Latency},
-    ids::{NodeId, Role},
+use indoubt_driver::{
+    conditions::Latency,
     random::{Stream, stream},
+};
+use indoubt_proto::{
+    ids::{NodeId, Role},
     time::Micros,
     wire::{
         Hello,
@@ -184,8 +186,7 @@ impl Pauses {
         if clock::now().saturating_sub(dialed_at) > LAST_PAUSE * 2 {
             self.next = FIRST_PAUSE;
         }
-        let latency = Latency::Uniform { min: Micros(self.next.0 / 2), max: self.next };
-        let pause = Conditions { latency, ..Conditions::PERFECT }.draw(&mut self.random).delay;
+        let pause = Latency::Uniform { min: Micros(self.next.0 / 2), max: self.next }.draw(&mut self.random);
         self.next = LAST_PAUSE.min(self.next * 2);
         Duration::from_micros(pause.0)
     }

@@ -1,13 +1,10 @@
 //! The vocabulary of the lab: what nodes are called, what they say to each other, and the contract between a protocol
 //! (a pure state machine) and the world that runs it (virtual or real).
 //!
-//! Read in this order: [`ids`], [`operation`], [`plan`], [`message`], [`machine`], [`observation`], [`gate`].
+//! Read in this order: [`ids`], [`operation`], [`plan`], [`message`], [`machine`], [`observation`].
 //! Without the `wire` feature this crate is pure: no clock, no I/O, no async.
 
 pub mod admission;
-pub mod clock;
-pub mod conditions;
-pub mod gate;
 pub mod ids;
 pub mod inspect;
 pub mod machine;
@@ -17,12 +14,9 @@ pub mod operation;
 pub mod outcome;
 pub mod plan;
 pub mod planted;
-pub mod random;
 pub mod reason;
 pub mod serials;
 pub mod settings;
-pub mod stepper;
-
 pub mod time;
 #[cfg(feature = "wire")]
 pub mod wire;

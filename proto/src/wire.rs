@@ -5,18 +5,25 @@
 //! module have the names of the messages of the .proto files and hold domain types; the generated ones are in [`v1`].
 
 mod error;
-mod lab;
 mod link;
 mod message;
+mod message_id;
 mod operator;
 mod transactions;
 mod vocabulary;
 
 pub use error::WireError;
-pub use lab::{Asked, LabCommand, NodeReport, Reported, SentMessage};
 pub use link::{Envelope, Frame, Hello};
 pub use operator::{OperatorReply, ResolveRequest, ResumeRequest, StateReply, Stats};
 pub use transactions::{StatusReply, StatusRequest, SubmitReply, SubmitRequest};
+
+/// The parts of which mappings are made: for the types of other crates that have a counterpart in the .proto files.
+pub mod parse {
+    pub use super::{
+        error::{At, list, micros, name, required, text},
+        vocabulary::{node, node_number},
+    };
+}
 
 /// The generated types of package `indoubt.v1`: messages, clients and servers.
 /// `cargo run -p indoubt-codegen` writes them; they are checked in, so that no build needs a protobuf compiler.
@@ -51,6 +58,6 @@ pub mod limits {
     pub const TEXT_BYTES: usize = 16_384;
     /// Microseconds that a message may be held or delayed, and that a force may be made to take: a day.
     pub const HOLD_US: u64 = 86_400_000_000;
-    /// Bytes of the lab's orders.
-    pub const ORDERS_BYTES: usize = 1 << 20;
+    /// Bytes of a fault plan.
+    pub const PLAN_BYTES: usize = 1 << 20;
 }

@@ -10,7 +10,7 @@ use indoubt_proto::{
     operation::{Key, Operation, ReadValue},
     plan::{PlanStep, StepKind, StepOps, Submission},
     time::Micros,
-    wire::{Envelope, Frame, LabCommand, NodeReport, StateReply, SubmitReply, SubmitRequest, limits, v1},
+    wire::{Envelope, Frame, StateReply, SubmitReply, SubmitRequest, limits, v1},
 };
 use proptest::{collection::vec, option, prelude::*, sample::select, test_runner::TestRunner};
 use prost::Message as _;
@@ -243,8 +243,6 @@ proptest! {
         let _ = v1::SubmitRequest::decode(&bytes[..]).map(SubmitRequest::try_from);
         let _ = v1::SubmitReply::decode(&bytes[..]).map(SubmitReply::try_from);
         let _ = v1::StateReply::decode(&bytes[..]).map(StateReply::try_from);
-        let _ = v1::LabCommand::decode(&bytes[..]).map(LabCommand::try_from);
-        let _ = v1::NodeReport::decode(&bytes[..]).map(NodeReport::try_from);
     }
 
     #[test]

@@ -2,18 +2,14 @@
 #![cfg(feature = "wire")]
 
 use indoubt_proto::{
-    clock::ClockRate,
-    conditions::{Conditions, Latency},
-    gate::{Action, Edge, Fate, Orders, Rule, RuleId, Selector, Verb},
-    ids::{LogId, Lsn, MessageId, NodeId, TxnId},
+    ids::{LogId, Lsn, NodeId, TxnId},
     inspect::{Inspection, LockMode, LockView, OpenView},
     message::{Decision, Outcome, Reason, ReasonKind, Status},
     operation::{Key, Operation},
     plan::{PlanStep, StepKind},
-    time::Micros,
     wire::{
-        Asked, DESCRIPTORS, Frame, LabCommand, NodeReport, OperatorReply, Reported, ResolveRequest, ResumeRequest,
-        SentMessage, StateReply, Stats, StatusReply, StatusRequest, SubmitReply, SubmitRequest, WireError, limits, v1,
+        DESCRIPTORS, Frame, OperatorReply, ResolveRequest, ResumeRequest, StateReply, Stats, StatusReply,
+        StatusRequest, SubmitReply, SubmitRequest, WireError, limits, v1,
     },
 };
 
@@ -78,48 +74,6 @@ fn requests_and_replies_survive_the_wire() {
             accounts: vec![(Key::new("p2/acct-1"), -3)],
         },
     });
-}
-
-fn orders() -> Orders {
-    let link = |latency| Conditions { latency, loss: 0.5, duplicate: 0.25 };
-    let selector = Selector { word: Some("vote".into()), edge: Edge::After, ..Selector::any(Verb::Send) };
-    Orders {
-        rules: vec![
-            Rule { id: RuleId(1), selector, share: Some(0.1), action: Action::Delay(Micros(5)) },
-            Rule { id: RuleId(2), selector: Selector::any(Verb::Observe), share: None, action: Action::Ask },
-        ],
-        clock: ClockRate::new(1.5).unwrap(),
-        force: Latency::LogNormal { median: Micros(300), p99: Micros(900) },
-        min_force: Micros(20_000),
-        links: vec![
-            (NodeId::participant(1), link(Latency::Constant(Micros(9)))),
-            (NodeId::participant(2), link(Latency::Uniform { min: Micros(1), max: Micros(2) })),
-            (NodeId::participant(3), link(Latency::LogNormal { median: Micros(1), p99: Micros(9) })),
-        ],
-    }
-}
-
-#[test]
-fn the_lab_and_its_nodes_understand_each_other() {
-    travels::<_, v1::LabCommand>(LabCommand::SetOrders { version: 3, orders: orders() });
-    let fate = Fate { drop: true, delay: Micros(8), duplicate: true, refuse: true };
-    travels::<_, v1::LabCommand>(LabCommand::Release { ask: 9, fate });
-    let id = MessageId { from: NodeId::coordinating(1), incarnation: 2, count: 3 };
-    travels::<_, v1::NodeReport>(NodeReport::OrdersSet { version: 3 });
-    travels::<_, v1::NodeReport>(NodeReport::Asked(Asked {
-        ask: 9,
-        rules: vec![RuleId(1), RuleId(2)],
-        txn: Some(txn()),
-        sent: vec![SentMessage { id, to: NodeId::participant(2), lost: true }],
-    }));
-    travels::<_, v1::NodeReport>(NodeReport::Reported(Reported { rule: RuleId(1), message: Some(id), lost: false }));
-}
-
-#[test]
-fn a_release_without_a_fate_changes_nothing() {
-    let release = v1::lab_command::Command::Release(v1::Release { ask: 1, fate: None });
-    let command = LabCommand::try_from(v1::LabCommand { command: Some(release) });
-    assert_eq!(command, Ok(LabCommand::Release { ask: 1, fate: Fate::default() }));
 }
 
 fn refusal<T: std::fmt::Debug>(parsed: Result<T, WireError>) -> String {
@@ -217,42 +171,6 @@ fn hostile_sizes_are_refused() {
         refusal(Frame::try_from(v1::Frame { frame: Some(v1::frame::Frame::Batch(batch)) })),
         "batch.envelopes[0].hold_us: 18446744073709551615 us are more than a day"
     );
-}
-
-#[test]
-fn orders_from_which_nothing_sound_can_be_drawn_are_refused() {
-    let refused = |spoil: fn(&mut Orders)| {
-        let mut orders = orders();
-        spoil(&mut orders);
-        refusal(LabCommand::try_from(v1::LabCommand::from(LabCommand::SetOrders { version: 1, orders })))
-    };
-    assert_eq!(
-        refused(|orders| orders.links[1].1.latency = Latency::Uniform { min: Micros(2), max: Micros(1) }),
-        "set_orders.orders_json.links[1].latency: 2us is more than 1us"
-    );
-    assert_eq!(
-        refused(|orders| orders.links[0].1.loss = -0.5),
-        "set_orders.orders_json.links[0].loss: -0.5 is not between 0 and 1"
-    );
-    assert_eq!(
-        refused(|orders| orders.rules[0].share = Some(1.5)),
-        "set_orders.orders_json.rules[0].share: 1.5 is not between 0 and 1"
-    );
-    assert_eq!(
-        refused(|orders| orders.rules[0].action = Action::Delay(Micros(u64::MAX))),
-        "set_orders.orders_json.rules[0].delay: 18446744073709551615 us are more than a day"
-    );
-    assert_eq!(
-        refused(|orders| orders.force = Latency::LogNormal { median: Micros(9), p99: Micros(8) }),
-        "set_orders.orders_json.force: 9us is more than 8us"
-    );
-    let json = serde_json::to_string(&orders()).unwrap().replace("1.5", "0.0");
-    let set = v1::lab_command::Command::SetOrders(v1::SetOrders { version: 1, orders_json: json });
-    let text = refusal(LabCommand::try_from(v1::LabCommand { command: Some(set) }));
-    assert!(text.starts_with("set_orders.orders_json: no clock runs at 0"), "{text}");
-    let set = v1::lab_command::Command::SetOrders(v1::SetOrders { version: 1, orders_json: "{".into() });
-    let text = refusal(LabCommand::try_from(v1::LabCommand { command: Some(set) }));
-    assert!(text.starts_with("set_orders.orders_json: EOF"), "{text}");
 }
 
 #[test]

@@ -5,8 +5,8 @@ mod messages;
 mod words;
 
 use crate::protocol::{Family, Protocol};
+use indoubt_driver::gate::{Edge, Selector, Verb};
 use indoubt_proto::{
-    gate::{Edge, Selector, Verb},
     ids::{NodeId, Role},
     observation::Phase,
 };

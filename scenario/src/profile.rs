@@ -1,7 +1,8 @@
 //! A profile: the latencies of a machine, written as a fragment of a scenario and put in the place of a scenario's own.
 
 use crate::scenario::Scenario;
-use indoubt_proto::{conditions::Latency, time::Micros};
+use indoubt_driver::conditions::Latency;
+use indoubt_proto::time::Micros;
 use std::fmt::Write as _;
 
 /// A median and the 99th percentile.

@@ -9,12 +9,14 @@ pub use claim::{Claim, Expect};
 pub use fault::{Counted, Fault, FaultAction, MessageDeed, Trigger, Which};
 
 use crate::protocol::Protocol;
-use indoubt_proto::{
+use indoubt_driver::{
     clock::ClockRate,
     conditions::{Conditions, Latency},
+    random::stream,
+};
+use indoubt_proto::{
     ids::NodeId,
     planted::Planted,
-    random::stream,
     settings::{Limits, Options, Settings, Timeouts},
     time::Micros,
 };

@@ -10,11 +10,11 @@ mod business;
 use crate::scenario::{Arrivals, Scenario};
 use business::Business;
 pub use business::{CANCELLED, CONFIRMED, PENDING};
+use indoubt_driver::random::{Stream, stream};
 use indoubt_proto::{
     ids::{NodeId, TxnId},
     operation::Key,
     plan::PlanStep,
-    random::{Stream, stream},
     time::Micros,
 };
 use rand::RngExt;

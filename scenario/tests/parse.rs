@@ -1,13 +1,11 @@
 //! Scenarios are parsed into what cannot hold nonsense: each mistake is refused with its line, the offending text and what
 //! would be right.
 
-use indoubt_proto::{
+use indoubt_driver::{
     conditions::Latency,
     gate::{Edge, Verb},
-    ids::NodeId,
-    observation::Phase,
-    time::Micros,
 };
+use indoubt_proto::{ids::NodeId, observation::Phase, time::Micros};
 use indoubt_scenario::{
     parse::ScenarioError,
     protocol::Protocol,

@@ -1,6 +1,6 @@
 //! The nemesis: what breaks, when. Pure, and shared by both worlds.
 //!
-//! A world asks for the [`Orders`] of each node (also at every boot), asks the nemesis whenever a node's gate halts it
+//! A world asks for the [`FaultPlan`] of each node (also at every boot), asks the nemesis whenever a node's gate halts it
 //! ([`Nemesis::asked`]), when the time of a fault has come ([`Nemesis::due`]) and once when load ends
 //! ([`Nemesis::end_of_load`]); and it performs the [`FaultCommand`]s that come back, in order, before anything else happens.
 //! Counting is over the whole run, through restarts of the nodes.
@@ -9,8 +9,8 @@ mod in_force;
 mod watch;
 
 use in_force::{Commands, FaultsInForce, Occurrence};
+use indoubt_driver::gate::{Action, Disposition, FaultPlan, Rule, RuleId};
 use indoubt_proto::{
-    gate::{Action, Fate, Orders, Rule, RuleId},
     ids::{NodeId, TxnId},
     message::Decision,
     observation::Observation,
@@ -61,7 +61,7 @@ pub struct Reply {
     /// What to do before the node goes on; it may be killed by it.
     pub commands: Vec<FaultCommand>,
     /// What happens to the message at which it halted.
-    pub fate: Fate,
+    pub fate: Disposition,
 }
 
 /// Something that is due at a time.
@@ -85,7 +85,7 @@ pub struct Nemesis {
     timed: BTreeMap<(Micros, u64), Timed>,
     sequence: u64,
     in_force: FaultsInForce,
-    orders: BTreeMap<NodeId, Orders>,
+    orders: BTreeMap<NodeId, FaultPlan>,
     /// Nodes at which other rules may stand since orders were renewed; at first all.
     stale: BTreeSet<NodeId>,
     version: u64,
@@ -126,7 +126,7 @@ impl Nemesis {
     }
 
     /// Everything that is ordered of this node (a client's end of its links included) at present.
-    pub fn orders(&self, node: NodeId) -> Orders {
+    pub fn orders(&self, node: NodeId) -> FaultPlan {
         self.orders.get(&node).cloned().unwrap_or_default()
     }
 
@@ -152,10 +152,10 @@ impl Nemesis {
     /// [`Nemesis::awaits_sends`] speaks of is lost, so that somebody was not told.
     pub fn asked(&mut self, now: Micros, node: NodeId, rules: &[RuleId], txn: Option<TxnId>, lost: Lost) -> Reply {
         let mut commands = Commands::default();
-        let mut fate = Fate::default();
+        let mut fate = Disposition::default();
         for rule in rules {
             let at = rule.0 as usize;
-            // Orders travel: a node may ask for a rule that no longer stands.
+            // FaultPlan travel: a node may ask for a rule that no longer stands.
             let Some(watch) = self.watches.get_mut(at).filter(|watch| watch.posts.iter().any(|p| p.node == node))
             else {
                 continue;
@@ -317,7 +317,7 @@ impl Nemesis {
     }
 
     /// What is to be ordered of a node as everything stands.
-    fn standing(&self, node: NodeId) -> Orders {
+    fn standing(&self, node: NodeId) -> FaultPlan {
         let mut orders = self.in_force.orders(node);
         for (watch, number) in self.watches.iter().zip(0..) {
             orders.rules.extend(watch.rules(RuleId(number), node));

@@ -1,29 +1,36 @@
 //! The virtual world: a deterministic discrete-event simulation of a whole cluster. One seed, one history, byte for byte.
 //!
 //! Machines, clients, faults and the gate are the very code of real runs; network, disks and time are simulated. The plot:
-//! [`run`] seats everybody, then takes whatever is due next (the lab's deeds, arrivals of load, events), lets the nodes that
+//! [`run`] sets everybody up, then takes whatever is due next (the lab's commands, arrivals of load, events), lets the nodes that
 //! it concerns act until they have nothing more to do at that instant, and goes on to the next instant.
 
+mod clients;
 mod disk;
-mod lab;
-mod network;
-mod nodes;
+mod fault_executor;
+mod kernel;
+mod layout;
+mod machine_node;
+mod node;
+mod node_io;
 mod queue;
-mod seat;
 
 use crate::{
     clients::{ClientEffect, ClientPool},
     faults::Nemesis,
 };
+use clients::Client;
 use indoubt_coordinator::{Coordinator, Presumption};
+use indoubt_driver::{
+    gate::{Edge, Verb},
+    port::Port,
+    random::stream,
+};
 use indoubt_participant::Participant;
 use indoubt_proto::{
-    gate::{Edge, Gate, Verb},
-    ids::{LogId, MessageId, NodeId},
+    ids::{LogId, MessageId, NodeId, Role},
     inspect::Inspection,
     observation::{Observation, Stamped},
     operation::Key,
-    random::{of_gate, stream},
     time::Micros,
 };
 use indoubt_saga::{Orchestrator, Unprotected};
@@ -32,11 +39,12 @@ use indoubt_scenario::{
     recording::{FaultRecord, Recording},
     scenario::Scenario,
 };
-use network::{Commons, Event, Port, Seating};
-use nodes::{Driven, Driver, Hands};
+use kernel::{Event, Kernel, Outlet};
+use layout::Layout;
+use machine_node::{Driven, MachineNode};
+use node::{Incoming, Node};
 use queue::Due;
 use rand::Rng;
-use seat::{Incoming, Seat};
 use std::collections::{BTreeMap, VecDeque};
 
 /// After load ended: the least time between two looks at whether everything is resolved.
@@ -99,7 +107,7 @@ pub fn run(scenario: &Scenario, protocol: Protocol, seed: u64) -> Recording {
 pub fn run_into(scenario: &Scenario, protocol: Protocol, seed: u64, sink: &mut dyn Sink) -> Vec<FaultRecord> {
     let mut world = World::new(scenario, protocol, seed, ClientPool::new(scenario, seed), sink);
     world.play();
-    world.director.fired()
+    world.nemesis.fired()
 }
 
 /// Like [`run`], with these clients; and also what every node that is up at the end shows of itself, data included.
@@ -112,23 +120,21 @@ pub fn run_with(
     let mut trace = Vec::new();
     let mut world = World::new(scenario, protocol, seed, clients, &mut trace);
     world.play();
-    let inspections =
-        world.seats.iter().filter_map(|seat| Some((seat.hands.port.id, seat.driver.inspect(true)?))).collect();
-    let faults = world.director.fired();
+    let inspections = world.nodes.iter().filter_map(|node| Some((node.id(), node.machine.inspect(true)?))).collect();
+    let faults = world.nemesis.fired();
     (Recording { protocol, seed, trace, faults }, inspections)
 }
 
 struct World<'a> {
     scenario: &'a Scenario,
     seed: u64,
-    commons: Commons<'a>,
-    director: Nemesis,
+    kernel: Kernel<'a>,
+    nemesis: Nemesis,
     pool: ClientPool,
     /// Coordinating nodes, then participants.
-    seats: Vec<Seat>,
-    /// The clients' ends of their links.
-    clients: Vec<Hands>,
-    /// Seats that may have something to do at this instant, in order.
+    nodes: Vec<Node>,
+    clients: Vec<Client>,
+    /// Nodes that may have something to do at this instant, in order.
     ready: VecDeque<usize>,
     /// Journals lost so far, over all nodes: each new one gets another identity.
     journals: u64,
@@ -137,38 +143,40 @@ struct World<'a> {
 
 impl<'a> World<'a> {
     fn new(scenario: &'a Scenario, protocol: Protocol, seed: u64, pool: ClientPool, sink: &'a mut dyn Sink) -> Self {
-        let director = Nemesis::new(scenario, protocol, seed);
+        let nemesis = Nemesis::new(scenario, protocol, seed);
         let mut opening = pool.opening();
         let clients: Vec<NodeId> = pool.clients().collect();
         let cluster = scenario.cluster;
-        let seating = Seating::new(cluster.coordinators, cluster.participants, clients.len());
-        let commons = Commons::new(seating, seed, sink);
-        let hands = |node: NodeId, director: &Nemesis| {
-            let at = seating.of(node).expect("every node of the cluster has a seat");
-            let mut hands = Hands {
-                port: Port::new(node, at, seating.count()),
-                gate: Gate::new(of_gate(seed, node, 1)),
-                sends: Vec::new(),
-            };
-            hands.obey(director.orders(node), &seating);
-            hands
+        let layout = Layout::new(cluster.coordinators, cluster.participants, clients.len());
+        let kernel = Kernel::new(layout, seed, sink);
+        let outlet = |node: NodeId| {
+            let slot = layout.slot(node).expect("every node of the cluster has a slot");
+            Outlet::new(slot, layout.count())
         };
-        let seats = cluster
+        let nodes = cluster
             .nodes()
-            .map(|node| {
-                let accounts = opening.remove(&node).unwrap_or_default();
-                let log = LogId(stream(seed, &format!("journal {node}")).next_u64());
-                Seat::new(hands(node, &director), driver(scenario, protocol, node, log, accounts), seed)
+            .map(|id| {
+                let accounts = opening.remove(&id).unwrap_or_default();
+                let mut machine = machine_node(scenario, protocol, Port::new(id, seed), outlet(id), accounts, seed);
+                machine.set_plan(nemesis.orders(id), &layout);
+                Node::new(machine)
             })
             .collect();
-        let clients = clients.into_iter().map(|client| hands(client, &director)).collect();
+        let clients = clients
+            .into_iter()
+            .map(|id| {
+                let mut client = Client::new(Port::new(id, seed), outlet(id));
+                client.set_plan(nemesis.orders(id), &kernel);
+                client
+            })
+            .collect();
         World {
             scenario,
             seed,
-            commons,
-            director,
+            kernel,
+            nemesis,
             pool,
-            seats,
+            nodes,
             clients,
             ready: VecDeque::new(),
             journals: 0,
@@ -178,10 +186,10 @@ impl<'a> World<'a> {
 
     fn play(&mut self) {
         for client in &mut self.clients {
-            client.port.incarnation = 1;
-            self.commons.set_present(client.port.seat, 1);
+            client.port.begin(1);
+            self.kernel.set_present(client.slot(), 1);
         }
-        for at in 0..self.seats.len() {
+        for at in 0..self.nodes.len() {
             self.boot(at);
         }
         self.settle_instant();
@@ -191,11 +199,11 @@ impl<'a> World<'a> {
         loop {
             let boundary = if loaded { load_ends } else { look.min(end) };
             let now = self.next_due(loaded).map_or(boundary, |due| due.min(boundary));
-            self.commons.now = now.max(self.commons.now);
+            self.kernel.now = now.max(self.kernel.now);
             if loaded && now >= load_ends {
                 loaded = false;
-                let deeds = self.director.end_of_load(now);
-                self.perform(deeds);
+                let commands = self.nemesis.end_of_load(now);
+                self.perform(commands);
             } else if !loaded && now >= look.min(end) {
                 if now >= end || self.is_resolved() {
                     break;
@@ -207,29 +215,29 @@ impl<'a> World<'a> {
             }
             self.settle_instant();
         }
-        self.commons.observe(NodeId::LAB, Observation::End);
+        self.kernel.observe(NodeId::LAB, Observation::End);
     }
 
     /// When something happens next.
     fn next_due(&self, loaded: bool) -> Option<Micros> {
         let arrival = if loaded { self.pool.next_due() } else { None };
-        [self.director.next_due(), arrival, self.commons.queue.next_at()].into_iter().flatten().min()
+        [self.nemesis.next_due(), arrival, self.kernel.queue.next_at()].into_iter().flatten().min()
     }
 
-    /// Takes one thing that is due now: the lab's deeds first, then load, then what happens among the nodes.
+    /// Takes one thing that is due now: the lab's commands first, then load, then what happens among the nodes.
     fn take_due(&mut self, loaded: bool) {
-        let now = self.commons.now;
-        if self.director.next_due().is_some_and(|due| due <= now) {
-            let deeds = self.director.due(now);
-            self.perform(deeds);
+        let now = self.kernel.now;
+        if self.nemesis.next_due().is_some_and(|due| due <= now) {
+            let commands = self.nemesis.due(now);
+            self.perform(commands);
         } else if loaded && self.pool.next_due().is_some_and(|due| due <= now) {
             self.pool.due(now, &mut self.client_effects);
             self.act_for_clients();
         } else {
-            match self.commons.queue.pop() {
+            match self.kernel.queue.pop() {
                 Some(Due::Event(event)) => self.happen(event),
-                Some(Due::Timer(number, alarm)) if self.seats[alarm.seat].is_up_in(alarm.incarnation) => {
-                    self.bring(alarm.seat, Incoming::Timer(number));
+                Some(Due::Timer(number, alarm)) if self.nodes[alarm.slot].is_up_in(alarm.incarnation) => {
+                    self.bring(alarm.slot, Incoming::Timer(number));
                 }
                 Some(Due::Timer(..)) | None => {}
             }
@@ -239,22 +247,22 @@ impl<'a> World<'a> {
     fn happen(&mut self, event: Event) {
         match event {
             Event::Arrives(flight) => {
-                self.commons.flying -= 1;
+                self.kernel.flying -= 1;
                 self.arrive(flight);
             }
-            Event::Forced { seat: at, incarnation } => {
-                let seat = &mut self.seats[at];
-                if seat.is_up_in(incarnation) {
-                    let frozen = seat.is_paused();
-                    let upto = seat.driver.forced(&seat.hands, &mut self.commons, frozen);
-                    self.bring(at, Incoming::Durable(upto));
+            Event::Forced { slot, incarnation } => {
+                let node = &mut self.nodes[slot];
+                if node.is_up_in(incarnation) {
+                    let frozen = node.is_paused();
+                    let upto = node.machine.forced(&mut self.kernel, frozen);
+                    self.bring(slot, Incoming::Durable(upto));
                 }
             }
-            Event::Flush { seat, incarnation } => {
-                let seat = &mut self.seats[seat];
-                if seat.is_up_in(incarnation) {
-                    let frozen = seat.is_paused();
-                    seat.driver.flush(&seat.hands, &mut self.commons, frozen);
+            Event::Flush { slot, incarnation } => {
+                let node = &mut self.nodes[slot];
+                if node.is_up_in(incarnation) {
+                    let frozen = node.is_paused();
+                    node.machine.flush(&mut self.kernel, frozen);
                 }
             }
         }
@@ -270,29 +278,32 @@ impl<'a> World<'a> {
     /// Whether nothing is left to wait for: no fault is pending, no message is on its way, and no node that is up has
     /// anything open, locked, or not durable.
     fn is_resolved(&self) -> bool {
-        self.director.next_due().is_none()
-            && self.commons.flying == 0
-            && self.seats.iter().all(|seat| {
-                !seat.is_up()
-                    || (seat.is_idle() && seat.driver.is_flushed() && {
-                        let inspection = seat.driver.inspect(false).unwrap_or_default();
+        self.nemesis.next_due().is_none()
+            && self.kernel.flying == 0
+            && self.nodes.iter().all(|node| {
+                !node.is_up()
+                    || (node.is_idle() && node.machine.is_flushed() && {
+                        let inspection = node.machine.inspect(false).unwrap_or_default();
                         inspection.open.is_empty() && inspection.locks.is_empty()
                     })
             })
     }
 }
 
-/// The machine of a node, not booted yet.
-fn driver(
+/// A node with the machine of its role and protocol, not booted yet.
+fn machine_node(
     scenario: &Scenario,
     protocol: Protocol,
-    node: NodeId,
-    log: LogId,
+    port: Port,
+    outlet: Outlet,
     accounts: BTreeMap<Key, i64>,
+    seed: u64,
 ) -> Box<dyn Driven> {
-    let settings = scenario.settings();
-    if node.role == indoubt_proto::ids::Role::Participant {
-        return Box::new(Driver::new(Participant::new(node, settings, accounts), log, settings.planted));
+    let (id, settings) = (port.id, scenario.settings());
+    let log = LogId(stream(seed, &format!("journal {id}")).next_u64());
+    if id.role == Role::Participant {
+        let machine = Participant::new(id, settings, accounts);
+        return Box::new(MachineNode::new(machine, port, outlet, log, settings.planted, seed));
     }
     let presumption = match protocol {
         Protocol::PresumedNothing => Presumption::Nothing,
@@ -301,13 +312,17 @@ fn driver(
     };
     match protocol.family() {
         Family::TwoPhase => {
-            let cooperative = protocol == Protocol::Cooperative;
-            Box::new(Driver::new(Coordinator::new(node, settings, presumption, cooperative), log, settings.planted))
+            let machine = Coordinator::new(id, settings, presumption, protocol == Protocol::Cooperative);
+            Box::new(MachineNode::new(machine, port, outlet, log, settings.planted, seed))
         }
-        Family::Saga => Box::new(Driver::new(Orchestrator::new(node, settings), log, settings.planted)),
+        Family::Saga => {
+            let machine = Orchestrator::new(id, settings);
+            Box::new(MachineNode::new(machine, port, outlet, log, settings.planted, seed))
+        }
         Family::Unprotected => {
             let retries = (protocol == Protocol::NoneRetry).then_some(settings.options.retries);
-            Box::new(Driver::new(Unprotected::new(node, settings, retries), log, settings.planted))
+            let machine = Unprotected::new(id, settings, retries);
+            Box::new(MachineNode::new(machine, port, outlet, log, settings.planted, seed))
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The nemesis: counting over the whole run, all faults of one event together, and what ends when load does.
 
+use indoubt_driver::gate::{Action, Disposition, Edge, FaultPlan, RuleId, Verb};
 use indoubt_proto::{
-    gate::{Action, Edge, Fate, Orders, RuleId, Verb},
     ids::{NodeId, TxnId},
     message::Decision,
     observation::Observation,
@@ -232,7 +232,7 @@ fn messages_are_counted_each_time_they_are_sent_and_spare_clients() {
     }
     assert_eq!(d.asked(ms(1), C1, &[RuleId(0)], txn(1), Lost::default()), Reply::default());
     let reply = d.asked(ms(2), P1, &[RuleId(0)], txn(1), Lost::default());
-    assert_eq!(reply.fate, Fate { drop: true, ..Fate::default() });
+    assert_eq!(reply.fate, Disposition { drop: true, ..Disposition::default() });
     assert_eq!(fired(&reply.commands), 1);
     assert!(asking(&d, C1).is_empty() && reply.commands.contains(&FaultCommand::Orders(P3)));
     assert_eq!(d.asked(ms(3), C1, &[RuleId(0)], txn(1), Lost::default()), Reply::default());
@@ -291,7 +291,7 @@ fn after_the_sends_the_fault_waits_until_they_were_taken() {
     let d = nemesis("[[fault]]\non = { phase = \"work-sent\" }\ndo = \"kill\"\nnode = \"c1\"");
     assert!(d.awaits_sends(RuleId(0)));
     // The receivers report that they took WORK.
-    let orders: Vec<Orders> = [P1, P2, P3].map(|p| d.orders(p)).into();
+    let orders: Vec<FaultPlan> = [P1, P2, P3].map(|p| d.orders(p)).into();
     for report in orders.iter().map(|orders| &orders.rules[0]) {
         assert_eq!((report.action, report.selector.edge), (Action::Report, Edge::After));
         assert_eq!((report.selector.word.as_deref(), report.selector.peer), (Some("work"), Some(C1)));
@@ -416,7 +416,7 @@ fn an_operator_resolves_at_every_participant_named() {
 
 #[test]
 fn orders_hold_the_least_force_and_the_conditions_of_every_link() {
-    use indoubt_proto::conditions::Latency::Constant;
+    use indoubt_driver::conditions::Latency::Constant;
     let d = nemesis("[disk]\nforce = \"2ms\"\n[[network.link]]\nfrom = \"c1\"\nto = \"p2\"\nlatency = \"50ms\"");
     let orders = d.orders(C1);
     assert_eq!((orders.force, orders.min_force), (Constant(ms(2)), ms(0)));

@@ -1,10 +1,12 @@
 //! Small runs told in a few words: a handful of scripted transactions, the faults that hit them, and what to look for in
 //! the trace. Golden conversations and the papers' rules are tested with it.
 
-use indoubt_judge::conversation::{self, Filter};
-use indoubt_proto::{
+use indoubt_driver::{
     conditions::{Conditions, Latency},
     gate::{Edge, Selector, Verb},
+};
+use indoubt_judge::conversation::{self, Filter};
+use indoubt_proto::{
     ids::{NodeId, Role, TxnId},
     inspect::Inspection,
     machine::Write,

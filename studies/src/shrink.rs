@@ -4,8 +4,8 @@
 //! nothing impossible is ever tried and the result can be written down as it is.
 
 use crate::swarm::Case;
+use indoubt_driver::conditions::{Conditions, Latency};
 use indoubt_proto::{
-    conditions::{Conditions, Latency},
     settings::{Options, Timeouts},
     time::Micros,
 };

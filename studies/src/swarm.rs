@@ -6,9 +6,11 @@
 
 mod draw;
 mod faults;
+mod messages;
 mod verdict;
 
 pub use draw::draw;
+pub use messages::{PAIRS, draw_messages};
 pub use verdict::{Coverage, Failure, examine};
 
 use indoubt_scenario::{protocol::Protocol, scenario::Scenario};

@@ -1,9 +1,7 @@
 //! Clocks that run fast or slow, and disks whose forces take a drawn time, in the virtual world.
 
-use indoubt_proto::{
-    clock::ClockRate, conditions::Latency, ids::NodeId, machine::Write, message::MessageKind, observation::Observation,
-    time::Micros,
-};
+use indoubt_driver::{clock::ClockRate, conditions::Latency};
+use indoubt_proto::{ids::NodeId, machine::Write, message::MessageKind, observation::Observation, time::Micros};
 use indoubt_scenario::{
     protocol::Protocol,
     scenario::{Clocks, FaultAction, Scenario, Trigger},

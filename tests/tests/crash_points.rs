@@ -1,8 +1,8 @@
 //! Every place to die, for the protocols that promise to survive it; and pairs of deaths. Beside what always holds, what
 //! must sometimes happen: an enumeration in which nothing is ever blocked, or nothing ever aborts, proves nothing.
 
+use indoubt_driver::gate::Verb;
 use indoubt_proto::{
-    gate::Verb,
     ids::{NodeId, Role},
     observation::{Observation, Stamped},
     time::Micros,

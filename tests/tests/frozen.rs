@@ -1,7 +1,7 @@
 //! A node that was frozen and wakes, in the virtual world: in which order it takes what waited.
 
+use indoubt_driver::conditions::Latency;
 use indoubt_proto::{
-    conditions::Latency,
     ids::NodeId,
     observation::{Observation, Stamped},
     operation::{Key, Operation},

@@ -2,7 +2,8 @@
 //! files in `tests/golden`. `INDOUBT_GOLDEN=write cargo test -p indoubt-tests --test golden` writes them anew; read
 //! what changed before you keep it.
 
-use indoubt_proto::{gate::Edge, message::MessageKind, observation::Phase, time::Micros};
+use indoubt_driver::gate::Edge;
+use indoubt_proto::{message::MessageKind, observation::Phase, time::Micros};
 use indoubt_scenario::{
     protocol::Protocol,
     scenario::{MessageDeed, Which},

@@ -1,9 +1,8 @@
 //! Atomic commitment as the papers state it, rule by rule (docs/rules.md, by its numbers there): coordinators
 //! and participants together in the virtual world. What it all costs is in `costs.rs`.
 
+use indoubt_driver::{conditions::Latency, gate::Edge};
 use indoubt_proto::{
-    conditions::Latency,
-    gate::Edge,
     ids::{NodeId, TxnId},
     message::{Decision, MessageKind, OutcomeWord, Vote},
     observation::{Observation, Phase},

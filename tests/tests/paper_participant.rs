@@ -1,9 +1,9 @@
 //! What the papers ask of a participant, rule by rule (docs/rules.md, by its numbers there): participants and
 //! coordinators together in the virtual world, and single participants where only a hand-written order of messages tells.
 
+use indoubt_driver::gate::Edge;
 use indoubt_participant::Participant;
 use indoubt_proto::{
-    gate::Edge,
     ids::{LogId, Lsn, NodeId, Serial, Ticket, TxnId},
     machine::{Effect, Input, InputOf, Machine, Out, OutOf},
     message::{Decision, Message, MessageKind, OutcomeWord, ReadVote, Vote, WorkResult},

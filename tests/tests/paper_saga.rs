@@ -1,8 +1,8 @@
 //! What the papers ask of a saga, rule by rule (docs/rules.md, by its numbers there), and what it costs
 //! (section 1): orchestrators and participants together in the virtual world.
 
+use indoubt_driver::gate::Edge;
 use indoubt_proto::{
-    gate::Edge,
     ids::{NodeId, Role, TxnId},
     machine::Write,
     message::{MessageKind, OutcomeWord},

@@ -1,7 +1,8 @@
 //! Parity's pure half: the reduction to one client, the comparison of two recordings, profiles, tolerances. What real
 //! processes do is compared by `indoubt parity` itself.
 
-use indoubt_proto::{conditions::Latency, ids::TxnId, message::OutcomeWord, observation::Observation, time::Micros};
+use indoubt_driver::conditions::Latency;
+use indoubt_proto::{ids::TxnId, message::OutcomeWord, observation::Observation, time::Micros};
 use indoubt_scenario::{
     profile::{Profile, Spread},
     protocol::Protocol,

@@ -66,7 +66,7 @@ impl LiveRun<'_> {
                     });
                 }
             }
-            FaultCommand::Orders(node) if node.is_client() => self.clients.obey(node, self.nemesis.orders(node)),
+            FaultCommand::Orders(node) if node.is_client() => self.clients.set_plan(node, self.nemesis.orders(node)),
             FaultCommand::Orders(node) => self.orders(node).await?,
         }
         Ok(())
@@ -111,10 +111,10 @@ impl LiveRun<'_> {
         let Some(control) = self.controls.get(&node).cloned() else { return Ok(()) };
         let orders = self.nemesis.orders(node);
         if self.paused.contains(&node) {
-            tokio::spawn(async move { control.set_orders(orders).await });
+            tokio::spawn(async move { control.set_faults(orders).await });
             return Ok(());
         }
-        match timeout(OBEY_WITHIN, control.set_orders(orders)).await {
+        match timeout(OBEY_WITHIN, control.set_faults(orders)).await {
             Ok(Ok(())) => Ok(()),
             // It has crashed: on purpose, or `casualty` reports it.
             Ok(Err(_)) => Ok(()),

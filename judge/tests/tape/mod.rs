@@ -8,12 +8,12 @@
 
 pub(crate) mod book;
 
+use indoubt_driver::conditions::{Conditions, Latency};
 use indoubt_judge::{
     judge::judge,
     summary::{Check, Run},
 };
 use indoubt_proto::{
-    conditions::{Conditions, Latency},
     ids::{LogId, Lsn, MessageId, NodeId, Serial, Ticket, TxnId},
     inspect::LockMode,
     machine::Write,

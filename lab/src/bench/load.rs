@@ -3,13 +3,13 @@
 use anyhow::{Context, Result, bail};
 use hdrhistogram::Histogram;
 use indoubt_cluster::Cluster;
+use indoubt_driver::random::{Stream, stream};
 use indoubt_node::client::{ClientEvent, ClientSession, NodeClient};
 use indoubt_proto::{
     ids::{NodeId, TxnId},
     message::{Message, OutcomeWord},
     operation::{Key, Operation},
     plan::{PlanStep, StepKind, Submission},
-    random::{Stream, stream},
     time::Micros,
     wire::SubmitRequest,
 };

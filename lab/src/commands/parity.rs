@@ -11,7 +11,8 @@ use crate::{
 use anyhow::{Result, bail};
 use clap::{Args, ValueEnum, builder::PossibleValue};
 use indoubt_proto::time::Micros;
-use indoubt_scenario::protocol::Protocol;
+use indoubt_scenario::{protocol::Protocol, scenario::Scenario};
+use indoubt_studies::swarm;
 use serde_json::json;
 use std::path::PathBuf;
 
@@ -32,7 +33,9 @@ Examples:
   indoubt parity --quick --only one-client --slack 4
       on a busy machine
   indoubt parity coordinator-dies-after-votes participant-frozen --only one-client
-  indoubt parity lesson.toml --profile here.toml --format json")]
+  indoubt parity lesson.toml --profile here.toml --format json
+  indoubt parity --random 28
+      every pair of what can happen to messages")]
 pub struct ParityArgs {
     /// Scenario files, or names of bundled scenarios (default: all bundled ones).
     #[arg(value_name = "FILE-OR-NAME", hide_possible_values = true, value_parser = FileOrBundled(bundled::SCENARIOS))]
@@ -40,6 +43,13 @@ pub struct ParityArgs {
     /// Six short ones.
     #[arg(long, conflicts_with = "scenarios")]
     pub quick: bool,
+    /// So many random scenarios with one client: each combines two of what the network and faults can do to messages.
+    #[arg(long, value_name = "N", conflicts_with_all = ["scenarios", "quick", "only"],
+        value_parser = clap::value_parser!(u64).range(1..=10_000))]
+    pub random: Option<u64>,
+    /// The seed of the first random scenario; the others follow.
+    #[arg(long, value_name = "SEED", default_value_t = 0, requires = "random")]
+    pub first: u64,
     /// Only one of the two comparisons.
     #[arg(long, value_enum)]
     pub only: Option<Kind>,
@@ -91,8 +101,13 @@ const QUICK: [&str; 6] = [
 /// How long the machine is measured.
 const CALIBRATION: Micros = Micros::from_secs(2);
 
-/// Compares, prints.
-pub(super) fn parity(args: &ParityArgs, common: &Common) -> Result<Status> {
+/// The scenarios to compare.
+fn chosen(args: &ParityArgs) -> Result<Vec<Scenario>> {
+    if let Some(count) = args.random {
+        let protocols = if args.protocols.is_empty() { &Protocol::ALL[..] } else { &args.protocols };
+        let seeds = args.first..args.first.saturating_add(count);
+        return Ok(seeds.map(|seed| swarm::draw_messages(seed, protocols).scenario).collect());
+    }
     let names: Vec<&str> = match (args.quick, args.scenarios.is_empty()) {
         (true, _) => QUICK.to_vec(),
         (false, true) => bundled::SCENARIOS.iter().map(|(name, _)| *name).collect(),
@@ -102,8 +117,14 @@ pub(super) fn parity(args: &ParityArgs, common: &Common) -> Result<Status> {
     if !args.protocols.is_empty() {
         scenarios.iter_mut().for_each(|s| s.protocols.retain(|p| args.protocols.contains(p)));
     }
-    let kinds =
-        [Kind::OneClient, Kind::AsWritten].into_iter().filter(|kind| args.only.is_none_or(|only| only == *kind));
+    Ok(scenarios)
+}
+
+/// Compares, prints.
+pub(super) fn parity(args: &ParityArgs, common: &Common) -> Result<Status> {
+    let scenarios = chosen(args)?;
+    let only = if args.random.is_some() { Some(Kind::OneClient) } else { args.only };
+    let kinds = [Kind::OneClient, Kind::AsWritten].into_iter().filter(|kind| only.is_none_or(|only| only == *kind));
     let jobs = parity_study::jobs(&scenarios, kinds);
     if jobs.is_empty() {
         bail!("none of these scenarios runs a protocol of --protocols");
@@ -112,8 +133,13 @@ pub(super) fn parity(args: &ParityArgs, common: &Common) -> Result<Status> {
         Some(path) => calibration::load(path)?,
         None => calibration::measure(CALIBRATION)?.1,
     };
-    let how =
-        How { profile, slack: args.slack, seeds: args.seeds.into(), threads: options::jobs(args.jobs, World::Real) };
+    let how = How {
+        profile,
+        slack: args.slack,
+        seeds: args.seeds.into(),
+        threads: options::jobs(args.jobs, World::Real),
+        drawn: args.random.is_some(),
+    };
     let bar = output::progress(jobs.len() as u64, common.is_silent());
     let (ones, written) = parity_study::run(&jobs, &how, &bar)?;
     let agrees = ones.iter().all(|row| row.agrees) && written.iter().all(|row| row.agrees);

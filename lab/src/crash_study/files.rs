@@ -3,8 +3,9 @@
 
 use super::summary::{Counts, CrashStudy, CrashSummary, IntendedEnding};
 use anyhow::{Context, Result};
+use indoubt_driver::gate::Edge;
 use indoubt_judge::summary::Verdict;
-use indoubt_proto::{gate::Edge, ids::Role};
+use indoubt_proto::ids::Role;
 use indoubt_report::{
     RunFolder,
     charts::{self, Drawn, HeatChart},

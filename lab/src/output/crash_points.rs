@@ -5,7 +5,8 @@ use super::{
     style::{BAD, GOOD, STRONG},
 };
 use crate::crash_study::{CrashStudy, CrashSummary};
-use indoubt_proto::{gate::Verb, ids::Role};
+use indoubt_driver::gate::Verb;
+use indoubt_proto::ids::Role;
 use indoubt_report::time;
 use indoubt_scenario::protocol::Protocol;
 use indoubt_studies::crash_points::{CaseResult, Cell};

@@ -1,13 +1,11 @@
 //! The lab's end of a node's control stream.
 
 use crate::session::dial;
-use indoubt_proto::{
-    gate::{Fate, Orders},
-    wire::{
-        Asked, LabCommand, NodeReport, Reported,
-        v1::{self, lab_client::LabClient},
-    },
+use indoubt_driver::{
+    gate::{Disposition, FaultPlan},
+    wire::{Asked, LabCommand, NodeReport, Reported},
 };
+use indoubt_proto::wire::v1::{self, lab_client::LabClient};
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -25,7 +23,7 @@ pub enum LabReport {
     Reported(Reported),
 }
 
-/// A control stream. Orders hold for as long as it is open: when it ends, the node forgets them, and goes on if it is
+/// A control stream. A fault plan holds for as long as it is open: when it ends, the node forgets it, and goes on if it is
 /// halted. Cheap to clone; the stream ends with the last clone, or with the node.
 #[derive(Clone, Debug)]
 pub struct LabControl {
@@ -33,7 +31,7 @@ pub struct LabControl {
     acks: Arc<Mutex<Acks>>,
 }
 
-/// Who waits for orders to hold.
+/// Who waits for a fault plan to hold.
 #[derive(Debug, Default)]
 struct Acks {
     version: u64,
@@ -69,7 +67,7 @@ impl LabControl {
                 };
                 // Nobody may listen to reports; acknowledgements are still told.
                 match report {
-                    Ok(NodeReport::OrdersSet { version }) => {
+                    Ok(NodeReport::FaultsSet { version }) => {
                         let waiting = lock(&acked).waiting.remove(&version);
                         let _ = waiting.map(|waiting| waiting.send(()));
                     }
@@ -88,11 +86,11 @@ impl LabControl {
         Ok((LabControl { commands, acks }, received))
     }
 
-    /// Replaces the node's orders, and waits until they hold. A halted node obeys at once.
+    /// Replaces the node's fault plan, and waits until it holds. A halted node obeys at once.
     ///
     /// # Errors
     /// The stream ended (`unavailable`): the node may be dead.
-    pub async fn set_orders(&self, orders: Orders) -> Result<(), Status> {
+    pub async fn set_faults(&self, plan: FaultPlan) -> Result<(), Status> {
         let (ack, acked) = oneshot::channel();
         let version = {
             let mut acks = lock(&self.acks);
@@ -102,15 +100,17 @@ impl LabControl {
                 acks.waiting.insert(version, ack);
             }
             // Sent under the lock, so that versions arrive in order. A broken stream drops `ack`, which says so.
-            let _ = self.commands.send(LabCommand::SetOrders { version, orders });
+            let _ = self.commands.send(LabCommand::SetFaults { version, plan });
             version
         };
-        acked.await.map_err(|_| Status::unavailable(format!("the control stream ended before orders {version} held")))
+        acked
+            .await
+            .map_err(|_| Status::unavailable(format!("the control stream ended before fault plan {version} held")))
     }
 
-    /// Lets a halted node go on; `fate` is what happens to the message at which it halted. Without effect if the stream has
+    /// Lets a halted node go on; `disposition` is what happens to the message at which it halted. Without effect if the stream has
     /// ended.
-    pub fn release(&self, ask: u64, fate: Fate) {
-        let _ = self.commands.send(LabCommand::Release { ask, fate });
+    pub fn release(&self, ask: u64, disposition: Disposition) {
+        let _ = self.commands.send(LabCommand::Release { ask, disposition });
     }
 }

@@ -3,10 +3,12 @@
 use crate::{
     alarm::Alarm,
     clock, frames,
+    hands::packet_of,
     link::{Dialed, MAX_MESSAGE, Outbox},
     session::{Greeting, Pauses, dial, greet},
     timers::Held,
 };
+use indoubt_driver::packet::Packet;
 use indoubt_proto::{
     ids::{LogId, MessageId, NodeId},
     message::Message,
@@ -95,6 +97,18 @@ impl ClientSession {
         let id = MessageId { from: self.me.node, incarnation: self.me.incarnation, count: self.sent };
         self.pending.push(Envelope { id, to: self.home, hold, copy: false, message });
         Some(id)
+    }
+
+    /// Lets one packet of a port out at once, which numbers its messages itself; the node holds it for `hold` before it takes
+    /// it. Returns the packet if there is no session, or if its queue is full: it is lost.
+    pub fn forward(&mut self, packet: Packet, hold: Micros) -> Option<Packet> {
+        let Some(outbox) = lock(&self.session).as_ref().map(|(_, outbox)| Arc::clone(outbox)) else {
+            return Some(packet);
+        };
+        let Packet { id, to, copy, message } = packet;
+        let mut envelopes = vec![Envelope { id, to, hold, copy, message }];
+        outbox.extend(&mut envelopes);
+        envelopes.pop().map(packet_of)
     }
 
     /// Lets everything out in one batch. Returns how many messages found a full queue and are lost.

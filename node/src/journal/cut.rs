@@ -7,7 +7,8 @@ use super::{
     paths::{Paths, remove},
     scan::Contents,
 };
-use indoubt_proto::{ids::Lsn, random::stream};
+use indoubt_driver::random::stream;
+use indoubt_proto::ids::Lsn;
 use rand::RngExt;
 use std::{fs::File, path::Path};
 

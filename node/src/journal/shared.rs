@@ -8,11 +8,11 @@ use super::{
     open::OnFailure,
     paths::Paths,
 };
-use indoubt_proto::{
+use indoubt_driver::{
     conditions::Latency,
-    ids::{LogId, Lsn},
     random::{Stream, stream},
 };
+use indoubt_proto::ids::{LogId, Lsn};
 use std::{
     fmt,
     fs::File,

@@ -2,10 +2,8 @@
 //! end with it.
 
 use crate::lab::Command;
-use indoubt_proto::wire::{
-    LabCommand, NodeReport,
-    v1::{self, lab_server::Lab},
-};
+use indoubt_driver::wire::{LabCommand, NodeReport};
+use indoubt_proto::wire::v1::{self, lab_server::Lab};
 use std::{
     pin::Pin,
     task::{Context, Poll},

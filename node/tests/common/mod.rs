@@ -3,18 +3,21 @@
 
 pub mod toy;
 
+use indoubt_driver::{
+    gate::{Action, Edge, FaultPlan, Rule, RuleId, Selector, Verb},
+    wire::Asked,
+};
 use indoubt_node::{
     Node, NodeConfig, NodeError, Ready,
     client::{LabControl, LabReport, NodeClient},
 };
 use indoubt_proto::{
-    gate::{Action, Edge, Orders, Rule, RuleId, Selector, Verb},
     ids::NodeId,
     message::Message,
     observation::{Observation, Stamped},
     operation::{Key, Operation},
     plan::{PlanStep, StepKind},
-    wire::{Asked, SubmitRequest},
+    wire::SubmitRequest,
 };
 use std::{path::PathBuf, time::Duration};
 use tokio::{
@@ -123,10 +126,10 @@ pub fn steps() -> Vec<PlanStep> {
     vec![step(P1), step(P2)]
 }
 
-/// Orders of one rule.
-pub fn orders(verb: Verb, word: &str, edge: Edge, action: Action) -> Orders {
+/// FaultPlan of one rule.
+pub fn orders(verb: Verb, word: &str, edge: Edge, action: Action) -> FaultPlan {
     let selector = Selector { word: Some(word.into()), edge, ..Selector::any(verb) };
-    Orders { rules: vec![Rule { id: RuleId(1), selector, share: None, action }], ..Orders::default() }
+    FaultPlan { rules: vec![Rule { id: RuleId(1), selector, share: None, action }], ..FaultPlan::default() }
 }
 
 /// The next question.

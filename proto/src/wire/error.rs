@@ -16,11 +16,12 @@ pub struct WireError {
 
 impl WireError {
     /// Something wrong with the value at hand; whoever knows its name adds it with [`At::at`].
-    pub(super) fn new(why: impl Into<Cow<'static, str>>) -> Self {
+    pub fn new(why: impl Into<Cow<'static, str>>) -> Self {
         WireError { path: String::new(), why: why.into() }
     }
 
-    pub(super) fn missing() -> Self {
+    /// A field that must be there is not.
+    pub fn missing() -> Self {
         WireError::new("missing")
     }
 
@@ -38,23 +39,27 @@ impl From<WireError> for tonic::Status {
 }
 
 /// Says in which field a refusal happened.
-pub(super) trait At<T> {
+pub trait At<T> {
+    /// In the field of this name.
     fn at(self, field: &str) -> Result<T, WireError>;
+    /// In this element of a list.
     fn at_index(self, index: usize) -> Result<T, WireError>;
 }
 
 impl<T> At<T> for Result<T, WireError> {
+    /// In the field of this name.
     fn at(self, field: &str) -> Result<T, WireError> {
         self.map_err(|error| error.within(field))
     }
 
+    /// In this element of a list.
     fn at_index(self, index: usize) -> Result<T, WireError> {
         self.map_err(|error| error.within(format_args!("[{index}]")))
     }
 }
 
 /// A field that must be there.
-pub(super) fn required<W, T>(field: &str, value: Option<W>) -> Result<T, WireError>
+pub fn required<W, T>(field: &str, value: Option<W>) -> Result<T, WireError>
 where
     T: TryFrom<W, Error = WireError>,
 {
@@ -62,7 +67,7 @@ where
 }
 
 /// A list of at most `max`.
-pub(super) fn list<W, T>(
+pub fn list<W, T>(
     field: &str,
     max: usize,
     items: Vec<W>,
@@ -77,7 +82,7 @@ pub(super) fn list<W, T>(
 }
 
 /// A text of at most `max` bytes.
-pub(super) fn text(field: &str, max: usize, value: String) -> Result<String, WireError> {
+pub fn text(field: &str, max: usize, value: String) -> Result<String, WireError> {
     if value.len() > max {
         return Err(WireError::new(format!("{} bytes are more than {max}", value.len()))).at(field);
     }
@@ -85,7 +90,7 @@ pub(super) fn text(field: &str, max: usize, value: String) -> Result<String, Wir
 }
 
 /// A time of at most a day: nothing that adds such times can overflow.
-pub(super) fn micros(field: &str, value: u64) -> Result<Micros, WireError> {
+pub fn micros(field: &str, value: u64) -> Result<Micros, WireError> {
     if value > limits::HOLD_US {
         return Err(WireError::new(format!("{value} us are more than a day"))).at(field);
     }
@@ -93,7 +98,7 @@ pub(super) fn micros(field: &str, value: u64) -> Result<Micros, WireError> {
 }
 
 /// A name that people wrote: a node's, a transaction's.
-pub(super) fn name<T>(field: &str, value: &str) -> Result<T, WireError>
+pub fn name<T>(field: &str, value: &str) -> Result<T, WireError>
 where
     T: std::str::FromStr<Err = crate::ids::BadName>,
 {

@@ -84,7 +84,7 @@ impl Word for StepKind {
 }
 
 /// A node as links carry it: 8 × number + role, so that 0 is no node and most take one byte.
-pub(super) fn node_number(node: NodeId) -> u32 {
+pub fn node_number(node: NodeId) -> u32 {
     let role = match node.role {
         Role::Coordinating => 1,
         Role::Participant => 2,
@@ -94,7 +94,11 @@ pub(super) fn node_number(node: NodeId) -> u32 {
     u32::from(node.number) * 8 + role
 }
 
-pub(super) fn node(number: u32) -> Result<NodeId, WireError> {
+/// The node of this number on the wire.
+///
+/// # Errors
+/// No node has it.
+pub fn node(number: u32) -> Result<NodeId, WireError> {
     let bad = || WireError::new(format!("{number} is no node"));
     let role = match number % 8 {
         _ if number == 0 => return Err(WireError::missing()),

@@ -8,7 +8,8 @@ use super::{
 };
 use crate::{palette, units::time};
 use anyhow::Result;
-use indoubt_proto::{gate::Edge, ids::Role};
+use indoubt_driver::gate::Edge;
+use indoubt_proto::ids::Role;
 use indoubt_scenario::protocol::{Family, Protocol};
 use indoubt_studies::crash_points::{Cell, HeatMap, Row, role_word};
 use plotters::{

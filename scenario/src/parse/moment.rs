@@ -10,8 +10,8 @@ use crate::{
     protocol::Protocol,
     scenario::{Counted, Scenario, Trigger},
 };
+use indoubt_driver::gate::{Edge, Selector, Verb};
 use indoubt_proto::{
-    gate::{Edge, Selector, Verb},
     ids::{NodeId, Role},
     observation::Phase,
 };

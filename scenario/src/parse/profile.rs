@@ -6,7 +6,7 @@ use super::{
     values,
 };
 use crate::profile::{Profile, Spread};
-use indoubt_proto::conditions::Latency;
+use indoubt_driver::conditions::Latency;
 use toml::de::DeTable;
 
 impl Profile {

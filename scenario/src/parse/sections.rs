@@ -6,9 +6,11 @@ use super::{
     values::{SOME, latency, node},
 };
 use crate::scenario::{Arrivals, Clocks, Cluster, LinkOverride, Network, Workload, WorkloadKind};
-use indoubt_proto::{
+use indoubt_driver::{
     clock::ClockRate,
     conditions::{Conditions, Latency},
+};
+use indoubt_proto::{
     ids::Role,
     settings::{AbortWhen, CompensateFrom, Options, Timeouts, WorkRound},
     time::Micros,

@@ -2,7 +2,8 @@
 
 use super::{error::ScenarioError, reader::Value};
 use crate::{protocol::Protocol, scenario::Cluster};
-use indoubt_proto::{conditions::Latency, ids::NodeId, time::Micros};
+use indoubt_driver::conditions::Latency;
+use indoubt_proto::{ids::NodeId, time::Micros};
 use std::ops::RangeInclusive;
 
 pub(super) const LATENCY: [&str; 4] = ["min", "max", "median", "p99"];

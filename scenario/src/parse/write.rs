@@ -1,9 +1,11 @@
 //! A scenario back as TOML, with every default filled in: what stands in a run's folder, and repeats it.
 
 use crate::scenario::{Arrivals, Claim, Counted, Expect, Fault, FaultAction, MessageDeed, Scenario, Trigger, Which};
-use indoubt_proto::{
+use indoubt_driver::{
     conditions::{Conditions, Latency},
     gate::{Edge, Verb},
+};
+use indoubt_proto::{
     ids::NodeId,
     settings::{AbortWhen, CompensateFrom, WorkRound},
     time::Micros,

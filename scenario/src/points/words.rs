@@ -2,7 +2,8 @@
 //! kind.
 
 use crate::protocol::{Family, Protocol};
-use indoubt_proto::{gate::Verb, ids::Role};
+use indoubt_driver::gate::Verb;
+use indoubt_proto::ids::Role;
 
 /// The words of the records that a node of this role appends under this protocol. Those that only compactions hold are no
 /// effects of their own.

@@ -1,7 +1,8 @@
 //! A fault in one line for people: how results name it.
 
 use super::fault::{Counted, Fault, FaultAction, MessageDeed, Trigger, Which};
-use indoubt_proto::{gate::Edge, ids::NodeId};
+use indoubt_driver::gate::Edge;
+use indoubt_proto::ids::NodeId;
 
 impl Fault {
     /// A fault under all protocols, named as results name it.

@@ -1,7 +1,8 @@
 //! What breaks, and when.
 
 use crate::protocol::Protocol;
-use indoubt_proto::{gate::Selector, ids::NodeId, message::Decision, observation::Phase, time::Micros};
+use indoubt_driver::gate::Selector;
+use indoubt_proto::{ids::NodeId, message::Decision, observation::Phase, time::Micros};
 use serde::Serialize;
 
 /// One scripted fault.

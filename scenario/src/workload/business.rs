@@ -14,11 +14,11 @@
 //! So the right answer of an audit depends on several participants at once, and a half-done transaction shows.
 
 use crate::scenario::{Scenario, WorkloadKind};
+use indoubt_driver::random::Stream;
 use indoubt_proto::{
     ids::{NodeId, TxnId},
     operation::{Key, Operation},
     plan::{PlanStep, StepKind},
-    random::Stream,
 };
 use rand::{RngExt, seq::SliceRandom};
 use std::collections::BTreeMap;

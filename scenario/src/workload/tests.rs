@@ -3,8 +3,8 @@ use crate::{
     protocol::Protocol,
     scenario::{Cluster, Network, Workload as Load, WorkloadKind},
 };
+use indoubt_driver::conditions::{Conditions, Latency};
 use indoubt_proto::{
-    conditions::{Conditions, Latency},
     operation::Operation,
     plan::{StepKind, Submission},
     settings::{Options, Timeouts},

@@ -2,14 +2,12 @@
 //! from them.
 
 use super::FaultCommand;
-use indoubt_proto::{
+use indoubt_driver::{
     clock::ClockRate,
     conditions::{Conditions, Latency},
-    gate::{Action, Orders, Rule, RuleId, Selector, Verb},
-    ids::NodeId,
-    observation::Observation,
-    time::Micros,
+    gate::{Action, FaultPlan, Rule, RuleId, Selector, Verb},
 };
+use indoubt_proto::{ids::NodeId, observation::Observation, time::Micros};
 use indoubt_scenario::scenario::{FaultAction, Network, Scenario};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -191,7 +189,7 @@ impl FaultsInForce {
     }
 
     /// The orders of a node, but for the rules of the faults that watch.
-    pub(super) fn orders(&self, node: NodeId) -> Orders {
+    pub(super) fn orders(&self, node: NodeId) -> FaultPlan {
         let cut: BTreeSet<NodeId> = self.cuts().filter(|(from, _)| *from == node).map(|(_, to)| to).collect();
         let rules = cut.into_iter().map(|to| Rule {
             id: CUT,
@@ -204,7 +202,7 @@ impl FaultsInForce {
             _ => None,
         });
         let peers = self.nodes.iter().filter(|peer| **peer != node && speak(node, **peer));
-        Orders {
+        FaultPlan {
             rules: rules.collect(),
             clock: self.clocks.get(&node).copied().unwrap_or_default(),
             force: self.force,

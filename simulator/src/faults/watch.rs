@@ -1,7 +1,7 @@
 //! One fault of a run: where rules watch for its moment, and what has become of it.
 
+use indoubt_driver::gate::{Edge, Selector, Verb};
 use indoubt_proto::{
-    gate::{Edge, Selector, Verb},
     ids::{NodeId, TxnId},
     observation::Phase,
     settings::WorkRound,

@@ -1,10 +1,10 @@
 //! A node's journal on a simulated disk: a durable prefix, and a tail of which any prefix survives a crash.
 
+use indoubt_driver::random::LazyStream;
 use indoubt_proto::{
     ids::{LogId, Lsn},
     machine::{Logged, Write},
     planted::{Mutant, Planted},
-    random::LazyStream,
 };
 use rand::RngExt;
 use std::collections::VecDeque;
@@ -170,7 +170,8 @@ impl<R: Clone> Journal<R> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use indoubt_proto::{ids::NodeId, random::of_disk};
+    use indoubt_driver::random::of_disk;
+    use indoubt_proto::ids::NodeId;
     use rand::Rng;
     use std::collections::BTreeSet;
 

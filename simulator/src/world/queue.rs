@@ -9,15 +9,26 @@ use std::{
 };
 
 /// When something happens, and which of all that was scheduled it is.
-pub(super) type Place = (Micros, u64);
+type Turn = (Micros, u64);
+
+/// An armed timer, to be disarmed by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct TimerHandle(Turn);
+
+impl TimerHandle {
+    /// The timer's number, which is used for no other.
+    pub(super) fn number(self) -> u64 {
+        self.0.1
+    }
+}
 
 /// Events of type `T`, timers of type `A`. The heap moves small entries only; the events lie still in reused slots.
 #[derive(Clone, Debug)]
 pub(super) struct Queue<T, A> {
-    heap: BinaryHeap<Reverse<(Place, u32)>>,
+    heap: BinaryHeap<Reverse<(Turn, u32)>>,
     slots: Vec<Option<T>>,
     free: Vec<u32>,
-    timers: BTreeMap<Place, A>,
+    timers: BTreeMap<Turn, A>,
     scheduled: u64,
 }
 
@@ -36,7 +47,7 @@ impl<T, A> Queue<T, A> {
         Queue { heap, slots: Vec::new(), free: Vec::new(), timers, scheduled: 0 }
     }
 
-    fn place(&mut self, at: Micros) -> Place {
+    fn turn(&mut self, at: Micros) -> Turn {
         self.scheduled += 1;
         (at, self.scheduled)
     }
@@ -52,20 +63,20 @@ impl<T, A> Queue<T, A> {
                 (self.slots.len() - 1) as u32
             }
         };
-        let place = self.place(at);
-        self.heap.push(Reverse((place, slot)));
+        let turn = self.turn(at);
+        self.heap.push(Reverse((turn, slot)));
     }
 
-    /// Schedules a timer. Its number is used for no other.
-    pub(super) fn arm(&mut self, at: Micros, timer: A) -> Place {
-        let place = self.place(at);
-        self.timers.insert(place, timer);
-        place
+    /// Schedules a timer.
+    pub(super) fn arm(&mut self, at: Micros, timer: A) -> TimerHandle {
+        let turn = self.turn(at);
+        self.timers.insert(turn, timer);
+        TimerHandle(turn)
     }
 
     /// The timer does not fire, if it has not yet.
-    pub(super) fn disarm(&mut self, place: Place) {
-        self.timers.remove(&place);
+    pub(super) fn disarm(&mut self, timer: TimerHandle) {
+        self.timers.remove(&timer.0);
     }
 
     /// When something happens next.
@@ -76,7 +87,7 @@ impl<T, A> Queue<T, A> {
     }
 
     pub(super) fn pop(&mut self) -> Option<Due<T, A>> {
-        let event = self.heap.peek().map(|Reverse((place, _))| *place);
+        let event = self.heap.peek().map(|Reverse((turn, _))| *turn);
         if let Some(first) = self.timers.first_entry()
             && event.is_none_or(|event| *first.key() < event)
         {
@@ -96,23 +107,23 @@ mod tests {
     #[test]
     fn events_and_timers_come_by_time_and_then_in_the_order_of_scheduling() {
         let mut queue = Queue::new();
-        let mut places = Vec::new();
+        let mut handles = Vec::new();
         for (at, name) in [(5, 'c'), (3, 'a'), (5, 'd'), (3, 'b')] {
             queue.push(Micros(at), name);
-            places.push(queue.arm(Micros(at), name.to_ascii_uppercase()));
+            handles.push(queue.arm(Micros(at), name.to_ascii_uppercase()));
         }
-        queue.disarm(places[1]);
+        queue.disarm(handles[1]);
         assert_eq!(queue.next_at(), Some(Micros(3)));
         let name = |due| match due {
             Due::Event(name) | Due::Timer(_, name) => name,
         };
         assert_eq!([queue.pop().map(name), queue.pop().map(name)], [Some('a'), Some('b')]);
-        assert_eq!(queue.pop(), Some(Due::Timer(places[3].1, 'B')));
+        assert_eq!(queue.pop(), Some(Due::Timer(handles[3].number(), 'B')));
         queue.push(Micros(4), 'x');
         let rest: String = std::iter::from_fn(|| queue.pop().map(name)).collect();
         assert_eq!(rest, "xcCdD");
         assert_eq!(queue.slots.len(), 4);
-        queue.disarm(places[3]);
+        queue.disarm(handles[3]);
         assert_eq!(queue.next_at(), None);
     }
 }

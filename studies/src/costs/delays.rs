@@ -2,8 +2,8 @@
 //! of exactly one millisecond, so that every instant of the run says how many of each lie before it.
 
 use super::{Case, counted::script};
+use indoubt_driver::conditions::{Conditions, Latency};
 use indoubt_proto::{
-    conditions::{Conditions, Latency},
     ids::Role,
     message::MessageKind,
     observation::{Observation, Phase},

@@ -1,8 +1,8 @@
 //! The census of a run: every edge of every effect that its nodes pass, counted as a fault would count it.
 
 use super::crash_point::CrashPoint;
+use indoubt_driver::gate::{Edge, Verb};
 use indoubt_proto::{
-    gate::{Edge, Verb},
     ids::{MessageId, NodeId},
     observation::{Observation, Stamped},
 };

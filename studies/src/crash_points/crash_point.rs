@@ -1,9 +1,7 @@
 //! A crash point: an edge of an effect of a node, as effect selectors name it.
 
-use indoubt_proto::{
-    gate::{Edge, Selector, Verb},
-    ids::{NodeId, Role},
-};
+use indoubt_driver::gate::{Edge, Selector, Verb};
+use indoubt_proto::ids::{NodeId, Role};
 use indoubt_scenario::{
     protocol::Family,
     scenario::{Counted, Trigger},

@@ -5,10 +5,8 @@ use super::{
     case_result::{Broken, CaseResult},
     crash_point::CrashPoint,
 };
-use indoubt_proto::{
-    gate::{Edge, Verb},
-    ids::Role,
-};
+use indoubt_driver::gate::{Edge, Verb};
+use indoubt_proto::ids::Role;
 use indoubt_scenario::protocol::{Family, Protocol};
 use std::collections::{BTreeMap, btree_map::Entry};
 

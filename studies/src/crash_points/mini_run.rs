@@ -5,7 +5,8 @@ use super::{
     crash_case::{Case, Strike},
 };
 use crate::trial::trial;
-use indoubt_proto::{conditions::Latency, ids::NodeId, operation::Operation, planted::Planted, time::Micros};
+use indoubt_driver::conditions::Latency;
+use indoubt_proto::{ids::NodeId, operation::Operation, planted::Planted, time::Micros};
 use indoubt_scenario::{
     parse::LONGEST_DURATION,
     protocol::Protocol,

@@ -1,8 +1,8 @@
 //! A scenario reduced to what two worlds can agree on to the letter: one client, one transaction at a time, timeouts longer
 //! than any outage, so that what happens does not depend on how long things take.
 
+use indoubt_driver::conditions::Latency;
 use indoubt_proto::{
-    conditions::Latency,
     ids::NodeId,
     observation::{Observation, Phase},
     settings::Timeouts,
@@ -51,7 +51,9 @@ pub fn one_client(scenario: &Scenario, protocol: Protocol) -> OneClient {
     (reduced.expects, reduced.sweep) = (Vec::new(), Vec::new());
     reduced.workload.arrivals = Arrivals::Clients(1);
     travel_together(&mut reduced.network);
-    if protocol.family() == Family::TwoPhase && reduced.workload.refuse > 0.0 {
+    let refuses = |fault: &Fault| matches!(fault.action, FaultAction::Message { deed: MessageDeed::Refuse, .. });
+    let refused = reduced.workload.refuse > 0.0 || reduced.faults.iter().any(refuses);
+    if protocol.family() == Family::TwoPhase && refused {
         outlast_forces(&mut reduced.network);
     }
     let struck_in_time = strike_by_phase(&mut reduced.faults);

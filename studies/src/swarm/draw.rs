@@ -5,10 +5,8 @@ use super::{
     Case,
     faults::{Mood, faults},
 };
-use indoubt_proto::{
-    random::{Stream, stream},
-    settings::WorkRound,
-};
+use indoubt_driver::random::{Stream, stream};
+use indoubt_proto::settings::WorkRound;
 use indoubt_scenario::{protocol::Protocol, scenario::Scenario};
 use rand::{RngExt, seq::IndexedRandom};
 

@@ -1,10 +1,10 @@
 //! A random schedule of faults, all of which are over when load ends or soon after.
 
 use super::draw::{Frame, one_of};
+use indoubt_driver::random::Stream;
 use indoubt_proto::{
     ids::{NodeId, Role},
     observation::Phase,
-    random::Stream,
 };
 use indoubt_scenario::{points, protocol::Family};
 use rand::{RngExt, seq::IndexedRandom};
@@ -93,7 +93,12 @@ fn cut(frame: &Frame, node: NodeId, random: &mut Stream) -> String {
 
 /// Something happens to messages: of one kind or of all, over one link or over all.
 fn touch(frame: &Frame, _: NodeId, random: &mut Stream) -> String {
-    let mut deed = one_of(random, &["drop", "drop", "delay", "duplicate", "refuse"]);
+    let deed = one_of(random, &["drop", "drop", "delay", "duplicate", "refuse"]);
+    touch_by(deed, frame, random)
+}
+
+/// This happens to messages. Where no message can be refused, one is dropped.
+pub(super) fn touch_by(mut deed: &str, frame: &Frame, random: &mut Stream) -> String {
     let known: Vec<_> = points::messages(frame.protocol, frame.work).filter(|info| info.is_internal()).collect();
     let mut kinds = known.clone();
     kinds.retain(|info| deed != "refuse" || info.can_fail);

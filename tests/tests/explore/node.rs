@@ -1,14 +1,23 @@
 //! One node of an explored cluster: the machine itself, its journal with the tail that a crash may take, its armed timers.
 //! No clock: an armed timer may fire at any time.
 
+use indoubt_driver::{
+    conditions::{Conditions, Journey},
+    driver::{Driver, Progress, Recovered},
+    gate::RuleId,
+    packet::Packet,
+    port::Port,
+    world::{Network, World},
+};
 use indoubt_proto::{
-    ids::{LogId, Lsn, NodeId, Role},
+    ids::{LogId, Lsn, MessageId, NodeId, Role},
     inspect::Inspection,
-    machine::{Effect, Input, InputOf, Logged, Machine, Out},
+    machine::{Logged, Machine, Write},
     message::Message,
     observation::Observation,
+    time::Micros,
 };
-use std::{collections::BTreeSet, hash::Hash};
+use std::{collections::BTreeSet, convert::Infallible, hash::Hash};
 
 /// A machine that can be part of an explored state: states are copied, compared and hashed.
 pub(crate) trait Explorable: Machine + Clone + Eq + Hash {}
@@ -66,11 +75,12 @@ impl<M: Explorable> Node<M> {
     /// Starts it from its journal. `fresh` is a machine before its first input.
     pub(crate) fn start(&mut self, fresh: M) -> Effects {
         self.incarnation += 1;
-        self.machine = Some(fresh);
         // Never lost here, so a node has one journal for good.
         let log = LogId(u64::from(self.id.number) + if self.id.role == Role::Coordinating { 100 } else { 0 });
-        let (incarnation, records) = (self.incarnation, self.durable.clone());
-        self.input(Input::Recover { log, incarnation, records })
+        let recovered = Recovered { log, last: self.last(), records: self.durable.clone() };
+        let mut driver = Driver::new(self.port());
+        driver.boot(fresh, recovered, u64::MAX);
+        self.act(driver, |_, _| {})
     }
 
     /// It dies, and says nothing; so many records of the tail survive.
@@ -90,42 +100,105 @@ impl<M: Explorable> Node<M> {
             self.durable.append(&mut self.tail);
         }
         let upto = self.last();
-        self.input(Input::Durable { upto })
+        self.input(|driver, hands| driver.durable(upto, hands))
     }
 
     /// A timer fires.
     pub(crate) fn fire(&mut self, timer: &M::Timer) -> Effects {
         self.timers.remove(timer);
-        self.input(Input::Fired(timer.clone()))
+        self.input(|driver, _| driver.fire(timer.clone()))
     }
 
     /// A message arrives.
     pub(crate) fn receive(&mut self, from: NodeId, message: Message) -> Effects {
-        self.input(Input::Message { from, message })
+        // What is explored are messages, not their numbers.
+        let id = MessageId { from, incarnation: 0, count: 0 };
+        let packet = Packet { id, to: self.id, copy: false, message };
+        self.input(|driver, hands| driver.deliver(packet, hands))
     }
 
     fn last(&self) -> Lsn {
         self.tail.last().or(self.durable.last()).map_or(Lsn(0), |logged| logged.lsn)
     }
 
-    fn input(&mut self, input: InputOf<M>) -> Effects {
-        let mut out = Out::new(self.last());
-        self.machine.as_mut().expect("only nodes that are up get inputs").handle(input, &mut out);
+    fn port(&self) -> Port {
+        let mut port = Port::new(self.id, 0);
+        port.begin(self.incarnation);
+        port
+    }
+
+    fn input(&mut self, input: impl FnOnce(&mut Driver<M>, &mut Hands<'_, M>)) -> Effects {
+        let machine = self.machine.take().expect("only nodes that are up get inputs");
+        self.act(Driver::of(self.port(), machine, self.last()), input)
+    }
+
+    fn act(&mut self, mut driver: Driver<M>, input: impl FnOnce(&mut Driver<M>, &mut Hands<'_, M>)) -> Effects {
         let mut effects = Effects::default();
-        for effect in out.drain() {
-            match effect {
-                Effect::Append { lsn, record, .. } => self.tail.push(Logged { lsn, compacted: false, record }),
-                Effect::Send { to, message } => effects.sent.push((to, message)),
-                Effect::Arm { timer, .. } => {
-                    self.timers.insert(timer);
-                }
-                Effect::Disarm(timer) => {
-                    self.timers.remove(&timer);
-                }
-                Effect::Observe(observation) => effects.observed.push(observation),
-                Effect::Compacted { .. } => unreachable!("only a stepper compacts"),
-            }
-        }
+        let mut hands = Hands { tail: &mut self.tail, timers: &mut self.timers, effects: &mut effects };
+        input(&mut driver, &mut hands);
+        let Ok(progress) = driver.advance(&mut hands);
+        assert_eq!(progress, Progress::Done, "no rule halts an explored node");
+        self.machine = driver.into_machine();
         effects
     }
+}
+
+/// The hands of an explored node: what it wants done goes into its state, or is carried out by the cluster.
+struct Hands<'a, M: Machine> {
+    tail: &'a mut Vec<Logged<M::Record>>,
+    timers: &'a mut BTreeSet<M::Timer>,
+    effects: &'a mut Effects,
+}
+
+impl<M: Machine> Network for Hands<'_, M> {
+    fn observe(&mut self, _what: impl FnOnce() -> Observation) {}
+
+    /// The cluster loses messages, and delivers them in any order.
+    fn journey(&mut self, _packet: &Packet, duplicated: bool) -> Option<Journey> {
+        Conditions::PERFECT.certain(duplicated)
+    }
+
+    fn carry(&mut self, packet: Packet, _delay: Micros) -> Option<Packet> {
+        self.effects.sent.push((packet.to, packet.message));
+        None
+    }
+}
+
+impl<M: Machine> World<M> for Hands<'_, M> {
+    type Error = Infallible;
+
+    fn witness(&mut self, what: Observation) {
+        self.effects.observed.push(what);
+    }
+
+    fn append(&mut self, lsn: Lsn, record: M::Record, _write: Write) -> Result<(), Infallible> {
+        self.tail.push(Logged { lsn, compacted: false, record });
+        Ok(())
+    }
+
+    fn compact(&mut self, _upto: Lsn, _records: Vec<M::Record>) -> Result<(), Infallible> {
+        unreachable!("an explored journal is short")
+    }
+
+    fn arm(&mut self, timer: M::Timer, _after: Micros) {
+        self.timers.insert(timer);
+    }
+
+    fn disarm(&mut self, timer: M::Timer) {
+        self.timers.remove(&timer);
+    }
+
+    fn hold(&mut self, _packet: Packet, _delay: Micros) {
+        unreachable!("no rule touches explored messages")
+    }
+
+    fn knows(&self, _node: NodeId) -> bool {
+        true
+    }
+
+    fn answer_operator(&mut self, _message: Message) {}
+
+    fn fared(&mut self, _id: MessageId, _lost: bool) {}
+
+    fn report(&mut self, _rule: RuleId, _message: Option<MessageId>, _lost: bool) {}
 }

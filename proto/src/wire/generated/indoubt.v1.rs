@@ -2327,23 +2327,23 @@ pub mod lab_command {
     /// Exactly one of them.
     #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
     pub enum Command {
-        /// Replace the orders.
+        /// Replace the fault plan.
         #[prost(message, tag = "1")]
-        SetOrders(super::SetOrders),
+        SetFaults(super::SetFaults),
         /// Go on.
         #[prost(message, tag = "2")]
         Release(super::Release),
     }
 }
-/// Replaces everything that the lab ordered before.
+/// Replaces the fault plan.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct SetOrders {
-    /// Named in the OrdersSet that answers, once the orders hold.
+pub struct SetFaults {
+    /// Named in the FaultsSet that answers, once the plan holds.
     #[prost(uint64, tag = "1")]
     pub version: u64,
-    /// The orders: rules, rate of timers, time of forces, conditions of links; JSON of `indoubt_proto::gate::Orders`.
+    /// The plan: rules, rate of timers, time of forces, conditions of links; JSON of `indoubt_driver::gate::FaultPlan`.
     #[prost(string, tag = "2")]
-    pub orders_json: ::prost::alloc::string::String,
+    pub plan_json: ::prost::alloc::string::String,
 }
 /// Lets a halted node go on.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
@@ -2353,11 +2353,11 @@ pub struct Release {
     pub ask: u64,
     /// What happens to the message at which the node halted; nothing in particular if absent.
     #[prost(message, optional, tag = "2")]
-    pub fate: ::core::option::Option<Fate>,
+    pub disposition: ::core::option::Option<Disposition>,
 }
-/// What happens to a message beyond its ordinary journey.
+/// What faults do to one message, beyond what the network does.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct Fate {
+pub struct Disposition {
     /// It is lost.
     #[prost(bool, tag = "1")]
     pub drop: bool,
@@ -2383,9 +2383,9 @@ pub mod node_report {
     /// Exactly one of them.
     #[derive(Clone, PartialEq, ::prost::Oneof)]
     pub enum Report {
-        /// The orders hold.
+        /// The plan holds.
         #[prost(message, tag = "1")]
-        OrdersSet(super::OrdersSet),
+        FaultsSet(super::FaultsSet),
         /// The node has halted at an effect and waits for its Release.
         #[prost(message, tag = "2")]
         Asked(super::Asked),
@@ -2394,9 +2394,9 @@ pub mod node_report {
         Reported(super::Reported),
     }
 }
-/// The answer to SetOrders.
+/// The answer to SetFaults.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct OrdersSet {
+pub struct FaultsSet {
     /// Its version.
     #[prost(uint64, tag = "1")]
     pub version: u64,
@@ -2467,7 +2467,7 @@ pub mod lab_client {
     )]
     use tonic::codegen::*;
     use tonic::codegen::http::Uri;
-    /// The lab's hand.
+    /// Carries out faults.
     #[derive(Debug, Clone)]
     pub struct LabClient<T> {
         inner: tonic::client::Grpc<T>,
@@ -2586,7 +2586,7 @@ pub mod lab_server {
             request: tonic::Request<tonic::Streaming<super::LabCommand>>,
         ) -> std::result::Result<tonic::Response<Self::ControlStream>, tonic::Status>;
     }
-    /// The lab's hand.
+    /// Carries out faults.
     #[derive(Debug)]
     pub struct LabServer<T> {
         inner: Arc<T>,

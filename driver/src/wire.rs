@@ -1,41 +1,43 @@
-//! What the lab tells a node, and what a node reports to it.
+//! What the lab tells a node, what a node reports to it, and how both travel: the lab.proto of `indoubt-proto`.
 
-use super::{
-    error::{At, WireError, list, micros, required},
-    limits, v1,
-    vocabulary::{node, node_number},
-};
 use crate::{
     conditions::{Conditions, Latency},
-    gate::{Action, Fate, Orders, RuleId},
+    gate::{Action, Disposition, FaultPlan, RuleId},
+};
+use indoubt_proto::{
     ids::{MessageId, NodeId, TxnId},
+    wire::{
+        WireError, limits,
+        parse::{At, list, micros, node, node_number, required},
+        v1,
+    },
 };
 
 /// What the lab tells a node.
 #[derive(Clone, Debug, PartialEq)]
 pub enum LabCommand {
-    /// Replace all orders.
-    SetOrders {
-        /// Named in the report that they hold.
+    /// Replace the fault plan.
+    SetFaults {
+        /// Named in the report that it holds.
         version: u64,
-        /// The orders.
-        orders: Orders,
+        /// The plan.
+        plan: FaultPlan,
     },
     /// Go on.
     Release {
         /// The question that this answers.
         ask: u64,
         /// What happens to the message at which the node halted.
-        fate: Fate,
+        disposition: Disposition,
     },
 }
 
 /// What a node tells the lab.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum NodeReport {
-    /// The orders hold.
-    OrdersSet {
-        /// Their version.
+    /// The plan holds.
+    FaultsSet {
+        /// Its version.
         version: u64,
     },
     /// The node has halted.
@@ -79,20 +81,6 @@ pub struct SentMessage {
     pub lost: bool,
 }
 
-impl From<MessageId> for v1::MessageId {
-    fn from(id: MessageId) -> Self {
-        v1::MessageId { from: node_number(id.from), incarnation: id.incarnation, count: id.count }
-    }
-}
-
-impl TryFrom<v1::MessageId> for MessageId {
-    type Error = WireError;
-
-    fn try_from(id: v1::MessageId) -> Result<Self, WireError> {
-        Ok(MessageId { from: node(id.from).at("from")?, incarnation: id.incarnation, count: id.count })
-    }
-}
-
 impl From<SentMessage> for v1::SentMessage {
     fn from(sent: SentMessage) -> Self {
         v1::SentMessage { id: Some(sent.id.into()), to: node_number(sent.to), lost: sent.lost }
@@ -111,13 +99,14 @@ impl From<LabCommand> for v1::LabCommand {
     fn from(command: LabCommand) -> Self {
         use v1::lab_command::Command as Wire;
         let command = match command {
-            LabCommand::SetOrders { version, orders } => {
-                let orders_json = serde_json::to_string(&orders).expect("orders have no maps and no fallible fields");
-                Wire::SetOrders(v1::SetOrders { version, orders_json })
+            LabCommand::SetFaults { version, plan } => {
+                let plan_json = serde_json::to_string(&plan).expect("fault plans have no maps and no fallible fields");
+                Wire::SetFaults(v1::SetFaults { version, plan_json })
             }
-            LabCommand::Release { ask, fate } => {
-                let Fate { drop, delay, duplicate, refuse } = fate;
-                Wire::Release(v1::Release { ask, fate: Some(v1::Fate { drop, delay_us: delay.0, duplicate, refuse }) })
+            LabCommand::Release { ask, disposition } => {
+                let Disposition { drop, delay, duplicate, refuse } = disposition;
+                let disposition = Some(v1::Disposition { drop, delay_us: delay.0, duplicate, refuse });
+                Wire::Release(v1::Release { ask, disposition })
             }
         };
         v1::LabCommand { command: Some(command) }
@@ -131,27 +120,27 @@ impl TryFrom<v1::LabCommand> for LabCommand {
         use v1::lab_command::Command as Wire;
         match command.command {
             None => Err(WireError::missing()).at("command"),
-            Some(Wire::SetOrders(set)) => {
-                let orders = orders(&set.orders_json).at("orders_json").at("set_orders")?;
-                Ok(LabCommand::SetOrders { version: set.version, orders })
+            Some(Wire::SetFaults(set)) => {
+                let plan = plan(&set.plan_json).at("plan_json").at("set_faults")?;
+                Ok(LabCommand::SetFaults { version: set.version, plan })
             }
-            Some(Wire::Release(v1::Release { ask, fate })) => {
-                let v1::Fate { drop, delay_us, duplicate, refuse } = fate.unwrap_or_default();
-                let delay = micros("delay_us", delay_us).at("fate").at("release")?;
-                Ok(LabCommand::Release { ask, fate: Fate { drop, delay, duplicate, refuse } })
+            Some(Wire::Release(v1::Release { ask, disposition })) => {
+                let v1::Disposition { drop, delay_us, duplicate, refuse } = disposition.unwrap_or_default();
+                let delay = micros("delay_us", delay_us).at("disposition").at("release")?;
+                Ok(LabCommand::Release { ask, disposition: Disposition { drop, delay, duplicate, refuse } })
             }
         }
     }
 }
 
-fn orders(json: &str) -> Result<Orders, WireError> {
-    if json.len() > limits::ORDERS_BYTES {
-        return Err(WireError::new(format!("{} bytes are more than {}", json.len(), limits::ORDERS_BYTES)));
+fn plan(json: &str) -> Result<FaultPlan, WireError> {
+    if json.len() > limits::PLAN_BYTES {
+        return Err(WireError::new(format!("{} bytes are more than {}", json.len(), limits::PLAN_BYTES)));
     }
-    let orders: Orders = serde_json::from_str(json).map_err(|error| WireError::new(error.to_string()))?;
-    micros("min_force", orders.min_force.0)?;
-    latency("force", &orders.force)?;
-    for (rule, index) in orders.rules.iter().zip(0..) {
+    let plan: FaultPlan = serde_json::from_str(json).map_err(|error| WireError::new(error.to_string()))?;
+    micros("min_force", plan.min_force.0)?;
+    latency("force", &plan.force)?;
+    for (rule, index) in plan.rules.iter().zip(0..) {
         if let Action::Delay(by) = rule.action {
             micros("delay", by.0).at_index(index).at("rules")?;
         }
@@ -159,10 +148,10 @@ fn orders(json: &str) -> Result<Orders, WireError> {
             fraction("share", share).at_index(index).at("rules")?;
         }
     }
-    for ((_, conditions), index) in orders.links.iter().zip(0..) {
+    for ((_, conditions), index) in plan.links.iter().zip(0..) {
         link(conditions).at_index(index).at("links")?;
     }
-    Ok(orders)
+    Ok(plan)
 }
 
 /// Conditions from which nothing absurd can be drawn.
@@ -194,7 +183,7 @@ impl From<NodeReport> for v1::NodeReport {
     fn from(report: NodeReport) -> Self {
         use v1::node_report::Report as Wire;
         let report = match report {
-            NodeReport::OrdersSet { version } => Wire::OrdersSet(v1::OrdersSet { version }),
+            NodeReport::FaultsSet { version } => Wire::FaultsSet(v1::FaultsSet { version }),
             NodeReport::Asked(asked) => Wire::Asked(v1::Asked {
                 ask: asked.ask,
                 rules: asked.rules.iter().map(|rule| rule.0).collect(),
@@ -218,7 +207,7 @@ impl TryFrom<v1::NodeReport> for NodeReport {
         use v1::node_report::Report as Wire;
         match report.report {
             None => Err(WireError::missing()).at("report"),
-            Some(Wire::OrdersSet(set)) => Ok(NodeReport::OrdersSet { version: set.version }),
+            Some(Wire::FaultsSet(set)) => Ok(NodeReport::FaultsSet { version: set.version }),
             Some(Wire::Asked(asked)) => asked_report(asked).map(NodeReport::Asked).at("asked"),
             Some(Wire::Reported(reported)) => {
                 let message = reported.message.map(MessageId::try_from).transpose().at("message").at("reported")?;

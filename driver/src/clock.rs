@@ -1,6 +1,6 @@
 //! How fast a node's timers run.
 
-use crate::time::Micros;
+use indoubt_proto::time::Micros;
 use serde::{Deserialize, Serialize};
 
 /// How fast a node's clock runs: 1 is exact, 1.5 is fast by half. A clock that runs fast fires early: a timer armed for `d`

@@ -1,17 +1,19 @@
-//! The gate: every effect is a place to die, and every message can be touched. Both worlds ask it before each effect is
-//! performed and each message is taken; no protocol code knows of it.
+//! The gate: every effect is a crash point, and every message can be touched. The driver asks it before and after each
+//! effect and each message that is taken; no protocol code knows of it.
 //!
 //! A scenario's faults compile into [`Rule`]s. A rule that needs counting, or that acts on nodes, is an `Ask`: the node
-//! halts there until the lab (the virtual world) has counted over the whole run, acted, and says how to go on. Rules that
-//! touch every message, or a share of them, are carried out on the spot.
+//! halts there until the lab has counted over the whole run, acted, and said how to go on. Rules that touch every message,
+//! or a share of them, are carried out on the spot.
 
 use crate::{
     clock::ClockRate,
     conditions::{Conditions, Latency},
+    random::LazyStream,
+};
+use indoubt_proto::{
     ids::{NodeId, TxnId},
     message::Message,
     observation::Observation,
-    random::LazyStream,
     time::Micros,
 };
 use rand::RngExt;
@@ -50,6 +52,15 @@ pub enum Moment<'a> {
 }
 
 impl Moment<'_> {
+    /// The transaction that it concerns.
+    pub fn txn(&self) -> Option<TxnId> {
+        match self {
+            Moment::Append { txn, .. } => *txn,
+            Moment::Send { message, .. } | Moment::Deliver { message, .. } => message.txn(),
+            Moment::Observe(seen) => seen.txn(),
+        }
+    }
+
     /// What effect selectors call it: verb, word, qualifier and step.
     pub fn words(&self) -> (Verb, &'static str, Option<&'static str>, Option<u32>) {
         match self {
@@ -132,19 +143,16 @@ impl Selector {
 
     fn matches(&self, moment: &Moment<'_>) -> bool {
         let (verb, word, qualifier, step) = moment.words();
-        let (peer, txn) = match moment {
-            Moment::Append { txn, .. } => (None, *txn),
-            Moment::Send { to: peer, message } | Moment::Deliver { from: peer, message } => {
-                (Some(*peer), message.txn())
-            }
-            Moment::Observe(seen) => (None, seen.txn()),
+        let peer = match moment {
+            Moment::Send { to: peer, .. } | Moment::Deliver { from: peer, .. } => Some(*peer),
+            Moment::Append { .. } | Moment::Observe(_) => None,
         };
         self.verb == verb
             && self.word.as_deref().is_none_or(|w| w == word)
             && (self.qualifier.is_none() || self.qualifier.as_deref() == qualifier)
             && (self.step.is_none() || self.step == step)
             && (self.peer.is_none() || self.peer == peer)
-            && (self.home.is_none() || self.home == txn.map(|t| t.home))
+            && (self.home.is_none() || self.home == moment.txn().map(|t| t.home))
     }
 }
 
@@ -179,20 +187,20 @@ pub struct Rule {
     pub action: Action,
 }
 
-/// What is to happen to a message beyond its ordinary journey.
+/// What faults do to one message, beyond what the network does to it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Fate {
-    /// It is lost.
+pub struct Disposition {
+    /// It is lost, and so are its copies.
     pub drop: bool,
     /// It arrives later by this much.
     pub delay: Micros,
     /// It arrives once more.
     pub duplicate: bool,
-    /// It is answered with a failure and not handed over.
+    /// It is answered with a failure and not handed over, if it is a request that can fail.
     pub refuse: bool,
 }
 
-impl Fate {
+impl Disposition {
     /// Adds what a rule's action does to a message.
     pub fn add(&mut self, action: Action) {
         match action {
@@ -204,8 +212,8 @@ impl Fate {
         }
     }
 
-    /// Both fates together.
-    pub fn and(mut self, other: Fate) -> Fate {
+    /// Both together.
+    pub fn and(mut self, other: Disposition) -> Disposition {
         self.drop |= other.drop;
         self.delay += other.delay;
         self.duplicate |= other.duplicate;
@@ -216,18 +224,18 @@ impl Fate {
 
 /// What the gate says of one moment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Verdict {
+pub struct GateDecision {
     /// Rules for which the node must halt and ask.
     pub ask: Vec<RuleId>,
     /// Rules of which the lab is told.
     pub report: Vec<RuleId>,
     /// What the other rules do to the message.
-    pub fate: Fate,
+    pub disposition: Disposition,
 }
 
-/// Everything that the lab orders of a node. It is replaced as a whole.
+/// All that the lab sets for a node. It is replaced as a whole.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Orders {
+pub struct FaultPlan {
     /// The rules of this node.
     pub rules: Vec<Rule>,
     /// How fast its timers run.
@@ -243,19 +251,19 @@ pub struct Orders {
 /// The gate of one node.
 #[derive(Clone, Debug)]
 pub struct Gate {
-    orders: Orders,
+    plan: FaultPlan,
     random: LazyStream,
 }
 
 impl Gate {
     /// A gate without rules. `random` decides where rules apply to a share.
     pub fn new(random: LazyStream) -> Self {
-        Gate { orders: Orders::default(), random }
+        Gate { plan: FaultPlan::default(), random }
     }
 
-    /// Replaces the orders.
-    pub fn set(&mut self, orders: Orders) {
-        self.orders = orders;
+    /// Replaces the plan.
+    pub fn set(&mut self, plan: FaultPlan) {
+        self.plan = plan;
     }
 
     /// Draws from this stream from now on: another incarnation of the node has begun.
@@ -263,28 +271,38 @@ impl Gate {
         self.random = random;
     }
 
-    /// The present orders.
-    pub fn orders(&self) -> &Orders {
-        &self.orders
+    /// The present plan.
+    pub fn plan(&self) -> &FaultPlan {
+        &self.plan
+    }
+
+    /// Whether it has any rule. Without one, nobody need ask it.
+    pub fn has_rules(&self) -> bool {
+        !self.plan.rules.is_empty()
+    }
+
+    /// Whether some rule is about moments of this kind.
+    pub fn concerns(&self, edge: Edge, verb: Verb) -> bool {
+        self.plan.rules.iter().any(|rule| rule.selector.verb == verb && rule.selector.edge == edge)
     }
 
     /// What is to happen at this edge of this moment; `None`, fast, if no rule concerns it.
-    pub fn ask(&mut self, edge: Edge, moment: &Moment<'_>) -> Option<Verdict> {
-        let mut verdict: Option<Verdict> = None;
-        for rule in &self.orders.rules {
+    pub fn ask(&mut self, edge: Edge, moment: &Moment<'_>) -> Option<GateDecision> {
+        let mut decision: Option<GateDecision> = None;
+        for rule in &self.plan.rules {
             if rule.selector.edge != edge || !rule.selector.matches(moment) {
                 continue;
             }
             if rule.share.is_some_and(|share| !self.random.get().random_bool(share.clamp(0.0, 1.0))) {
                 continue;
             }
-            let verdict = verdict.get_or_insert_default();
+            let decision = decision.get_or_insert_default();
             match rule.action {
-                Action::Ask => verdict.ask.push(rule.id),
-                Action::Report => verdict.report.push(rule.id),
-                action => verdict.fate.add(action),
+                Action::Ask => decision.ask.push(rule.id),
+                Action::Report => decision.report.push(rule.id),
+                action => decision.disposition.add(action),
             }
         }
-        verdict
+        decision
     }
 }

@@ -1,6 +1,6 @@
 //! Named random streams from one master seed: an edit in one place does not shift the draws of another (docs/04-architecture.md).
 
-use crate::ids::NodeId;
+use indoubt_proto::ids::NodeId;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 

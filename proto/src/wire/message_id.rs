@@ -1,0 +1,22 @@
+//! The id of a message, where the lab and its nodes name it.
+
+use super::{
+    error::{At, WireError},
+    v1,
+    vocabulary::{node, node_number},
+};
+use crate::ids::MessageId;
+
+impl From<MessageId> for v1::MessageId {
+    fn from(id: MessageId) -> Self {
+        v1::MessageId { from: node_number(id.from), incarnation: id.incarnation, count: id.count }
+    }
+}
+
+impl TryFrom<v1::MessageId> for MessageId {
+    type Error = WireError;
+
+    fn try_from(id: v1::MessageId) -> Result<Self, WireError> {
+        Ok(MessageId { from: node(id.from).at("from")?, incarnation: id.incarnation, count: id.count })
+    }
+}

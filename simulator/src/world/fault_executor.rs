@@ -1,0 +1,114 @@
+//! Carries out faults in the virtual world: kills, restarts, freezes and resolves as the nemesis says.
+
+use super::{World, clients::client_number, node::Incoming};
+use crate::faults::{FaultCommand, Lost};
+use indoubt_driver::{
+    gate::{Disposition, RuleId},
+    random::stream,
+};
+use indoubt_proto::{
+    ids::{LogId, NodeId, Role, TxnId},
+    message::Message,
+    observation::Observation,
+};
+use rand::Rng;
+
+impl World<'_> {
+    /// Asks the nemesis about a node that halted for these rules, and performs its commands, all before anything else happens.
+    /// Returns what is to happen to the message.
+    pub(super) fn consult(&mut self, node: NodeId, rules: &[RuleId], txn: Option<TxnId>, lost: Lost) -> Disposition {
+        let reply = self.nemesis.asked(self.kernel.now, node, rules, txn, lost);
+        self.perform(reply.commands);
+        reply.fate
+    }
+
+    pub(super) fn perform(&mut self, commands: Vec<FaultCommand>) {
+        for command in commands {
+            self.perform_one(command);
+        }
+    }
+
+    fn perform_one(&mut self, command: FaultCommand) {
+        match command {
+            FaultCommand::Observe(what) => self.kernel.observe(NodeId::LAB, what),
+            FaultCommand::Kill(node, keep) => self.kill(node, keep),
+            FaultCommand::LoseLog(node) => {
+                if let Some(at) = self.slot(node).filter(|at| !self.nodes[*at].is_up()) {
+                    self.journals += 1;
+                    let log = LogId(stream(self.seed, &format!("journal {node} {}", self.journals)).next_u64());
+                    self.nodes[at].machine.lose_log(log);
+                    self.nodes[at].lost_log = true;
+                }
+            }
+            FaultCommand::Restart(node) => {
+                if let Some(at) = self.slot(node).filter(|at| !self.nodes[*at].is_up()) {
+                    self.boot(at);
+                }
+            }
+            FaultCommand::Pause(node) => {
+                if let Some(at) = self.slot(node).filter(|at| self.nodes[*at].is_up() && !self.nodes[*at].is_paused()) {
+                    let incarnation = self.nodes[at].incarnation();
+                    self.nodes[at].pause();
+                    self.kernel.observe(node, Observation::Paused { incarnation });
+                }
+            }
+            FaultCommand::Resume(node) => {
+                if let Some(at) = self.slot(node).filter(|at| self.nodes[*at].is_paused()) {
+                    let incarnation = self.nodes[at].incarnation();
+                    self.kernel.observe(node, Observation::Resumed { incarnation });
+                    self.nodes[at].resume(&mut self.kernel);
+                    self.ready.push_back(at);
+                }
+            }
+            FaultCommand::Resolve(node, decision) => {
+                if let Some(at) = self.slot(node).filter(|at| self.nodes[*at].is_up() && !self.nodes[*at].is_paused()) {
+                    self.hand(at, Incoming::Operator(Message::Resolve { txn: None, decision }));
+                }
+            }
+            FaultCommand::Orders(node) => {
+                let plan = self.nemesis.orders(node);
+                if let Some(at) = self.slot(node) {
+                    self.nodes[at].machine.set_plan(plan, &self.kernel.layout);
+                } else if node.is_client()
+                    && let Some(client) = self.clients.get_mut(client_number(node))
+                {
+                    client.set_plan(plan, &self.kernel);
+                }
+            }
+        }
+    }
+
+    /// A node boots: with whatever survived, in its next incarnation.
+    pub(super) fn boot(&mut self, at: usize) {
+        let booting = &mut self.nodes[at];
+        booting.boot();
+        let (node, incarnation) = (booting.id(), booting.incarnation());
+        let (log, upto) = booting.machine.journal();
+        let lost = std::mem::take(&mut booting.lost_log);
+        if incarnation > 1 {
+            self.kernel.observe(node, Observation::Restarted { incarnation, log, upto, lost });
+        }
+        self.kernel.set_present(at, incarnation);
+        self.ready.push_back(at);
+        if node.role == Role::Coordinating {
+            self.pool.up(node, incarnation, &mut self.client_effects);
+            self.act_for_clients();
+        }
+    }
+
+    fn kill(&mut self, node: NodeId, keep: Option<u64>) {
+        let Some(at) = self.slot(node).filter(|at| self.nodes[*at].is_up()) else { return };
+        let incarnation = self.nodes[at].incarnation();
+        self.kernel.observe(node, Observation::Crashed { incarnation });
+        self.kernel.set_present(at, 0);
+        self.pool.down(node);
+        for packet in self.nodes[at].crash(keep) {
+            self.lose(&packet);
+        }
+    }
+
+    /// The place of a node of the cluster that is no client.
+    fn slot(&self, node: NodeId) -> Option<usize> {
+        self.kernel.layout.slot(node).filter(|at| *at < self.nodes.len())
+    }
+}

@@ -1,0 +1,249 @@
+//! One machine with its driver, its journal and its timers: what of a node depends on the machine's type.
+
+use super::{
+    disk::Journal,
+    kernel::{Event, Flight, Kernel, LinkIo, Outlet},
+    layout::Layout,
+    node_io::{NodeIo, Timers},
+};
+use indoubt_driver::{
+    driver::{Driver, Progress, Recovered, StepSend},
+    gate::{Disposition, FaultPlan},
+    packet::Packet,
+    port::Port,
+    random::{LazyStream, of_disk},
+};
+use indoubt_proto::{
+    ids::{LogId, Lsn, MessageId},
+    inspect::Inspection,
+    machine::Machine,
+    message::Message,
+    planted::Planted,
+    time::Micros,
+};
+
+/// Records between two compactions, at least.
+const COMPACT_EVERY: u64 = 10_000;
+/// Lazy records that nothing forced for so long are flushed.
+const QUIET: Micros = Micros::from_millis(50);
+
+/// A machine of any protocol, driven. The inputs and the advance are those of [`Driver`].
+pub(super) trait Driven {
+    /// Boots its next incarnation from what the journal holds.
+    fn boot(&mut self);
+    /// This end of its links.
+    fn port(&self) -> &Port;
+    /// Replaces its fault plan.
+    fn set_plan(&mut self, plan: FaultPlan, layout: &Layout);
+    /// The identity of the journal and its last record.
+    fn journal(&self) -> (LogId, Lsn);
+    fn deliver(&mut self, flight: Flight, kernel: &mut Kernel<'_>);
+    fn operator(&mut self, message: Message);
+    fn durable(&mut self, upto: Lsn, kernel: &mut Kernel<'_>);
+    /// Feeds a timer by its number, unless it was disarmed or armed again meanwhile.
+    fn fire(&mut self, number: u64);
+    fn advance(&mut self, kernel: &mut Kernel<'_>) -> Progress;
+    fn resume(&mut self, word: Disposition);
+    fn fared(&mut self, id: MessageId, lost: bool) -> bool;
+    fn sends(&self) -> &[StepSend];
+    fn is_idle(&self) -> bool;
+    fn is_between_steps(&self) -> bool;
+    /// A step is done and nothing holds the node: the force that it wants begins.
+    fn stepped(&mut self, kernel: &mut Kernel<'_>);
+    /// A force returned; the next one begins if one is due, unless the node is frozen.
+    fn forced(&mut self, kernel: &mut Kernel<'_>, frozen: bool) -> Lsn;
+    /// The node goes on after it was frozen, between two steps: a force begins that should have begun meanwhile.
+    fn wake(&mut self, kernel: &mut Kernel<'_>);
+    /// Flushes lazy records if nothing was forced for a while, unless the node is frozen.
+    fn flush(&mut self, kernel: &mut Kernel<'_>, frozen: bool);
+    /// The node dies: its machine is gone; so many records of its tail survive, drawn if not given. Returns the message
+    /// before which it had halted.
+    fn crash(&mut self, keep: Option<u64>) -> Option<Packet>;
+    /// Its journal is lost.
+    fn lose_log(&mut self, log: LogId);
+    /// Whether everything it logged is durable.
+    fn is_flushed(&self) -> bool;
+    /// What a person may see of it; `None` while it is down.
+    fn inspect(&self, accounts: bool) -> Option<Inspection>;
+}
+
+/// A machine, its journal and its timers.
+pub(super) struct MachineNode<M: Machine> {
+    /// What a new incarnation starts from, before it recovers.
+    blank: M,
+    driver: Driver<M>,
+    outlet: Outlet,
+    journal: Journal<M::Record>,
+    /// What survives of the journal's tail.
+    disk: LazyStream,
+    timers: Timers<M::Timer>,
+    /// When the last force began or returned.
+    last_force: Micros,
+    flush_scheduled: bool,
+}
+
+impl<M: Machine> MachineNode<M> {
+    pub(super) fn new(blank: M, port: Port, outlet: Outlet, log: LogId, planted: Planted, seed: u64) -> Self {
+        MachineNode {
+            blank,
+            disk: of_disk(seed, port.id),
+            driver: Driver::new(port),
+            outlet,
+            journal: Journal::new(log, planted),
+            timers: Timers::default(),
+            last_force: Micros::ZERO,
+            flush_scheduled: false,
+        }
+    }
+
+    /// The driver, and its hands.
+    fn with_hands<'a, 'k>(&'a mut self, kernel: &'a mut Kernel<'k>) -> (&'a mut Driver<M>, NodeIo<'a, 'k, M>) {
+        let MachineNode { driver, outlet, journal, timers, .. } = self;
+        let Port { id, incarnation, .. } = driver.port;
+        (driver, NodeIo { link: LinkIo { kernel, id, outlet }, incarnation, journal, timers })
+    }
+
+    fn begin_force(&mut self, kernel: &mut Kernel<'_>) {
+        self.journal.begin();
+        self.last_force = kernel.now;
+        let (slot, port) = (self.outlet.slot, &self.driver.port);
+        let takes = kernel.force_takes(slot, port);
+        kernel.queue.push(kernel.now + takes, Event::Forced { slot, incarnation: port.incarnation });
+    }
+
+    fn schedule_flush(&mut self, kernel: &mut Kernel<'_>, at: Micros) {
+        self.flush_scheduled = true;
+        let (slot, incarnation) = (self.outlet.slot, self.driver.port.incarnation);
+        kernel.queue.push(at, Event::Flush { slot, incarnation });
+    }
+}
+
+impl<M: Machine + Clone> Driven for MachineNode<M> {
+    fn boot(&mut self) {
+        let port = &mut self.driver.port;
+        port.begin(port.incarnation + 1);
+        let recovered =
+            Recovered { log: self.journal.log(), last: self.journal.last(), records: self.journal.records() };
+        self.driver.boot(self.blank.clone(), recovered, COMPACT_EVERY);
+    }
+
+    fn port(&self) -> &Port {
+        &self.driver.port
+    }
+
+    fn set_plan(&mut self, plan: FaultPlan, layout: &Layout) {
+        self.outlet.connect(&plan.links, layout);
+        self.driver.port.gate.set(plan);
+    }
+
+    fn journal(&self) -> (LogId, Lsn) {
+        (self.journal.log(), self.journal.last())
+    }
+
+    fn deliver(&mut self, flight: Flight, kernel: &mut Kernel<'_>) {
+        let (driver, mut hands) = self.with_hands(kernel);
+        if flight.held {
+            driver.deliver_held(flight.packet, &mut hands);
+        } else {
+            driver.deliver(flight.packet, &mut hands);
+        }
+    }
+
+    fn operator(&mut self, message: Message) {
+        self.driver.operator(message);
+    }
+
+    fn durable(&mut self, upto: Lsn, kernel: &mut Kernel<'_>) {
+        let (driver, mut hands) = self.with_hands(kernel);
+        driver.durable(upto, &mut hands);
+    }
+
+    fn fire(&mut self, number: u64) {
+        if let Some(timer) = self.timers.fire(number) {
+            self.driver.fire(timer);
+        }
+    }
+
+    fn advance(&mut self, kernel: &mut Kernel<'_>) -> Progress {
+        let (driver, mut hands) = self.with_hands(kernel);
+        let Ok(progress) = driver.advance(&mut hands);
+        progress
+    }
+
+    fn resume(&mut self, word: Disposition) {
+        self.driver.resume(word);
+    }
+
+    fn fared(&mut self, id: MessageId, lost: bool) -> bool {
+        self.driver.fared(id, lost)
+    }
+
+    fn sends(&self) -> &[StepSend] {
+        self.driver.sends()
+    }
+
+    fn is_idle(&self) -> bool {
+        self.driver.is_idle()
+    }
+
+    fn is_between_steps(&self) -> bool {
+        self.driver.is_between_steps()
+    }
+
+    fn stepped(&mut self, kernel: &mut Kernel<'_>) {
+        if self.journal.is_due() {
+            self.begin_force(kernel);
+        } else if self.journal.is_idle_with_tail() && !self.flush_scheduled {
+            self.schedule_flush(kernel, kernel.now + QUIET);
+        }
+    }
+
+    fn forced(&mut self, kernel: &mut Kernel<'_>, frozen: bool) -> Lsn {
+        let upto = self.journal.finish();
+        self.last_force = kernel.now;
+        if self.journal.is_due() && !frozen {
+            self.begin_force(kernel);
+        }
+        upto
+    }
+
+    fn wake(&mut self, kernel: &mut Kernel<'_>) {
+        if self.journal.is_due() {
+            self.begin_force(kernel);
+        } else if !self.flush_scheduled {
+            self.flush(kernel, false);
+        }
+    }
+
+    fn flush(&mut self, kernel: &mut Kernel<'_>, frozen: bool) {
+        self.flush_scheduled = false;
+        if frozen || !self.journal.is_idle_with_tail() {
+            return;
+        }
+        let due = self.last_force + QUIET;
+        if due <= kernel.now {
+            self.begin_force(kernel);
+        } else {
+            self.schedule_flush(kernel, due);
+        }
+    }
+
+    fn crash(&mut self, keep: Option<u64>) -> Option<Packet> {
+        self.timers.clear();
+        self.flush_scheduled = false;
+        self.journal.crash(keep, &mut self.disk);
+        self.driver.crash()
+    }
+
+    fn lose_log(&mut self, log: LogId) {
+        self.journal.lose(log);
+    }
+
+    fn is_flushed(&self) -> bool {
+        self.journal.is_flushed()
+    }
+
+    fn inspect(&self, accounts: bool) -> Option<Inspection> {
+        self.driver.machine().map(|machine| machine.inspect(accounts))
+    }
+}

@@ -1,0 +1,249 @@
+//! One node of the cluster: what reaches it, and how it takes one input at a time, halting wherever its gate says.
+
+use super::{
+    World,
+    kernel::{Flight, Kernel},
+    machine_node::Driven,
+};
+use crate::faults::Lost;
+use indoubt_driver::{
+    driver::{Halt, Progress, SendState, StepSend},
+    packet::Packet,
+};
+use indoubt_proto::{
+    ids::{Lsn, MessageId, NodeId},
+    message::Message,
+};
+use std::collections::VecDeque;
+
+/// What waits to be taken as input.
+#[derive(Clone, Debug)]
+pub(super) enum Incoming {
+    /// A message.
+    Flight(Flight),
+    /// A force that returned.
+    Durable(Lsn),
+    /// A timer, by its number.
+    Timer(u64),
+    /// A word of the operator.
+    Operator(Message),
+}
+
+/// A node's life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Life {
+    Down,
+    Up,
+    Paused,
+}
+
+/// One node of the cluster.
+pub(super) struct Node {
+    pub(super) machine: Box<dyn Driven>,
+    /// Whether it lost its journal while it was down.
+    pub(super) lost_log: bool,
+    life: Life,
+    inbox: VecDeque<Incoming>,
+    /// Where it halted; it waits for the lab's word.
+    halt: Option<Halt>,
+}
+
+impl Node {
+    /// A node that was never started.
+    pub(super) fn new(machine: Box<dyn Driven>) -> Self {
+        Node { machine, lost_log: false, life: Life::Down, inbox: VecDeque::new(), halt: None }
+    }
+
+    pub(super) fn id(&self) -> NodeId {
+        self.machine.port().id
+    }
+
+    pub(super) fn incarnation(&self) -> u32 {
+        self.machine.port().incarnation
+    }
+
+    pub(super) fn is_up(&self) -> bool {
+        self.life != Life::Down
+    }
+
+    pub(super) fn is_up_in(&self, incarnation: u32) -> bool {
+        self.is_up() && self.incarnation() == incarnation
+    }
+
+    pub(super) fn is_paused(&self) -> bool {
+        self.life == Life::Paused
+    }
+
+    /// Whether it has taken everything that reached it, and is not held.
+    pub(super) fn is_idle(&self) -> bool {
+        self.life == Life::Up && self.inbox.is_empty() && self.machine.is_idle()
+    }
+
+    /// A new incarnation boots; the effects of its recovery wait.
+    pub(super) fn boot(&mut self) {
+        self.machine.boot();
+        self.life = Life::Up;
+    }
+
+    /// It dies; so many records of its tail survive, drawn if not given. Returns the messages that it held and never took.
+    pub(super) fn crash(&mut self, keep: Option<u64>) -> Vec<Packet> {
+        self.life = Life::Down;
+        self.halt = None;
+        let taking = self.machine.crash(keep);
+        let held = self.inbox.drain(..).filter_map(|incoming| match incoming {
+            Incoming::Flight(flight) => Some(flight.packet),
+            Incoming::Durable(_) | Incoming::Timer(_) | Incoming::Operator(_) => None,
+        });
+        taking.into_iter().chain(held).collect()
+    }
+
+    pub(super) fn pause(&mut self) {
+        self.life = Life::Paused;
+    }
+
+    /// It wakes. Timers that are due are there at once; what waits on its links it reads link by link, as a process reads its
+    /// sockets, that one first on which something has waited longest. Each link keeps its order.
+    pub(super) fn resume(&mut self, kernel: &mut Kernel<'_>) {
+        self.life = Life::Up;
+        if self.machine.is_between_steps() {
+            self.machine.wake(kernel);
+        }
+        let mut links: Vec<NodeId> = Vec::new();
+        for incoming in &self.inbox {
+            if let Incoming::Flight(flight) = incoming
+                && !links.contains(&flight.packet.id.from)
+            {
+                links.push(flight.packet.id.from);
+            }
+        }
+        self.inbox.make_contiguous().sort_by_key(|incoming| match incoming {
+            Incoming::Flight(flight) => links.iter().position(|from| *from == flight.packet.id.from),
+            Incoming::Durable(_) | Incoming::Timer(_) | Incoming::Operator(_) => None,
+        });
+    }
+
+    /// Takes one input, up to where its effects wait.
+    fn take(&mut self, incoming: Incoming, kernel: &mut Kernel<'_>) {
+        match incoming {
+            Incoming::Flight(flight) => self.machine.deliver(flight, kernel),
+            Incoming::Durable(upto) => self.machine.durable(upto, kernel),
+            Incoming::Timer(number) => self.machine.fire(number),
+            Incoming::Operator(message) => self.machine.operator(message),
+        }
+    }
+}
+
+impl World<'_> {
+    /// Something reaches a node, which takes it when it can.
+    pub(super) fn hand(&mut self, at: usize, incoming: Incoming) {
+        self.nodes[at].inbox.push_back(incoming);
+        self.ready.push_back(at);
+    }
+
+    /// Something reaches a node, and nothing else happens at this moment: if it is free, it takes it at once.
+    pub(super) fn bring(&mut self, at: usize, incoming: Incoming) {
+        let node = &mut self.nodes[at];
+        if node.is_idle() && node.halt.is_none() && self.ready.is_empty() {
+            node.take(incoming, &mut self.kernel);
+            self.tell_senders();
+            self.act(at);
+        } else {
+            self.hand(at, incoming);
+        }
+    }
+
+    /// A message arrives: at a node's inbox, at a client, or nowhere any more.
+    pub(super) fn arrive(&mut self, flight: Flight) {
+        let Packet { id, to, .. } = flight.packet;
+        let at = self.kernel.layout.slot(to).expect("messages are sent to nodes of the cluster");
+        if !self.kernel.is_present(&flight, at) {
+            self.lose(&flight.packet);
+        } else if to.is_client() {
+            self.arrive_at_client(at - self.nodes.len(), flight.packet);
+        } else {
+            // A node that is held takes it later. Whoever waits for that must not wait for a node that itself waits; for one
+            // that is frozen it does.
+            if self.nodes[at].halt.is_some() {
+                self.fared(id, false);
+            }
+            self.bring(at, Incoming::Flight(flight));
+        }
+    }
+
+    /// A packet found its receiver gone, or dies with it.
+    pub(super) fn lose(&mut self, packet: &Packet) {
+        self.kernel.observe(NodeId::LAB, packet.dropped());
+        self.fared(packet.id, true);
+    }
+
+    /// A message was taken, or is lost: a sender that halted "after a send" may wait for that.
+    pub(super) fn fared(&mut self, id: MessageId, lost: bool) {
+        let Some(at) = self.kernel.layout.slot(id.from) else { return };
+        let Some(sender) = self.nodes.get_mut(at) else { return };
+        if sender.machine.fared(id, lost) && sender.halt.is_some() {
+            self.ready.push_back(at);
+        }
+    }
+
+    /// Tells senders of what nodes have taken.
+    fn tell_senders(&mut self) {
+        while let Some((id, lost)) = self.kernel.fared.pop() {
+            self.fared(id, lost);
+        }
+    }
+
+    /// Lets one node act until it has nothing more to do, or is held.
+    pub(super) fn act(&mut self, at: usize) {
+        loop {
+            if self.nodes[at].halt.is_some() && !self.release(at) {
+                return;
+            }
+            let node = &mut self.nodes[at];
+            if node.life != Life::Up {
+                return;
+            }
+            if node.machine.is_idle() {
+                let Some(incoming) = node.inbox.pop_front() else { return };
+                node.take(incoming, &mut self.kernel);
+            } else {
+                match node.machine.advance(&mut self.kernel) {
+                    Progress::Halted(halt) => node.halt = Some(halt),
+                    Progress::Done => node.machine.stepped(&mut self.kernel),
+                }
+            }
+            self.tell_senders();
+        }
+    }
+
+    /// A node that halted asks the lab, unless what it sent must be taken first. Whether it may go on.
+    fn release(&mut self, at: usize) -> bool {
+        let node = &mut self.nodes[at];
+        let Some(halt) = node.halt.take() else { return true };
+        let awaits = halt.rules.iter().any(|rule| self.nemesis.awaits_sends(*rule));
+        let mut lost = Lost::default();
+        if awaits {
+            let of_this = |send: &&StepSend| halt.txn.is_none() || send.txn == halt.txn;
+            for send in node.machine.sends().iter().filter(of_this) {
+                match send.state {
+                    SendState::Travelling => {
+                        node.halt = Some(halt);
+                        return false;
+                    }
+                    // Nobody waits for what clients take.
+                    SendState::Lost if !send.to.is_client() => {
+                        lost.any = true;
+                        lost.last |= Some(send.id) == halt.message;
+                    }
+                    SendState::Lost | SendState::Taken => {}
+                }
+            }
+        }
+        let (id, incarnation) = (node.id(), node.incarnation());
+        let word = self.consult(id, &halt.rules, halt.txn, lost);
+        let node = &mut self.nodes[at];
+        if node.is_up_in(incarnation) {
+            node.machine.resume(word);
+        }
+        node.is_up_in(incarnation)
+    }
+}

@@ -1,0 +1,135 @@
+//! The hands of a node in the virtual world: a simulated disk, timers in the event queue, and the simulated network.
+
+use super::{
+    disk::Journal,
+    kernel::{Alarm, LinkIo},
+    queue::TimerHandle,
+};
+use indoubt_driver::{
+    conditions::Journey,
+    gate::{Edge, Moment, RuleId},
+    packet::Packet,
+    world::{Network, World},
+};
+use indoubt_proto::{
+    ids::{Lsn, MessageId, NodeId},
+    machine::{Machine, Write},
+    message::Message,
+    observation::Observation,
+    time::Micros,
+};
+use rustc_hash::FxHashMap;
+use std::convert::Infallible;
+
+/// The armed timers of one machine.
+#[derive(Clone, Debug)]
+pub(super) struct Timers<T> {
+    /// When each will fire. Only looked up, never iterated.
+    armed: FxHashMap<T, TimerHandle>,
+    /// The same timers by the numbers of their handles.
+    by_number: FxHashMap<u64, T>,
+}
+
+impl<T> Default for Timers<T> {
+    fn default() -> Self {
+        Timers { armed: FxHashMap::default(), by_number: FxHashMap::default() }
+    }
+}
+
+impl<T: Eq + std::hash::Hash> Timers<T> {
+    /// A timer fires. `None` if it was disarmed or armed again meanwhile.
+    pub(super) fn fire(&mut self, number: u64) -> Option<T> {
+        let timer = self.by_number.remove(&number)?;
+        self.armed.remove(&timer);
+        Some(timer)
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.armed.clear();
+        self.by_number.clear();
+    }
+}
+
+/// The hands of one node, for as long as it acts.
+pub(super) struct NodeIo<'a, 'k, M: Machine> {
+    pub(super) link: LinkIo<'a, 'k>,
+    pub(super) incarnation: u32,
+    pub(super) journal: &'a mut Journal<M::Record>,
+    pub(super) timers: &'a mut Timers<M::Timer>,
+}
+
+impl<M: Machine> Network for NodeIo<'_, '_, M> {
+    fn observe(&mut self, what: impl FnOnce() -> Observation) {
+        self.link.observe(what);
+    }
+
+    fn journey(&mut self, packet: &Packet, duplicated: bool) -> Option<Journey> {
+        self.link.journey(packet, duplicated)
+    }
+
+    fn carry(&mut self, packet: Packet, delay: Micros) -> Option<Packet> {
+        self.link.carry(packet, delay)
+    }
+}
+
+impl<M: Machine> World<M> for NodeIo<'_, '_, M> {
+    type Error = Infallible;
+
+    fn witness(&mut self, what: Observation) {
+        self.link.kernel.observe(self.link.id, what);
+    }
+
+    fn append(&mut self, lsn: Lsn, record: M::Record, write: Write) -> Result<(), Infallible> {
+        self.journal.append(lsn, record, write);
+        Ok(())
+    }
+
+    fn compact(&mut self, upto: Lsn, records: Vec<M::Record>) -> Result<(), Infallible> {
+        self.journal.compact(upto, records);
+        Ok(())
+    }
+
+    fn arm(&mut self, timer: M::Timer, after: Micros) {
+        let kernel = &mut *self.link.kernel;
+        let alarm = Alarm { slot: self.link.outlet.slot, incarnation: self.incarnation };
+        let handle = kernel.queue.arm(kernel.now + after, alarm);
+        if let Some(replaced) = self.timers.armed.insert(timer.clone(), handle) {
+            self.timers.by_number.remove(&replaced.number());
+            kernel.queue.disarm(replaced);
+        }
+        self.timers.by_number.insert(handle.number(), timer);
+    }
+
+    fn disarm(&mut self, timer: M::Timer) {
+        if let Some(handle) = self.timers.armed.remove(&timer) {
+            self.timers.by_number.remove(&handle.number());
+            self.link.kernel.queue.disarm(handle);
+        }
+    }
+
+    fn hold(&mut self, packet: Packet, delay: Micros) {
+        self.link.kernel.fly(packet, self.link.outlet.slot, delay, true);
+    }
+
+    fn knows(&self, node: NodeId) -> bool {
+        self.link.kernel.layout.slot(node).is_some()
+    }
+
+    /// The operator of the virtual world reads no answers.
+    fn answer_operator(&mut self, _message: Message) {}
+
+    fn fared(&mut self, id: MessageId, lost: bool) {
+        self.link.kernel.fared.push((id, lost));
+    }
+
+    /// The world sees by itself what was taken.
+    fn report(&mut self, _rule: RuleId, _message: Option<MessageId>, _lost: bool) {}
+
+    fn is_watched(&self) -> bool {
+        self.link.kernel.watched
+    }
+
+    fn pass(&mut self, edge: Edge, moment: &Moment<'_>, message: Option<MessageId>) {
+        self.link.kernel.pass(self.link.id, edge, moment, self.journal.tail(), message);
+    }
+}
