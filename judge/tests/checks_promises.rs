@@ -54,7 +54,8 @@ fn termination_is_waived_where_nothing_was_healed() {
 #[test]
 fn a_log_lost_by_a_fault_waives_that_nodes_durability_and_what_follows_but_not_agreement() {
     let lose = |node| vec![fault(20, FaultAction::Kill { node, restart_after: None, lose_log: true, keep: None })];
-    let lost = COMMIT.replace("99 lab end", "20 p2 crashed\n30 p2 restarted 0 77\n99 lab end");
+    let lost = "12 p2 appended c1-k1-1 lazy\n20 p2 crashed\n30 p2 restarted 0 77\n99 lab end";
+    let lost = COMMIT.replace("99 lab end", lost);
     let story = format!("{BEGAN}{lost}");
     let excused = judged(TwoPhase, lose(NodeId::participant(2)), vec![], &story);
     let durability = check(&excused, "durability");
@@ -83,7 +84,7 @@ fn a_lost_log_excuses_nothing_that_began_later_and_no_other_transactions_loss() 
         .map(|(t, rest)| format!("{} {rest}\n", t.parse::<u32>().unwrap() + 100))
         .collect();
     let began = BEGAN.replace("c1-k1-1", "c1-k1-2").replace("0 k1", "100 k1").replace("1 c1 reached", "101 c1 reached");
-    let first = COMMIT.replace("99 lab end", "20 p2 crashed\n30 p2 restarted 0 77");
+    let first = COMMIT.replace("99 lab end", "12 p2 appended c1-k1-1 lazy\n20 p2 crashed\n30 p2 restarted 0 77");
     let story = format!("{BEGAN}{first}\n{began}{later}");
     let run = judged(TwoPhase, lose(), vec![], &story);
     for name in ["durability", "conservation"] {

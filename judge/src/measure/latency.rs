@@ -7,6 +7,7 @@ use indoubt_proto::{
     observation::{Observation, Stamped},
     time::Micros,
 };
+use indoubt_scenario::workload::AUDIT;
 use std::collections::BTreeMap;
 
 /// The fold.
@@ -39,7 +40,7 @@ impl Clients {
     pub(crate) fn take(&mut self, seen: &Stamped, slot: usize) {
         match &seen.what {
             Observation::ClientBegan { due_us, what, .. } => {
-                *at(&mut self.due, slot) = Some((due_us.0 as i64, what == "audit"));
+                *at(&mut self.due, slot) = Some((due_us.0 as i64, what == AUDIT));
             }
             Observation::ClientEnded { outcome, .. } => {
                 // Only the first answer counts; a second one is a matter for the check `told-truth`.
@@ -82,7 +83,7 @@ impl Clients {
             ("compensated", &self.compensated),
             ("refused", &self.refused),
             ("unknown", &self.unknown),
-            ("audit", &self.audit),
+            (AUDIT, &self.audit),
         ];
         let occurred = named.into_iter().filter(|(_, sample)| !sample.is_empty());
         occurred.map(|(word, sample)| (word.to_string(), sample.distribution())).collect()

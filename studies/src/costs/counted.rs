@@ -1,6 +1,6 @@
 //! One transaction of one case, run in the virtual world, its messages and records counted in the trace.
 
-use super::{Case, Cost};
+use super::case::{Case, Cost};
 use crate::script::{Play, Script, add, read, refused};
 use indoubt_proto::{
     ids::{NodeId, Role},

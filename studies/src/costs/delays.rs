@@ -1,7 +1,7 @@
 //! How long a commit takes, in message delays and serial forced writes: measured with links of exactly one second and forces
 //! of exactly one millisecond, so that every instant of the run says how many of each lie before it.
 
-use super::{Case, counted::script};
+use super::{case::Case, counted::script};
 use indoubt_driver::conditions::{Conditions, Latency};
 use indoubt_proto::{
     ids::Role,

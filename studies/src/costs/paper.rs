@@ -12,7 +12,7 @@
 //! A participant forces `prepared` before it votes YES, and its outcome exactly when an ACK is due `[V]`; else the outcome is
 //! lazy.
 
-use super::{Case, Cost};
+use super::case::{Case, Cost};
 use indoubt_scenario::protocol::{Family, Protocol};
 
 /// What a case costs. All of them assume that every vote arrived before the decision. Zero for the unprotected baselines,

@@ -2,7 +2,7 @@
 //! to a file as it is.
 
 use super::{
-    Case,
+    case::Case,
     faults::{Mood, faults},
 };
 use indoubt_driver::random::{Stream, stream};

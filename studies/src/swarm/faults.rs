@@ -93,12 +93,7 @@ fn cut(frame: &Frame, node: NodeId, random: &mut Stream) -> String {
 
 /// Something happens to messages: of one kind or of all, over one link or over all.
 fn touch(frame: &Frame, _: NodeId, random: &mut Stream) -> String {
-    let deed = one_of(random, &["drop", "drop", "delay", "duplicate", "refuse"]);
-    touch_by(deed, frame, random)
-}
-
-/// This happens to messages. Where no message can be refused, one is dropped.
-pub(super) fn touch_by(mut deed: &str, frame: &Frame, random: &mut Stream) -> String {
+    let mut deed = one_of(random, &["drop", "drop", "delay", "duplicate", "refuse"]);
     let known: Vec<_> = points::messages(frame.protocol, frame.work).filter(|info| info.is_internal()).collect();
     let mut kinds = known.clone();
     kinds.retain(|info| deed != "refuse" || info.can_fail);
@@ -178,7 +173,7 @@ fn effect(frame: &Frame, role: Role, random: &mut Stream) -> String {
     let messages = points::messages(frame.protocol, frame.work).filter(|info| info.is_internal());
     let words: Vec<String> = records
         .iter()
-        .map(|record| format!("append:{record}"))
+        .map(|record| format!("append:{}", record.word()))
         .chain(messages.flat_map(|info| {
             let sent = info.from.contains(&role).then(|| format!("send:{}", info.kind.word()));
             sent.into_iter().chain(info.to.contains(&role).then(|| format!("deliver:{}", info.kind.word())))

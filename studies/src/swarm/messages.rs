@@ -1,15 +1,17 @@
 //! Random scenarios in which only messages are touched: each combines two of what the network and faults can do to them. The
 //! two worlds must tell them alike to the letter.
 
-use super::{
-    Case,
-    draw::{Frame, one_of},
-    faults::touch_by,
-};
+use super::{case::Case, draw::one_of};
 use indoubt_driver::random::{Stream, stream};
-use indoubt_proto::settings::WorkRound;
-use indoubt_scenario::{protocol::Protocol, scenario::Scenario};
-use rand::RngExt;
+use indoubt_proto::{
+    ids::{NodeId, Role},
+    settings::WorkRound,
+};
+use indoubt_scenario::{points, protocol::Protocol, scenario::Scenario};
+use rand::{RngExt, seq::IndexedRandom};
+
+/// Participants of a drawn cluster. It has one coordinating node.
+const PARTICIPANTS: u16 = 3;
 
 /// What can happen to a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,14 +61,13 @@ fn turn(seed: u64) -> usize {
 
 fn text(seed: u64, protocol: Protocol, touches: [Touch; 2], random: &mut Stream) -> String {
     let work = if random.random_bool(0.25) { WorkRound::WithPrepare } else { WorkRound::Separate };
-    let frame = Frame { protocol, participants: 3, coordinators: 1, work, duration: 1_000 };
     let (mut network, mut faults) = (String::from("[network]\n"), String::new());
     for touch in touches {
         match touch {
             Touch::Loss => network += &format!("loss = {}\n", one_of(random, &["0.05", "0.1", "0.15"])),
             Touch::Copies => network += &format!("duplicate = {}\n", one_of(random, &["0.2", "0.5"])),
             Touch::Latency => network += "latency = { min = \"1ms\", max = \"9ms\" }\n",
-            Touch::Fault(deed) => faults += &format!("[[fault]]\n{}", touch_by(deed, &frame, random)),
+            Touch::Fault(deed) => faults += &format!("[[fault]]\n{}", fault(deed, protocol, work, random)),
             Touch::DroppedSubmit => {
                 let nth = random.random_range(2..=6);
                 faults += &format!("[[fault]]\ndo = \"drop\"\nmessage = \"submit\"\nnth = {nth}\n");
@@ -79,9 +80,39 @@ fn text(seed: u64, protocol: Protocol, touches: [Touch; 2], random: &mut Stream)
     };
     format!(
         "name = \"messages-{seed}\"\nprotocols = [\"{protocol}\"]\nseed = {seed}\nduration = \"1s\"\nsettle = \"10s\"\n\
-         [cluster]\nparticipants = 3\n[workload]\nkind = \"transfer\"\nclients = 1\ntransactions = 8\nkeys = 4\ntouch = 3\n\
+         [cluster]\nparticipants = {PARTICIPANTS}\ncoordinators = 1\n[workload]\nkind = \"transfer\"\nclients = 1\ntransactions = 8\nkeys = 4\ntouch = 3\n\
          {network}[options]\nwork = \"{work}\"\n{faults}"
     )
+}
+
+/// A fault that touches messages of one kind over one link: which of several nodes is the first is a race. A delay is longer
+/// than a transaction, so that it does not race with the next one.
+fn fault(mut deed: &str, protocol: Protocol, work: WorkRound, random: &mut Stream) -> String {
+    let known: Vec<_> = points::messages(protocol, work).filter(|info| info.is_internal()).collect();
+    let mut kinds = known.clone();
+    kinds.retain(|info| deed != "refuse" || info.can_fail);
+    if kinds.is_empty() {
+        (deed, kinds) = ("drop", known);
+    }
+    let kind = kinds.choose(random).expect("every protocol sends something");
+    let node = |roles: &[Role], random: &mut Stream| match roles {
+        [Role::Coordinating, ..] => NodeId::coordinating(1),
+        _ => NodeId::participant(random.random_range(1..=PARTICIPANTS)),
+    };
+    let (from, mut to) = (node(kind.from, random), node(kind.to, random));
+    if from == to {
+        to = NodeId::participant(from.number % PARTICIPANTS + 1);
+    }
+    let mut text = format!("do = \"{deed}\"\nmessage = \"{}\"\nfrom = \"{from}\"\nto = \"{to}\"\n", kind.kind.word());
+    text += &match random.random_range(0..3) {
+        0 => format!("nth = {}\n", random.random_range(1..=4)),
+        1 => format!("count = {}\n", random.random_range(1..=4)),
+        _ => format!("share = {}\n", one_of(random, &["0.2", "0.5"])),
+    };
+    if deed == "delay" {
+        text += &format!("by = \"{}ms\"\n", random.random_range(100..300));
+    }
+    text
 }
 
 #[cfg(test)]

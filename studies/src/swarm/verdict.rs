@@ -1,7 +1,7 @@
 //! What a member of the swarm showed: nothing wrong, or which promise broke; and what all of them together have seen, because
 //! a swarm that never blocks anybody proves nothing.
 
-use super::Case;
+use super::case::Case;
 use crate::trial::trial;
 use indoubt_judge::summary::{Run, Verdict};
 use indoubt_scenario::scenario::{FaultAction, MessageDeed};
