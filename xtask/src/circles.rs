@@ -94,7 +94,8 @@ fn reach(uses: &Uses, from: &Path, forbidden: Option<&Path>) -> BTreeMap<PathBuf
     let mut waiting = VecDeque::from([from]);
     while let Some(file) = waiting.pop_front() {
         for next in &uses[file] {
-            if !(file == from && Some(next.as_path()) == forbidden) && !reached.contains_key(next) {
+            let straight_back = file == from && Some(next.as_path()) == forbidden;
+            if !straight_back && !reached.contains_key(next) {
                 reached.insert(next.clone(), file.to_owned());
                 waiting.push_back(next);
             }

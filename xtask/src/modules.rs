@@ -5,6 +5,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     fs, io,
     path::{Path, PathBuf},
+    slice,
 };
 
 /// The files of one crate, as paths from its `src`, each with the files that it uses.
@@ -47,7 +48,7 @@ fn load(src: &Path, file: &Path, name: Vec<String>, modules: &mut BTreeMap<Vec<S
         let path = [below(format!("{child}.rs")), below(format!("{child}/mod.rs"))];
         // A module behind another platform's cfg may have no file here; generated ones have none at all.
         let Some(path) = path.iter().find(|path| src.join(path).exists()) else { continue };
-        load(src, path, [name.as_slice(), &[child.clone()]].concat(), modules)?;
+        load(src, path, [name.as_slice(), slice::from_ref(child)].concat(), modules)?;
     }
     for inline in &named.inline {
         modules.insert([name.as_slice(), inline].concat(), Module { file: file.to_owned(), named: None });
