@@ -65,19 +65,19 @@ fn refusal(arrow: &Arrow, from: &Room, to: &Room) -> String {
     format!("{} (floor {low}) depends on {} (floor {high}){tests}: arrows go down", arrow.from, arrow.to)
 }
 
-/// The folders of the workspace's crates that are called after our prefix.
+/// The members of the workspace whose crates have our prefix. Such a crate is called after its folder.
 fn members(root: &Path) -> Result<BTreeSet<String>, String> {
-    let entries = fs::read_dir(root).map_err(|error| format!("{}: {error}", root.display()))?;
+    let read = |path: &Path| fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()));
+    let workspace = read(&root.join("Cargo.toml"))?;
+    let list = workspace.split("\nmembers = [").nth(1).and_then(|rest| rest.split(']').next()).unwrap_or_default();
     let mut members = BTreeSet::new();
-    for folder in entries.filter_map(Result::ok).map(|entry| entry.path()) {
-        let Ok(manifest) = fs::read_to_string(folder.join("Cargo.toml")) else { continue };
-        let ours = manifest.lines().find_map(|line| line.strip_prefix("name = \"")?.strip_prefix(PREFIX));
-        if let Some(name) = ours.and_then(|rest| rest.strip_suffix('"')) {
-            let folder = folder.file_name().unwrap_or_default().to_string_lossy();
-            if folder != name {
-                return Err(format!("the crate {PREFIX}{name} is in the folder {folder}"));
-            }
-            members.insert(name.to_owned());
+    for folder in list.split('"').skip(1).step_by(2) {
+        let manifest = read(&root.join(folder).join("Cargo.toml"))?;
+        let name = manifest.lines().find_map(|line| line.strip_prefix("name = \"")?.strip_suffix('"'));
+        match name.and_then(|name| name.strip_prefix(PREFIX)) {
+            Some(name) if name == folder => drop(members.insert(name.to_owned())),
+            Some(name) => return Err(format!("the crate {PREFIX}{name} is in the folder {folder}")),
+            None => {}
         }
     }
     Ok(members)
