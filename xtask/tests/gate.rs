@@ -140,8 +140,8 @@ fn a_pure_room_may_not_know_the_shell_even_below_it() {
 #[test]
 fn a_crate_on_no_floor_and_a_floor_without_its_crate_are_refused() {
     let text = fs::read_to_string(root().join("CONTRIBUTING.md")).unwrap();
-    let rows = text.lines().skip_while(|line| !line.starts_with("| floor |"));
-    let row = rows.into_iter().find(|line| line.contains("`saga`")).expect("the floor of the sagas");
+    let mut rows = text.lines().skip_while(|line| !line.starts_with("| floor |"));
+    let row = rows.find(|line| line.contains("`saga`")).expect("the floor of the sagas");
     Tree::new("no-floor")
         .replace("CONTRIBUTING.md", row, &row.replace("`saga`", ""))
         .architecture_fails("saga is on no floor");
