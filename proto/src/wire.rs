@@ -26,7 +26,7 @@ pub mod parse {
 }
 
 /// The generated types of package `indoubt.v1`: messages, clients and servers.
-/// `cargo run -p indoubt-codegen` writes them; they are checked in, so that no build needs a protobuf compiler.
+/// `cargo run -p wire-codegen` writes them; they are checked in, so that no build needs a protobuf compiler.
 #[allow(missing_docs, unreachable_pub, clippy::all, reason = "generated")]
 #[rustfmt::skip]
 #[path = "wire/generated/indoubt.v1.rs"]

@@ -9,13 +9,11 @@ use super::{
     mark::{Mark, MarkFile},
     paths::{Paths, Replacement},
     scan::{Contents, Recovered},
-    shared::{Shared, State, Tail},
+    shared::{OnFailure, Shared, State, Tail},
     thread,
 };
 use indoubt_proto::ids::LogId;
 use std::{fmt, fs, fs::File, io::Read, path::Path, sync::Arc};
-
-pub(super) type OnFailure = Box<dyn FnOnce(&JournalError) + Send>;
 
 /// How to run a journal.
 pub struct Options {

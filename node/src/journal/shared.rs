@@ -5,7 +5,6 @@ use super::{
     error::{JournalError, io_error},
     format::Header,
     mark::MarkFile,
-    open::OnFailure,
     paths::Paths,
 };
 use indoubt_driver::{
@@ -28,6 +27,9 @@ use tokio::sync::watch;
 /// the file system's own journal. Allocated but never written room would not do: its first write is such a change, and
 /// with full batches every force would meet one. Larger steps make the one force that carries the zeros slow.
 const STEP: u64 = 256 * 1024;
+
+/// Called once, with the reason, when the journal fails.
+pub(super) type OnFailure = Box<dyn FnOnce(&JournalError) + Send>;
 
 /// What replaces a journal.
 #[derive(Debug)]

@@ -2,7 +2,7 @@
 //!
 //! The compiler (protox, prost-build) costs a third of a cold build, and every newcomer would pay for it. So its output is
 //! checked in, and a test of this crate compares it with the .proto files. After a change of a .proto file run
-//! `cargo run -p indoubt-codegen`.
+//! `cargo run -p wire-codegen`.
 
 use std::{error::Error, fs, path::PathBuf};
 

@@ -1,7 +1,7 @@
-//! Writes the generated code of `indoubt-proto` anew: `cargo run -p indoubt-codegen`.
+//! Writes the generated code of `indoubt-proto` anew: `cargo run -p wire-codegen`.
 
-use indoubt_codegen::{checked_in, generate};
 use std::{error::Error, fs};
+use wire_codegen::{checked_in, generate};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let generated = generate()?;

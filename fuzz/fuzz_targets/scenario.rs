@@ -1,0 +1,8 @@
+#![no_main]
+
+#[path = "../bodies/scenario.rs"]
+mod body;
+
+libfuzzer_sys::fuzz_target!(|text: &str| {
+    body::accepts(text);
+});

@@ -1,0 +1,51 @@
+//! All rules over the rooms.
+
+use crate::{Problems, arrows, circles, modules, purity, rooms::Plan};
+use std::{collections::BTreeSet, path::Path};
+
+/// Checks the tree at `root` against the tables of its CONTRIBUTING.md: every crate is a room, arrows between rooms go down,
+/// the pure storey depends on nothing of the shell, no circle has three files or more, and no accepted exception is stale.
+pub fn architecture(root: &Path) -> Problems {
+    let plan = match Plan::read(root) {
+        Ok(plan) => plan,
+        Err(problem) => return vec![problem],
+    };
+    let problems = [arrows::problems(root, &plan), circle_problems(root, &plan)].concat();
+    // Cargo refuses to draw the tree of a workspace with a circle of crates, so a sound answer needs sound arrows.
+    if problems.is_empty() { purity::problems(root, &plan) } else { problems }
+}
+
+fn circle_problems(root: &Path, plan: &Plan) -> Problems {
+    let (mut problems, mut used) = (Problems::new(), BTreeSet::new());
+    for room in plan.rooms() {
+        let src = root.join(&room.name).join("src");
+        // A room of tests has no source of its own.
+        if !src.exists() {
+            continue;
+        }
+        let uses = match modules::uses(&src, "lib.rs") {
+            Ok(uses) => uses,
+            Err(error) => {
+                problems.push(format!("{}: {error}", src.display()));
+                continue;
+            }
+        };
+        for circle in circles::circles(&uses) {
+            let name = |file: &Path| format!("{}/src/{}", room.name, file.display());
+            let size = circle.files.len();
+            let accepted = |file: &str| circle.files.iter().any(|member| name(member) == file);
+            if let Some(accepted) = plan.circles.iter().find(|circle| accepted(&circle.file)) {
+                used.insert(&accepted.file);
+                if accepted.size == size {
+                    continue;
+                }
+            }
+            let way = circle.example.iter().chain(circle.example.first()).map(|file| file.display().to_string());
+            let way = way.collect::<Vec<_>>().join(" -> ");
+            problems.push(format!("{}/src: {size} files hang together in a circle, for example {way}", room.name));
+        }
+    }
+    let stale = plan.circles.iter().filter(|circle| !used.contains(&circle.file));
+    problems.extend(stale.map(|circle| format!("no circle goes through {}: delete its row", circle.file)));
+    problems
+}
