@@ -24,6 +24,16 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let descriptors = PathBuf::from(env::var("OUT_DIR")?).join("indoubt.v1.descriptors");
     fs::write(descriptors, compiler.encode_file_descriptor_set())?;
     // Links dial their own channels, and the helper `connect` would collide with the method of that name.
-    tonic_prost_build::configure().build_transport(false).compile_fds(compiler.file_descriptor_set())?;
+    let mut code = tonic_prost_build::configure().build_transport(false).codec_path("crate::wire::WireCodec");
+    let files = compiler.file_descriptor_set();
+    // What links and clients send is encoded without generated types (src/wire/coding.rs). `Txn` is also the lab's.
+    let by_hand = ["indoubt/v1/types.proto", "indoubt/v1/link.proto", "indoubt/v1/transactions.proto"];
+    for message in files.file.iter().filter(|file| by_hand.contains(&file.name())).flat_map(|file| &file.message_type) {
+        if message.name() != "Txn" {
+            code =
+                code.extern_path(format!(".indoubt.v1.{}", message.name()), format!("crate::wire::{}", message.name()));
+        }
+    }
+    code.compile_fds(files)?;
     Ok(())
 }

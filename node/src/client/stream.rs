@@ -11,10 +11,7 @@ use indoubt_proto::{
     ids::{LogId, MessageId, NodeId},
     message::Message,
     time::Micros,
-    wire::{
-        Envelope, Hello,
-        v1::{self, transactions_client::TransactionsClient},
-    },
+    wire::{Batch, Envelope, Frame, Hello, v1::transactions_client::TransactionsClient},
 };
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::{sync::mpsc, task::JoinHandle};
@@ -43,7 +40,7 @@ pub struct ClientSession {
     home: NodeId,
     session: Session,
     /// What waits for [`ClientSession::flush`], and the session that it is for.
-    pending: Vec<Envelope>,
+    pending: Batch,
     pending_for: Option<Arc<Outbox>>,
     sent: u64,
     task: JoinHandle<()>,
@@ -73,7 +70,7 @@ impl ClientSession {
         let (events, received) = mpsc::unbounded_channel();
         let address = address.into();
         let task = tokio::spawn(keep(me, home, address, seed, Arc::clone(&session), events));
-        let client = ClientSession { me, home, session, pending: Vec::new(), pending_for: None, sent: 0, task };
+        let client = ClientSession { me, home, session, pending: Batch::default(), pending_for: None, sent: 0, task };
         (client, received)
     }
 
@@ -88,12 +85,12 @@ impl ClientSession {
         let outbox = lock(&self.session).as_ref().map(|(_, outbox)| Arc::clone(outbox))?;
         if !self.pending_for.as_ref().is_some_and(|old| Arc::ptr_eq(old, &outbox)) {
             // What waited for a session that broke is lost with it.
-            self.pending.clear();
+            self.pending = Batch::default();
             self.pending_for = Some(outbox);
         }
         self.sent += 1;
         let id = MessageId { from: self.me.node, incarnation: self.me.incarnation, count: self.sent };
-        self.pending.push(Envelope { id, to: self.home, hold, copy: false, message });
+        self.pending.push(&Envelope { id, to: self.home, hold, copy: false, message });
         Some(id)
     }
 
@@ -102,9 +99,7 @@ impl ClientSession {
         if let Some(outbox) = &self.pending_for {
             outbox.extend(&mut self.pending);
         }
-        let lost = self.pending.len();
-        self.pending.clear();
-        lost
+        std::mem::take(&mut self.pending).len()
     }
 }
 
@@ -160,7 +155,7 @@ async fn keep(
 async fn read(
     peer: Hello,
     me: NodeId,
-    inbound: &mut Streaming<v1::Frame>,
+    inbound: &mut Streaming<Frame>,
     held: &mut Held<Envelope>,
     alarm: &mut Alarm,
     events: &mpsc::UnboundedSender<ClientEvent>,
@@ -196,7 +191,7 @@ fn release(held: &mut Held<Envelope>, events: &mpsc::UnboundedSender<ClientEvent
     }
 }
 
-async fn connect(address: &str, frames: Dialed) -> Result<Streaming<v1::Frame>, Status> {
+async fn connect(address: &str, frames: Dialed) -> Result<Streaming<Frame>, Status> {
     let mut client = TransactionsClient::new(dial(address).await?).max_decoding_message_size(MAX_MESSAGE);
     Ok(client.submit_stream(frames).await?.into_inner())
 }
