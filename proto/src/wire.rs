@@ -1,9 +1,16 @@
 //! The mapping between the domain and the wire: the one place where the generated types appear.
 //!
-//! Every type of the domain that travels has an infallible `From` into its generated type, and a `TryFrom` back, which
-//! refuses what does not parse and says which field and why. Nothing past this module sees bad input. The types of this
-//! module have the names of the messages of the .proto files and hold domain types; the generated ones are in [`v1`].
+//! What does not parse is refused, with the field and the reason. Nothing past this module sees bad input. The types of this
+//! module have the names of the messages of the .proto files and hold domain types.
+//!
+//! What links and clients send is encoded straight from the domain types (coding.rs): a node does little else under load.
+//! What operators and the lab send has generated types, in [`v1`], with an infallible `From` the domain and a `TryFrom`
+//! back.
 
+mod codec;
+mod coding;
+mod codings;
+mod encoding;
 mod error;
 mod link;
 mod message;
@@ -12,8 +19,9 @@ mod operator;
 mod transactions;
 mod vocabulary;
 
+pub use codec::{OnWire, WireCodec};
 pub use error::WireError;
-pub use link::{Envelope, Frame, Hello};
+pub use link::{Batch, Envelope, Frame, Hello};
 pub use operator::{OperatorReply, ResolveRequest, ResumeRequest, StateReply, Stats};
 pub use transactions::{StatusReply, StatusRequest, SubmitReply, SubmitRequest};
 

@@ -6,9 +6,9 @@ use std::{borrow::Cow, fmt::Display};
 
 /// A message that does not parse. Printed as `batch.envelopes[3].message.prepare.ticket: missing`.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{path}: {why}")]
+#[error("{path}{}{why}", if path.is_empty() { "" } else { ": " })]
 pub struct WireError {
-    /// The field, from the outermost message.
+    /// The field, from the outermost message; empty if the whole message is at fault.
     pub path: String,
     /// What is wrong with it.
     pub why: Cow<'static, str>,
@@ -25,6 +25,7 @@ impl WireError {
         WireError::new("missing")
     }
 
+    #[cold]
     fn within(mut self, outer: impl Display) -> Self {
         let joint = if self.path.is_empty() || self.path.starts_with('[') { "" } else { "." };
         self.path = format!("{outer}{joint}{}", self.path);
