@@ -8,17 +8,17 @@ use std::{collections::BTreeMap, sync::LazyLock};
 static POOL: LazyLock<DescriptorPool> = LazyLock::new(|| DescriptorPool::decode(DESCRIPTORS).expect("descriptors"));
 
 /// The message of this name in the .proto files.
-pub fn message(name: &str) -> MessageDescriptor {
+pub(crate) fn message(name: &str) -> MessageDescriptor {
     POOL.get_message_by_name(&format!("indoubt.v1.{name}")).expect("the .proto files have it")
 }
 
 /// What prost makes of the bytes.
-pub fn read(name: &str, bytes: &[u8]) -> Result<DynamicMessage, prost::DecodeError> {
+pub(crate) fn read(name: &str, bytes: &[u8]) -> Result<DynamicMessage, prost::DecodeError> {
     DynamicMessage::decode(message(name), bytes)
 }
 
 /// Without the unknown fields, which prost keeps here and we never do.
-pub fn known(mut message: DynamicMessage) -> DynamicMessage {
+pub(crate) fn known(mut message: DynamicMessage) -> DynamicMessage {
     message.take_unknown_fields().for_each(drop);
     for (_, value) in message.fields_mut() {
         let inner = match value {
@@ -33,7 +33,7 @@ pub fn known(mut message: DynamicMessage) -> DynamicMessage {
 }
 
 /// Numbers without a pattern: xorshift.
-pub struct Random(pub u64);
+pub(crate) struct Random(pub(crate) u64);
 
 impl Random {
     fn below(&mut self, bound: usize) -> usize {
@@ -50,7 +50,7 @@ impl Random {
 
 /// The same message as another encoder may write it: the fields in another order, with unknown ones in between, a scalar
 /// given twice (the last one counts) or though it has its default, and a packed list in pieces.
-pub fn rearrange(message: &MessageDescriptor, bytes: &[u8], random: &mut Random) -> Vec<u8> {
+pub(crate) fn rearrange(message: &MessageDescriptor, bytes: &[u8], random: &mut Random) -> Vec<u8> {
     // Per number the encoded occurrences, whose order stays.
     let mut fields: BTreeMap<u32, Vec<Vec<u8>>> = BTreeMap::new();
     let mut rest = bytes;

@@ -13,7 +13,7 @@ use indoubt_proto::{
 };
 use proptest::{collection::vec, option, prelude::*, sample::select};
 
-pub fn node() -> impl Strategy<Value = NodeId> {
+pub(crate) fn node() -> impl Strategy<Value = NodeId> {
     prop_oneof![
         (1..=u16::MAX).prop_map(NodeId::coordinating),
         (1..=u16::MAX).prop_map(NodeId::participant),
@@ -22,7 +22,7 @@ pub fn node() -> impl Strategy<Value = NodeId> {
     ]
 }
 
-pub fn txn() -> impl Strategy<Value = TxnId> {
+pub(crate) fn txn() -> impl Strategy<Value = TxnId> {
     (1..=u16::MAX, any::<u16>(), any::<u64>()).prop_map(|(home, client, number)| TxnId {
         home: NodeId::coordinating(home),
         client: NodeId::client(client),
@@ -55,7 +55,7 @@ fn steps() -> impl Strategy<Value = Vec<StepOps>> {
     vec((1u32.., ops()).prop_map(|(step, ops)| StepOps { step, ops }), 0..4)
 }
 
-pub fn plan() -> impl Strategy<Value = Vec<PlanStep>> {
+pub(crate) fn plan() -> impl Strategy<Value = Vec<PlanStep>> {
     let kind = select(vec![StepKind::Compensatable, StepKind::Pivot, StepKind::Retriable]);
     vec((node(), ops(), ops(), kind).prop_map(|(node, ops, undo, kind)| PlanStep { node, ops, undo, kind }), 0..4)
 }
@@ -68,7 +68,7 @@ fn reason() -> impl Strategy<Value = Reason> {
     (select(ReasonKind::ALL.to_vec()), ".{0,20}").prop_map(|(kind, detail)| Reason { kind, detail })
 }
 
-pub fn outcome() -> impl Strategy<Value = Outcome> {
+pub(crate) fn outcome() -> impl Strategy<Value = Outcome> {
     prop_oneof![
         reads().prop_map(|reads| Outcome::Committed { reads }),
         reads().prop_map(|reads| Outcome::Completed { reads }),
@@ -79,7 +79,7 @@ pub fn outcome() -> impl Strategy<Value = Outcome> {
     ]
 }
 
-pub fn status() -> impl Strategy<Value = Status> {
+pub(crate) fn status() -> impl Strategy<Value = Status> {
     prop_oneof![".{0,20}".prop_map(Status::Running), outcome().prop_map(Status::Ended)]
 }
 
@@ -174,7 +174,7 @@ fn message(kind: MessageKind) -> BoxedStrategy<Message> {
     }
 }
 
-pub fn envelope(kind: MessageKind) -> impl Strategy<Value = Envelope> {
+pub(crate) fn envelope(kind: MessageKind) -> impl Strategy<Value = Envelope> {
     (node(), any::<u32>(), any::<u64>(), node(), 0..=limits::HOLD_US, any::<bool>(), message(kind)).prop_map(
         |(from, incarnation, count, to, hold, copy, message)| Envelope {
             id: MessageId { from, incarnation, count },
