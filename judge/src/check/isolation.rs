@@ -2,8 +2,8 @@
 
 use super::evidence::Evidence;
 use crate::{
+    anomaly::{Anomaly, AnomalyKind},
     finding::{At, Finding},
-    measure::anomalies::{Anomaly, AnomalyKind},
 };
 use std::collections::BTreeSet;
 
