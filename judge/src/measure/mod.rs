@@ -7,6 +7,7 @@ mod doubt;
 mod exposed;
 pub(crate) mod fold;
 mod latency;
+mod lock_wait;
 mod locks;
 mod pending;
 mod series;
@@ -77,6 +78,7 @@ macro_rules! measures {
 measures! {
     doubt: doubt::Doubt,
     locks: locks::Locks,
+    lock_wait: lock_wait::LockWait,
     pending: pending::Pending,
     exposed: exposed::Exposed,
     clients: latency::Clients,
