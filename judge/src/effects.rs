@@ -5,7 +5,7 @@ use crate::{
     history::{
         fate::Fate,
         final_state::FinalState,
-        txn_history::{EffectKind, TxnHistory},
+        txn_history::{Effect, EffectKind, TxnHistory},
     },
     shown::{Shown, Table, Worst},
     summary::Measures,
@@ -42,6 +42,13 @@ pub(crate) struct EffectId {
     pub(crate) txn: TxnId,
     pub(crate) node: NodeId,
     pub(crate) kind: EffectKind,
+}
+
+impl EffectId {
+    /// Every time that it was applied.
+    pub(crate) fn applications(self, txn_history: &TxnHistory) -> impl Iterator<Item = &Effect> {
+        txn_history.effects.iter().filter(move |effect| effect.kind == self.kind && effect.node == self.node)
+    }
 }
 
 /// An audit that found another sum than its group's total.

@@ -13,7 +13,7 @@
 //! claims.
 //!
 //! Files, top down: [`judge`] (a recording becomes a [`summary::Run`]), [`measurer`] (the fold over the trace, and what it may
-//! forget), `check` (a file for each kind of check), [`promises`], `finding`, `effects` and `anomaly` (what checks find), [`measure`]
+//! forget), `check` (a file for each check), [`promises`], `finding`, `effects` and `anomaly` (what checks find), [`measure`]
 //! (a file for each measure), [`shown`] (where people see a measure), `history` (what became of each transaction), [`summary`] (the shape of results), [`trace`] (its
 //! lines as JSON), [`conversation`] (a trace as text for people).
 
