@@ -17,6 +17,7 @@ use indoubt_proto::{
     message::MessageKind,
     observation::{Observation, Phase, Stamped},
     operation::Update,
+    time::Micros,
 };
 use indoubt_scenario::{points::RecordKind, protocol::Family, workload::AUDIT};
 use rustc_hash::FxHashSet;
@@ -29,6 +30,8 @@ pub(crate) struct History {
     pub(crate) family: Family,
     pub(crate) index: HistoryIndex,
     pub(crate) topology: Topology,
+    /// How long load was offered.
+    pub(crate) duration: i64,
     /// The time of the last line.
     pub(crate) end: i64,
     /// Whether the trace has its last line.
@@ -42,11 +45,12 @@ pub(crate) struct History {
 }
 
 impl History {
-    pub(crate) fn new(family: Family) -> Self {
+    pub(crate) fn new(family: Family, duration: Micros) -> Self {
         History {
             family,
             index: HistoryIndex::default(),
             topology: Topology::default(),
+            duration: duration.0 as i64,
             end: 0,
             complete: false,
             fresh: false,
