@@ -2,7 +2,6 @@
 //! parser checks scenarios against it, and `indoubt list points` prints it.
 
 mod messages;
-mod records;
 mod words;
 
 use crate::protocol::{Family, Protocol};
@@ -12,8 +11,7 @@ use indoubt_proto::{
     observation::Phase,
 };
 pub use messages::{MessageInfo, message, messages};
-pub use records::{RecordKind, records};
-pub use words::{has_steps, observations, qualifiers};
+pub use words::{has_steps, observations, qualifiers, records};
 
 /// What a phase means under this family; `None` if it has no such phase (the table of docs/02-scenarios.md).
 pub fn phase_meaning(family: Family, phase: Phase) -> Option<&'static str> {
@@ -227,7 +225,7 @@ mod tests {
             let known = match point.verb {
                 Verb::Append => {
                     let mut having = Protocol::ALL.into_iter().filter(|p| point.belongs_to(*p));
-                    having.all(|p| records(p, role).iter().any(|record| record.word() == point.word))
+                    having.all(|p| records(p, role).contains(&point.word))
                 }
                 Verb::Observe => observations(point.family, role).contains(&point.word),
                 Verb::Send | Verb::Deliver => message(point.word).is_some_and(|info| {

@@ -19,7 +19,7 @@ use indoubt_proto::{
     operation::Update,
     time::Micros,
 };
-use indoubt_scenario::{points::RecordKind, protocol::Family, workload::AUDIT};
+use indoubt_scenario::protocol::Family;
 use rustc_hash::FxHashSet;
 use topology::Topology;
 use txn_history::{Effect, EffectKind, Logged};
@@ -99,7 +99,7 @@ impl History {
         match &seen.what {
             O::ClientBegan { what, plan, total, .. } if txn_history.began.is_none() => {
                 txn_history.began = Some(t);
-                txn_history.audit = what == AUDIT;
+                txn_history.audit = what == "audit";
                 txn_history.plan.0.clone_from(plan);
                 txn_history.total = *total;
             }
@@ -138,10 +138,10 @@ impl History {
                 }
             }
             O::Appended { lsn, record, .. } => {
-                if at_home && record == RecordKind::Turn.word() {
-                    txn_history.turned = Some(*lsn);
-                } else if at_home && record == RecordKind::End.word() {
-                    txn_history.closed = Some(*lsn);
+                match (at_home, &record[..]) {
+                    (true, "turn") => txn_history.turned = Some(*lsn),
+                    (true, "end") => txn_history.closed = Some(*lsn),
+                    _ => {}
                 }
                 match txn_history.logged.iter_mut().find(|logged| logged.node == node) {
                     Some(logged) => logged.last = *lsn,

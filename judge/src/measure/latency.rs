@@ -16,7 +16,6 @@ use indoubt_proto::{
     observation::{Observation, Stamped},
     time::Micros,
 };
-use indoubt_scenario::workload::AUDIT;
 use std::collections::BTreeMap;
 
 /// The fold.
@@ -53,7 +52,7 @@ impl Measure for Clients {
     fn client(&mut self, seen: &Stamped, slot: usize, history: &History) {
         match &seen.what {
             Observation::ClientBegan { due_us, what, .. } => {
-                *at(&mut self.due, slot) = Some((due_us.0 as i64, what == AUDIT));
+                *at(&mut self.due, slot) = Some((due_us.0 as i64, what == "audit"));
             }
             Observation::ClientEnded { outcome, .. } => {
                 // Only the first answer counts; a second one is a matter for the check `told-truth`.
@@ -108,7 +107,7 @@ impl Clients {
             ("compensated", &self.compensated),
             ("refused", &self.refused),
             ("unknown", &self.unknown),
-            (AUDIT, &self.audit),
+            ("audit", &self.audit),
         ];
         let occurred = named.into_iter().filter(|(_, sample)| !sample.is_empty());
         occurred.map(|(word, sample)| (word.to_string(), sample.distribution())).collect()

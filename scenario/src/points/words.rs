@@ -1,9 +1,31 @@
-//! The words that effect selectors may use besides records: observations, and what distinguishes messages and observations of
-//! one kind.
+//! The words that effect selectors may use: records, observations, and what distinguishes messages and observations of one
+//! kind.
 
-use crate::protocol::Family;
+use crate::protocol::{Family, Protocol};
 use indoubt_driver::gate::Verb;
 use indoubt_proto::ids::Role;
+
+/// The words of the records that a node of this role appends under this protocol. Those that only compactions hold are no
+/// effects of their own.
+pub fn records(protocol: Protocol, role: Role) -> &'static [&'static str] {
+    match (protocol, role) {
+        (Protocol::PresumedCommit, Role::Coordinating) => &["initiation", "committed", "aborted", "end"],
+        (Protocol::Saga, Role::Coordinating) => {
+            &["begin", "step-done", "turn", "step-undone", "stuck", "resumed", "end"]
+        }
+        (Protocol::NoneRetry, Role::Coordinating) => &["pending", "done", "failed"],
+        (Protocol::None, Role::Coordinating) | (_, Role::Client | Role::Lab) => &[],
+        (Protocol::TwoPhase | Protocol::PresumedNothing | Protocol::Cooperative, Role::Coordinating) => {
+            &["committed", "aborted", "end"]
+        }
+        (Protocol::Saga, Role::Participant) => &["booted", "step-applied", "step-refused", "voided", "compensated"],
+        (Protocol::None | Protocol::NoneRetry, Role::Participant) => &["booted", "step-applied", "step-refused"],
+        (
+            Protocol::TwoPhase | Protocol::PresumedNothing | Protocol::PresumedCommit | Protocol::Cooperative,
+            Role::Participant,
+        ) => &["booted", "prepared", "committed", "aborted"],
+    }
+}
 
 /// The words of what a node of this role observes of the protocol under this family. What drivers and the lab observe is
 /// no effect.
