@@ -15,20 +15,21 @@ use crate::{
     clients::{ClientEffect, ClientPool},
     faults::Nemesis,
 };
-use indoubt_coordinator::{Coordinator, Presumption};
-use indoubt_participant::Participant;
 use indoubt_proto::{
     gate::{Edge, Gate, Verb},
     ids::{LogId, MessageId, NodeId},
     inspect::Inspection,
+    machine::Machine,
     observation::{Observation, Stamped},
-    operation::Key,
+    planted::Planted,
     random::{of_gate, stream},
     time::Micros,
 };
-use indoubt_saga::{Orchestrator, Unprotected};
 use indoubt_scenario::{
-    protocol::{Family, Protocol},
+    protocol::{
+        Protocol,
+        build::{UseMachine, build},
+    },
     recording::{FaultRecord, Recording},
     scenario::Scenario,
 };
@@ -158,7 +159,9 @@ impl<'a> World<'a> {
             .map(|node| {
                 let accounts = opening.remove(&node).unwrap_or_default();
                 let log = LogId(stream(seed, &format!("journal {node}")).next_u64());
-                Seat::new(hands(node, &director), driver(scenario, protocol, node, log, accounts), seed)
+                let settings = scenario.settings();
+                let seated = Seated { log, planted: settings.planted };
+                Seat::new(hands(node, &director), build(protocol, node, settings, accounts, seated), seed)
             })
             .collect();
         let clients = clients.into_iter().map(|client| hands(client, &director)).collect();
@@ -282,32 +285,16 @@ impl<'a> World<'a> {
     }
 }
 
-/// The machine of a node, not booted yet.
-fn driver(
-    scenario: &Scenario,
-    protocol: Protocol,
-    node: NodeId,
+/// Takes the machine of a node into its world; it is not booted yet.
+struct Seated {
     log: LogId,
-    accounts: BTreeMap<Key, i64>,
-) -> Box<dyn Driven> {
-    let settings = scenario.settings();
-    if node.role == indoubt_proto::ids::Role::Participant {
-        return Box::new(Driver::new(Participant::new(node, settings, accounts), log, settings.planted));
-    }
-    let presumption = match protocol {
-        Protocol::PresumedNothing => Presumption::Nothing,
-        Protocol::PresumedCommit => Presumption::Commit,
-        _ => Presumption::Abort,
-    };
-    match protocol.family() {
-        Family::TwoPhase => {
-            let cooperative = protocol == Protocol::Cooperative;
-            Box::new(Driver::new(Coordinator::new(node, settings, presumption, cooperative), log, settings.planted))
-        }
-        Family::Saga => Box::new(Driver::new(Orchestrator::new(node, settings), log, settings.planted)),
-        Family::Unprotected => {
-            let retries = (protocol == Protocol::NoneRetry).then_some(settings.options.retries);
-            Box::new(Driver::new(Unprotected::new(node, settings, retries), log, settings.planted))
-        }
+    planted: Planted,
+}
+
+impl UseMachine for Seated {
+    type Output = Box<dyn Driven>;
+
+    fn use_machine<M: Machine + 'static>(self, machine: M) -> Box<dyn Driven> {
+        Box::new(Driver::new(machine, self.log, self.planted))
     }
 }

@@ -7,127 +7,23 @@
 
 mod counted;
 mod delays;
-mod paper;
 
 pub use counted::{Counted, count};
-pub use delays::{Delay, DelayRow, Delays, delays, paper_delays};
-pub use paper::{paper, paper_at_once};
+pub use delays::{DelayRow, delays};
 
 use indoubt_proto::{message::OutcomeWord, settings::AbortWhen};
-use indoubt_scenario::protocol::{Family, Protocol};
+use indoubt_scenario::protocol::{
+    Protocol,
+    costs::{Case, Cost, CostTable},
+};
 use serde::Serialize;
-use std::fmt;
 
-/// The protocols of the table, in its order.
-pub const PROTOCOLS: [Protocol; 4] =
-    [Protocol::PresumedNothing, Protocol::TwoPhase, Protocol::PresumedCommit, Protocol::Saga];
-
-/// One row of the cost table. Counts are of participants, or of steps, each at a participant of its own.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
-#[serde(tag = "case", rename_all = "kebab-case")]
-pub enum Case {
-    /// Two-phase commit; everybody updates and votes YES.
-    Commit,
-    /// Two-phase commit; so many vote YES, all others NO.
-    Abort {
-        /// From 0 to N-1.
-        yes: usize,
-    },
-    /// Two-phase commit; everybody only reads.
-    ReadOnly,
-    /// Two-phase commit; so many update and vote YES, all others only read.
-    Mixed {
-        /// From 1 to N-1.
-        updaters: usize,
-    },
-    /// A saga of N steps, all done.
-    Whole,
-    /// A saga of N steps, of which this one is refused.
-    Refused {
-        /// 1-based.
-        step: usize,
-    },
-}
-
-impl Case {
-    /// Every case of a protocol with so many participants.
-    pub fn all(protocol: Protocol, participants: usize) -> Vec<Case> {
-        match protocol.family() {
-            Family::TwoPhase => [Case::Commit]
-                .into_iter()
-                .chain((0..participants).rev().map(|yes| Case::Abort { yes }))
-                .chain([Case::ReadOnly])
-                .chain((1..participants).map(|updaters| Case::Mixed { updaters }))
-                .collect(),
-            Family::Saga => {
-                [Case::Whole].into_iter().chain((1..=participants).map(|step| Case::Refused { step })).collect()
-            }
-            Family::Unprotected => Vec::new(),
-        }
-    }
-
-    /// What its client must be told. A saga that is refused at its first step has nothing to undo.
-    pub fn outcome(self) -> OutcomeWord {
-        match self {
-            Case::Commit | Case::ReadOnly | Case::Mixed { .. } | Case::Whole => OutcomeWord::Succeeded,
-            Case::Abort { .. } | Case::Refused { step: 1 } => OutcomeWord::Aborted,
-            Case::Refused { .. } => OutcomeWord::Compensated,
-        }
-    }
-}
-
-impl fmt::Display for Case {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Case::Commit => f.pad("commit"),
-            Case::Abort { yes } => f.pad(&format!("abort, {yes} yes")),
-            Case::ReadOnly => f.pad("all read-only"),
-            Case::Mixed { updaters: 1 } => f.pad("1 updater"),
-            Case::Mixed { updaters } => f.pad(&format!("{updaters} updaters")),
-            Case::Whole => f.pad("all done"),
-            Case::Refused { step } => f.pad(&format!("step {step} refused")),
-        }
-    }
-}
-
-/// What one transaction costs: messages between nodes that are no clients, and log records that carry its name.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Cost {
-    /// Without the work round.
-    pub messages: usize,
-    /// The work round of two-phase commit, which the papers count apart.
-    pub work_messages: usize,
-    /// Forced at the coordinating node.
-    pub forced_coordinator: usize,
-    /// Forced at all participants together.
-    pub forced_participants: usize,
-    /// Lazy at the coordinating node.
-    pub lazy_coordinator: usize,
-    /// Lazy at all participants that did what they were asked.
-    pub lazy_participants: usize,
-    /// Lazy at the participants that refused: their own note of it, which the papers do not list.
-    pub lazy_refusals: usize,
-}
-
-impl Cost {
-    /// The names of the columns in which this differs from another.
-    pub fn differences(&self, other: &Cost) -> Vec<&'static str> {
-        let (ours, theirs) = (self.columns(), other.columns());
-        ours.into_iter().zip(theirs).filter(|(a, b)| a != b).map(|((name, _), _)| name).collect()
-    }
-
-    /// Every column with its name, in the order of the fields.
-    pub fn columns(&self) -> [(&'static str, usize); 7] {
-        [
-            ("messages", self.messages),
-            ("work messages", self.work_messages),
-            ("forced at the coordinator", self.forced_coordinator),
-            ("forced at participants", self.forced_participants),
-            ("lazy at the coordinator", self.lazy_coordinator),
-            ("lazy at participants", self.lazy_participants),
-            ("lazy at refusers", self.lazy_refusals),
-        ]
-    }
+/// The protocols of the table with their rows, in its order.
+pub fn protocols() -> Vec<(Protocol, &'static CostTable)> {
+    let with_rows = |protocol: Protocol| Some((protocol, protocol.entry().costs.table.as_ref()?));
+    let mut protocols: Vec<_> = Protocol::ALL.into_iter().filter_map(with_rows).collect();
+    protocols.sort_by_key(|(_, table)| table.place);
+    protocols
 }
 
 /// One row of the cost table for one protocol and number of participants: as counted, and as the literature has it.
@@ -174,21 +70,27 @@ pub struct Table {
 }
 
 impl Table {
-    /// Runs every case of every protocol of [`PROTOCOLS`], for these numbers of participants.
-    pub fn measure(participants: impl Iterator<Item = usize> + Clone) -> Self {
+    /// Runs every case of every protocol of [`protocols`], for these numbers of participants.
+    pub fn measure(participants: impl Iterator<Item = usize>) -> Self {
         let mut table = Table { cells: Vec::new(), at_once: Vec::new(), delays: Vec::new() };
-        for (n, protocol) in participants.flat_map(|n| PROTOCOLS.map(|protocol| (n, protocol))) {
-            for case in Case::all(protocol, n) {
-                let counted = count(protocol, n, case, AbortWhen::AfterAllVotes);
-                table.cells.push(Cell::new(protocol, n, case, counted, paper(protocol, n, case)));
-                if let Case::Abort { yes } = case {
-                    let counted = count(protocol, n, case, AbortWhen::AtOnce);
-                    table.at_once.push(Cell::new(protocol, n, case, counted, paper_at_once(protocol, n, yes)));
-                }
+        for n in participants {
+            for (protocol, rows) in protocols() {
+                table.measure_protocol(protocol, rows, n);
             }
-            table.delays.push(DelayRow::new(protocol, n, delays(protocol, n), paper_delays(protocol, n)));
         }
         table
+    }
+
+    fn measure_protocol(&mut self, protocol: Protocol, rows: &CostTable, n: usize) {
+        for case in (rows.cases)(n) {
+            let counted = count(protocol, n, case, AbortWhen::AfterAllVotes);
+            self.cells.push(Cell::new(protocol, n, case, counted, (protocol.entry().costs.of)(n, case)));
+            if let (Some(at_once), Case::Abort { yes }) = (rows.at_once, case) {
+                let counted = count(protocol, n, case, AbortWhen::AtOnce);
+                self.at_once.push(Cell::new(protocol, n, case, counted, at_once(n, yes)));
+            }
+        }
+        self.delays.push(DelayRow::new(protocol, n, delays(protocol, n), (rows.delays)(n)));
     }
 
     /// How many rows differ from the literature.
