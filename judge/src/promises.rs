@@ -1,7 +1,6 @@
 //! Which guarantees a protocol gives, and which faults excuse it from which (docs/03-measures-and-checks.md).
 //!
-//! The 2PC family promises everything; a saga gives up agreement at one instant and isolation, and promises that it ends
-//! whole or undone; the unprotected baselines promise nothing.
+//! What a protocol promises, its family's entry in the registry says ([`indoubt_scenario::protocol`]).
 //!
 //! Waivers:
 //! - *Heuristics* (an operator ended a branch, and not as its coordinator decided): agreement is waived for that
@@ -33,21 +32,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// Whether the protocols of this family promise a check, faults that waive it aside.
 pub fn promises(family: Family, check: CheckName) -> bool {
-    match family {
-        Family::TwoPhase => true,
-        Family::Saga => matches!(
-            check,
-            CheckName::Stability
-                | CheckName::Termination
-                | CheckName::Durability
-                | CheckName::Conservation
-                | CheckName::Completeness
-                | CheckName::NoEffectTwice
-                | CheckName::NothingUnresolved
-                | CheckName::ToldTruth
-        ),
-        Family::Unprotected => false,
-    }
+    family.entry().promises.contains(&check)
 }
 
 /// Whether a check that does not hold would be a broken promise of this family, had a fault not waived it.
@@ -88,7 +73,7 @@ impl Waivers {
         let mut waivers = Waivers {
             not_running: topology.not_running().collect(),
             cut: topology.cut_links().collect(),
-            cooperative: protocol == Protocol::Cooperative,
+            cooperative: protocol.entry().cooperates,
             ..Waivers::default()
         };
         for record in faults {

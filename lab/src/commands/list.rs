@@ -13,7 +13,7 @@ use indoubt_scenario::{
     checks::CheckName,
     measures::metric_paths,
     points::{self, Point},
-    protocol::{Family, Protocol},
+    protocol::Protocol,
 };
 use serde_json::{Value, json};
 
@@ -147,23 +147,12 @@ fn letter(role: Role) -> &'static str {
 }
 
 fn protocols() -> (Value, String) {
-    let about = |protocol| match protocol {
-        Protocol::TwoPhase => "two-phase commit, presumed abort",
-        Protocol::PresumedNothing => "two-phase commit, presumed nothing",
-        Protocol::PresumedCommit => "two-phase commit, presumed commit",
-        Protocol::Cooperative => "two-phase commit, presumed abort; participants in doubt ask each other",
-        Protocol::Saga => "an orchestrated saga with compensations",
-        Protocol::None => "no protocol: one attempt per call, no retry, no undo, no recovery",
-        Protocol::NoneRetry => "no protocol, but retries and a status row",
+    let json = |p: &Protocol| {
+        let entry = p.entry();
+        json!({ "name": entry.name, "family": entry.family.entry().title, "about": entry.about })
     };
-    let family = |protocol: Protocol| match protocol.family() {
-        Family::TwoPhase => "atomic commit",
-        Family::Saga => "saga",
-        Family::Unprotected => "unprotected",
-    };
-    let entries: Vec<_> =
-        Protocol::ALL.iter().map(|p| json!({ "name": p.name(), "family": family(*p), "about": about(*p) })).collect();
-    let text = Protocol::ALL.iter().map(|p| format!("{:<16} {}\n", p.name(), about(*p))).collect();
+    let entries: Vec<_> = Protocol::ALL.iter().map(json).collect();
+    let text = Protocol::ALL.iter().map(|p| format!("{:<16} {}\n", p.name(), p.entry().about)).collect();
     (json!(entries), text)
 }
 

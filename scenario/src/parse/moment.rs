@@ -76,7 +76,7 @@ fn point(
         valid.dedup();
         return Err(value.unknown("point", plain, valid));
     };
-    if let Some(other) = under.iter().find(|p| !point.belongs_to(**p)) {
+    if let Some(other) = under.iter().find(|p| !p.has_point(point)) {
         return Err(lacks(value, *other, &format!("no point `{plain}`")));
     }
     if step.is_some() && !point.steps {
