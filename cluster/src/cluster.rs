@@ -9,7 +9,7 @@ use indoubt_proto::{
     operation::Key,
     settings::Settings,
 };
-use indoubt_scenario::protocol::{Family, Protocol};
+use indoubt_scenario::protocol::Protocol;
 use rand::Rng;
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -232,10 +232,10 @@ impl Cluster {
     fn args(&self, node: NodeId) -> Vec<String> {
         let endpoint = &self.nodes[&node];
         let launch = &self.launch;
-        let word = match (node.role, launch.protocol.family(), launch.floor) {
-            (Role::Participant, ..) => "participant",
-            (_, Family::TwoPhase, _) | (_, _, true) => "coordinator",
-            _ => "orchestrator",
+        let word = match (node.role, launch.floor) {
+            (Role::Participant, _) => "participant",
+            (_, true) => "coordinator",
+            (_, false) => launch.protocol.family().entry().command,
         };
         let mut args = vec![word.to_owned()];
         let mut say = |name: &str, value: String| args.extend([name.to_owned(), value]);
@@ -269,7 +269,7 @@ impl Cluster {
     /// The nodes to which a node opens links: a coordinating node to all participants; participants to each other where they
     /// cooperate.
     fn peers(&self, node: NodeId) -> impl Iterator<Item = (&NodeId, &Endpoint)> {
-        let cooperate = self.launch.protocol == Protocol::Cooperative;
+        let cooperate = self.launch.protocol.entry().cooperates;
         let speaks = node.role == Role::Coordinating || cooperate;
         self.nodes.iter().filter(move |(id, _)| speaks && **id != node && id.role == Role::Participant)
     }

@@ -6,7 +6,7 @@
 //! ```
 
 use indoubt_judge::{judge::judge, trace::from_json_line};
-use indoubt_scenario::{protocol::Protocol, recording::Recording, scenario::Scenario};
+use indoubt_scenario::{checks::CheckName, protocol::Protocol, recording::Recording, scenario::Scenario};
 
 /// What the system wrote. Two participants vote yes; the coordinator `c1` commits. `p1` obeys. `p2` loses patience after 40 ms
 /// in doubt, and aborts.
@@ -53,7 +53,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         println!("not as expected: {}: it is {}", expectation.text, expectation.actual);
     }
 
-    let agreement = run.checks.iter().find(|check| check.name == "agreement");
+    let agreement = run.checks.iter().find(|check| check.name == CheckName::Agreement);
     assert!(agreement.is_some_and(|check| !check.held), "the judge sees that p2 went its own way");
     assert!((run.measures.in_doubt_ms.max - 40.0).abs() < 1e-9);
     Ok(())

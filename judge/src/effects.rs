@@ -1,10 +1,14 @@
 //! What is there at the end and should not be, and the other way round: `atomicity_violations`, `duplicate_effects`,
 //! `lost_effects`, `wrong_audits`. The checks tell of the same ids.
 
-use crate::history::{
-    fate::Fate,
-    final_state::FinalState,
-    txn_history::{EffectKind, TxnHistory},
+use crate::{
+    history::{
+        fate::Fate,
+        final_state::FinalState,
+        txn_history::{Effect, EffectKind, TxnHistory},
+    },
+    shown::{Shown, Table, Worst},
+    summary::Measures,
 };
 use indoubt_proto::{
     ids::{NodeId, TxnId},
@@ -12,12 +16,39 @@ use indoubt_proto::{
 };
 use indoubt_scenario::protocol::Family;
 
+/// These measures are not folded from lines: they are counted in the final state.
+pub(crate) const SHOWN: &[Shown] = &[
+    Shown::count("atomicity_violations", |m| m.atomicity_violations as f64)
+        .column(Table::Costs, "atomicity violations"),
+    Shown::count("duplicate_effects", |m| m.duplicate_effects as f64).column(Table::Costs, "duplicate effects"),
+    Shown::count("lost_effects", |m| m.lost_effects as f64).column(Table::Costs, "lost effects"),
+    Shown::count("wrong_audits", |m| m.wrong_audits as f64)
+        .column(Table::Costs, "wrong audits")
+        .over_seeds(Worst::Largest)
+        .in_swarm("an audit was wrong", 0.0),
+];
+
+/// Counts them.
+pub(crate) fn count(final_state: &FinalState, measures: &mut Measures) {
+    measures.atomicity_violations = torn(final_state).len() as u64;
+    measures.duplicate_effects = duplicates(final_state).iter().map(|(_, times)| times).sum();
+    measures.lost_effects = lost(final_state).len() as u64;
+    measures.wrong_audits = wrong_audits(final_state).len() as u64;
+}
+
 /// What can be applied once: a branch, or one step or compensation, of a transaction at a node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct EffectId {
     pub(crate) txn: TxnId,
     pub(crate) node: NodeId,
     pub(crate) kind: EffectKind,
+}
+
+impl EffectId {
+    /// Every time that it was applied.
+    pub(crate) fn applications(self, txn_history: &TxnHistory) -> impl Iterator<Item = &Effect> {
+        txn_history.effects.iter().filter(move |effect| effect.kind == self.kind && effect.node == self.node)
+    }
 }
 
 /// An audit that found another sum than its group's total.

@@ -1,6 +1,6 @@
 //! What a check finds, and how its details are worded.
 
-use crate::history::txn_history::TxnHistory;
+use crate::history::{fate::Fate, txn_history::TxnHistory};
 use indoubt_proto::{
     ids::{NodeId, TxnId},
     operation::Key,
@@ -28,6 +28,19 @@ pub(crate) struct Finding {
     pub(crate) text: String,
 }
 
+/// In which ways faults may excuse a finding, so that it breaks no promise ([`crate::promises`]).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Excuse {
+    /// An operator ended a branch, and not as its coordinator decided: what is torn by that, and what follows from it.
+    Operator,
+    /// A node lost its log with a part of the transaction in it.
+    LostLog,
+    /// A node had lost its log by then: what is gone is missing from then on, whichever transaction it was of.
+    LostLogBefore,
+    /// Something is not healed at the end, or a saga waits for an operator: what depends on it cannot end.
+    Unhealed,
+}
+
 impl Finding {
     /// About one transaction and everybody who has a part in it.
     pub(crate) fn about(txn: TxnId, txn_history: &TxnHistory, text: String) -> Self {
@@ -49,4 +62,18 @@ impl fmt::Display for At {
 /// Items, separated by commas.
 pub(crate) fn listed<T: fmt::Display>(items: impl IntoIterator<Item = T>) -> String {
     items.into_iter().map(|item| item.to_string()).collect::<Vec<_>>().join(", ")
+}
+
+/// Which steps of a transaction that is over are there and which are not.
+pub(crate) fn torn(txn_history: &TxnHistory, fate: Fate) -> Option<String> {
+    if fate != Fate::Partial {
+        return None;
+    }
+    let steps = txn_history.plan.writing_steps();
+    let tell = |there: bool| {
+        let which = steps.iter().filter(|(step, _)| (txn_history.standing(**step) > 0) == there);
+        listed(which.map(|(step, node)| format!("step {step} at {node}")))
+    };
+    let when = txn_history.effects.iter().map(|effect| effect.t).min().unwrap_or_default();
+    Some(format!("{} applied since {}, but not {}", tell(true), At(when), tell(false)))
 }

@@ -42,7 +42,7 @@ pub fn pass_judgement(
         final_state: &measured.final_state,
         anomalies: &measured.anomalies,
         timeouts: scenario.timeouts,
-        acknowledges_commits: protocol.acknowledges_commits(),
+        acknowledges_commits: protocol.entry().acknowledges_commits,
         clocks: Some((&scenario.clocks, seed)),
     };
     let checks = check(&evidence, &waivers);

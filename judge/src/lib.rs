@@ -13,18 +13,20 @@
 //! claims.
 //!
 //! Files, top down: [`judge`] (a recording becomes a [`summary::Run`]), [`measurer`] (the fold over the trace, and what it may
-//! forget), `check` (a file for each kind of check), [`promises`], `finding` and `effects` (what checks find), `measure` (a
-//! file for each measure), `history` (what became of each transaction), [`summary`] (the shape of results), [`trace`] (its
+//! forget), `check` (a file for each check), [`promises`], `finding`, `effects` and `anomaly` (what checks find), [`measure`]
+//! (a file for each measure), [`shown`] (where people see a measure), `history` (what became of each transaction), [`summary`] (the shape of results), [`trace`] (its
 //! lines as JSON), [`conversation`] (a trace as text for people).
 
+mod anomaly;
 mod check;
 pub mod conversation;
 mod effects;
 mod finding;
 mod history;
 pub mod judge;
-mod measure;
+pub mod measure;
 pub mod measurer;
 pub mod promises;
+pub mod shown;
 pub mod summary;
 pub mod trace;

@@ -4,16 +4,14 @@
 mod forget;
 
 use crate::{
-    effects::{duplicates, lost, torn, wrong_audits},
+    anomaly::Anomaly,
+    effects,
     history::{
         History,
         final_state::FinalState,
         forgotten::{count_fate, count_told},
     },
-    measure::{
-        anomalies::{self, Anomaly, AnomalyKind},
-        costs, doubt, exposed, latency, locks, pending,
-    },
+    measure::{MeasureSet, fold::Results},
     summary::{Clients, Measures, Series, Transactions},
 };
 use forget::Forgetting;
@@ -23,19 +21,13 @@ use indoubt_proto::{
     settings::Timeouts,
     time::Micros,
 };
-use indoubt_scenario::protocol::{Family, Protocol};
+use indoubt_scenario::protocol::Protocol;
 
 /// The fold: one for each run.
 #[derive(Clone, Debug)]
 pub struct Measurer {
     history: History,
-    doubt: doubt::Doubt,
-    locks: locks::Locks,
-    pending: pending::Pending,
-    exposed: exposed::Exposed,
-    clients: latency::Clients,
-    costs: costs::Costs,
-    anomalies: anomalies::Anomalies,
+    measures: MeasureSet,
     forgetting: Option<Forgetting>,
 }
 
@@ -43,14 +35,8 @@ impl Measurer {
     /// A fold over the run of one protocol. `duration` is how long load was offered.
     pub fn new(protocol: Protocol, duration: Micros) -> Self {
         Measurer {
-            history: History::new(protocol.family()),
-            doubt: doubt::Doubt::default(),
-            locks: locks::Locks::default(),
-            pending: pending::Pending::default(),
-            exposed: exposed::Exposed::default(),
-            clients: latency::Clients::new(duration),
-            costs: costs::Costs::default(),
-            anomalies: anomalies::Anomalies::default(),
+            history: History::new(protocol.family(), duration),
+            measures: MeasureSet::default(),
             forgetting: None,
         }
     }
@@ -74,38 +60,20 @@ impl Measurer {
         };
         let changed = self.history.take(seen, slot);
         let Some(slot) = slot else {
-            if changed || matches!(seen.what, Observation::Crashed { .. } | Observation::Restarted { .. }) {
-                self.doubt.take(seen, None, &self.history, changed);
-                self.locks.take(seen, None, &self.history.topology);
-                self.exposed.take(seen, None, &self.history);
-            }
-            if matches!(seen.what, Observation::Restarted { .. }) {
-                self.anomalies.retract(seen.node, &self.history);
+            if changed {
+                self.measures.cluster(seen, &self.history);
             }
             return;
         };
         match &seen.what {
-            // Most lines are about messages and journals, in which no other fold has an interest.
-            Observation::Sent { .. } | Observation::Appended { .. } => self.costs.take(seen, slot),
-            Observation::Received { ticket: Some(_), .. } if self.history.family == Family::TwoPhase => {
-                self.doubt.take(seen, Some(slot), &self.history, changed);
+            Observation::Sent { .. } | Observation::Received { .. } | Observation::Dropped { .. } => {
+                self.measures.message(seen, slot, &self.history);
             }
-            Observation::Received { .. } | Observation::Dropped { .. } | Observation::Voted { .. } => {}
+            Observation::Appended { .. } => self.measures.record(seen, slot),
             Observation::ClientBegan { .. } | Observation::ClientEnded { .. } => {
-                self.clients.take(seen, slot);
-                self.exposed.take(seen, Some(slot), &self.history);
-                self.anomalies.take(seen, slot, &self.history);
+                self.measures.client(seen, slot, &self.history);
             }
-            _ => {
-                self.doubt.take(seen, Some(slot), &self.history, changed);
-                self.locks.take(seen, Some(slot), &self.history.topology);
-                if self.history.family == Family::Saga {
-                    self.pending.take(seen, slot);
-                    self.locks.pending(seen.t_us, self.pending.open());
-                }
-                self.exposed.take(seen, Some(slot), &self.history);
-                self.anomalies.take(seen, slot, &self.history);
-            }
+            _ => self.measures.progress(seen, slot, &self.history),
         }
     }
 
@@ -121,45 +89,10 @@ impl Measurer {
 
     /// The numbers.
     pub fn finish(self) -> Measured {
-        let end = self.history.end;
-        let open_locks = self.locks.open(&self.history.index);
-        let per_txn = self.costs.finish(&self.history);
-        let ([in_doubt, up, blocked], intervals) = self.doubt.finish(&self.history);
+        let Results { mut measures, series, anomalies, open_locks } = self.measures.finish(&self.history);
         let forgotten = self.forgetting.map(Forgetting::into_forgotten).unwrap_or_default();
         let final_state = FinalState { open_locks, forgotten, ..self.history.into_final_state() };
-        let (lock_hold, bystanders, locks_held) = self.locks.finish(end);
-        let anomalies = self.anomalies.into_found();
-        let counts = anomalies::count(&anomalies);
-        let count = |kind| counts.get(&kind).copied().unwrap_or(0);
-        let measures = Measures {
-            in_doubt_ms: in_doubt.spread(),
-            in_doubt_up_ms: up.spread(),
-            blocked_ms: blocked.spread(),
-            lock_hold_ms: lock_hold.spread(),
-            pending_ms: self.pending.finish(end).spread(),
-            exposed_ms: self.exposed.finish(end).spread(),
-            latency_ms: self.clients.latency(),
-            bystanders,
-            throughput_tps: self.clients.throughput_tps(),
-            unavailable_ms: self.clients.unavailable_ms(),
-            messages_per_txn: per_txn.messages,
-            work_messages_per_txn: per_txn.work_messages,
-            forced_writes_per_txn: per_txn.forced_writes,
-            lazy_writes_per_txn: per_txn.lazy_writes,
-            atomicity_violations: torn(&final_state).len() as u64,
-            duplicate_effects: duplicates(&final_state).iter().map(|(_, times)| times).sum(),
-            lost_effects: lost(&final_state).len() as u64,
-            dirty_reads: count(AnomalyKind::DirtyRead),
-            lost_updates: count(AnomalyKind::LostUpdate),
-            fuzzy_reads: count(AnomalyKind::FuzzyRead),
-            wrong_audits: wrong_audits(&final_state).len() as u64,
-        };
-        let series = Series {
-            locks_held,
-            throughput_tps: self.clients.successes().throughput(end),
-            in_doubt: intervals.finish(),
-            latency_ms: self.clients.distributions(),
-        };
+        effects::count(&final_state, &mut measures);
         let mut transactions = final_state.forgotten.transactions;
         let mut clients = final_state.forgotten.clients;
         for (_, txn_history, fate) in final_state.all() {

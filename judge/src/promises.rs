@@ -1,7 +1,6 @@
 //! Which guarantees a protocol gives, and which faults excuse it from which (docs/03-measures-and-checks.md).
 //!
-//! The 2PC family promises everything; a saga gives up agreement at one instant and isolation, and promises that it ends
-//! whole or undone; the unprotected baselines promise nothing.
+//! What a protocol promises, its family's entry in the registry says ([`indoubt_scenario::protocol`]).
 //!
 //! Waivers:
 //! - *Heuristics* (an operator ended a branch, and not as its coordinator decided): agreement is waived for that
@@ -14,7 +13,7 @@
 //! - A *stuck* saga waits for an operator by design: it is told under `nothing-unresolved`, and no broken promise.
 
 use crate::{
-    finding::Finding,
+    finding::{Excuse, Finding},
     history::{final_state::FinalState, txn_history::TxnHistory},
     summary::Check,
 };
@@ -33,21 +32,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// Whether the protocols of this family promise a check, faults that waive it aside.
 pub fn promises(family: Family, check: CheckName) -> bool {
-    match family {
-        Family::TwoPhase => true,
-        Family::Saga => matches!(
-            check,
-            CheckName::Stability
-                | CheckName::Termination
-                | CheckName::Durability
-                | CheckName::Conservation
-                | CheckName::Completeness
-                | CheckName::NoEffectTwice
-                | CheckName::NothingUnresolved
-                | CheckName::ToldTruth
-        ),
-        Family::Unprotected => false,
-    }
+    family.entry().promises.contains(&check)
 }
 
 /// Whether a check that does not hold would be a broken promise of this family, had a fault not waived it.
@@ -88,7 +73,7 @@ impl Waivers {
         let mut waivers = Waivers {
             not_running: topology.not_running().collect(),
             cut: topology.cut_links().collect(),
-            cooperative: protocol == Protocol::Cooperative,
+            cooperative: protocol.entry().cooperates,
             ..Waivers::default()
         };
         for record in faults {
@@ -137,90 +122,66 @@ impl Waivers {
         }
     }
 
-    /// Why a finding of this check breaks no promise, or `None` if it does.
-    pub(crate) fn excuse(&self, check: CheckName, finding: &Finding) -> Option<String> {
+    /// Why a finding breaks no promise, or `None` if it does. `excuses` are those of its check.
+    pub(crate) fn excuse(&self, excuses: &[Excuse], finding: &Finding) -> Option<String> {
         if finding.each {
             // Each transaction needs an excuse of its own.
             let alone = |txn| Finding { txns: [txn].into(), keys: BTreeSet::new(), each: false, ..finding.clone() };
-            let one = |txn: &TxnId| self.excuse(check, &alone(*txn));
+            let one = |txn: &TxnId| self.excuse(excuses, &alone(*txn));
             return finding.txns.iter().map(one).collect::<Option<Vec<String>>>()?.into_iter().next();
         }
-        let follows_from_loss = matches!(
-            check,
-            CheckName::Durability
-                | CheckName::Conservation
-                | CheckName::Audits
-                | CheckName::Completeness
-                | CheckName::ToldTruth
-        );
-        let follows_from_tear = follows_from_loss
-            || matches!(
-                check,
-                CheckName::Agreement
-                    | CheckName::Stability
-                    | CheckName::CommitValidity
-                    | CheckName::NonTriviality
-                    | CheckName::Isolation
-            );
-        let about_ending = matches!(check, CheckName::Termination | CheckName::NothingUnresolved);
-        if follows_from_tear {
-            if let Some(txn) = finding.txns.intersection(&self.heuristic).next() {
-                return Some(format!("an operator ended a branch of {txn}"));
-            }
-            let by_then = |key: &&Key| {
-                self.heuristic_keys.get(*key).is_some_and(|since| finding.at.is_none_or(|at| at >= *since))
-            };
-            if let Some(key) = finding.keys.iter().find(by_then) {
-                return Some(format!("an operator ended a branch that changes {key}"));
-            }
-        }
-        if (follows_from_loss || about_ending)
-            && !finding.unnoticed
-            && let Some(node) = self.loser(check, finding)
-        {
-            return Some(format!("{node} lost its log"));
-        }
-        if about_ending {
-            if finding.stuck {
-                return Some("it waits for an operator".into());
-            }
-            if let Some(node) = finding.nodes.intersection(&self.not_running).next() {
-                return Some(format!("{node} is not running at the end"));
-            }
-            let of_home = |node: NodeId| finding.txns.iter().any(|txn| txn.home == node);
-            let concerns = |&&(from, to): &&(NodeId, NodeId)| {
-                let open = [from, to].map(|node| finding.nodes.contains(&node));
-                match of_home(from) || of_home(to) {
-                    true => open == [true, true],
-                    // Participants speak to each other under cooperative termination alone.
-                    false => self.cooperative && open.contains(&true),
-                }
-            };
-            if let Some((from, to)) = self.cut.iter().find(concerns) {
-                return Some(format!("{from} is still cut off from {to}"));
-            }
-            let concerned = |node: &Option<NodeId>| node.is_none_or(|node| finding.nodes.contains(&node));
-            if self.touched.iter().any(|(from, to)| concerned(from) && concerned(to)) {
-                return Some("a fault still holds up its messages at the end".into());
-            }
-        }
-        None
+        excuses.iter().find_map(|excuse| match excuse {
+            Excuse::Operator => self.by_operator(finding),
+            Excuse::LostLog => self.by_lost_log(finding, |finding| {
+                let of_all = finding.txns.iter().filter_map(|txn| self.lost_parts.get(txn)).flatten();
+                of_all.copied().find(|node| finding.nodes.contains(node))
+            }),
+            Excuse::LostLogBefore => self.by_lost_log(finding, |finding| {
+                let by_then = |lost: &i64| finding.at.is_none_or(|at| *lost <= at);
+                let losers = self.lost_logs.iter().filter(|(_, lost)| by_then(lost)).map(|(node, _)| *node);
+                losers.into_iter().find(|node| finding.nodes.contains(node))
+            }),
+            Excuse::Unhealed => self.by_what_is_open(finding),
+        })
     }
 
-    /// Whose lost journal a finding may follow from.
-    fn loser(&self, check: CheckName, finding: &Finding) -> Option<NodeId> {
-        if check == CheckName::Audits {
-            // What is gone is missing in every later sum.
-            let lost_by_then = |(_, lost): &(&NodeId, &i64)| finding.at.is_none_or(|at| **lost <= at);
-            return self
-                .lost_logs
-                .iter()
-                .filter(lost_by_then)
-                .map(|(node, _)| *node)
-                .find(|n| finding.nodes.contains(n));
+    fn by_operator(&self, finding: &Finding) -> Option<String> {
+        if let Some(txn) = finding.txns.intersection(&self.heuristic).next() {
+            return Some(format!("an operator ended a branch of {txn}"));
         }
-        let of_all = finding.txns.iter().filter_map(|txn| self.lost_parts.get(txn)).flatten();
-        of_all.copied().find(|node| finding.nodes.contains(node))
+        let by_then =
+            |key: &&Key| self.heuristic_keys.get(*key).is_some_and(|since| finding.at.is_none_or(|at| at >= *since));
+        let key = finding.keys.iter().find(by_then)?;
+        Some(format!("an operator ended a branch that changes {key}"))
+    }
+
+    fn by_lost_log(&self, finding: &Finding, loser: impl Fn(&Finding) -> Option<NodeId>) -> Option<String> {
+        let node = loser(finding).filter(|_| !finding.unnoticed)?;
+        Some(format!("{node} lost its log"))
+    }
+
+    fn by_what_is_open(&self, finding: &Finding) -> Option<String> {
+        if finding.stuck {
+            return Some("it waits for an operator".into());
+        }
+        if let Some(node) = finding.nodes.intersection(&self.not_running).next() {
+            return Some(format!("{node} is not running at the end"));
+        }
+        let of_home = |node: NodeId| finding.txns.iter().any(|txn| txn.home == node);
+        let concerns = |&&(from, to): &&(NodeId, NodeId)| {
+            let open = [from, to].map(|node| finding.nodes.contains(&node));
+            match of_home(from) || of_home(to) {
+                true => open == [true, true],
+                // Participants speak to each other under cooperative termination alone.
+                false => self.cooperative && open.contains(&true),
+            }
+        };
+        if let Some((from, to)) = self.cut.iter().find(concerns) {
+            return Some(format!("{from} is still cut off from {to}"));
+        }
+        let concerned = |node: &Option<NodeId>| node.is_none_or(|node| finding.nodes.contains(&node));
+        let held_up = self.touched.iter().any(|(from, to)| concerned(from) && concerned(to));
+        held_up.then(|| "a fault still holds up its messages at the end".into())
     }
 }
 

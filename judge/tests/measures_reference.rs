@@ -131,9 +131,13 @@ impl Past<'_> {
         self.open(node, txn, "gets", &["frees"], true)
     }
 
+    fn waits(&self, node: &str, txn: &str) -> bool {
+        self.open(node, txn, "wants", &["gets", "quits"], false)
+    }
+
     fn stands_by(&self, txn: &str) -> bool {
         NODES[..2].iter().any(|node| {
-            self.open(node, txn, "wants", &["gets", "quits"], false)
+            self.waits(node, txn)
                 && TXNS.iter().any(|other| *other != txn && self.holds(node, other) && self.in_doubt(node, other))
         })
     }
@@ -177,6 +181,9 @@ proptest! {
         same(m.in_doubt_up_ms, count(&up), doubts(&all))?;
         same(m.blocked_ms, count(&blocked), doubts(&all))?;
         same(m.lock_hold_ms, count(&held), held(&all))?;
+        let waits = |past: &Past<'_>| pairs().filter(|(n, t)| past.waits(n, t)).count() as u64;
+        let waiters = TXNS.iter().filter(|txn| NODES[..2].iter().any(|node| all.waits(node, txn))).count() as u64;
+        same(m.lock_wait_ms, count(&waits), waiters)?;
         same(m.bystanders.wait_ms, count(&by), by(&all))?;
     }
 }

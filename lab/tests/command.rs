@@ -65,8 +65,9 @@ fn a_folder_tells_of_its_last_run_alone() {
     let set = ["--set", "network.latency={ min = \"1ms\", max = \"2ms\" }"];
     assert_eq!(said(&[&run[..], &set].concat(), folder.path()).0, 0);
     assert!(!trace.exists(), "those of another run");
-    let repro = fs::read_to_string(folder.path().join("out/happy-path/repro.txt")).unwrap();
-    assert!(repro.contains("--set 'network.latency={ min = \"1ms\", max = \"2ms\" }'"), "{repro}");
+    let report = fs::read_to_string(folder.path().join("out/report.html")).unwrap().replace("&quot;", "\"");
+    let command = "indoubt run happy-path --world virtual --protocols 2pc --set 'network.latency={ min = \"1ms\", max = \"2ms\" }'";
+    assert!(report.contains(command), "the report does not say: {command}");
 }
 
 /// One of many seeds, again: the same history byte for byte, from the bundled name and from the folder that it left.

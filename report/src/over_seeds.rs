@@ -1,23 +1,12 @@
 //! Many seeds of one protocol, summed up: how each measure is spread over them, and which seed was the worst.
 
-use crate::{summaries::by_protocol, units::time};
-use indoubt_judge::summary::{Run, Summary};
+use crate::{summaries::by_protocol, units::number};
+use indoubt_judge::{
+    measure::shown,
+    shown::{Unit, Worst},
+    summary::{Run, Summary},
+};
 use indoubt_scenario::protocol::Protocol;
-
-/// Where a number stands.
-type Value = fn(&Run) -> f64;
-
-/// What is summed up: its name as `[[expect]]` knows it, whether it is a time in milliseconds, and where it stands.
-const SHOWN: [(&str, bool, Value); 8] = [
-    ("in_doubt_ms.max", true, |r| r.measures.in_doubt_ms.max),
-    ("blocked_ms.max", true, |r| r.measures.blocked_ms.max),
-    ("bystanders.count", false, |r| r.measures.bystanders.count as f64),
-    ("pending_ms.max", true, |r| r.measures.pending_ms.max),
-    ("exposed_ms.max", true, |r| r.measures.exposed_ms.max),
-    ("unavailable_ms", true, |r| r.measures.unavailable_ms),
-    ("wrong_audits", false, |r| r.measures.wrong_audits as f64),
-    ("transactions.partial", false, |r| r.transactions.partial as f64),
-];
 
 /// One metric of one protocol over all seeds.
 pub struct OverSeeds {
@@ -27,7 +16,7 @@ pub struct OverSeeds {
     pub metric: &'static str,
     /// The smallest value, the median, the 90th percentile and the largest, for people; quantiles by nearest rank.
     pub quantiles: [String; 4],
-    /// The seed of the largest value, the first of several.
+    /// The seed of the worst value, the first of several.
     pub worst: u64,
 }
 
@@ -35,19 +24,33 @@ pub struct OverSeeds {
 pub fn over_seeds(summary: &Summary) -> Vec<OverSeeds> {
     let mut found = Vec::new();
     for (protocol, runs) in by_protocol(summary).into_iter().filter(|(_, runs)| runs.len() > 1) {
-        for (metric, is_time, value) in SHOWN {
-            let mut values: Vec<(f64, u64)> = runs.iter().map(|run| (value(run), run.seed)).collect();
-            values.sort_by(|a, b| a.0.total_cmp(&b.0).then(b.1.cmp(&a.1)));
-            let (largest, worst) = values[values.len() - 1];
-            if largest == 0.0 {
-                continue;
+        let mut add = |metric, unit, worst, value: &dyn Fn(&Run) -> f64| {
+            let values = runs.iter().map(|run| (value(run), run.seed)).collect();
+            found.extend(spread(values, worst).map(|(quantiles, worst)| {
+                let quantiles = quantiles.map(|value| number(unit, value));
+                OverSeeds { protocol, metric, quantiles, worst }
+            }));
+        };
+        for shown in shown() {
+            if let Some(worst) = shown.over_seeds {
+                add(shown.path, shown.unit, worst, &|run| (shown.value)(&run.measures));
             }
-            let show = |value: f64| if is_time { time(value) } else { format!("{value:.0}") };
-            let quantiles = [0.0, 0.5, 0.9, 1.0].map(|q| show(values[nearest_rank(values.len(), q)].0));
-            found.push(OverSeeds { protocol, metric, quantiles, worst });
         }
+        add("transactions.partial", Unit::Count, Worst::Largest, &|run| run.transactions.partial as f64);
     }
     found
+}
+
+/// How values are spread over seeds: the quantiles of a row, and the seed of the worst. `None` if all are 0.
+fn spread(mut values: Vec<(f64, u64)>, worst: Worst) -> Option<([f64; 4], u64)> {
+    values.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+    let (smallest, largest) = (values[0], values[values.len() - 1].0);
+    let worst = match worst {
+        Worst::Smallest => smallest.1,
+        Worst::Largest => values.iter().find(|(value, _)| *value == largest)?.1,
+    };
+    let quantiles = [0.0, 0.5, 0.9, 1.0].map(|q| values[nearest_rank(values.len(), q)].0);
+    (largest != 0.0).then_some((quantiles, worst))
 }
 
 /// The index of a quantile among so many sorted values.
@@ -63,5 +66,13 @@ mod tests {
     fn a_quantile_is_a_value_that_was_seen() {
         assert_eq!([0.0, 0.5, 0.9, 1.0].map(|q| nearest_rank(10, q)), [0, 4, 8, 9]);
         assert_eq!([0.0, 0.5, 0.9, 1.0].map(|q| nearest_rank(2, q)), [0, 0, 1, 1]);
+    }
+
+    #[test]
+    fn the_worst_seed_is_the_first_at_the_worse_end() {
+        let values = || vec![(5.0, 1), (9.0, 2), (9.0, 3), (2.0, 4), (2.0, 5)];
+        assert_eq!(spread(values(), Worst::Largest), Some(([2.0, 5.0, 9.0, 9.0], 2)));
+        assert_eq!(spread(values(), Worst::Smallest), Some(([2.0, 5.0, 9.0, 9.0], 4)));
+        assert_eq!(spread(vec![(0.0, 1), (0.0, 2)], Worst::Largest), None);
     }
 }

@@ -1,5 +1,7 @@
 //! Numbers with their units, for people.
 
+use indoubt_judge::shown::Unit;
+
 /// Milliseconds, with as many digits as matter; a dash for none.
 pub fn time(ms: f64) -> String {
     match ms {
@@ -7,5 +9,15 @@ pub fn time(ms: f64) -> String {
         ms if ms < 10.0 => format!("{ms:.1} ms"),
         ms if ms < 1_000.0 => format!("{ms:.0} ms"),
         ms => format!("{:.1} s", ms / 1_000.0),
+    }
+}
+
+/// A number in its unit, with as many digits as matter.
+pub(crate) fn number(unit: Unit, value: f64) -> String {
+    match unit {
+        Unit::Millis => time(value),
+        Unit::Count => format!("{value:.0}"),
+        Unit::PerSecond => format!("{value:.1}"),
+        Unit::PerTxn => format!("{value:.2}"),
     }
 }

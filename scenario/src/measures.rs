@@ -91,6 +91,8 @@ pub struct Measures {
     pub in_doubt_up_ms: Spread,
     pub blocked_ms: Spread,
     pub lock_hold_ms: Spread,
+    pub lock_wait_ms: Spread,
+    pub lock_timeouts: u64,
     pub pending_ms: Spread,
     pub exposed_ms: Spread,
     pub latency_ms: Latency,

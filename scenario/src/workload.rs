@@ -21,9 +21,6 @@ use rand::RngExt;
 use rand_distr::{Distribution, Exp1, Zipf};
 use std::collections::{BTreeMap, VecDeque};
 
-/// What a read-only audit is called; the other transactions are called by their workload's word.
-pub const AUDIT: &str = "audit";
-
 /// One transaction that arrives.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Arrival {
@@ -31,7 +28,7 @@ pub struct Arrival {
     pub due: Micros,
     /// Its name: which client submits it, and to which coordinating node.
     pub txn: TxnId,
-    /// The workload's word, or [`AUDIT`].
+    /// `transfer`, `order`, `trip` or `audit`.
     pub what: &'static str,
     /// What it does.
     pub steps: Vec<PlanStep>,
@@ -171,7 +168,7 @@ impl Workload {
         let refuse = random.random::<f64>() < self.refuse;
         let (what, steps, total) = if audit {
             let (steps, total) = self.business.audit(group);
-            (AUDIT, steps, Some(total))
+            ("audit", steps, Some(total))
         } else {
             (self.kind, self.business.act(group, txn, refuse, random), None)
         };

@@ -197,7 +197,7 @@ impl Nemesis {
         while let Some(entry) = self.timed.first_entry().filter(|entry| entry.key().0 <= now) {
             match entry.remove() {
                 Timed::Strike(at) if self.watches[at].stage != WatchState::Over => {
-                    self.strike(at, now, None, &mut commands)
+                    self.strike(at, now, None, &mut commands);
                 }
                 Timed::Open(at) if self.watches[at].stage == WatchState::Waiting => {
                     self.enter(at, WatchState::Watching);

@@ -19,23 +19,24 @@ use crate::{
     faults::Nemesis,
 };
 use clients::Client;
-use indoubt_coordinator::{Coordinator, Presumption};
 use indoubt_driver::{
     gate::{Edge, Verb},
     port::Port,
     random::stream,
 };
-use indoubt_participant::Participant;
 use indoubt_proto::{
-    ids::{LogId, MessageId, NodeId, Role},
+    ids::{LogId, MessageId, NodeId},
     inspect::Inspection,
+    machine::Machine,
     observation::{Observation, Stamped},
-    operation::Key,
+    planted::Planted,
     time::Micros,
 };
-use indoubt_saga::{Orchestrator, Unprotected};
 use indoubt_scenario::{
-    protocol::{Family, Protocol},
+    protocol::{
+        Protocol,
+        build::{UseMachine, build},
+    },
     recording::{FaultRecord, Recording},
     scenario::Scenario,
 };
@@ -157,7 +158,11 @@ impl<'a> World<'a> {
             .nodes()
             .map(|id| {
                 let accounts = opening.remove(&id).unwrap_or_default();
-                let mut machine = machine_node(scenario, protocol, Port::new(id, seed), outlet(id), accounts, seed);
+                let settings = scenario.settings();
+                let log = LogId(stream(seed, &format!("journal {id}")).next_u64());
+                let place =
+                    Placed { port: Port::new(id, seed), outlet: outlet(id), log, planted: settings.planted, seed };
+                let mut machine = build(protocol, id, settings, accounts, place);
                 machine.set_plan(nemesis.orders(id), &layout);
                 Node::new(machine)
             })
@@ -290,39 +295,20 @@ impl<'a> World<'a> {
     }
 }
 
-/// A node with the machine of its role and protocol, not booted yet.
-fn machine_node(
-    scenario: &Scenario,
-    protocol: Protocol,
+/// Takes the machine of a node into its world; it is not booted yet.
+struct Placed {
     port: Port,
     outlet: Outlet,
-    accounts: BTreeMap<Key, i64>,
+    log: LogId,
+    planted: Planted,
     seed: u64,
-) -> Box<dyn Driven> {
-    let (id, settings) = (port.id, scenario.settings());
-    let log = LogId(stream(seed, &format!("journal {id}")).next_u64());
-    if id.role == Role::Participant {
-        let machine = Participant::new(id, settings, accounts);
-        return Box::new(MachineNode::new(machine, port, outlet, log, settings.planted, seed));
-    }
-    let presumption = match protocol {
-        Protocol::PresumedNothing => Presumption::Nothing,
-        Protocol::PresumedCommit => Presumption::Commit,
-        _ => Presumption::Abort,
-    };
-    match protocol.family() {
-        Family::TwoPhase => {
-            let machine = Coordinator::new(id, settings, presumption, protocol == Protocol::Cooperative);
-            Box::new(MachineNode::new(machine, port, outlet, log, settings.planted, seed))
-        }
-        Family::Saga => {
-            let machine = Orchestrator::new(id, settings);
-            Box::new(MachineNode::new(machine, port, outlet, log, settings.planted, seed))
-        }
-        Family::Unprotected => {
-            let retries = (protocol == Protocol::NoneRetry).then_some(settings.options.retries);
-            let machine = Unprotected::new(id, settings, retries);
-            Box::new(MachineNode::new(machine, port, outlet, log, settings.planted, seed))
-        }
+}
+
+impl UseMachine for Placed {
+    type Output = Box<dyn Driven>;
+
+    fn use_machine<M: Machine + Clone + 'static>(self, machine: M) -> Box<dyn Driven> {
+        let Placed { port, outlet, log, planted, seed } = self;
+        Box::new(MachineNode::new(machine, port, outlet, log, planted, seed))
     }
 }

@@ -5,23 +5,26 @@
 //! The table assumes that every vote arrived before the decision, so the cases that abort run with
 //! `options.abort = "after-all-votes"`; [`Table`] holds what deciding at the first NO sends instead.
 
-mod case;
 mod counted;
 mod delays;
-mod paper;
 
-pub use case::{Case, Cost};
 pub use counted::{Counted, count};
-pub use delays::{Delay, DelayRow, Delays, delays, paper_delays};
-pub use paper::{paper, paper_at_once};
+pub use delays::{DelayRow, delays};
 
 use indoubt_proto::{message::OutcomeWord, settings::AbortWhen};
-use indoubt_scenario::protocol::Protocol;
+use indoubt_scenario::protocol::{
+    Protocol,
+    costs::{Case, Cost, CostTable},
+};
 use serde::Serialize;
 
-/// The protocols of the table, in its order.
-pub const PROTOCOLS: [Protocol; 4] =
-    [Protocol::PresumedNothing, Protocol::TwoPhase, Protocol::PresumedCommit, Protocol::Saga];
+/// The protocols of the table with their rows, in its order.
+pub fn protocols() -> Vec<(Protocol, &'static CostTable)> {
+    let with_rows = |protocol: Protocol| Some((protocol, protocol.entry().costs.table.as_ref()?));
+    let mut protocols: Vec<_> = Protocol::ALL.into_iter().filter_map(with_rows).collect();
+    protocols.sort_by_key(|(_, table)| table.place);
+    protocols
+}
 
 /// One row of the cost table for one protocol and number of participants: as counted, and as the literature has it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -67,21 +70,27 @@ pub struct Table {
 }
 
 impl Table {
-    /// Runs every case of every protocol of [`PROTOCOLS`], for these numbers of participants.
-    pub fn measure(participants: impl Iterator<Item = usize> + Clone) -> Self {
+    /// Runs every case of every protocol of [`protocols`], for these numbers of participants.
+    pub fn measure(participants: impl Iterator<Item = usize>) -> Self {
         let mut table = Table { cells: Vec::new(), at_once: Vec::new(), delays: Vec::new() };
-        for (n, protocol) in participants.flat_map(|n| PROTOCOLS.map(|protocol| (n, protocol))) {
-            for case in Case::all(protocol, n) {
-                let counted = count(protocol, n, case, AbortWhen::AfterAllVotes);
-                table.cells.push(Cell::new(protocol, n, case, counted, paper(protocol, n, case)));
-                if let Case::Abort { yes } = case {
-                    let counted = count(protocol, n, case, AbortWhen::AtOnce);
-                    table.at_once.push(Cell::new(protocol, n, case, counted, paper_at_once(protocol, n, yes)));
-                }
+        for n in participants {
+            for (protocol, rows) in protocols() {
+                table.measure_protocol(protocol, rows, n);
             }
-            table.delays.push(DelayRow::new(protocol, n, delays(protocol, n), paper_delays(protocol, n)));
         }
         table
+    }
+
+    fn measure_protocol(&mut self, protocol: Protocol, rows: &CostTable, n: usize) {
+        for case in (rows.cases)(n) {
+            let counted = count(protocol, n, case, AbortWhen::AfterAllVotes);
+            self.cells.push(Cell::new(protocol, n, case, counted, (protocol.entry().costs.of)(n, case)));
+            if let (Some(at_once), Case::Abort { yes }) = (rows.at_once, case) {
+                let counted = count(protocol, n, case, AbortWhen::AtOnce);
+                self.at_once.push(Cell::new(protocol, n, case, counted, at_once(n, yes)));
+            }
+        }
+        self.delays.push(DelayRow::new(protocol, n, delays(protocol, n), (rows.delays)(n)));
     }
 
     /// How many rows differ from the literature.

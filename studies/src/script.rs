@@ -24,7 +24,7 @@ use indoubt_scenario::{
         Arrivals, Cluster, Counted, Fault, FaultAction, MessageDeed, Network, Scenario, Trigger, Which, Workload,
         WorkloadKind,
     },
-    workload::{AUDIT, Arrival},
+    workload::Arrival,
 };
 use indoubt_simulator::{clients::ClientPool, world};
 use std::collections::BTreeMap;
@@ -182,7 +182,7 @@ impl Script {
         self.arrivals.push(Arrival {
             due: Micros::from_millis(at_ms),
             txn: TxnId { home, client, number },
-            what: if audit { AUDIT } else { WorkloadKind::Transfer.word() },
+            what: if audit { "audit" } else { "transfer" },
             steps,
             total: audit.then_some(0),
         });

@@ -2,10 +2,11 @@
 //! that a wrong count or a wrong formula would be marked.
 
 use indoubt_proto::settings::AbortWhen;
-use indoubt_scenario::protocol::{Family, Protocol};
-use indoubt_studies::costs::{
-    Case, Cell, Cost, Delay, DelayRow, Delays, PROTOCOLS, Table, count, delays, paper, paper_delays,
+use indoubt_scenario::protocol::{
+    Protocol,
+    costs::{Case, Cost, CostTable, Delay, Delays},
 };
+use indoubt_studies::costs::{Cell, DelayRow, Table, count, delays, protocols};
 
 const NOTHING: Protocol = Protocol::PresumedNothing;
 const ABORT: Protocol = Protocol::TwoPhase;
@@ -13,6 +14,14 @@ const COMMIT: Protocol = Protocol::PresumedCommit;
 
 fn measured(protocol: Protocol, n: usize, case: Case) -> Cost {
     count(protocol, n, case, AbortWhen::AfterAllVotes).cost
+}
+
+fn paper(protocol: Protocol, n: usize, case: Case) -> Cost {
+    (protocol.entry().costs.of)(n, case)
+}
+
+fn rows(protocol: Protocol) -> &'static CostTable {
+    protocol.entry().costs.table.as_ref().expect("it has rows in the table")
 }
 
 #[test]
@@ -56,7 +65,7 @@ fn section_1_three_participants_in_plain_numbers() {
 #[test]
 fn cooperative_termination_costs_what_presumed_abort_costs() {
     for n in 1..=4 {
-        for case in Case::all(ABORT, n) {
+        for case in (rows(ABORT).cases)(n) {
             assert_eq!(measured(Protocol::Cooperative, n, case), measured(ABORT, n, case), "{case}, {n}");
         }
     }
@@ -95,8 +104,8 @@ fn section_1_delays_to_a_commit() {
 /// Whatever count goes wrong, by however little, the row is marked and says where.
 #[test]
 fn a_wrong_count_is_marked_in_every_column_of_every_row() {
-    for protocol in PROTOCOLS {
-        for case in Case::all(protocol, 3) {
+    for (protocol, rows) in protocols() {
+        for case in (rows.cases)(3) {
             let right = paper(protocol, 3, case);
             let counted = count(protocol, 3, case, AbortWhen::AfterAllVotes);
             for (column, (name, _)) in right.columns().into_iter().enumerate() {
@@ -120,8 +129,8 @@ fn a_wrong_count_is_marked_in_every_column_of_every_row() {
 #[test]
 fn a_table_with_another_protocol_s_formulas_is_full_of_marks() {
     let swapped = |protocol| if protocol == COMMIT { ABORT } else { COMMIT };
-    for protocol in PROTOCOLS.into_iter().filter(|protocol| protocol.family() == Family::TwoPhase) {
-        for case in Case::all(protocol, 2) {
+    for (protocol, rows) in protocols().into_iter().filter(|(_, rows)| rows.at_once.is_some()) {
+        for case in (rows.cases)(2) {
             let counted = count(protocol, 2, case, AbortWhen::AfterAllVotes);
             let cell = Cell::new(protocol, 2, case, counted, paper(swapped(protocol), 2, case));
             // Presumed nothing and presumed commit abort at the same price.
@@ -135,11 +144,11 @@ fn a_table_with_another_protocol_s_formulas_is_full_of_marks() {
 fn a_wrong_delay_is_marked() {
     let right = delays(ABORT, 2);
     assert_eq!(
-        DelayRow::new(ABORT, 2, right, paper_delays(COMMIT, 2)).differences,
+        DelayRow::new(ABORT, 2, right, (rows(COMMIT).delays)(2)).differences,
         ["decided", "learned", "forgotten"]
     );
     let never = Delays { forgotten: None, ..right };
-    assert_eq!(DelayRow::new(ABORT, 2, never, paper_delays(ABORT, 2)).differences, ["forgotten"]);
+    assert_eq!(DelayRow::new(ABORT, 2, never, (rows(ABORT).delays)(2)).differences, ["forgotten"]);
 }
 
 fn field(cost: &mut Cost, column: usize) -> &mut usize {

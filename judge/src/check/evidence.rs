@@ -1,6 +1,6 @@
 //! What a check looks at.
 
-use crate::{history::final_state::FinalState, measure::anomalies::Anomaly};
+use crate::{anomaly::Anomaly, history::final_state::FinalState};
 use indoubt_proto::{ids::NodeId, settings::Timeouts};
 use indoubt_scenario::{protocol::Family, scenario::Clocks};
 

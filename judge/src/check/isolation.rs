@@ -1,13 +1,16 @@
 //! Isolation: no dirty reads, lost updates, fuzzy reads (docs/rules.md, Anomalies; rule 42).
 
-use super::evidence::Evidence;
+use super::{entry::Check, evidence::Evidence};
 use crate::{
-    finding::{At, Finding},
-    measure::anomalies::{Anomaly, AnomalyKind},
+    anomaly::{Anomaly, AnomalyKind},
+    finding::{At, Excuse, Finding},
 };
+use indoubt_scenario::checks::CheckName;
 use std::collections::BTreeSet;
 
-pub(super) fn isolation(evidence: &Evidence<'_>) -> Vec<Finding> {
+pub(super) const CHECK: Check = Check { name: CheckName::Isolation, search: isolation, excuses: &[Excuse::Operator] };
+
+fn isolation(evidence: &Evidence<'_>) -> Vec<Finding> {
     evidence.anomalies.iter().map(finding).collect()
 }
 

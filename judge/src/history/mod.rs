@@ -17,8 +17,9 @@ use indoubt_proto::{
     message::MessageKind,
     observation::{Observation, Phase, Stamped},
     operation::Update,
+    time::Micros,
 };
-use indoubt_scenario::{points::RecordKind, protocol::Family, workload::AUDIT};
+use indoubt_scenario::protocol::Family;
 use rustc_hash::FxHashSet;
 use topology::Topology;
 use txn_history::{Effect, EffectKind, Logged};
@@ -29,6 +30,8 @@ pub(crate) struct History {
     pub(crate) family: Family,
     pub(crate) index: HistoryIndex,
     pub(crate) topology: Topology,
+    /// How long load was offered.
+    pub(crate) duration: i64,
     /// The time of the last line.
     pub(crate) end: i64,
     /// Whether the trace has its last line.
@@ -42,11 +45,12 @@ pub(crate) struct History {
 }
 
 impl History {
-    pub(crate) fn new(family: Family) -> Self {
+    pub(crate) fn new(family: Family, duration: Micros) -> Self {
         History {
             family,
             index: HistoryIndex::default(),
             topology: Topology::default(),
+            duration: duration.0 as i64,
             end: 0,
             complete: false,
             fresh: false,
@@ -95,7 +99,7 @@ impl History {
         match &seen.what {
             O::ClientBegan { what, plan, total, .. } if txn_history.began.is_none() => {
                 txn_history.began = Some(t);
-                txn_history.audit = what == AUDIT;
+                txn_history.audit = what == "audit";
                 txn_history.plan.0.clone_from(plan);
                 txn_history.total = *total;
             }
@@ -134,10 +138,10 @@ impl History {
                 }
             }
             O::Appended { lsn, record, .. } => {
-                if at_home && record == RecordKind::Turn.word() {
-                    txn_history.turned = Some(*lsn);
-                } else if at_home && record == RecordKind::End.word() {
-                    txn_history.closed = Some(*lsn);
+                match (at_home, &record[..]) {
+                    (true, "turn") => txn_history.turned = Some(*lsn),
+                    (true, "end") => txn_history.closed = Some(*lsn),
+                    _ => {}
                 }
                 match txn_history.logged.iter_mut().find(|logged| logged.node == node) {
                     Some(logged) => logged.last = *lsn,

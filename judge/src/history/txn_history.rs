@@ -57,6 +57,17 @@ pub(crate) enum EffectKind {
     Undo(u32),
 }
 
+impl EffectKind {
+    /// For people.
+    pub(crate) fn describe(self) -> String {
+        match self {
+            EffectKind::Branch => "branch".into(),
+            EffectKind::Step(step) => format!("step {step}"),
+            EffectKind::Undo(step) => format!("compensation of step {step}"),
+        }
+    }
+}
+
 /// One durable effect.
 #[derive(Clone, Debug)]
 pub(crate) struct Effect {

@@ -7,10 +7,17 @@
 //!   or wrote it; a compensation that puts back an old value (rule 29) is one too. A put without an access before is none.
 //! - Fuzzy read: two steps of one transaction read the same record differently, and its own plan does not explain it.
 
-use super::slots::at;
-use crate::history::{
-    History,
-    txn_history::{EffectKind, TxnHistory},
+use super::{
+    fold::{Measure, Results},
+    slots::at,
+};
+use crate::{
+    anomaly::{Anomaly, AnomalyKind},
+    history::{
+        History,
+        txn_history::{EffectKind, TxnHistory},
+    },
+    shown::{Shown, Table},
 };
 use indoubt_proto::{
     ids::{NodeId, TxnId},
@@ -19,28 +26,7 @@ use indoubt_proto::{
     operation::{Change, Key, Update},
 };
 use rustc_hash::FxHashMap;
-use std::collections::{BTreeMap, BTreeSet};
-
-/// The three kinds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum AnomalyKind {
-    DirtyRead,
-    LostUpdate,
-    FuzzyRead,
-}
-
-/// One anomaly.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Anomaly {
-    pub(crate) kind: AnomalyKind,
-    pub(crate) t: i64,
-    /// Whose read or overwriting it is.
-    pub(crate) txn: TxnId,
-    /// Whose change it concerns; itself for a fuzzy read.
-    pub(crate) other: TxnId,
-    pub(crate) node: NodeId,
-    pub(crate) key: Key,
-}
+use std::collections::BTreeSet;
 
 /// Who changed a record last, and who of the others did: each with the place of the change in the trace.
 #[derive(Clone, Copy, Debug)]
@@ -96,16 +82,32 @@ fn put<T>(list: &mut Vec<(Key, T)>, key: &Key, value: T) -> Option<T> {
     }
 }
 
-impl Anomalies {
-    /// Takes the next line, which is about the transaction in `slot`; `history` has taken it already.
-    pub(crate) fn take(&mut self, seen: &Stamped, slot: usize, history: &History) {
+impl Measure for Anomalies {
+    const SHOWN: &'static [Shown] = &[
+        Shown::count("dirty_reads", |m| m.dirty_reads as f64).column(Table::Costs, "dirty reads"),
+        Shown::count("lost_updates", |m| m.lost_updates as f64).column(Table::Costs, "lost updates"),
+        Shown::count("fuzzy_reads", |m| m.fuzzy_reads as f64).column(Table::Costs, "fuzzy reads"),
+    ];
+
+    fn client(&mut self, seen: &Stamped, slot: usize, _history: &History) {
+        if let Observation::ClientEnded {
+            txn,
+            outcome: OutcomeWord::Succeeded | OutcomeWord::Aborted | OutcomeWord::Compensated,
+            ..
+        } = &seen.what
+        {
+            self.finish_txn(slot, *txn);
+        }
+    }
+
+    fn progress(&mut self, seen: &Stamped, slot: usize, history: &History) {
         match &seen.what {
             Observation::Read { txn, key, value, step } => {
                 self.read(seen, (slot, *txn), history.index.at(slot), key, *step, *value);
             }
             Observation::Applied { txn, effects, .. } if history.fresh => {
                 if history.index.at(slot).decided_at_home(Decision::Commit) {
-                    self.finish(slot, *txn);
+                    self.finish_txn(slot, *txn);
                 }
                 self.change(seen, (slot, *txn), effects, true);
             }
@@ -116,20 +118,39 @@ impl Anomalies {
                 self.change(seen, (slot, *txn), effects, false);
             }
             Observation::Decided { txn, outcome: Decision::Commit } if seen.node == txn.home => {
-                self.finish(slot, *txn);
+                self.finish_txn(slot, *txn);
             }
-            Observation::Reached { txn, phase: Phase::Ended } => self.finish(slot, *txn),
-            Observation::ClientEnded {
-                txn,
-                outcome: OutcomeWord::Succeeded | OutcomeWord::Aborted | OutcomeWord::Compensated,
-                ..
-            } => self.finish(slot, *txn),
+            Observation::Reached { txn, phase: Phase::Ended } => self.finish_txn(slot, *txn),
             _ => {}
         }
     }
 
+    fn cluster(&mut self, seen: &Stamped, history: &History) {
+        if matches!(seen.what, Observation::Restarted { .. }) {
+            self.retract(seen.node, history);
+        }
+    }
+
+    fn forget(&mut self, slot: usize, _t: i64, _history: &History) {
+        let OfTxn { finished, changed, accessed, read } = at(&mut self.of, slot);
+        *finished = false;
+        changed.clear();
+        accessed.clear();
+        read.clear();
+    }
+
+    fn finish(self, _history: &History, results: &mut Results) {
+        let count = |kind| self.found.iter().filter(|anomaly| anomaly.kind == kind).count() as u64;
+        results.measures.dirty_reads = count(AnomalyKind::DirtyRead);
+        results.measures.lost_updates = count(AnomalyKind::LostUpdate);
+        results.measures.fuzzy_reads = count(AnomalyKind::FuzzyRead);
+        results.anomalies = self.found;
+    }
+}
+
+impl Anomalies {
     /// A node is back, and `history` knows without which effects: what is gone is no change of a record any more.
-    pub(crate) fn retract(&mut self, node: NodeId, history: &History) {
+    fn retract(&mut self, node: NodeId, history: &History) {
         let effects = |gone: bool| {
             let all = history
                 .index
@@ -154,7 +175,7 @@ impl Anomalies {
         }
     }
 
-    fn finish(&mut self, slot: usize, txn: TxnId) {
+    fn finish_txn(&mut self, slot: usize, txn: TxnId) {
         let OfTxn { finished, changed, .. } = at(&mut self.of, slot);
         *finished = true;
         for key in changed.drain(..) {
@@ -214,29 +235,6 @@ impl Anomalies {
             }
         }
     }
-
-    /// Forgets a transaction that is finished.
-    pub(crate) fn forget(&mut self, slot: usize) {
-        let OfTxn { finished, changed, accessed, read } = at(&mut self.of, slot);
-        *finished = false;
-        changed.clear();
-        accessed.clear();
-        read.clear();
-    }
-
-    /// All of them, in the order of the trace.
-    pub(crate) fn into_found(self) -> Vec<Anomaly> {
-        self.found
-    }
-}
-
-/// How many of each kind.
-pub(crate) fn count(found: &[Anomaly]) -> BTreeMap<AnomalyKind, u64> {
-    let mut counts = BTreeMap::new();
-    for anomaly in found {
-        *counts.entry(anomaly.kind).or_default() += 1;
-    }
-    counts
 }
 
 /// Whether the plan of a transaction changes `key` in a step from the earlier to the later of two, both included.

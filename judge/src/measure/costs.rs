@@ -4,8 +4,15 @@
 //! clients; a resend is a message of its own, a copy that a fault made is none. The work round stands apart. A log write
 //! counts if its record carries the id.
 
-use super::slots::at;
-use crate::history::{History, txn_history::TxnHistory};
+use super::{
+    fold::{Measure, Results},
+    slots::at,
+};
+use crate::{
+    history::{History, txn_history::TxnHistory},
+    shown::{Shown, Table, Unit},
+    summary::Measures,
+};
 use indoubt_proto::{
     ids::{NodeId, Role},
     machine::Write,
@@ -40,59 +47,61 @@ pub(crate) struct Costs {
     begun: u64,
 }
 
-/// Averages over transactions.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub(crate) struct PerTxn {
-    pub(crate) messages: f64,
-    pub(crate) work_messages: f64,
-    pub(crate) forced_writes: f64,
-    pub(crate) lazy_writes: f64,
+/// An average over transactions, with its column of the report.
+const fn per_txn(path: &'static str, value: fn(&Measures) -> f64, heading: &'static str) -> Shown {
+    Shown::new(path, value, Unit::PerTxn).column(Table::Costs, heading)
 }
 
-impl Costs {
-    /// Takes the next line, which is about the transaction in `slot`.
-    pub(crate) fn take(&mut self, seen: &Stamped, slot: usize) {
-        match &seen.what {
-            Observation::Sent { from, to, message, copy: false, .. } if is_node(*from) && is_node(*to) => {
-                let cost = at(&mut self.of, slot);
-                match message.is_work() {
-                    true => cost.work_messages += 1,
-                    false => cost.messages += 1,
-                }
+impl Measure for Costs {
+    const SHOWN: &'static [Shown] = &[
+        per_txn("messages_per_txn", |m| m.messages_per_txn, "messages"),
+        per_txn("work_messages_per_txn", |m| m.work_messages_per_txn, "work messages"),
+        per_txn("forced_writes_per_txn", |m| m.forced_writes_per_txn, "forced writes"),
+        per_txn("lazy_writes_per_txn", |m| m.lazy_writes_per_txn, "lazy writes"),
+    ];
+
+    fn message(&mut self, seen: &Stamped, slot: usize, _history: &History) {
+        if let Observation::Sent { from, to, message, copy: false, .. } = &seen.what
+            && is_node(*from)
+            && is_node(*to)
+        {
+            let cost = at(&mut self.of, slot);
+            match message.is_work() {
+                true => cost.work_messages += 1,
+                false => cost.messages += 1,
             }
-            Observation::Appended { write, .. } => {
-                let cost = at(&mut self.of, slot);
-                match write {
-                    Write::Forced => cost.forced += 1,
-                    Write::Lazy => cost.lazy += 1,
-                }
-            }
-            _ => {}
         }
     }
 
-    /// Forgets a transaction, and keeps what it has cost.
-    pub(crate) fn forget(&mut self, slot: usize, txn_history: &TxnHistory) {
+    fn record(&mut self, seen: &Stamped, slot: usize) {
+        if let Observation::Appended { write, .. } = &seen.what {
+            let cost = at(&mut self.of, slot);
+            match write {
+                Write::Forced => cost.forced += 1,
+                Write::Lazy => cost.lazy += 1,
+            }
+        }
+    }
+
+    fn forget(&mut self, slot: usize, _t: i64, history: &History) {
         let cost = std::mem::take(at(&mut self.of, slot));
-        if counts(txn_history) {
+        if counts(history.index.at(slot)) {
             self.begun += 1;
             self.forgotten.add(cost);
         }
     }
 
-    pub(crate) fn finish(&self, history: &History) -> PerTxn {
+    fn finish(self, history: &History, results: &mut Results) {
         let (mut total, mut begun) = (self.forgotten, self.begun);
         for (slot, ..) in history.index.iter().filter(|(_, _, txn_history)| counts(txn_history)) {
             begun += 1;
             total.add(self.of.get(slot).copied().unwrap_or_default());
         }
         let per = |count: u64| if begun == 0 { 0.0 } else { count as f64 / begun as f64 };
-        PerTxn {
-            messages: per(total.messages),
-            work_messages: per(total.work_messages),
-            forced_writes: per(total.forced),
-            lazy_writes: per(total.lazy),
-        }
+        results.measures.messages_per_txn = per(total.messages);
+        results.measures.work_messages_per_txn = per(total.work_messages);
+        results.measures.forced_writes_per_txn = per(total.forced);
+        results.measures.lazy_writes_per_txn = per(total.lazy);
     }
 }
 

@@ -9,16 +9,21 @@
 //! coordinator's mark allows it to forget (rule 17b): from then on it answers `unknown` (rule 7), whoever asks.
 
 use super::{
+    fold::{Measure, Results},
     series::{DoubtSeries, Interval},
     slots::at,
     spread::Sample,
     stopwatch::Stopwatch,
 };
-use crate::history::History;
+use crate::{
+    history::History,
+    shown::{Shown, Table, Worst},
+};
 use indoubt_proto::{
     ids::{LogId, NodeId, Role, Serial, Ticket, TxnId},
     observation::{Observation, Stamped},
 };
+use indoubt_scenario::protocol::Family;
 use rustc_hash::FxHashMap;
 
 /// One branch in doubt.
@@ -74,22 +79,36 @@ pub(crate) struct Doubt {
     intervals: DoubtSeries,
 }
 
-impl Doubt {
-    /// Takes the next line; `history` has taken it already. `slot` is that of the transaction that it is about, and
-    /// `changed` says whether reachability changed with it.
-    pub(crate) fn take(&mut self, seen: &Stamped, slot: Option<usize>, history: &History, changed: bool) {
-        let (t, node, topology) = (seen.t_us, seen.node, &history.topology);
-        match (&seen.what, slot) {
-            (Observation::Received { ticket: Some(ticket), .. }, Some(slot)) if node.role == Role::Participant => {
-                let known = at(&mut self.of, slot).serial.replace((ticket.log, ticket.serial));
-                if self.marks.hear(node, ticket) {
-                    self.forgets(t, history, ticket);
-                }
-                if known.is_none() {
-                    self.look_again(t, history, slot);
-                }
+impl Measure for Doubt {
+    const SHOWN: &'static [Shown] = &[
+        Shown::ms("in_doubt_ms.p50", |m| m.in_doubt_ms.p50).column(Table::Waiting, "in doubt p50"),
+        Shown::ms("in_doubt_ms.max", |m| m.in_doubt_ms.max).column(Table::Waiting, "max").over_seeds(Worst::Largest),
+        Shown::count("in_doubt_ms.count", |m| m.in_doubt_ms.count as f64).in_swarm("a branch was in doubt", 0.0),
+        Shown::ms("blocked_ms.max", |m| m.blocked_ms.max)
+            .column(Table::Waiting, "blocked max")
+            .over_seeds(Worst::Largest)
+            .in_swarm("a branch was blocked for 10 ms", 10.0),
+    ];
+
+    fn message(&mut self, seen: &Stamped, slot: usize, history: &History) {
+        if let Observation::Received { ticket: Some(ticket), .. } = &seen.what
+            && history.family == Family::TwoPhase
+            && seen.node.role == Role::Participant
+        {
+            let known = at(&mut self.of, slot).serial.replace((ticket.log, ticket.serial));
+            if self.marks.hear(seen.node, ticket) {
+                self.forgets(seen.t_us, history, ticket);
             }
-            (Observation::InDoubt { .. }, Some(slot)) => {
+            if known.is_none() {
+                self.look_again(seen.t_us, history, slot);
+            }
+        }
+    }
+
+    fn progress(&mut self, seen: &Stamped, slot: usize, history: &History) {
+        let (t, node, topology) = (seen.t_us, seen.node, &history.topology);
+        match &seen.what {
+            Observation::InDoubt { .. } => {
                 let OfTxn { open, informed, .. } = at(&mut self.of, slot);
                 informed.retain(|(informed, _)| *informed != node);
                 if !open.iter().any(|(at, _)| *at == node) {
@@ -104,7 +123,7 @@ impl Doubt {
                 }
                 self.look_again(t, history, slot);
             }
-            (Observation::Decided { txn, .. }, Some(slot)) => {
+            Observation::Decided { txn, .. } => {
                 let OfTxn { open, informed, .. } = at(&mut self.of, slot);
                 informed.retain(|(informed, _)| *informed != node);
                 let branch = history.index.at(slot).branches.get(node);
@@ -122,20 +141,42 @@ impl Doubt {
                 }
                 self.look_again(t, history, slot);
             }
-            _ if changed => {
-                if matches!(seen.what, Observation::Restarted { .. }) {
-                    self.recover(node, history);
-                }
-                let losses = topology.life(node).losses;
-                self.close_if(history, t, false, |at, open| at == node && open.losses < losses);
-                for slot in self.doubted.clone() {
-                    self.look_again(t, history, slot);
-                }
-            }
             _ => {}
         }
     }
 
+    fn cluster(&mut self, seen: &Stamped, history: &History) {
+        let (t, node) = (seen.t_us, seen.node);
+        if matches!(seen.what, Observation::Restarted { .. }) {
+            self.recover(node, history);
+        }
+        let losses = history.topology.life(node).losses;
+        self.close_if(history, t, false, |at, open| at == node && open.losses < losses);
+        for slot in self.doubted.clone() {
+            self.look_again(t, history, slot);
+        }
+    }
+
+    fn forget(&mut self, slot: usize, _t: i64, _history: &History) {
+        let OfTxn { open, informed, serial } = at(&mut self.of, slot);
+        if !open.is_empty() {
+            open.clear();
+            self.doubted.retain(|doubted| *doubted != slot);
+        }
+        informed.clear();
+        *serial = None;
+    }
+
+    fn finish(mut self, history: &History, results: &mut Results) {
+        self.close_if(history, history.end, true, |_, _| true);
+        results.measures.in_doubt_ms = self.in_doubt.spread();
+        results.measures.in_doubt_up_ms = self.up.spread();
+        results.measures.blocked_ms = self.blocked.spread();
+        results.series.in_doubt = self.intervals.finish();
+    }
+}
+
+impl Doubt {
     /// A participant is back: what it had learned and not made durable it does not know any more. (A coordinator answers by
     /// what it presumes.)
     fn recover(&mut self, node: NodeId, history: &History) {
@@ -201,23 +242,6 @@ impl Doubt {
                 sample.add(us);
             }
         }
-    }
-
-    /// Forgets a transaction that has no branch in doubt.
-    pub(crate) fn forget(&mut self, slot: usize) {
-        let OfTxn { open, informed, serial } = at(&mut self.of, slot);
-        if !open.is_empty() {
-            open.clear();
-            self.doubted.retain(|doubted| *doubted != slot);
-        }
-        informed.clear();
-        *serial = None;
-    }
-
-    /// `in_doubt_ms`, `in_doubt_up_ms`, `blocked_ms`, and the intervals behind them; what is open at `end` is censored.
-    pub(crate) fn finish(mut self, history: &History) -> ([Sample; 3], DoubtSeries) {
-        self.close_if(history, history.end, true, |_, _| true);
-        ([self.in_doubt, self.up, self.blocked], self.intervals)
     }
 }
 

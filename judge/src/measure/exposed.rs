@@ -4,8 +4,16 @@
 //! A 2PC branch is committed from the moment that it learned COMMIT: it releases its locks then, though a lazy outcome
 //! record is durable only later. Transactions that were never exposed are not in the sample.
 
-use super::{slots::at, spread::Sample, stopwatch::Stopwatch};
-use crate::history::History;
+use super::{
+    fold::{Measure, Results},
+    slots::at,
+    spread::Sample,
+    stopwatch::Stopwatch,
+};
+use crate::{
+    history::History,
+    shown::{Shown, Table, Worst},
+};
 use indoubt_proto::{
     ids::NodeId,
     message::Decision,
@@ -40,28 +48,27 @@ pub(crate) struct Exposed {
     sample: Sample,
 }
 
-impl Exposed {
-    /// Takes the next line, which `history` has taken already, and the slot of the transaction that it is about.
-    pub(crate) fn take(&mut self, seen: &Stamped, slot: Option<usize>, history: &History) {
+impl Measure for Exposed {
+    const SHOWN: &'static [Shown] = &[Shown::ms("exposed_ms.max", |m| m.exposed_ms.max)
+        .column(Table::Waiting, "exposed max")
+        .over_seeds(Worst::Largest)];
+
+    fn client(&mut self, seen: &Stamped, slot: usize, _history: &History) {
+        let Observation::ClientBegan { plan, .. } = &seen.what else { return };
+        let writes = || plan.iter().filter(|entry| entry.delta.is_some() || entry.value.is_some());
+        let open = at(&mut self.of, slot);
+        if open.parts.is_empty() && writes().nth(1).is_some() {
+            let part = |entry: &PlanEntry| {
+                let PlanEntry { node, step, ref key, .. } = *entry;
+                Part { node, step, key: key.clone(), applied: false, locked: false }
+            };
+            open.parts.extend(writes().map(part));
+        }
+    }
+
+    fn progress(&mut self, seen: &Stamped, slot: usize, history: &History) {
         let (t, node) = (seen.t_us, seen.node);
-        let Some(slot) = slot else {
-            if matches!(seen.what, Observation::Crashed { .. } | Observation::Restarted { .. }) {
-                self.look_again(t, node, history);
-            }
-            return;
-        };
         match &seen.what {
-            Observation::ClientBegan { plan, .. } => {
-                let writes = || plan.iter().filter(|entry| entry.delta.is_some() || entry.value.is_some());
-                let open = at(&mut self.of, slot);
-                if open.parts.is_empty() && writes().nth(1).is_some() {
-                    let part = |entry: &PlanEntry| {
-                        let PlanEntry { node, step, ref key, .. } = *entry;
-                        Part { node, step, key: key.clone(), applied: false, locked: false }
-                    };
-                    open.parts.extend(writes().map(part));
-                }
-            }
             Observation::LockGranted { key, .. } => {
                 self.change(t, slot, |part| part.node == node && part.key == *key, |part| part.locked = true);
             }
@@ -85,6 +92,27 @@ impl Exposed {
         }
     }
 
+    fn cluster(&mut self, seen: &Stamped, history: &History) {
+        if matches!(seen.what, Observation::Crashed { .. } | Observation::Restarted { .. }) {
+            self.look_again(seen.t_us, seen.node, history);
+        }
+    }
+
+    fn forget(&mut self, slot: usize, t: i64, _history: &History) {
+        let open = at(&mut self.of, slot);
+        open.parts.clear();
+        open.clock.end(t, &mut self.sample);
+    }
+
+    fn finish(mut self, history: &History, results: &mut Results) {
+        for open in &mut self.of {
+            open.clock.end(history.end, &mut self.sample);
+        }
+        results.measures.exposed_ms = self.sample.spread();
+    }
+}
+
+impl Exposed {
     /// A node died, or came back: of its locks, those of branches in doubt are left, and its effects are those that its
     /// journal tells of.
     fn look_again(&mut self, t: i64, node: NodeId, history: &History) {
@@ -113,20 +141,5 @@ impl Exposed {
         let shown = open.parts.iter().any(|part| part.applied && !part.locked);
         let lacking = open.parts.iter().any(|part| !part.applied && !part.locked);
         open.clock.set(t, shown && lacking);
-    }
-
-    /// Forgets a transaction that is not exposed any more.
-    pub(crate) fn forget(&mut self, slot: usize, t: i64) {
-        let open = at(&mut self.of, slot);
-        open.parts.clear();
-        open.clock.end(t, &mut self.sample);
-    }
-
-    /// What is exposed at `end` is censored.
-    pub(crate) fn finish(mut self, end: i64) -> Sample {
-        for open in &mut self.of {
-            open.clock.end(end, &mut self.sample);
-        }
-        self.sample
     }
 }

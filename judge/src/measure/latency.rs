@@ -1,20 +1,26 @@
 //! What clients see: `latency_ms`, `throughput_tps`, `unavailable_ms`.
 
-use super::{series::Successes, slots::at, spread::Sample};
-use crate::summary::Latency;
+use super::{
+    fold::{Measure, Results},
+    series::Successes,
+    slots::at,
+    spread::Sample,
+};
+use crate::{
+    history::History,
+    shown::{Shown, Table, Unit, Worst},
+    summary::Latency,
+};
 use indoubt_proto::{
     message::OutcomeWord,
     observation::{Observation, Stamped},
     time::Micros,
 };
-use indoubt_scenario::workload::AUDIT;
 use std::collections::BTreeMap;
 
 /// The fold.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Clients {
-    /// How long load was offered, in microseconds.
-    duration: i64,
     /// By the slot of a transaction that was not answered yet: its scheduled arrival, and whether it is an audit.
     due: Vec<Option<(i64, bool)>>,
     succeeded: Sample,
@@ -31,16 +37,22 @@ pub(crate) struct Clients {
     longest: i64,
 }
 
-impl Clients {
-    pub(crate) fn new(duration: Micros) -> Self {
-        Clients { duration: duration.0 as i64, ..Clients::default() }
-    }
+impl Measure for Clients {
+    const SHOWN: &'static [Shown] = &[
+        Shown::ms("latency_ms.succeeded.p50", |m| m.latency_ms.succeeded.p50).column(Table::Waiting, "latency p50"),
+        Shown::ms("latency_ms.succeeded.p99", |m| m.latency_ms.succeeded.p99).column(Table::Waiting, "p99"),
+        Shown::new("throughput_tps", |m| m.throughput_tps, Unit::PerSecond)
+            .column(Table::Waiting, "tps")
+            .over_seeds(Worst::Smallest),
+        Shown::ms("unavailable_ms", |m| m.unavailable_ms)
+            .column(Table::Waiting, "unavailable")
+            .over_seeds(Worst::Largest),
+    ];
 
-    /// Takes the next line, which is about the transaction in `slot`.
-    pub(crate) fn take(&mut self, seen: &Stamped, slot: usize) {
+    fn client(&mut self, seen: &Stamped, slot: usize, history: &History) {
         match &seen.what {
             Observation::ClientBegan { due_us, what, .. } => {
-                *at(&mut self.due, slot) = Some((due_us.0 as i64, what == AUDIT));
+                *at(&mut self.due, slot) = Some((due_us.0 as i64, what == "audit"));
             }
             Observation::ClientEnded { outcome, .. } => {
                 // Only the first answer counts; a second one is a matter for the check `told-truth`.
@@ -57,14 +69,26 @@ impl Clients {
                 };
                 sample.add(seen.t_us - due);
                 if *outcome == OutcomeWord::Succeeded {
-                    self.succeeds(seen.t_us);
+                    self.succeeds(seen.t_us, history.duration);
                 }
             }
             _ => {}
         }
     }
 
-    pub(crate) fn latency(&self) -> Latency {
+    fn finish(self, history: &History, results: &mut Results) {
+        let duration = history.duration;
+        results.measures.latency_ms = self.latency();
+        results.measures.throughput_tps =
+            if duration == 0 { 0.0 } else { self.within as f64 / Micros(duration as u64).as_secs_f64() };
+        results.measures.unavailable_ms = self.longest.max(duration - self.last) as f64 / 1_000.0;
+        results.series.throughput_tps = self.successes.throughput(history.end);
+        results.series.latency_ms = self.distributions();
+    }
+}
+
+impl Clients {
+    fn latency(&self) -> Latency {
         Latency {
             succeeded: self.succeeded.spread(),
             aborted: self.aborted.spread(),
@@ -76,40 +100,25 @@ impl Clients {
     }
 
     /// The distribution behind each outcome that occurred.
-    pub(crate) fn distributions(&self) -> BTreeMap<String, Vec<(f64, f64)>> {
+    fn distributions(&self) -> BTreeMap<String, Vec<(f64, f64)>> {
         let named = [
             ("succeeded", &self.succeeded),
             ("aborted", &self.aborted),
             ("compensated", &self.compensated),
             ("refused", &self.refused),
             ("unknown", &self.unknown),
-            (AUDIT, &self.audit),
+            ("audit", &self.audit),
         ];
         let occurred = named.into_iter().filter(|(_, sample)| !sample.is_empty());
         occurred.map(|(word, sample)| (word.to_string(), sample.distribution())).collect()
     }
 
-    fn succeeds(&mut self, t: i64) {
+    fn succeeds(&mut self, t: i64, duration: i64) {
         self.successes.add(t);
-        if (0..=self.duration).contains(&t) {
+        if (0..=duration).contains(&t) {
             self.within += 1;
             self.longest = self.longest.max(t - self.last);
             self.last = self.last.max(t);
         }
-    }
-
-    /// When clients were told that they succeeded.
-    pub(crate) fn successes(&self) -> &Successes {
-        &self.successes
-    }
-
-    /// Successes told while load was offered, a second.
-    pub(crate) fn throughput_tps(&self) -> f64 {
-        if self.duration == 0 { 0.0 } else { self.within as f64 / Micros(self.duration as u64).as_secs_f64() }
-    }
-
-    /// The longest stretch of [0, `duration`] in which no client was told that it succeeded, in milliseconds.
-    pub(crate) fn unavailable_ms(&self) -> f64 {
-        self.longest.max(self.duration - self.last) as f64 / 1_000.0
     }
 }

@@ -6,9 +6,16 @@
 //! A bystander is a transaction that waited, for any time at all, on a record of which another holder was in doubt; how long
 //! it did is the length of the union of those times over all its waits.
 
-use super::{series::LockSeries, slots::at, spread::Sample, stopwatch::Stopwatch};
+use super::{
+    fold::{Measure, Results},
+    series::LockSeries,
+    slots::at,
+    spread::Sample,
+    stopwatch::Stopwatch,
+};
 use crate::{
-    history::{history_index::HistoryIndex, topology::Topology},
+    history::{History, history_index::HistoryIndex},
+    shown::{Shown, Table, Worst},
     summary::{Bystanders, LocksHeld},
 };
 use indoubt_proto::{
@@ -66,38 +73,79 @@ fn drop_from<T: PartialEq>(list: &mut Vec<T>, what: &T) -> bool {
     found.map(|found| list.swap_remove(found)).is_some()
 }
 
-impl Locks {
-    /// Takes the next line, and the slot of the transaction that it is about; `topology` has taken it already.
-    pub(crate) fn take(&mut self, seen: &Stamped, slot: Option<usize>, topology: &Topology) {
+impl Measure for Locks {
+    const SHOWN: &'static [Shown] = &[
+        Shown::ms("lock_hold_ms.p50", |m| m.lock_hold_ms.p50).column(Table::Waiting, "locks p50"),
+        Shown::ms("lock_hold_ms.max", |m| m.lock_hold_ms.max).column(Table::Waiting, "max"),
+        Shown::count("bystanders.count", |m| m.bystanders.count as f64)
+            .column(Table::Waiting, "bystanders")
+            .over_seeds(Worst::Largest)
+            .in_swarm("a bystander waited", 0.0),
+    ];
+
+    fn progress(&mut self, seen: &Stamped, slot: usize, _history: &History) {
         let (t, node) = (seen.t_us, seen.node);
-        match (&seen.what, slot) {
-            (Observation::LockRequested { key, .. }, Some(slot)) => self.request(t, node, slot, key),
-            (Observation::LockGranted { key, .. }, Some(slot)) => self.grant(t, node, slot, key),
-            (Observation::LockAbandoned { key, .. }, Some(slot)) => {
+        match &seen.what {
+            Observation::LockRequested { key, .. } => self.request(t, node, slot, key),
+            Observation::LockGranted { key, .. } => self.grant(t, node, slot, key),
+            Observation::LockAbandoned { key, .. } => {
                 if let Some(record) = self.find(slot, |of| &of.awaited, node, key) {
                     self.stop_waiting(t, record, slot);
                 }
             }
-            (Observation::LockReleased { key, .. }, Some(slot)) => {
+            Observation::LockReleased { key, .. } => {
                 if let Some(record) = self.find(slot, |of| &of.held, node, key) {
                     self.release(t, record, slot);
                 }
             }
-            (Observation::InDoubt { .. }, Some(slot)) => self.doubt(t, node, slot, true),
-            (Observation::Decided { .. }, Some(slot)) => self.doubt(t, node, slot, false),
-            (Observation::Crashed { .. }, _) => self.crash(t, node),
-            (Observation::Restarted { .. }, _) if topology.life(node).lost_last == Some(t) => {
-                for slot in 0..self.of.len() {
-                    self.doubt(t, node, slot, false);
-                }
-                self.crash(t, node);
-            }
-            (Observation::Pending { .. } | Observation::Settled { .. }, _) => {}
+            Observation::InDoubt { .. } => self.doubt(t, node, slot, true),
+            Observation::Decided { .. } => self.doubt(t, node, slot, false),
             _ => return,
         }
         self.series.push(t, self.now);
     }
 
+    fn cluster(&mut self, seen: &Stamped, history: &History) {
+        let (t, node) = (seen.t_us, seen.node);
+        match &seen.what {
+            Observation::Crashed { .. } => self.crash(t, node),
+            Observation::Restarted { .. } if history.topology.life(node).lost_last == Some(t) => {
+                for slot in 0..self.of.len() {
+                    self.doubt(t, node, slot, false);
+                }
+                self.crash(t, node);
+            }
+            _ => return,
+        }
+        self.series.push(t, self.now);
+    }
+
+    fn is_quiet(&self, slot: usize) -> bool {
+        self.of.get(slot).is_none_or(|of| of.held.is_empty() && of.awaited.is_empty())
+    }
+
+    fn forget(&mut self, slot: usize, t: i64, _history: &History) {
+        let of = at(&mut self.of, slot);
+        of.in_doubt.clear();
+        of.bystander.end(t, &mut self.waits);
+    }
+
+    fn finish(mut self, history: &History, results: &mut Results) {
+        results.open_locks = self.open(&history.index);
+        for (_, since) in self.records.iter().flat_map(|record| &record.holders) {
+            self.hold.add_open(history.end - since);
+        }
+        for of in &mut self.of {
+            of.bystander.end(history.end, &mut self.waits);
+        }
+        let wait_ms = self.waits.spread();
+        results.measures.lock_hold_ms = self.hold.spread();
+        results.measures.bystanders = Bystanders { count: wait_ms.count, wait_ms };
+        results.series.locks_held = self.series.finish(history.end);
+    }
+}
+
+impl Locks {
     /// Records that are flagged now; they stand in the same series.
     pub(crate) fn pending(&mut self, t: i64, count: u64) {
         if self.now.pending != count {
@@ -248,37 +296,13 @@ impl Locks {
     }
 
     /// Who holds or awaits which record now, at which node.
-    pub(crate) fn open(&self, index: &HistoryIndex) -> BTreeMap<(NodeId, Key), BTreeSet<TxnId>> {
+    fn open(&self, index: &HistoryIndex) -> BTreeMap<(NodeId, Key), BTreeSet<TxnId>> {
         let wanted = self.records.iter().filter(|record| !record.holders.is_empty() || !record.waiters.is_empty());
         let open = |record: &Record| {
             let slots = record.holders.iter().map(|(slot, _)| slot).chain(&record.waiters);
             ((record.node, record.key.clone()), slots.map(|slot| index.name(*slot)).collect())
         };
         wanted.map(open).collect()
-    }
-
-    /// Whether a transaction neither holds nor awaits anything.
-    pub(crate) fn is_quiet(&self, slot: usize) -> bool {
-        self.of.get(slot).is_none_or(|of| of.held.is_empty() && of.awaited.is_empty())
-    }
-
-    /// Forgets a transaction that neither holds nor awaits anything.
-    pub(crate) fn forget(&mut self, slot: usize, t: i64) {
-        let of = at(&mut self.of, slot);
-        of.in_doubt.clear();
-        of.bystander.end(t, &mut self.waits);
-    }
-
-    /// What is held or stood by for at `end` is censored.
-    pub(crate) fn finish(mut self, end: i64) -> (Sample, Bystanders, Vec<LocksHeld>) {
-        for (_, since) in self.records.iter().flat_map(|record| &record.holders) {
-            self.hold.add_open(end - since);
-        }
-        for of in &mut self.of {
-            of.bystander.end(end, &mut self.waits);
-        }
-        let wait_ms = self.waits.spread();
-        (self.hold, Bystanders { count: wait_ms.count, wait_ms }, self.series.finish(end))
     }
 }
 
@@ -288,13 +312,16 @@ mod tests {
     use indoubt_proto::{
         ids::{LogId, Lsn},
         inspect::LockMode,
+        time::Micros,
     };
+    use indoubt_scenario::protocol::Family;
 
     #[test]
     fn a_lost_journal_ends_the_locks_of_branches_in_doubt_and_their_count() {
         let (p1, key) = (NodeId::participant(1), Key::new("p1/a"));
         let txn = TxnId { home: NodeId::coordinating(1), client: NodeId::client(1), number: 1 };
-        let (mut locks, mut topology) = (Locks::default(), Topology::default());
+        let (mut locks, mut history) = (Locks::default(), History::new(Family::TwoPhase, Micros::ZERO));
+        let slot = history.index.add(txn);
         let mut counts = Vec::new();
         let restarted = |lost| Observation::Restarted { incarnation: 2, log: LogId(1), upto: Lsn(0), lost };
         for (t_us, what) in (0..).zip([
@@ -304,10 +331,13 @@ mod tests {
             Observation::Crashed { incarnation: 2 },
             restarted(true),
         ]) {
-            let slot = what.txn().map(|_| 0);
+            let of = what.txn().map(|_| slot);
             let seen = Stamped { t_us, seq: 0, node: p1, what };
-            topology.take(&seen);
-            locks.take(&seen, slot, &topology);
+            history.take(&seen, of);
+            match of {
+                Some(slot) => locks.progress(&seen, slot, &history),
+                None => locks.cluster(&seen, &history),
+            }
             counts.push((locks.now.held, locks.now.in_doubt));
         }
         assert_eq!(counts, [(0, 0), (1, 0), (1, 1), (1, 1), (0, 0)]);

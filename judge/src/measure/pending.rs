@@ -2,11 +2,20 @@
 //! flag tells it (`pending`, `settled`). A step whose record was durable a moment before a crash is seen in recovery,
 //! without its flags: `step-applied` begins them too. Recovery may also show again what was settled since: that is no news.
 
-use super::{slots::at, spread::Sample};
+use super::{
+    fold::{Measure, Results},
+    slots::at,
+    spread::Sample,
+};
+use crate::{
+    history::History,
+    shown::{Shown, Table, Worst},
+};
 use indoubt_proto::{
     observation::{Observation, Stamped},
     operation::Key,
 };
+use indoubt_scenario::protocol::Family;
 
 /// The fold.
 #[derive(Clone, Debug, Default)]
@@ -17,9 +26,19 @@ pub(crate) struct Pending {
     sample: Sample,
 }
 
-impl Pending {
-    /// Takes the next line of a saga's run, which is about the transaction in `slot`.
-    pub(crate) fn take(&mut self, seen: &Stamped, slot: usize) {
+impl Measure for Pending {
+    const SHOWN: &'static [Shown] = &[
+        Shown::ms("pending_ms.p50", |m| m.pending_ms.p50).column(Table::Waiting, "pending p50"),
+        Shown::ms("pending_ms.max", |m| m.pending_ms.max)
+            .column(Table::Waiting, "max")
+            .over_seeds(Worst::Largest)
+            .in_swarm("a record was pending for 100 ms", 100.0),
+    ];
+
+    fn progress(&mut self, seen: &Stamped, slot: usize, history: &History) {
+        if history.family != Family::Saga {
+            return;
+        }
         match &seen.what {
             Observation::Pending { key, .. } => self.flag(seen.t_us, slot, key),
             Observation::StepApplied { effects, .. } => {
@@ -38,6 +57,23 @@ impl Pending {
         }
     }
 
+    fn is_quiet(&self, slot: usize) -> bool {
+        self.flags.get(slot).is_none_or(|flags| flags.iter().all(|(_, since)| since.is_none()))
+    }
+
+    fn forget(&mut self, slot: usize, _t: i64, _history: &History) {
+        at(&mut self.flags, slot).clear();
+    }
+
+    fn finish(mut self, history: &History, results: &mut Results) {
+        for since in self.flags.iter().flatten().filter_map(|(_, since)| *since) {
+            self.sample.add_open(history.end - since);
+        }
+        results.measures.pending_ms = self.sample.spread();
+    }
+}
+
+impl Pending {
     fn flag(&mut self, t: i64, slot: usize, key: &Key) {
         let flags = at(&mut self.flags, slot);
         if !flags.iter().any(|(flagged, _)| flagged == key) {
@@ -46,26 +82,8 @@ impl Pending {
         }
     }
 
-    /// Whether nothing of a transaction is flagged now.
-    pub(crate) fn is_quiet(&self, slot: usize) -> bool {
-        self.flags.get(slot).is_none_or(|flags| flags.iter().all(|(_, since)| since.is_none()))
-    }
-
-    /// Forgets a transaction.
-    pub(crate) fn forget(&mut self, slot: usize) {
-        at(&mut self.flags, slot).clear();
-    }
-
     /// How many records are flagged now.
     pub(crate) fn open(&self) -> u64 {
         self.open
-    }
-
-    /// What is flagged at `end` is censored.
-    pub(crate) fn finish(mut self, end: i64) -> Sample {
-        for since in self.flags.iter().flatten().filter_map(|(_, since)| *since) {
-            self.sample.add_open(end - since);
-        }
-        self.sample
     }
 }

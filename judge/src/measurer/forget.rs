@@ -99,14 +99,8 @@ impl Measurer {
                 // It stays, with everything that is wrong with it.
                 None => {}
                 Some(fate) => {
-                    let txn_history = self.history.index.at(slot);
-                    forgetting.forgotten.add(txn_history, fate);
-                    self.costs.forget(slot, txn_history);
-                    self.exposed.forget(slot, t);
-                    self.anomalies.forget(slot);
-                    self.doubt.forget(slot);
-                    self.locks.forget(slot, t);
-                    self.pending.forget(slot);
+                    forgetting.forgotten.add(self.history.index.at(slot), fate);
+                    self.measures.forget(slot, t, &self.history);
                     self.history.forget(slot);
                 }
             }
@@ -124,8 +118,7 @@ impl Measurer {
             && txn_history.under_way == 0
             // Audits have no phases.
             && (txn_history.ended.is_some() || txn_history.audit || !txn_history.accepted)
-            && self.locks.is_quiet(slot)
-            && self.pending.is_quiet(slot)
+            && self.measures.is_quiet(slot)
             && !in_doubt()
             && txn_history.logged.iter().all(durable)
     }

@@ -90,7 +90,11 @@ fn observation(line: &str, seq: u64) -> Option<Stamped> {
         "wants" => O::LockRequested { txn: txn()?, key: key()?, mode: mode()? },
         "gets" => O::LockGranted { txn: txn()?, key: key()?, mode: mode()? },
         "frees" => O::LockReleased { txn: txn()?, key: key()? },
-        "quits" => O::LockAbandoned { txn: txn()?, key: key()?, why: Abandoned::Timeout },
+        // quits c1-k1-1 p1/a [abort]
+        "quits" => {
+            let why = if word(2) == Some("abort") { Abandoned::Abort } else { Abandoned::Timeout };
+            O::LockAbandoned { txn: txn()?, key: key()?, why }
+        }
         // reads c1-k1-1 p1/a 100 step
         "reads" => {
             O::Read { txn: txn()?, key: key()?, value: word(2)?.parse().ok()?, step: number(3).unwrap_or(1) as u32 }

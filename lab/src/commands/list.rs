@@ -13,7 +13,7 @@ use indoubt_scenario::{
     checks::CheckName,
     measures::metric_paths,
     points::{self, Point},
-    protocol::{Family, Protocol},
+    protocol::Protocol,
 };
 use serde_json::{Value, json};
 
@@ -124,9 +124,8 @@ fn all_points() -> (Value, String) {
         let messages: Vec<_> = points::messages(protocol, WorkRound::Separate).map(|m| m.kind.word()).collect();
         text += &format!("  messages, `message = \"…\"`:\n    {}\n", messages.join(", "));
         text += "  records, `effect = \"append:…\"`:\n";
-        let records: Vec<_> = [Role::Coordinating, Role::Participant]
-            .map(|r| (role(r), points::records(protocol, r).iter().map(|record| record.word()).collect::<Vec<_>>()))
-            .to_vec();
+        let records: Vec<_> =
+            [Role::Coordinating, Role::Participant].map(|r| (role(r), points::records(protocol, r))).to_vec();
         for (nodes, words) in &records {
             text += &format!("    {nodes}: {}\n", words.join(", "));
         }
@@ -148,23 +147,12 @@ fn letter(role: Role) -> &'static str {
 }
 
 fn protocols() -> (Value, String) {
-    let about = |protocol| match protocol {
-        Protocol::TwoPhase => "two-phase commit, presumed abort",
-        Protocol::PresumedNothing => "two-phase commit, presumed nothing",
-        Protocol::PresumedCommit => "two-phase commit, presumed commit",
-        Protocol::Cooperative => "two-phase commit, presumed abort; participants in doubt ask each other",
-        Protocol::Saga => "an orchestrated saga with compensations",
-        Protocol::None => "no protocol: one attempt per call, no retry, no undo, no recovery",
-        Protocol::NoneRetry => "no protocol, but retries and a status row",
+    let json = |p: &Protocol| {
+        let entry = p.entry();
+        json!({ "name": entry.name, "family": entry.family.entry().title, "about": entry.about })
     };
-    let family = |protocol: Protocol| match protocol.family() {
-        Family::TwoPhase => "atomic commit",
-        Family::Saga => "saga",
-        Family::Unprotected => "unprotected",
-    };
-    let entries: Vec<_> =
-        Protocol::ALL.iter().map(|p| json!({ "name": p.name(), "family": family(*p), "about": about(*p) })).collect();
-    let text = Protocol::ALL.iter().map(|p| format!("{:<16} {}\n", p.name(), about(*p))).collect();
+    let entries: Vec<_> = Protocol::ALL.iter().map(json).collect();
+    let text = Protocol::ALL.iter().map(|p| format!("{:<16} {}\n", p.name(), p.entry().about)).collect();
     (json!(entries), text)
 }
 

@@ -7,7 +7,6 @@ use crate::{
 };
 use anyhow::{Context, Result, bail};
 use clap::Args;
-use indoubt_coordinator::{Coordinator, Presumption};
 use indoubt_node::NodeConfig;
 use indoubt_participant::Participant;
 use indoubt_proto::{
@@ -16,8 +15,10 @@ use indoubt_proto::{
     operation::Key,
     settings::Settings,
 };
-use indoubt_saga::{Orchestrator, Unprotected};
-use indoubt_scenario::protocol::{Family, Protocol};
+use indoubt_scenario::protocol::{
+    Family, Protocol,
+    build::{UseMachine, build},
+};
 use serde::de::DeserializeOwned;
 use std::{
     collections::BTreeMap,
@@ -77,8 +78,8 @@ pub struct CoordinatorArgs {
     /// Options of every node.
     #[command(flatten)]
     pub node: NodeArgs,
-    /// Which protocol: 2pc, 2pc-prn, 2pc-prc, 2pc-cooperative.
-    #[arg(long, default_value = "2pc", value_parser = parse_protocol)]
+    /// Which protocol.
+    #[arg(long, default_value = "2pc", value_parser = parse_protocol, help = protocols_of("coordinator"))]
     pub protocol: Protocol,
     /// The same messages without logic and disk: the floor of `bench`.
     #[arg(long, hide = true)]
@@ -109,9 +110,15 @@ pub struct OrchestratorArgs {
     /// Options of every node.
     #[command(flatten)]
     pub node: NodeArgs,
-    /// Which protocol: saga, none, none-retry.
-    #[arg(long, default_value = "saga", value_parser = parse_protocol)]
+    /// Which protocol.
+    #[arg(long, default_value = "saga", value_parser = parse_protocol, help = protocols_of("orchestrator"))]
     pub protocol: Protocol,
+}
+
+/// The help of `--protocol`: what a node of this subcommand can speak.
+fn protocols_of(command: &str) -> String {
+    let own = Protocol::ALL.into_iter().filter(|protocol| protocol.family().entry().command == command);
+    format!("Which protocol: {}", own.map(Protocol::name).collect::<Vec<_>>().join(", "))
 }
 
 /// Starts a coordinator.
@@ -121,15 +128,10 @@ pub(super) fn coordinator(args: &CoordinatorArgs) -> Result<Status> {
         let pattern = if args.protocol.family() == Family::Saga { Pattern::Saga } else { Pattern::TwoPhase };
         return run(FloorCoordinator::new(pattern), &args.node, args.protocol.name());
     }
-    let presumption = match args.protocol {
-        Protocol::TwoPhase | Protocol::Cooperative => Presumption::Abort,
-        Protocol::PresumedNothing => Presumption::Nothing,
-        Protocol::PresumedCommit => Presumption::Commit,
-        other => bail!("a coordinator does not speak `{other}`; `indoubt orchestrator` does"),
-    };
-    let cooperative = args.protocol == Protocol::Cooperative;
-    let machine = Coordinator::new(args.node.id, settings, presumption, cooperative);
-    run(machine, &args.node, args.protocol.name())
+    if args.protocol.family().entry().command != "coordinator" {
+        bail!("a coordinator does not speak `{}`; `indoubt orchestrator` does", args.protocol);
+    }
+    coordinating(&args.node, args.protocol, settings)
 }
 
 /// Starts a participant.
@@ -148,12 +150,31 @@ pub(super) fn participant(args: &ParticipantArgs) -> Result<Status> {
 /// Starts an orchestrator, or a baseline.
 pub(super) fn orchestrator(args: &OrchestratorArgs) -> Result<Status> {
     let settings = prepare(&args.node, Role::Coordinating)?;
-    let (id, name) = (args.node.id, args.protocol.name());
-    match args.protocol {
-        Protocol::Saga => run(Orchestrator::new(id, settings), &args.node, name),
-        Protocol::None => run(Unprotected::new(id, settings, None), &args.node, name),
-        Protocol::NoneRetry => run(Unprotected::new(id, settings, Some(settings.options.retries)), &args.node, name),
-        other => bail!("an orchestrator does not speak `{other}`; `indoubt coordinator` does"),
+    if args.protocol.family().entry().command != "orchestrator" {
+        bail!("an orchestrator does not speak `{}`; `indoubt coordinator` does", args.protocol);
+    }
+    coordinating(&args.node, args.protocol, settings)
+}
+
+fn coordinating(args: &NodeArgs, protocol: Protocol, settings: Settings) -> Result<Status> {
+    build(protocol, args.id, settings, BTreeMap::new(), Process { args, name: protocol.name() })
+}
+
+/// The process of a node, which runs its machine.
+struct Process<'a> {
+    args: &'a NodeArgs,
+    /// What the node speaks, for its readiness line.
+    name: &'a str,
+}
+
+impl UseMachine for Process<'_> {
+    type Output = Result<Status>;
+
+    fn use_machine<M>(self, machine: M) -> Result<Status>
+    where
+        M: Machine<Record: Send + Sync, Timer: Send + Sync> + Send + Sync + 'static,
+    {
+        run(machine, self.args, self.name)
     }
 }
 

@@ -126,6 +126,8 @@ fn repro(name: &str, scenario: &Scenario, args: &RunArgs) -> String {
 fn words(args: &RunArgs) -> String {
     let mut words: Vec<String> = args.scenarios.iter().map(|s| file_name(s).to_owned()).collect();
     words.push(format!("--world {}", args.world.name()));
+    let protocols: Vec<&str> = args.protocols.iter().map(|p| p.name()).collect();
+    words.extend((!protocols.is_empty()).then(|| format!("--protocols {}", protocols.join(","))));
     words.extend(args.seed.map(|s| format!("--seed {s}")));
     words.extend(set_words(&args.set));
     words.extend(args.profile.iter().map(|p| format!("--profile {}", file_name(&p.to_string_lossy()))));

@@ -66,26 +66,18 @@ pub(crate) fn write(study: &CrashStudy, about: &Document<'_>, folder: &RunFolder
 fn draw(summary: &CrashSummary, folder: &Path, stem: &str, what: &str) -> Result<Vec<Drawn>> {
     let mut drawn = Vec::new();
     for (intended, map) in &summary.heat {
-        for family in [Family::TwoPhase, Family::Saga, Family::Unprotected] {
+        for family in Family::ALL {
             for role in [Role::Coordinating, Role::Participant] {
                 let what = format!("{}; {what}", intended.meaning());
                 if let Some(chart) = HeatChart::new(map, family, role, &what) {
                     let name =
-                        format!("{stem}-{}-{}-{}", family_word(family), intended.word(), role_word(role, family));
+                        format!("{stem}-{}-{}-{}", family.entry().word, intended.word(), role_word(role, family));
                     drawn.push(charts::save(&chart, folder, &name)?);
                 }
             }
         }
     }
     Ok(drawn)
-}
-
-fn family_word(family: Family) -> &'static str {
-    match family {
-        Family::TwoPhase => "2pc",
-        Family::Saga => "saga",
-        Family::Unprotected => "none",
-    }
 }
 
 fn summary_json(summary: &CrashSummary, about: &Document<'_>) -> Value {

@@ -1,8 +1,11 @@
 //! The tables of `indoubt costs`: each count beside its formula, `12 = 12` or `13 ≠ 12`.
 
 use super::style::{BAD, FAINT, GOOD, STRONG};
-use indoubt_scenario::protocol::{Family, Protocol};
-use indoubt_studies::costs::{Case, Cell, Delay, DelayRow, PROTOCOLS, Table};
+use indoubt_scenario::protocol::{
+    Protocol,
+    costs::{Case, CostTable, Delay},
+};
+use indoubt_studies::costs::{Cell, DelayRow, Table, protocols};
 use std::io::{self, Write};
 
 /// The heads of a cost's columns.
@@ -83,8 +86,9 @@ fn at_once(cells: &[Cell], out: &mut impl Write) -> io::Result<()> {
     if several.is_empty() {
         return Ok(());
     }
-    let protocols = PROTOCOLS.into_iter().filter(|protocol| protocol.family() == Family::TwoPhase);
-    let heads: String = protocols.clone().map(|protocol| format!("{:>11}", protocol.name())).collect();
+    let with_votes = |(protocol, rows): (Protocol, &CostTable)| rows.at_once.map(|_| protocol);
+    let voting: Vec<Protocol> = protocols().into_iter().filter_map(with_votes).collect();
+    let heads: String = voting.iter().map(|protocol| format!("{:>11}", protocol.name())).collect();
     writeln!(
         out,
         "\nMessages of an abort with several NO votes as the coordinator really sends it (options.abort = \"at-once\"): the first NO\n\
@@ -92,8 +96,8 @@ fn at_once(cells: &[Cell], out: &mut impl Write) -> io::Result<()> {
     )?;
     writeln!(out, "{STRONG}{:>3} {:>5}{heads}{STRONG:#}", "N", "yes")?;
     for (n, yes) in several {
-        let of = |protocol: Protocol| cells.iter().find(|cell| cell.protocol == protocol && votes(cell) == (n, yes));
-        let found: Vec<&Cell> = protocols.clone().filter_map(of).collect();
+        let of = |protocol: &Protocol| cells.iter().find(|cell| cell.protocol == *protocol && votes(cell) == (n, yes));
+        let found: Vec<&Cell> = voting.iter().filter_map(of).collect();
         let counts: String = found.iter().map(|cell| count(cell.measured.messages, cell.paper.messages, 11)).collect();
         let differences: Vec<&str> = found.iter().flat_map(|cell| cell.differences.iter().copied()).collect();
         writeln!(out, "{n:>3} {yes:>5}{counts}{}", note(&differences))?;
@@ -112,7 +116,7 @@ fn delays(rows: &[DelayRow], out: &mut impl Write) -> io::Result<()> {
         "{STRONG}{:8} {:>5}  {:>17}  {:>17}  {:>17}{STRONG:#}",
         "protocol", "N", "decision durable", "participant has it", "forgotten"
     )?;
-    for protocol in PROTOCOLS {
+    for (protocol, _) in protocols() {
         let mut its = rows.iter().filter(|row| row.protocol == protocol).peekable();
         while let Some(first) = its.next() {
             let mut last = first;

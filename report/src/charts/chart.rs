@@ -41,6 +41,7 @@ fn save_png(chart: &dyn Chart, path: &Path) -> Result<()> {
     paint(chart, Canvas::Pixels(BitMapBackend::with_buffer(&mut pixels, (width, height))))?;
     let mut encoder = png::Encoder::new(BufWriter::new(File::create(path)?), width, height);
     encoder.set_color(png::ColorType::Rgb);
+    encoder.set_compression(png::Compression::Fast);
     let mut image = encoder.write_header()?;
     image.write_image_data(&pixels)?;
     Ok(image.finish()?)

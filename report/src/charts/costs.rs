@@ -30,22 +30,10 @@ struct Bar {
     paper: Option<f64>,
 }
 
-/// What a transaction over `n` participants that commits costs by docs/08-costs.md: messages, forced writes. The
-/// baselines have no paper: n calls with their answers, and each call's own force (and the status row's two).
-pub(crate) fn paper_costs(protocol: Protocol, n: f64) -> (f64, f64) {
-    match protocol {
-        Protocol::TwoPhase | Protocol::PresumedNothing | Protocol::Cooperative => (4.0 * n, 1.0 + 2.0 * n),
-        Protocol::PresumedCommit => (3.0 * n, 2.0 + n),
-        Protocol::Saga => (2.0 * n, 2.0 + n),
-        Protocol::None => (2.0 * n, n),
-        Protocol::NoneRetry => (2.0 * n, n + 2.0),
-    }
-}
-
 impl Costs {
     /// Of this scenario: the mean over the seeds of each protocol.
     pub(crate) fn new(summary: &Summary) -> Self {
-        let touch = summary.scenario["workload"]["touch"].as_f64().unwrap_or(3.0);
+        let touch = summary.scenario["workload"]["touch"].as_u64().unwrap_or(3) as usize;
         let mut groups: Vec<(Protocol, Vec<Bar>)> = Vec::new();
         for run in &summary.runs {
             if groups.iter().any(|(p, _)| *p == run.protocol) {
@@ -56,13 +44,23 @@ impl Costs {
             let mean = |f: fn(&indoubt_judge::summary::Measures) -> f64| {
                 seeds.iter().map(|m| f(m)).sum::<f64>() / seeds.len() as f64
             };
-            let (messages, forced) = paper_costs(run.protocol, touch);
+            let costs = &run.protocol.entry().costs;
+            let paper = (costs.of)(touch, costs.success);
+            let forced = paper.forced_coordinator + paper.forced_participants;
             groups.push((
                 run.protocol,
                 vec![
-                    Bar { what: "messages", measured: mean(|m| m.messages_per_txn), paper: Some(messages) },
+                    Bar {
+                        what: "messages",
+                        measured: mean(|m| m.messages_per_txn),
+                        paper: Some(paper.messages as f64),
+                    },
                     Bar { what: "work round", measured: mean(|m| m.work_messages_per_txn), paper: None },
-                    Bar { what: "forced writes", measured: mean(|m| m.forced_writes_per_txn), paper: Some(forced) },
+                    Bar {
+                        what: "forced writes",
+                        measured: mean(|m| m.forced_writes_per_txn),
+                        paper: Some(forced as f64),
+                    },
                     Bar { what: "lazy writes", measured: mean(|m| m.lazy_writes_per_txn), paper: None },
                 ],
             ));

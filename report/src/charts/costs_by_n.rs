@@ -7,8 +7,11 @@ use super::{
 };
 use crate::palette;
 use anyhow::Result;
-use indoubt_scenario::protocol::Protocol;
-use indoubt_studies::costs::{Case, Cell, Cost, PROTOCOLS, Table};
+use indoubt_scenario::protocol::{
+    Protocol,
+    costs::{Case, Cost},
+};
+use indoubt_studies::costs::{Cell, Table, protocols};
 use plotters::{
     prelude::*,
     style::text_anchor::{HPos, Pos, VPos},
@@ -35,7 +38,7 @@ impl CostsByN {
                 let whole = |cell: &&Cell| cell.protocol == protocol && matches!(cell.case, Case::Commit | Case::Whole);
                 table.cells.iter().filter(whole).map(|cell| (cell.participants, count(&cell.measured))).collect()
             };
-            Panel { what, lines: PROTOCOLS.map(|protocol| (protocol, points(protocol))).to_vec() }
+            Panel { what, lines: protocols().into_iter().map(|(protocol, _)| (protocol, points(protocol))).collect() }
         };
         CostsByN {
             panels: [
@@ -56,7 +59,8 @@ impl Chart for CostsByN {
     }
 
     fn draw(&self, root: &Area<'_>) -> Result<()> {
-        let entries = PROTOCOLS.map(|protocol| (Mark::Line(palette::of(protocol)), protocol.name()));
+        let entry = |(protocol, _): (Protocol, _)| (Mark::Line(palette::of(protocol)), protocol.name());
+        let entries: Vec<_> = protocols().into_iter().map(entry).collect();
         panel::legend(root, "Costs of a transaction that succeeds, by participants", &entries)?;
         let (_, rest) = root.split_vertically(LEGEND);
         for (area, panel) in rest.split_evenly((1, 2)).iter().zip(&self.panels) {
@@ -97,7 +101,7 @@ impl Panel {
             .draw()?;
         // Lines that cover each other: presumed nothing under presumed abort, and, in forced writes, presumed commit under
         // sagas. The wide one shows behind the narrow one.
-        for ((protocol, points), width) in self.lines.iter().zip([9, 3, 9, 3]) {
+        for ((protocol, points), width) in self.lines.iter().zip([9, 3].into_iter().cycle()) {
             let style = palette::of(*protocol).mix(if width > 3 { 0.5 } else { 1.0 }).stroke_width(width);
             let line: Vec<(f64, f64)> = points.iter().map(|(n, count)| (*n as f64, *count as f64)).collect();
             plane.draw_series([PathElement::new(line.clone(), style)])?;

@@ -10,7 +10,7 @@ use crate::{palette, units::time};
 use anyhow::Result;
 use indoubt_driver::gate::Edge;
 use indoubt_proto::ids::Role;
-use indoubt_scenario::protocol::{Family, Protocol};
+use indoubt_scenario::protocol::{Family, Protocol, entry::Waiting};
 use indoubt_studies::crash_points::{Cell, HeatMap, Row, role_word};
 use plotters::{
     prelude::*,
@@ -54,37 +54,34 @@ impl<'a> HeatChart<'a> {
     }
 
     fn legend(&self) -> Vec<(Mark, &'static str)> {
-        let mut legend = match self.family {
-            Family::TwoPhase => vec![(Mark::Area(palette::COMMITTED), "committed")],
-            Family::Saga => {
-                vec![
-                    (Mark::Area(palette::COMPLETED), "completed"),
-                    (Mark::Hatched(palette::COMPENSATED), "compensated"),
-                ]
-            }
-            Family::Unprotected => {
-                vec![(Mark::Area(palette::COMPLETED), "completed"), (Mark::Area(palette::PARTIAL), "partial")]
-            }
+        let outcome = |word: &'static str| match colour_of(word) {
+            (colour, true) => (Mark::Hatched(colour), word),
+            (colour, false) => (Mark::Area(colour), word),
         };
-        legend.extend([(Mark::Area(palette::ABORTED), "aborted"), (Mark::Area(palette::FAULT), "refused")]);
-        match self.family {
-            Family::TwoPhase => legend.extend([
+        let outcomes = self.family.entry().outcomes.iter().chain(&["aborted", "refused"]);
+        let mut legend: Vec<_> = outcomes.copied().map(outcome).collect();
+        match self.waiting() {
+            Waiting::Doubt => legend.extend([
                 (Mark::Area(palette::IN_DOUBT), "blocked so long at worst"),
                 (Mark::Hatched(palette::IN_DOUBT), "only in doubt"),
             ]),
-            Family::Saga => legend.push((Mark::Area(palette::PENDING), "pending so long at worst")),
-            Family::Unprotected => {}
+            Waiting::Pending => legend.push((Mark::Area(palette::PENDING), "pending so long at worst")),
+            Waiting::Nothing => {}
         }
         legend
+    }
+
+    fn waiting(&self) -> Waiting {
+        self.family.entry().waiting
     }
 }
 
 /// The time that the cells of a family tell.
 fn time_of(family: Family, cell: &Cell) -> f64 {
-    match family {
-        Family::TwoPhase => cell.blocked_ms,
-        Family::Saga => cell.pending_ms,
-        Family::Unprotected => 0.0,
+    match family.entry().waiting {
+        Waiting::Doubt => cell.blocked_ms,
+        Waiting::Pending => cell.pending_ms,
+        Waiting::Nothing => 0.0,
     }
 }
 
@@ -102,14 +99,14 @@ fn colour_of(outcome: &str) -> (RGBColor, bool) {
 
 impl Chart for HeatChart<'_> {
     fn caption(&self) -> String {
-        let time = match self.family {
-            Family::TwoPhase => {
+        let time = match self.waiting() {
+            Waiting::Doubt => {
                 " At the right of a cell, the longest time for which a branch was blocked (nobody that it could reach knew the decision), or hatched, the longest in which it was only in doubt; nothing there means less than 10 ms."
             }
-            Family::Saga => {
+            Waiting::Pending => {
                 " At the right of a cell, the longest time for which a record was pending; nothing there means less than 10 ms."
             }
-            Family::Unprotected => "",
+            Waiting::Nothing => "",
         };
         format!(
             "{}. Each cell gathers its cases over participants and what survives of the unforced tail.{time} A frame in \
@@ -176,13 +173,13 @@ impl HeatChart<'_> {
             Text::new(time(ms), (i32::midpoint(from, to), y + 2), style)
         };
         if ms >= WORTH_SAYING_MS {
-            let colour = if self.family == Family::TwoPhase { palette::IN_DOUBT } else { palette::PENDING };
+            let colour = if self.waiting() == Waiting::Doubt { palette::IN_DOUBT } else { palette::PENDING };
             // Never so pale that it is not seen.
             let strength = 0.15 + 0.85 * ms / self.longest_ms.max(1.0);
             root.draw(&Rectangle::new([(from, top), (to, bottom)], colour.mix(strength).filled()))?;
-            let ink = if strength > 0.6 && self.family == Family::TwoPhase { WHITE } else { palette::INK };
+            let ink = if strength > 0.6 && self.waiting() == Waiting::Doubt { WHITE } else { palette::INK };
             root.draw(&text(ms, ink.to_backend_color()))?;
-        } else if self.family == Family::TwoPhase && cell.in_doubt_ms >= WORTH_SAYING_MS {
+        } else if self.waiting() == Waiting::Doubt && cell.in_doubt_ms >= WORTH_SAYING_MS {
             for x in (from..to).step_by(6) {
                 let stripe = palette::IN_DOUBT.mix(0.35).stroke_width(1);
                 root.draw(&PathElement::new([(x, top), (x, bottom)], stripe))?;

@@ -8,7 +8,7 @@ use super::{
 use crate::{palette, summaries::anchor};
 use anyhow::Result;
 use indoubt_judge::summary::{Run, Summary, Transactions};
-use indoubt_scenario::protocol::{Family, Protocol};
+use indoubt_scenario::protocol::Protocol;
 use plotters::{
     prelude::*,
     style::text_anchor::{HPos, Pos, VPos},
@@ -67,7 +67,7 @@ fn add(sum: Transactions, run: &Run) -> Transactions {
 /// The states in the order of the bar: how many, colour, hatched.
 fn parts(row: &Row) -> [(u64, RGBColor, bool); 7] {
     let t = row.states;
-    let success = if row.protocol.family() == Family::Saga { palette::COMPLETED } else { palette::COMMITTED };
+    let success = palette::success(row.protocol);
     [
         (t.succeeded, success, false),
         (t.compensated, palette::COMPENSATED, true),

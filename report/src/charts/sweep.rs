@@ -11,7 +11,7 @@ use crate::{
     sweep_table::{Band, Table},
 };
 use anyhow::Result;
-use indoubt_scenario::protocol::Protocol;
+use indoubt_scenario::protocol::{Protocol, entry::Symbol};
 use indoubt_studies::sweep::{Grid, position};
 use plotters::{
     prelude::*,
@@ -212,27 +212,23 @@ fn band(plane: &mut Plane<'_, '_>, protocol: Protocol, line: &[(f64, Band)]) -> 
     Ok(())
 }
 
-/// A mark of its own for each protocol, so that lines read without colour.
+/// The protocol's mark at each value, so that lines read without colour.
 fn mark(plane: &mut Plane<'_, '_>, protocol: Protocol, points: Vec<(f64, f64)>) -> Result<()> {
     let colour = palette::of(protocol);
-    match protocol {
-        Protocol::TwoPhase => plane.draw_series(points.into_iter().map(|at| Circle::new(at, 5, colour.filled())))?,
-        Protocol::PresumedNothing => {
-            plane.draw_series(points.into_iter().map(|at| Circle::new(at, 6, colour.stroke_width(2))))?
+    match protocol.entry().line.mark {
+        Symbol::Disc => plane.draw_series(points.into_iter().map(|at| Circle::new(at, 5, colour.filled())))?,
+        Symbol::Ring => plane.draw_series(points.into_iter().map(|at| Circle::new(at, 6, colour.stroke_width(2))))?,
+        Symbol::Cross => plane.draw_series(points.into_iter().map(|at| Cross::new(at, 5, colour.stroke_width(2))))?,
+        Symbol::Triangle => {
+            plane.draw_series(points.into_iter().map(|at| TriangleMarker::new(at, 7, colour.filled())))?
         }
-        Protocol::PresumedCommit => {
-            plane.draw_series(points.into_iter().map(|at| Cross::new(at, 5, colour.stroke_width(2))))?
-        }
-        Protocol::Cooperative | Protocol::NoneRetry => plane.draw_series(
+        Symbol::Square => plane.draw_series(
+            points.into_iter().map(|at| EmptyElement::at(at) + Rectangle::new([(-4, -4), (4, 4)], colour.filled())),
+        )?,
+        Symbol::Frame => plane.draw_series(
             points
                 .into_iter()
                 .map(|at| EmptyElement::at(at) + Rectangle::new([(-5, -5), (5, 5)], colour.stroke_width(2))),
-        )?,
-        Protocol::Saga => {
-            plane.draw_series(points.into_iter().map(|at| TriangleMarker::new(at, 7, colour.filled())))?
-        }
-        Protocol::None => plane.draw_series(
-            points.into_iter().map(|at| EmptyElement::at(at) + Rectangle::new([(-4, -4), (4, 4)], colour.filled())),
         )?,
     };
     Ok(())

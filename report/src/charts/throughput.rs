@@ -8,7 +8,6 @@ use super::{
 use crate::palette;
 use anyhow::Result;
 use indoubt_judge::summary::Run;
-use indoubt_scenario::protocol::Family;
 use plotters::prelude::*;
 
 /// A panel per protocol.
@@ -38,12 +37,11 @@ impl RunPanel for ThroughputOverTime {
             run.protocol, run.measures.throughput_tps, run.measures.unavailable_ms
         );
         let mut plane = panel::panel(area, &caption, "a second", self.end, self.top, run)?;
-        let saga = run.protocol.family() == Family::Saga;
-        let colour = if saga { palette::COMPLETED } else { palette::COMMITTED };
+        let colour = palette::success(run.protocol);
         for p in run.series.throughput_tps.iter().filter(|p| p.tps > 0.0) {
             let (from, to) = (p.t_ms / 1000.0, (p.t_ms + p.interval_ms * 0.92) / 1000.0);
             plane.draw_series([Rectangle::new([(from, 0.0), (to, p.tps)], colour.filled())])?;
-            if saga {
+            if colour == palette::COMPLETED {
                 let middle = (from + to) / 2.0;
                 plane.draw_series([PathElement::new([(middle, 0.0), (middle, p.tps)], WHITE.stroke_width(1))])?;
             }

@@ -4,9 +4,13 @@ use crate::{
     html::{escape, table, words},
     over_seeds::over_seeds,
     summaries::{anchor, by_protocol, promised, scenario_name},
-    units::time,
+    units::{number, time},
 };
-use indoubt_judge::summary::{Run, Summary, Verdict};
+use indoubt_judge::{
+    measure::shown as shown_numbers,
+    shown::{Shown, Table, Unit},
+    summary::{Run, Summary, Verdict},
+};
 
 /// The runs that are shown one by one: all of the first seed. What the others say stands in [`spreads`].
 fn shown(summary: &Summary) -> impl Iterator<Item = &Run> {
@@ -120,77 +124,27 @@ pub(super) fn faults(summary: &Summary) -> String {
     }
 }
 
-/// The main numbers.
+/// The numbers of the measures, in two tables.
 pub(super) fn measures(summary: &Summary) -> String {
-    let head = [
-        "protocol",
-        "latency p50",
-        "p99",
-        "in doubt p50",
-        "max",
-        "blocked max",
-        "locks p50",
-        "max",
-        "bystanders",
-        "pending p50",
-        "max",
-        "exposed max",
-        "tps",
-        "unavailable",
-    ];
-    let costs = [
-        "protocol",
-        "messages",
-        "work messages",
-        "forced writes",
-        "lazy writes",
-        "atomicity violations",
-        "duplicate effects",
-        "lost effects",
-        "dirty reads",
-        "lost updates",
-        "fuzzy reads",
-        "wrong audits",
-    ];
-    let first = rows(summary, |run| {
-        let m = &run.measures;
-        vec![
-            name(summary, run),
-            time(m.latency_ms.succeeded.p50),
-            time(m.latency_ms.succeeded.p99),
-            time(m.in_doubt_ms.p50),
-            time(m.in_doubt_ms.max),
-            time(m.blocked_ms.max),
-            time(m.lock_hold_ms.p50),
-            time(m.lock_hold_ms.max),
-            m.bystanders.count.to_string(),
-            time(m.pending_ms.p50),
-            time(m.pending_ms.max),
-            time(m.exposed_ms.max),
-            format!("{:.1}", m.throughput_tps),
-            time(m.unavailable_ms),
-        ]
-    });
-    let second = rows(summary, |run| {
-        let m = &run.measures;
-        let mut cells = vec![name(summary, run)];
-        cells.extend(
-            [m.messages_per_txn, m.work_messages_per_txn, m.forced_writes_per_txn, m.lazy_writes_per_txn]
-                .map(|x| format!("{x:.2}")),
-        );
-        let counts = [
-            m.atomicity_violations,
-            m.duplicate_effects,
-            m.lost_effects,
-            m.dirty_reads,
-            m.lost_updates,
-            m.fuzzy_reads,
-            m.wrong_audits,
-        ];
-        cells.extend(counts.map(|n| if n == 0 { "0".into() } else { format!("<span class=\"bad\">{n}</span>") }));
-        cells
-    });
-    table(&head, first) + &table(&costs, second)
+    columns(summary, Table::Waiting) + &columns(summary, Table::Costs)
+}
+
+fn columns(summary: &Summary, of: Table) -> String {
+    let columns: Vec<(&str, &Shown)> = shown_numbers()
+        .filter_map(|shown| shown.column.filter(|(table, _)| *table == of).map(|(_, heading)| (heading, shown)))
+        .collect();
+    let head: Vec<&str> = ["protocol"].into_iter().chain(columns.iter().map(|(heading, _)| *heading)).collect();
+    let cell = |run: &Run, shown: &Shown| {
+        let value = (shown.value)(&run.measures);
+        let text = number(shown.unit, value);
+        let is_wrong = of == Table::Costs && shown.unit == Unit::Count && value != 0.0;
+        if is_wrong { format!("<span class=\"bad\">{text}</span>") } else { text }
+    };
+    let row = |run| {
+        let cells = columns.iter().map(|(_, shown)| cell(run, shown));
+        [name(summary, run)].into_iter().chain(cells).collect()
+    };
+    table(&head, rows(summary, row))
 }
 
 /// Final states beside what clients were told.

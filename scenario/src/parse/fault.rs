@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     points,
-    protocol::{Family, Protocol},
+    protocol::{Protocol, entry::Waiting},
     scenario::{Fault, FaultAction, MessageDeed, Scenario, Trigger, Which},
 };
 use indoubt_proto::{
@@ -146,7 +146,7 @@ fn action(
 }
 
 fn resolve(table: &Table<'_, '_>, scenario: &Scenario, under: &[Protocol]) -> Result<FaultAction, ScenarioError> {
-    if let Some(other) = under.iter().find(|p| p.family() != Family::TwoPhase) {
+    if let Some(other) = under.iter().find(|p| p.family().entry().waiting != Waiting::Doubt) {
         return Err(lacks(&table.need("do")?, *other, "no branches in doubt to resolve"));
     }
     let words = [Decision::Commit, Decision::Abort].map(|d| (d.word(), d));

@@ -76,7 +76,7 @@ fn point(
         valid.dedup();
         return Err(value.unknown("point", plain, valid));
     };
-    if let Some(other) = under.iter().find(|p| !point.belongs_to(**p)) {
+    if let Some(other) = under.iter().find(|p| !p.has_point(point)) {
         return Err(lacks(value, *other, &format!("no point `{plain}`")));
     }
     if step.is_some() && !point.steps {
@@ -143,7 +143,7 @@ fn check_word(
     let words = |protocol: Protocol| -> Vec<&'static str> {
         let messages = points::messages(protocol, scenario.options.work);
         match verb {
-            Verb::Append => points::records(protocol, node.role).iter().map(|record| record.word()).collect(),
+            Verb::Append => points::records(protocol, node.role).to_vec(),
             Verb::Observe => points::observations(protocol.family(), node.role).to_vec(),
             Verb::Send => messages.filter(|i| i.is_sent_by(node)).map(|i| i.kind.word()).collect(),
             Verb::Deliver => messages.filter(|i| i.is_taken_by(node)).map(|i| i.kind.word()).collect(),

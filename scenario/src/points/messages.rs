@@ -1,6 +1,6 @@
-//! The messages that faults can name: who sends each to whom, and under which protocols.
+//! The messages that faults can name: who sends each to whom. Which of them a protocol sends, its family's entry says.
 
-use crate::protocol::{Family, Protocol};
+use crate::protocol::Protocol;
 use indoubt_proto::{
     ids::{NodeId, Role},
     message::MessageKind,
@@ -12,8 +12,6 @@ use indoubt_proto::{
 pub struct MessageInfo {
     /// The kind; its word is what faults use.
     pub kind: MessageKind,
-    /// Under which families it is sent.
-    pub families: &'static [Family],
     /// Who sends it.
     pub from: &'static [Role],
     /// Who takes it.
@@ -42,31 +40,27 @@ impl MessageInfo {
 #[rustfmt::skip]
 static MESSAGES: [MessageInfo; 15] = {
     use {MessageKind as K, Role::{Client, Coordinating, Participant}};
-    const TWO: &[Family] = &[Family::TwoPhase];
-    const SAGA: &[Family] = &[Family::Saga];
-    const STEPS: &[Family] = &[Family::Saga, Family::Unprotected];
-    const ALL: &[Family] = &[Family::TwoPhase, Family::Saga, Family::Unprotected];
     const C: &[Role] = &[Coordinating];
     const P: &[Role] = &[Participant];
     // A participant in doubt may ask its peers, and they answer (`2pc-cooperative`).
     const CP: &[Role] = &[Coordinating, Participant];
     const K_: &[Role] = &[Client];
     [
-        MessageInfo { kind: K::Submit, families: ALL, from: K_, to: C, can_fail: false },
-        MessageInfo { kind: K::Outcome, families: ALL, from: C, to: K_, can_fail: false },
-        MessageInfo { kind: K::Work, families: TWO, from: C, to: P, can_fail: true },
-        MessageInfo { kind: K::WorkDone, families: TWO, from: P, to: C, can_fail: false },
-        MessageInfo { kind: K::Prepare, families: TWO, from: C, to: P, can_fail: true },
-        MessageInfo { kind: K::Vote, families: TWO, from: P, to: C, can_fail: false },
-        MessageInfo { kind: K::Decision, families: TWO, from: CP, to: P, can_fail: false },
-        MessageInfo { kind: K::Ack, families: TWO, from: P, to: C, can_fail: false },
-        MessageInfo { kind: K::Inquire, families: TWO, from: P, to: CP, can_fail: false },
-        MessageInfo { kind: K::Answer, families: TWO, from: CP, to: P, can_fail: false },
-        MessageInfo { kind: K::Step, families: STEPS, from: C, to: P, can_fail: true },
-        MessageInfo { kind: K::StepResult, families: STEPS, from: P, to: C, can_fail: false },
-        MessageInfo { kind: K::Settle, families: SAGA, from: C, to: P, can_fail: true },
-        MessageInfo { kind: K::Compensate, families: SAGA, from: C, to: P, can_fail: true },
-        MessageInfo { kind: K::CompensateResult, families: SAGA, from: P, to: C, can_fail: false },
+        MessageInfo { kind: K::Submit, from: K_, to: C, can_fail: false },
+        MessageInfo { kind: K::Outcome, from: C, to: K_, can_fail: false },
+        MessageInfo { kind: K::Work, from: C, to: P, can_fail: true },
+        MessageInfo { kind: K::WorkDone, from: P, to: C, can_fail: false },
+        MessageInfo { kind: K::Prepare, from: C, to: P, can_fail: true },
+        MessageInfo { kind: K::Vote, from: P, to: C, can_fail: false },
+        MessageInfo { kind: K::Decision, from: CP, to: P, can_fail: false },
+        MessageInfo { kind: K::Ack, from: P, to: C, can_fail: false },
+        MessageInfo { kind: K::Inquire, from: P, to: CP, can_fail: false },
+        MessageInfo { kind: K::Answer, from: CP, to: P, can_fail: false },
+        MessageInfo { kind: K::Step, from: C, to: P, can_fail: true },
+        MessageInfo { kind: K::StepResult, from: P, to: C, can_fail: false },
+        MessageInfo { kind: K::Settle, from: C, to: P, can_fail: true },
+        MessageInfo { kind: K::Compensate, from: C, to: P, can_fail: true },
+        MessageInfo { kind: K::CompensateResult, from: P, to: C, can_fail: false },
     ]
 };
 
@@ -74,7 +68,7 @@ static MESSAGES: [MessageInfo; 15] = {
 pub fn messages(protocol: Protocol, work: WorkRound) -> impl Iterator<Item = &'static MessageInfo> {
     MESSAGES
         .iter()
-        .filter(move |info| info.families.contains(&protocol.family()))
+        .filter(move |info| protocol.family().entry().messages.contains(&info.kind))
         .filter(move |info| work == WorkRound::Separate || !info.kind.is_work())
 }
 

@@ -1,53 +1,6 @@
-//! The words that effect selectors may use besides records: observations, and what distinguishes messages and observations of
-//! one kind.
+//! The words that may follow a message or an observation in an effect selector.
 
-use crate::protocol::Family;
 use indoubt_driver::gate::Verb;
-use indoubt_proto::ids::Role;
-
-/// The words of what a node of this role observes of the protocol under this family. What drivers and the lab observe is
-/// no effect.
-pub fn observations(family: Family, role: Role) -> &'static [&'static str] {
-    match (family, role) {
-        (Family::TwoPhase, Role::Coordinating) => &["reached", "decided", "lost-log"],
-        (Family::TwoPhase, Role::Participant) => &[
-            "lock-requested",
-            "lock-granted",
-            "lock-released",
-            "lock-abandoned",
-            "read",
-            "voted",
-            "in-doubt",
-            "decided",
-            "heuristic",
-            "applied",
-        ],
-        (Family::Saga, Role::Coordinating) => &["reached", "settled", "stuck"],
-        (Family::Saga, Role::Participant) => &[
-            "lock-requested",
-            "lock-granted",
-            "lock-released",
-            "lock-abandoned",
-            "read",
-            "step-applied",
-            "step-refused",
-            "pending",
-            "compensated",
-            "settled",
-        ],
-        (Family::Unprotected, Role::Coordinating) => &["reached"],
-        (Family::Unprotected, Role::Participant) => &[
-            "lock-requested",
-            "lock-granted",
-            "lock-released",
-            "lock-abandoned",
-            "read",
-            "step-applied",
-            "step-refused",
-        ],
-        (_, Role::Client | Role::Lab) => &[],
-    }
-}
 
 /// What may follow a word, as in `vote:yes`; empty if nothing distinguishes moments of this word.
 pub fn qualifiers(verb: Verb, word: &str) -> &'static [&'static str] {

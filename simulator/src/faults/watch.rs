@@ -4,11 +4,10 @@ use indoubt_driver::gate::{Edge, Selector, Verb};
 use indoubt_proto::{
     ids::{NodeId, TxnId},
     observation::Phase,
-    settings::WorkRound,
 };
 use indoubt_scenario::{
     points,
-    protocol::{Family, Protocol},
+    protocol::{Protocol, entry::PhaseSign},
     recording::FaultRecord,
     scenario::{Counted, Fault, FaultAction, MessageDeed, Scenario, Trigger, Which},
 };
@@ -71,15 +70,16 @@ pub(super) struct Watch {
 impl Watch {
     /// `index` is that of the fault in its scenario.
     pub(super) fn new(index: usize, fault: &Fault, scenario: &Scenario, protocol: Protocol) -> Self {
-        let family = protocol.family();
         let (awaits, told) = match &fault.trigger {
-            Trigger::Phase { phase: Phase::WorkSent, .. } => (true, false),
-            Trigger::Phase { phase: Phase::HalfTold, .. } => (family == Family::TwoPhase, family == Family::TwoPhase),
+            Trigger::Phase { phase, .. } => match sign(protocol, *phase) {
+                PhaseSign::Sent { must_arrive, .. } => (true, must_arrive),
+                PhaseSign::Reached | PhaseSign::Participant(_) => (false, false),
+            },
             Trigger::Moment { selector, .. } => {
                 let after_send = selector.verb == Verb::Send && selector.edge == Edge::After;
                 (after_send, after_send)
             }
-            Trigger::Phase { .. } | Trigger::At(_) | Trigger::Messages { .. } => (false, false),
+            Trigger::At(_) | Trigger::Messages { .. } => (false, false),
         };
         let stage = match fault.trigger {
             Trigger::At(_) => WatchState::Waiting,
@@ -141,10 +141,15 @@ fn taken(word: Option<&str>) -> Selector {
     Selector { word: word.map(Into::into), edge: Edge::After, ..Selector::any(Verb::Deliver) }
 }
 
+/// How the fault sees this phase. The parser lets no fault wait for a phase that its protocols have not.
+fn sign(protocol: Protocol, phase: Phase) -> PhaseSign {
+    protocol.family().phase(phase).map_or(PhaseSign::Reached, |entry| entry.sign)
+}
+
 fn phase_posts(home: NodeId, phase: Phase, scenario: &Scenario, protocol: Protocol) -> Vec<Post> {
-    if phase == Phase::HalfTold && protocol.family() == Family::Saga {
-        // The first compensation to become durable of a saga of this home, wherever.
-        let selector = Selector { word: Some("compensated".into()), home: Some(home), ..Selector::any(Verb::Observe) };
+    let sign = sign(protocol, phase);
+    if let PhaseSign::Participant(word) = sign {
+        let selector = Selector { word: Some(word.into()), home: Some(home), ..Selector::any(Verb::Observe) };
         return scenario.cluster.participants().map(|node| ask(node, selector.clone())).collect();
     }
     let reached = Selector {
@@ -154,16 +159,12 @@ fn phase_posts(home: NodeId, phase: Phase, scenario: &Scenario, protocol: Protoc
         ..Selector::any(Verb::Observe)
     };
     let mut posts = vec![ask(home, reached)];
-    let sent = match (phase, protocol.family(), scenario.options.work) {
-        (Phase::WorkSent, Family::TwoPhase, WorkRound::Separate) => "work",
-        (Phase::WorkSent, Family::TwoPhase, WorkRound::WithPrepare) => "prepare",
-        (Phase::WorkSent, Family::Saga | Family::Unprotected, _) => "step",
-        (Phase::HalfTold, Family::TwoPhase, _) => "decision",
-        _ => return posts,
-    };
-    let selector = Selector { peer: Some(home), home: Some(home), ..taken(Some(sent)) };
-    let participants = scenario.cluster.participants();
-    posts.extend(participants.map(|node| Post { node, selector: selector.clone(), report: true }));
+    if let PhaseSign::Sent { message, .. } = sign {
+        let sent = message(scenario.options.work).word();
+        let selector = Selector { peer: Some(home), home: Some(home), ..taken(Some(sent)) };
+        let participants = scenario.cluster.participants();
+        posts.extend(participants.map(|node| Post { node, selector: selector.clone(), report: true }));
+    }
     posts
 }
 

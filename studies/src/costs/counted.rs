@@ -1,6 +1,5 @@
 //! One transaction of one case, run in the virtual world, its messages and records counted in the trace.
 
-use super::case::{Case, Cost};
 use crate::script::{Play, Script, add, read, refused};
 use indoubt_proto::{
     ids::{NodeId, Role},
@@ -10,7 +9,10 @@ use indoubt_proto::{
     plan::PlanStep,
     settings::AbortWhen,
 };
-use indoubt_scenario::protocol::Protocol;
+use indoubt_scenario::protocol::{
+    Protocol,
+    costs::{Case, Cost},
+};
 use std::collections::BTreeSet;
 
 /// What was counted.

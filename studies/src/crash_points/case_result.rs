@@ -10,7 +10,6 @@ use indoubt_proto::{
     ids::{Lsn, NodeId},
     observation::{Observation, Stamped},
 };
-use indoubt_scenario::protocol::Family;
 use indoubt_simulator::world::{self, Sink};
 
 /// A check that does not hold.
@@ -84,7 +83,7 @@ impl MiniRun {
         let broken = run.checks.into_iter().filter(|check| !check.held);
         let now = run.transactions;
         let outcomes = [
-            (now.succeeded, if self.protocol.family() == Family::TwoPhase { "committed" } else { "completed" }),
+            (now.succeeded, self.protocol.family().entry().outcomes[0]),
             (now.aborted, "aborted"),
             (now.compensated, "compensated"),
             (now.partial, "partial"),

@@ -145,9 +145,7 @@ impl FromStr for CrashPoint {
 pub fn role_word(role: Role, family: Family) -> &'static str {
     match (role, family) {
         (Role::Participant, _) => "participant",
-        (Role::Coordinating, Family::TwoPhase) => "coordinator",
-        (Role::Coordinating, Family::Saga) => "orchestrator",
-        (Role::Coordinating, Family::Unprotected) => "caller",
+        (Role::Coordinating, family) => family.entry().coordinating,
         (Role::Client, _) => "client",
         (Role::Lab, _) => "lab",
     }

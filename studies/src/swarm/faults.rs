@@ -173,7 +173,7 @@ fn effect(frame: &Frame, role: Role, random: &mut Stream) -> String {
     let messages = points::messages(frame.protocol, frame.work).filter(|info| info.is_internal());
     let words: Vec<String> = records
         .iter()
-        .map(|record| format!("append:{}", record.word()))
+        .map(|record| format!("append:{record}"))
         .chain(messages.flat_map(|info| {
             let sent = info.from.contains(&role).then(|| format!("send:{}", info.kind.word()));
             sent.into_iter().chain(info.to.contains(&role).then(|| format!("deliver:{}", info.kind.word())))

@@ -1,22 +1,24 @@
-//! Conservation and audits: money is neither made nor lost (docs/rules.md, rules 42 and 44).
+//! Conservation: money is neither made nor lost (docs/rules.md, rules 42 and 44).
 //!
 //! Accounts that transactions change together form a group. When nothing of a group is open any more, its total has changed
 //! by exactly what the transactions that succeeded were to change it: by nothing, where money only moves. While sagas run,
 //! rule 44: if every transaction of a group debits first, its total is never above what it was, if every one credits first,
 //! never below.
 
-use super::evidence::Evidence;
+use super::{entry::Check, evidence::Evidence};
 use crate::{
-    effects::{WrongAudit, wrong_audits},
-    finding::{At, Finding, listed},
+    finding::{At, Excuse, Finding, listed},
     history::{fate::Fate, final_state::FinalState, txn_history::TxnHistory},
 };
 use indoubt_proto::{
     ids::TxnId,
     operation::{Change, Key, Update},
 };
-use indoubt_scenario::protocol::Family;
+use indoubt_scenario::{checks::CheckName, protocol::Family};
 use std::collections::{BTreeMap, BTreeSet};
+
+pub(super) const CHECK: Check =
+    Check { name: CheckName::Conservation, search: conservation, excuses: &[Excuse::Operator, Excuse::LostLog] };
 
 /// Accounts that transactions change together.
 #[derive(Debug, Default)]
@@ -25,20 +27,7 @@ struct Group {
     txns: Vec<TxnId>,
 }
 
-/// Every committed audit sums to its group's total.
-pub(super) fn audits(evidence: &Evidence<'_>) -> Vec<Finding> {
-    let final_state = evidence.final_state();
-    let find = |wrong: WrongAudit| {
-        let txn_history = &final_state.transactions[&wrong.txn];
-        let told = txn_history.told.first().map_or(txn_history.began.unwrap_or_default(), |(t, _)| *t);
-        let text = format!("{} found {} instead of {}, told at {}", wrong.txn, wrong.found, wrong.total, At(told));
-        let keys = txn_history.plan.0.iter().map(|entry| entry.key.clone()).collect();
-        Finding { keys, at: Some(told), ..Finding::about(wrong.txn, txn_history, text) }
-    };
-    wrong_audits(final_state).into_iter().map(find).collect()
-}
-
-pub(super) fn conservation(evidence: &Evidence<'_>) -> Vec<Finding> {
+fn conservation(evidence: &Evidence<'_>) -> Vec<Finding> {
     let final_state = evidence.final_state();
     let mut found = Vec::new();
     for group in groups(final_state) {

@@ -1,18 +1,21 @@
 //! Completeness (docs/rules.md, rule 24): a saga is whole, or each applied step has exactly one effective compensation, in an
 //! order that respects the dependencies: the later step is undone first. The other protocols: whole or nothing.
 
-use super::{atomic::torn, evidence::Evidence};
+use super::{entry::Check, evidence::Evidence};
 use crate::{
-    finding::{At, Finding, listed},
+    finding::{At, Excuse, Finding, listed, torn},
     history::{
         fate::Fate,
         txn_history::{EffectKind, TxnHistory},
     },
 };
 use indoubt_proto::ids::NodeId;
-use indoubt_scenario::protocol::Family;
+use indoubt_scenario::{checks::CheckName, protocol::Family};
 
-pub(super) fn completeness(evidence: &Evidence<'_>) -> Vec<Finding> {
+pub(super) const CHECK: Check =
+    Check { name: CheckName::Completeness, search: completeness, excuses: &[Excuse::Operator, Excuse::LostLog] };
+
+fn completeness(evidence: &Evidence<'_>) -> Vec<Finding> {
     let final_state = evidence.final_state();
     let mut found = Vec::new();
     for (txn, txn_history, fate) in final_state.all() {

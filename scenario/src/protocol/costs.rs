@@ -1,9 +1,34 @@
-//! The rows and columns of the cost table: which cases there are, and what is counted of each.
+//! What a transaction costs: the cases of the cost table (docs/08-costs.md), what is counted in each, and the formulas of the
+//! literature, which each protocol's entry holds.
 
 use indoubt_proto::message::OutcomeWord;
-use indoubt_scenario::protocol::{Family, Protocol};
 use serde::Serialize;
 use std::fmt;
+
+/// What a protocol's transactions cost by the literature.
+#[derive(Clone, Copy, Debug)]
+pub struct Costs {
+    /// The case in which a transaction succeeds and everybody updates.
+    pub success: Case,
+    /// What a case costs with so many participants, if every vote arrives before the decision.
+    pub of: fn(usize, Case) -> Cost,
+    /// Its rows in the cost table; `None` if it has none of its own.
+    pub table: Option<CostTable>,
+}
+
+/// The rows of one protocol in the cost table.
+#[derive(Clone, Copy, Debug)]
+pub struct CostTable {
+    /// Its place among the protocols of the table, from 1.
+    pub place: u8,
+    /// Its cases with so many participants.
+    pub cases: fn(usize) -> Vec<Case>,
+    /// What an abort costs if the coordinator decides at the first NO: participants, and how many of them vote YES. `None` if
+    /// nobody votes.
+    pub at_once: Option<fn(usize, usize) -> Cost>,
+    /// How long its success takes with so many participants.
+    pub delays: fn(usize) -> Delays,
+}
 
 /// One row of the cost table. Counts are of participants, or of steps, each at a participant of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
@@ -33,22 +58,6 @@ pub enum Case {
 }
 
 impl Case {
-    /// Every case of a protocol with so many participants.
-    pub fn all(protocol: Protocol, participants: usize) -> Vec<Case> {
-        match protocol.family() {
-            Family::TwoPhase => [Case::Commit]
-                .into_iter()
-                .chain((0..participants).rev().map(|yes| Case::Abort { yes }))
-                .chain([Case::ReadOnly])
-                .chain((1..participants).map(|updaters| Case::Mixed { updaters }))
-                .collect(),
-            Family::Saga => {
-                [Case::Whole].into_iter().chain((1..=participants).map(|step| Case::Refused { step })).collect()
-            }
-            Family::Unprotected => Vec::new(),
-        }
-    }
-
     /// What its client must be told. A saga that is refused at its first step has nothing to undo.
     pub fn outcome(self) -> OutcomeWord {
         match self {
@@ -111,4 +120,38 @@ impl Cost {
             ("lazy at refusers", self.lazy_refusals),
         ]
     }
+}
+
+/// So many message delays and forced writes, one after another.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Delay {
+    /// Message delays.
+    pub messages: u64,
+    /// Serial forced writes.
+    pub forces: u64,
+}
+
+impl Delay {
+    /// `2m+3f` is `Delay::new(2, 3)`.
+    pub const fn new(messages: u64, forces: u64) -> Self {
+        Delay { messages, forces }
+    }
+}
+
+impl fmt::Display for Delay {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&format!("{}m+{}f", self.messages, self.forces))
+    }
+}
+
+/// From the arrival of a transaction, whose work travels with PREPARE, to the milestones of its commit. `None`: it was
+/// not reached.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Delays {
+    /// The decision (a saga: its end) is durable.
+    pub decided: Option<Delay>,
+    /// The last participant has it (a saga: has applied the last step).
+    pub learned: Option<Delay>,
+    /// The coordinating node has forgotten it.
+    pub forgotten: Option<Delay>,
 }

@@ -1,0 +1,59 @@
+//! Stability (docs/rules.md, rule 2): a decision is never reversed. For a saga: a step that was refused is never applied
+//! afterwards.
+
+use super::{entry::Check, evidence::Evidence};
+use crate::{
+    finding::{At, Excuse, Finding},
+    history::txn_history::EffectKind,
+};
+use indoubt_proto::message::Decision;
+use indoubt_scenario::{checks::CheckName, protocol::Family};
+
+pub(super) const CHECK: Check = Check { name: CheckName::Stability, search: stability, excuses: &[Excuse::Operator] };
+
+fn stability(evidence: &Evidence<'_>) -> Vec<Finding> {
+    let mut found = Vec::new();
+    for (txn, txn_history, _) in evidence.final_state().all() {
+        let mut add = |text: String| found.push(Finding::about(txn, txn_history, format!("{txn}: {text}")));
+        match evidence.family() {
+            Family::TwoPhase => {
+                let own = std::iter::once((txn.home, txn_history.home_decided.as_slice()));
+                let branches = txn_history.branches.iter().map(|(node, branch)| (node, branch.decisions.as_slice()));
+                for (node, decisions) in own.chain(branches) {
+                    if let Some(pair) = decisions.windows(2).find(|pair| pair[0].1 != pair[1].1) {
+                        let [(first, one), (then, other)] = [pair[0], pair[1]];
+                        add(format!(
+                            "{node} decided {} at {} and {} at {}",
+                            one.word(),
+                            At(first),
+                            other.word(),
+                            At(then)
+                        ));
+                    }
+                }
+                for effect in txn_history.effects.iter().filter(|effect| effect.kind == EffectKind::Branch) {
+                    let branch = txn_history.branches.get(effect.node);
+                    let last = branch.and_then(|b| b.decisions.iter().rfind(|(t, _)| *t <= effect.t));
+                    if let Some((t, Decision::Abort)) = last {
+                        add(format!("{} aborted at {} and applied at {}", effect.node, At(*t), At(effect.t)));
+                    }
+                }
+            }
+            Family::Saga => {
+                for (refused, node, step) in &txn_history.refused {
+                    let applied =
+                        txn_history.effects.iter().find(|e| e.kind == EffectKind::Step(*step) && e.t > *refused);
+                    if let Some(effect) = applied {
+                        add(format!(
+                            "{node} refused step {step} at {} and applied it at {}",
+                            At(*refused),
+                            At(effect.t)
+                        ));
+                    }
+                }
+            }
+            Family::Unprotected => {}
+        }
+    }
+    found
+}
