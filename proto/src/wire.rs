@@ -15,9 +15,11 @@ mod error;
 mod link;
 mod message;
 mod message_id;
+mod node_number;
 mod operator;
 mod transactions;
 mod vocabulary;
+mod word;
 
 pub use codec::{OnWire, WireCodec};
 pub use error::WireError;
@@ -29,7 +31,7 @@ pub use transactions::{StatusReply, StatusRequest, SubmitReply, SubmitRequest};
 pub mod parse {
     pub use super::{
         error::{At, list, micros, name, required, text},
-        vocabulary::{node, node_number},
+        node_number::{node, node_number},
     };
 }
 

@@ -3,15 +3,14 @@
 use super::{
     coding::{Alternatives, Coding, WireMessage, once},
     encoding::{Fields, Value, put},
-    error::{At, WireError, name},
+    error::{At, WireError, key, name},
     limits,
-    transactions::SubmitStep,
-    vocabulary::{self, node, node_number},
+    node_number::{node, node_number},
+    word::Word,
 };
 use crate::{
     ids::{BadName, LogId, NodeId, Role, Serial},
-    operation::{Key, Operation, ReadValue},
-    plan::{PlanStep, StepOps},
+    operation::Key,
 };
 use std::{fmt::Display, marker::PhantomData, str::FromStr};
 
@@ -130,7 +129,7 @@ impl Coding for Log {
 /// An enum.
 pub(super) struct WordOf<T>(PhantomData<T>);
 
-impl<T: vocabulary::Word + Copy> Coding for WordOf<T> {
+impl<T: Word + Copy> Coding for WordOf<T> {
     type Value = T;
     type Slot<'a> = i32;
 
@@ -165,7 +164,7 @@ impl Coding for KeyName {
     }
 
     fn finish(slot: &str) -> Result<Key, WireError> {
-        vocabulary::key(slot)
+        key(slot)
     }
 }
 
@@ -299,28 +298,8 @@ impl<T: Alternatives> Coding for OneOf<T> {
 
 /// An element of a list.
 pub(super) trait Element {
-    /// How many a list may have.
+    /// How many of them a list may have.
     const MOST: usize;
-}
-
-impl Element for Operation {
-    const MOST: usize = limits::OPERATIONS;
-}
-
-impl Element for StepOps {
-    const MOST: usize = limits::STEPS;
-}
-
-impl Element for PlanStep {
-    const MOST: usize = limits::STEPS;
-}
-
-impl Element for SubmitStep {
-    const MOST: usize = limits::STEPS;
-}
-
-impl Element for ReadValue {
-    const MOST: usize = limits::READS;
 }
 
 fn push<T>(list: &mut Vec<T>, most: usize, element: Result<T, WireError>) -> Result<(), WireError> {

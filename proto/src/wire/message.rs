@@ -2,9 +2,10 @@
 
 use super::{
     coding::{Alternatives, Coding, WireMessage, message, one_of},
-    codings::{Flag, List, Log, Nested, Node, Nodes, OneOf, Optional, StepNumber, Text, U32, WordOf},
+    codings::{Element, Flag, List, Log, Nested, Node, Nodes, OneOf, Optional, StepNumber, Text, U32, WordOf},
     encoding::{Fields, Value, put},
     error::{At, WireError},
+    limits,
 };
 use crate::{
     ids::{Ticket, TxnId},
@@ -18,6 +19,10 @@ use crate::{
 
 message!(PlanStep { 1 node: Node, 2 ops: List<Operation>, 3 undo: List<Operation>, 4 kind: WordOf<StepKind> });
 message!(Submission { 1 txn: Nested<TxnId>, 2 epoch: U32, 3 audit: Flag, 4 steps: List<PlanStep> });
+
+impl Element for PlanStep {
+    const MOST: usize = limits::STEPS;
+}
 
 one_of!(WorkResult {
     2 done: Done { 1 reads: List<ReadValue> },

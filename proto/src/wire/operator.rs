@@ -1,9 +1,9 @@
 //! What an operator sees and does, where names are text.
 
 use super::{
-    error::{At, WireError, list, name, required, text},
+    error::{At, WireError, key, list, name, required, text},
     limits, v1,
-    vocabulary::{Word, key},
+    word::Word,
 };
 use crate::{
     ids::{LogId, Lsn, NodeId, TxnId},

@@ -2,9 +2,10 @@
 
 use super::{
     coding::{Coding, WireMessage, message},
-    codings::{Flag, List, Name, Nested, U32, WordOf},
+    codings::{Element, Flag, List, Name, Nested, U32, WordOf},
     encoding::{Fields, put},
     error::{At, WireError},
+    limits,
 };
 use crate::{
     ids::{NodeId, TxnId},
@@ -52,6 +53,10 @@ pub struct StatusReply {
 
 /// The message that carries a [`PlanStep`] where people write nodes by name.
 pub(super) struct SubmitStep;
+
+impl Element for SubmitStep {
+    const MOST: usize = limits::STEPS;
+}
 
 message!(SubmitStep as PlanStep { 1 node: Name<NodeId>, 2 ops: List<Operation>, 3 undo: List<Operation>, 4 kind: WordOf<StepKind> });
 message!(SubmitReply { 1 txn: Name<TxnId>, 2 outcome: Nested<Outcome> });
