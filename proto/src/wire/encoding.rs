@@ -58,8 +58,8 @@ fn malformed(what: &'static str) -> WireError {
 /// Reads the fields of one message, in the order in which they come.
 pub(super) struct Fields<'a>(pub(super) &'a [u8]);
 
-/// Groups within groups that are followed before a message is refused.
-const GROUP_DEPTH: u32 = 100;
+/// Groups within groups that are followed before a message is refused. Prost follows 100 messages and groups together.
+const GROUP_DEPTH: u32 = 64;
 
 impl<'a> Fields<'a> {
     /// The next field; `None` at the end of the message.

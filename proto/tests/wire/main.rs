@@ -2,6 +2,7 @@
 //! files, as prost reads and writes it.
 #![cfg(feature = "wire")]
 
+mod malformed;
 mod reference;
 mod values;
 

@@ -121,43 +121,46 @@ fn in_pieces(number: u32, mut packed: &[u8], random: &mut Random) -> Vec<Vec<u8>
 }
 
 fn unknown_field(number: u32, random: &mut Random) -> Vec<u8> {
-    let group = |inner: &[u8]| {
-        let mut bytes = Vec::new();
-        encode_key(number, WireType::StartGroup, &mut bytes);
-        bytes.extend(inner);
-        encode_key(number, WireType::EndGroup, &mut bytes);
-        bytes
-    };
-    let thirty_two_bits = || {
-        let mut bytes = Vec::new();
-        encode_key(number, WireType::ThirtyTwoBit, &mut bytes);
-        bytes.extend([1, 2, 3, 4]);
-        bytes
-    };
     match random.below(5) {
         0 => varint(number, u64::MAX),
         1 => fixed64(number, &[7; 8]),
         2 => delimited(number, b"\xff\x00\xff"),
-        3 => thirty_two_bits(),
-        _ => group(&group(&[varint(1, 5), thirty_two_bits()].concat())),
+        3 => fixed32(number),
+        _ => group(number, &group(number, &[varint(1, 5), fixed32(number)].concat())),
     }
 }
 
-fn varint(number: u32, value: u64) -> Vec<u8> {
+pub(crate) fn group(number: u32, fields: &[u8]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    encode_key(number, WireType::StartGroup, &mut bytes);
+    bytes.extend(fields);
+    encode_key(number, WireType::EndGroup, &mut bytes);
+    bytes
+}
+
+/// No field of ours is encoded so.
+pub(crate) fn fixed32(number: u32) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    encode_key(number, WireType::ThirtyTwoBit, &mut bytes);
+    bytes.extend([1, 2, 3, 4]);
+    bytes
+}
+
+pub(crate) fn varint(number: u32, value: u64) -> Vec<u8> {
     let mut bytes = Vec::new();
     encode_key(number, WireType::Varint, &mut bytes);
     encode_varint(value, &mut bytes);
     bytes
 }
 
-fn fixed64(number: u32, value: &[u8]) -> Vec<u8> {
+pub(crate) fn fixed64(number: u32, value: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::new();
     encode_key(number, WireType::SixtyFourBit, &mut bytes);
     bytes.extend(value);
     bytes
 }
 
-fn delimited(number: u32, body: &[u8]) -> Vec<u8> {
+pub(crate) fn delimited(number: u32, body: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::new();
     encode_key(number, WireType::LengthDelimited, &mut bytes);
     encode_varint(body.len() as u64, &mut bytes);
@@ -165,7 +168,7 @@ fn delimited(number: u32, body: &[u8]) -> Vec<u8> {
     bytes
 }
 
-fn split<'a>(rest: &mut &'a [u8], length: usize) -> &'a [u8] {
+pub(crate) fn split<'a>(rest: &mut &'a [u8], length: usize) -> &'a [u8] {
     let (taken, later) = rest.split_at(length);
     *rest = later;
     taken
