@@ -12,8 +12,8 @@ use indoubt_proto::{
     ids::TxnId,
     message::{self, Decision, Outcome},
     wire::{
-        OperatorReply, ResolveRequest, ResumeRequest, StateReply, StatusReply, StatusRequest, SubmitReply,
-        SubmitRequest,
+        ForgetRequest, OperatorReply, ResolveRequest, ResumeRequest, StateReply, StatusReply, StatusRequest,
+        SubmitReply, SubmitRequest,
         v1::{self, operator_client::OperatorClient, transactions_client::TransactionsClient},
     },
 };
@@ -87,5 +87,14 @@ impl NodeClient {
     pub async fn resume(&self, txn: TxnId) -> Result<OperatorReply, Status> {
         let request = v1::ResumeRequest::from(ResumeRequest { txn });
         Ok(self.operator.clone().resume(request).await?.into_inner().try_into()?)
+    }
+
+    /// At a participant: forgets that an operator ended this branch. At a coordinator: stops waiting for ACKs.
+    ///
+    /// # Errors
+    /// See [`NodeClient`].
+    pub async fn forget(&self, txn: TxnId) -> Result<OperatorReply, Status> {
+        let request = v1::ForgetRequest::from(ForgetRequest { txn });
+        Ok(self.operator.clone().forget(request).await?.into_inner().try_into()?)
     }
 }

@@ -60,7 +60,7 @@ fn may_send(from: Role, to: Role, kind: MessageKind) -> bool {
     match kind {
         Submit | StatusQuery => from == Role::Client,
         Outcome | StatusReply => to == Role::Client,
-        Resolve | Resume | Done => false,
+        Resolve | Resume | Forget | Done => false,
         _ => matches!(from, Role::Coordinating | Role::Participant) && to != Role::Client,
     }
 }

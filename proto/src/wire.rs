@@ -24,7 +24,7 @@ mod word;
 pub use codec::{OnWire, WireCodec};
 pub use error::WireError;
 pub use link::{Batch, Envelope, Frame, Hello};
-pub use operator::{OperatorReply, ResolveRequest, ResumeRequest, StateReply, Stats};
+pub use operator::{ForgetRequest, OperatorReply, ResolveRequest, ResumeRequest, StateReply, Stats};
 pub use transactions::{StatusReply, StatusRequest, SubmitReply, SubmitRequest};
 
 /// The parts of which mappings are made: for the types of other crates that have a counterpart in the .proto files.

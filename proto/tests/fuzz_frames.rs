@@ -5,7 +5,7 @@
 mod body;
 
 use indoubt_proto::{
-    ids::{LogId, MessageId, NodeId, Serial, Ticket},
+    ids::{LogId, Lsn, MessageId, NodeId, Serial, Ticket},
     message::{Message, Reason, ReasonKind, Vote},
     operation::{Key, Operation},
     plan::{PlanStep, StepKind, StepOps, Submission},
@@ -27,6 +27,7 @@ fn frames() -> Vec<Vec<u8>> {
             txn,
             vote: Vote::No,
             log: LogId(9),
+            place: Lsn(7),
             reads: vec![],
             reason: Some(Reason::new(ReasonKind::Constraint, "too little")),
         },

@@ -39,13 +39,11 @@ pub(super) fn submit(args: &SubmitArgs, common: &Common) -> Result<Status> {
     let audit = steps.iter().flat_map(|s| &s.ops).all(Operation::is_read);
     let request = SubmitRequest { txn: None, audit, steps };
     let (txn, outcome) = call(&args.node, |node| async move { node.submit(request).await })?;
-    let (reads, reason) = match &outcome {
-        Outcome::Committed { reads } | Outcome::Completed { reads } => (reads.as_slice(), None),
-        Outcome::Aborted(reason)
-        | Outcome::Compensated(reason)
-        | Outcome::Refused(reason)
-        | Outcome::Unknown(reason) => (&[][..], Some(reason.to_string())),
+    let reads = match &outcome {
+        Outcome::Committed { reads } | Outcome::Completed { reads } => reads.as_slice(),
+        _ => &[],
     };
+    let reason = outcome.reason().map(ToString::to_string);
     match common.format {
         Format::Json => {
             outln!(

@@ -65,7 +65,8 @@ impl Participant {
         match (mutant, message) {
             (Mutant::AckBeforeForce, Message::Decision { txn, ticket, decision, ack: true }) => {
                 self.pass_on(from, Message::Decision { txn, ticket, decision, ack: false }, out);
-                out.send(from, Message::Ack { txn, log: self.context.log, known: true });
+                let (log, end) = (self.context.log, out.last());
+                out.send(from, Message::Ack { txn, log, known: true, end, heuristic: None });
             }
             (Mutant::ReadUnlocksEarly, Message::Prepare { txn, ticket, steps, peers, read_vote: ReadVote::Keep }) => {
                 let read_vote = ReadVote::Release;
@@ -136,7 +137,8 @@ impl Participant {
         for txn in found {
             match mutant {
                 Mutant::VoteBeforeDurable => {
-                    self.branches.with(txn, |branch| branch.prepared_is_durable(ctx, out));
+                    let place = out.last();
+                    self.branches.with(txn, |branch| branch.prepared_is_durable(place, ctx, out));
                 }
                 _ => ctx.locks.release(branch_owner(txn), out),
             }

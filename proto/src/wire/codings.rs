@@ -9,7 +9,7 @@ use super::{
     word::Word,
 };
 use crate::{
-    ids::{BadName, LogId, NodeId, Role, Serial},
+    ids::{BadName, LogId, Lsn, NodeId, Role, Serial},
     operation::Key,
 };
 use std::{fmt::Display, marker::PhantomData, str::FromStr};
@@ -55,6 +55,8 @@ numbers! {
     Signed(i64): |value| zigzag(*value), |number| Ok(unzigzag(number));
     /// `uint64`: a coordinating node's running number of a transaction.
     SerialNumber(Serial): |value| value.0, |number| Ok(Serial(number));
+    /// `uint64`: the number of a record in a journal.
+    Place(Lsn): |value| value.0, |number| Ok(Lsn(number));
     /// `uint32`: a step, counted from 1.
     StepNumber(u32): |value| u64::from(*value), |number| match number as u32 {
         0 => Err(WireError::missing()),
@@ -144,6 +146,29 @@ impl<T: Word + Copy> Coding for WordOf<T> {
 
     fn finish(slot: i32) -> Result<T, WireError> {
         T::parse(slot)
+    }
+}
+
+/// An `optional` enum.
+pub(super) struct OptionalWord<T>(PhantomData<T>);
+
+impl<T: Word + Copy> Coding for OptionalWord<T> {
+    type Value = Option<T>;
+    type Slot<'a> = Option<i32>;
+
+    fn put(value: &Option<T>, number: u32, out: &mut Vec<u8>) {
+        if let Some(value) = value {
+            put::present_uint(number, value.number() as u64, out);
+        }
+    }
+
+    fn take<'a>(slot: &mut Option<i32>, _: u32, value: Value<'a>) -> Result<(), WireError> {
+        *slot = Some(value.varint()? as i32);
+        Ok(())
+    }
+
+    fn finish(slot: Option<i32>) -> Result<Option<T>, WireError> {
+        slot.map(T::parse).transpose()
     }
 }
 

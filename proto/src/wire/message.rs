@@ -2,7 +2,10 @@
 
 use super::{
     coding::{Alternatives, Coding, WireMessage, message, one_of},
-    codings::{Element, Flag, List, Log, Nested, Node, Nodes, OneOf, Optional, StepNumber, Text, U32, WordOf},
+    codings::{
+        Element, Flag, List, Log, Nested, Node, Nodes, OneOf, Optional, OptionalWord, Place, StepNumber, Text, U32,
+        WordOf,
+    },
     encoding::{Fields, Value, put},
     error::{At, WireError},
     limits,
@@ -60,7 +63,8 @@ one_of!(Message {
         2 vote: WordOf<Vote>,
         3 log: Log,
         4 reads: List<ReadValue>,
-        5 reason: Optional<Reason>
+        5 reason: Optional<Reason>,
+        6 place: Place
     },
     11 decision: Decision {
         1 txn: Nested<TxnId>,
@@ -68,7 +72,13 @@ one_of!(Message {
         3 decision: WordOf<Decision>,
         4 ack: Flag
     },
-    12 ack: Ack { 1 txn: Nested<TxnId>, 2 log: Log, 3 known: Flag },
+    12 ack: Ack {
+        1 txn: Nested<TxnId>,
+        2 log: Log,
+        3 known: Flag,
+        4 end: Place,
+        5 heuristic: OptionalWord<Decision>
+    },
     13 step: Step {
         1 txn: Nested<TxnId>,
         2 ticket: Nested<Ticket>,
@@ -94,5 +104,6 @@ one_of!(Message {
     21 status_reply: StatusReply { 1 txn: Nested<TxnId>, 2 status: Nested<Status> },
     22 resolve: Resolve { 1 txn: Optional<TxnId>, 2 decision: WordOf<Decision> },
     23 resume: Resume { 1 txn: Nested<TxnId> },
+    25 forget: Forget { 1 txn: Nested<TxnId> },
     24 done: Done { 1 count: U32, 2 detail: Text },
 });

@@ -71,6 +71,13 @@ pub struct ResumeRequest {
     pub txn: TxnId,
 }
 
+/// Forget a branch that an operator ended, or stop waiting for ACKs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ForgetRequest {
+    /// The transaction.
+    pub txn: TxnId,
+}
+
 /// What the operator's hand achieved.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OperatorReply {
@@ -236,6 +243,20 @@ impl TryFrom<v1::ResumeRequest> for ResumeRequest {
 
     fn try_from(request: v1::ResumeRequest) -> Result<Self, WireError> {
         Ok(ResumeRequest { txn: name("txn", &request.txn)? })
+    }
+}
+
+impl From<ForgetRequest> for v1::ForgetRequest {
+    fn from(request: ForgetRequest) -> Self {
+        v1::ForgetRequest { txn: request.txn.to_string() }
+    }
+}
+
+impl TryFrom<v1::ForgetRequest> for ForgetRequest {
+    type Error = WireError;
+
+    fn try_from(request: v1::ForgetRequest) -> Result<Self, WireError> {
+        Ok(ForgetRequest { txn: name("txn", &request.txn)? })
     }
 }
 

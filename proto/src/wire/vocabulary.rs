@@ -13,8 +13,9 @@ use super::{
     v1,
 };
 use crate::{
+    heuristic::HeuristicOutcome,
     ids::{Role, Ticket, TxnId},
-    message::{Outcome, Reason, ReasonKind, Status},
+    message::{Decision, Outcome, Reason, ReasonKind, Status},
     operation::{Operation, ReadValue},
     plan::StepOps,
 };
@@ -39,8 +40,9 @@ one_of!(Outcome {
     4 compensated: Compensated(reason: Nested<Reason>),
     5 refused: Refused(reason: Nested<Reason>),
     6 unknown: Unknown(reason: Nested<Reason>),
+    7 heuristic: Heuristic { 1 decision: WordOf<Decision>, 2 outcome: WordOf<HeuristicOutcome>, 3 reason: Nested<Reason> },
 });
-message_of_one!(Outcome { 1..=6 outcome });
+message_of_one!(Outcome { 1..=7 outcome });
 
 one_of!(Status { 1 running: Running(state: PresentText), 2 ended: Ended(outcome: Nested<Outcome>) });
 message_of_one!(Status { 1..=2 progress });

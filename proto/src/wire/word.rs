@@ -2,6 +2,7 @@
 
 use super::{error::WireError, v1};
 use crate::{
+    heuristic::HeuristicOutcome,
     inspect::LockMode,
     message::{Answer, Decision, ReadVote, ReasonKind, StepStyle, Vote},
     plan::StepKind,
@@ -38,6 +39,7 @@ words!(Vote = VoteWord { Yes, No, ReadOnly, Failed });
 words!(ReadVote = ReadVoteWord { Never, Release, Keep });
 words!(Answer = AnswerWord { InDoubt, Unknown });
 words!(StepStyle = StepStyle { Saga, Bare });
+words!(HeuristicOutcome = HeuristicWord { Mixed, Rollback, Commit, Hazard });
 words!(LockMode = LockModeWord { Shared, Exclusive });
 words!(
     ReasonKind = ReasonKind {
@@ -54,7 +56,8 @@ words!(
         Recovery,
         Unreachable,
         Forgotten,
-        GaveUp
+        GaveUp,
+        NameTaken
     }
 );
 

@@ -7,7 +7,7 @@ mod reference;
 mod values;
 
 use indoubt_proto::{
-    ids::{LogId, MessageId, NodeId, TxnId},
+    ids::{LogId, Lsn, MessageId, NodeId, TxnId},
     message::{Message, MessageKind, Vote},
     time::Micros,
     wire::{
@@ -112,7 +112,14 @@ fn vote() -> Envelope {
         to: NodeId::coordinating(1),
         hold: Micros::ZERO,
         copy: false,
-        message: Message::Vote { txn, vote: Vote::Yes, log: LogId(u64::MAX), reads: Vec::new(), reason: None },
+        message: Message::Vote {
+            txn,
+            vote: Vote::Yes,
+            log: LogId(u64::MAX),
+            place: Lsn(u64::MAX),
+            reads: Vec::new(),
+            reason: None,
+        },
     }
 }
 

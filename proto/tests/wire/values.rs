@@ -1,7 +1,8 @@
 //! Every value of the domain that travels on links and in the calls of clients.
 
 use indoubt_proto::{
-    ids::{LogId, MessageId, NodeId, Serial, Ticket, TxnId},
+    heuristic::HeuristicOutcome,
+    ids::{LogId, Lsn, MessageId, NodeId, Serial, Ticket, TxnId},
     message::{
         Answer, Decision, Message, MessageKind, Outcome, ReadVote, Reason, ReasonKind, Status, StepOutcome, StepStyle,
         UndoOutcome, Vote, WorkResult,
@@ -64,6 +65,10 @@ fn reads() -> impl Strategy<Value = Vec<ReadValue>> {
     vec((1u32.., key(), any::<i64>()).prop_map(|(step, key, value)| ReadValue { step, key, value }), 0..4)
 }
 
+fn decision() -> impl Strategy<Value = Decision> {
+    select(vec![Decision::Commit, Decision::Abort])
+}
+
 fn reason() -> impl Strategy<Value = Reason> {
     (select(ReasonKind::ALL.to_vec()), ".{0,20}").prop_map(|(kind, detail)| Reason { kind, detail })
 }
@@ -76,6 +81,8 @@ pub(crate) fn outcome() -> impl Strategy<Value = Outcome> {
         reason().prop_map(Outcome::Compensated),
         reason().prop_map(Outcome::Refused),
         reason().prop_map(Outcome::Unknown),
+        (decision(), select(HeuristicOutcome::ALL.to_vec()), reason())
+            .prop_map(|(decision, outcome, reason)| Outcome::Heuristic { decision, outcome, reason }),
     ]
 }
 
@@ -85,7 +92,6 @@ pub(crate) fn status() -> impl Strategy<Value = Status> {
 
 /// A message of every kind: a new kind does not compile until it is here.
 fn message(kind: MessageKind) -> BoxedStrategy<Message> {
-    let decision = || select(vec![Decision::Commit, Decision::Abort]);
     match kind {
         MessageKind::Submit => (txn(), any::<u32>(), any::<bool>(), plan())
             .prop_map(|(txn, epoch, audit, steps)| Message::Submit(Submission { txn, epoch, audit, steps }))
@@ -119,15 +125,28 @@ fn message(kind: MessageKind) -> BoxedStrategy<Message> {
         }
         MessageKind::Vote => {
             let vote = select(vec![Vote::Yes, Vote::No, Vote::ReadOnly, Vote::Failed]);
-            (txn(), vote, any::<u64>(), reads(), option::of(reason()))
-                .prop_map(|(txn, vote, log, reads, reason)| Message::Vote { txn, vote, log: LogId(log), reads, reason })
+            (txn(), vote, any::<u64>(), any::<u64>(), reads(), option::of(reason()))
+                .prop_map(|(txn, vote, log, place, reads, reason)| Message::Vote {
+                    txn,
+                    vote,
+                    log: LogId(log),
+                    place: Lsn(place),
+                    reads,
+                    reason,
+                })
                 .boxed()
         }
         MessageKind::Decision => (txn(), ticket(), decision(), any::<bool>())
             .prop_map(|(txn, ticket, decision, ack)| Message::Decision { txn, ticket, decision, ack })
             .boxed(),
-        MessageKind::Ack => (txn(), any::<u64>(), any::<bool>())
-            .prop_map(|(txn, log, known)| Message::Ack { txn, log: LogId(log), known })
+        MessageKind::Ack => (txn(), any::<u64>(), any::<bool>(), any::<u64>(), option::of(decision()))
+            .prop_map(|(txn, log, known, end, heuristic)| Message::Ack {
+                txn,
+                log: LogId(log),
+                known,
+                end: Lsn(end),
+                heuristic,
+            })
             .boxed(),
         MessageKind::Inquire => (txn(), ticket()).prop_map(|(txn, ticket)| Message::Inquire { txn, ticket }).boxed(),
         MessageKind::Answer => (txn(), select(vec![Answer::InDoubt, Answer::Unknown]))
@@ -167,6 +186,7 @@ fn message(kind: MessageKind) -> BoxedStrategy<Message> {
         MessageKind::Resolve => {
             (option::of(txn()), decision()).prop_map(|(txn, decision)| Message::Resolve { txn, decision }).boxed()
         }
+        MessageKind::Forget => txn().prop_map(|txn| Message::Forget { txn }).boxed(),
         MessageKind::Resume => txn().prop_map(|txn| Message::Resume { txn }).boxed(),
         MessageKind::Done => {
             (any::<u32>(), ".{0,20}").prop_map(|(count, detail)| Message::Done { count, detail }).boxed()

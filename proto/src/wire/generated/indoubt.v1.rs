@@ -115,6 +115,9 @@ pub enum ReasonKind {
     Forgotten = 13,
     /// A participant gave its branch up, because PREPARE never came.
     GaveUp = 14,
+    /// A participant still holds work of another transaction with this name, from a journal that its coordinating node has
+    /// lost.
+    NameTaken = 15,
 }
 impl ReasonKind {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -138,6 +141,7 @@ impl ReasonKind {
             Self::Unreachable => "REASON_KIND_UNREACHABLE",
             Self::Forgotten => "REASON_KIND_FORGOTTEN",
             Self::GaveUp => "REASON_KIND_GAVE_UP",
+            Self::NameTaken => "REASON_KIND_NAME_TAKEN",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -158,6 +162,48 @@ impl ReasonKind {
             "REASON_KIND_UNREACHABLE" => Some(Self::Unreachable),
             "REASON_KIND_FORGOTTEN" => Some(Self::Forgotten),
             "REASON_KIND_GAVE_UP" => Some(Self::GaveUp),
+            "REASON_KIND_NAME_TAKEN" => Some(Self::NameTaken),
+            _ => None,
+        }
+    }
+}
+/// How a transaction ended when an operator ended a branch otherwise than decided. The names are those of X/Open XA.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum HeuristicWord {
+    /// Not given: refused.
+    Unspecified = 0,
+    /// Some branches are committed and others are aborted.
+    Mixed = 5,
+    /// Commit was decided, and every branch was aborted.
+    Rollback = 6,
+    /// Abort was decided, and every branch was committed.
+    Commit = 7,
+    /// How some branches ended is not known.
+    Hazard = 8,
+}
+impl HeuristicWord {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "HEURISTIC_WORD_UNSPECIFIED",
+            Self::Mixed => "HEURISTIC_WORD_MIXED",
+            Self::Rollback => "HEURISTIC_WORD_ROLLBACK",
+            Self::Commit => "HEURISTIC_WORD_COMMIT",
+            Self::Hazard => "HEURISTIC_WORD_HAZARD",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "HEURISTIC_WORD_UNSPECIFIED" => Some(Self::Unspecified),
+            "HEURISTIC_WORD_MIXED" => Some(Self::Mixed),
+            "HEURISTIC_WORD_ROLLBACK" => Some(Self::Rollback),
+            "HEURISTIC_WORD_COMMIT" => Some(Self::Commit),
+            "HEURISTIC_WORD_HAZARD" => Some(Self::Hazard),
             _ => None,
         }
     }
@@ -1187,6 +1233,13 @@ pub struct ResumeRequest {
     #[prost(string, tag = "1")]
     pub txn: ::prost::alloc::string::String,
 }
+/// What to forget.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ForgetRequest {
+    /// The transaction.
+    #[prost(string, tag = "1")]
+    pub txn: ::prost::alloc::string::String,
+}
 /// What the operator's hand achieved.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct OperatorReply {
@@ -1377,6 +1430,29 @@ pub mod operator_client {
                 .insert(GrpcMethod::new("indoubt.v1.Operator", "Resume"));
             self.inner.unary(req, path, codec).await
         }
+        /// At a participant: forgets that an operator ended a branch. At a coordinator: stops waiting for the acknowledgements of
+        /// a decided transaction, whose outcome is then a hazard.
+        pub async fn forget(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ForgetRequest>,
+        ) -> std::result::Result<tonic::Response<super::OperatorReply>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = crate::wire::WireCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/indoubt.v1.Operator/Forget",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("indoubt.v1.Operator", "Forget"));
+            self.inner.unary(req, path, codec).await
+        }
     }
 }
 /// Generated server implementations.
@@ -1407,6 +1483,12 @@ pub mod operator_server {
         async fn resume(
             &self,
             request: tonic::Request<super::ResumeRequest>,
+        ) -> std::result::Result<tonic::Response<super::OperatorReply>, tonic::Status>;
+        /// At a participant: forgets that an operator ended a branch. At a coordinator: stops waiting for the acknowledgements of
+        /// a decided transaction, whose outcome is then a hazard.
+        async fn forget(
+            &self,
+            request: tonic::Request<super::ForgetRequest>,
         ) -> std::result::Result<tonic::Response<super::OperatorReply>, tonic::Status>;
     }
     /// The operator's hand.
@@ -1600,6 +1682,49 @@ pub mod operator_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = ResumeSvc(inner);
+                        let codec = crate::wire::WireCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/indoubt.v1.Operator/Forget" => {
+                    #[allow(non_camel_case_types)]
+                    struct ForgetSvc<T: Operator>(pub Arc<T>);
+                    impl<T: Operator> tonic::server::UnaryService<super::ForgetRequest>
+                    for ForgetSvc<T> {
+                        type Response = super::OperatorReply;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ForgetRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Operator>::forget(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ForgetSvc(inner);
                         let codec = crate::wire::WireCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
