@@ -80,6 +80,7 @@ enum State {
 impl Transaction {
     /// Accepts a submission that nothing speaks against.
     pub(crate) fn accept(submission: Submission, client: NodeId, ctx: &mut Context, out: &mut Out) -> Self {
+        ctx.admission.begin(&submission);
         let Submission { txn, audit, steps, .. } = submission;
         let branches = branch::branches(steps);
         let missing = branches.len();
@@ -93,7 +94,6 @@ impl Transaction {
             reads: Vec::new(),
             state: State::Working { missing, initiation: None },
         };
-        ctx.admission.begin(txn);
         transaction.reach(Phase::Begun, out);
         let initiation = ctx.row().initiation.map(|write| {
             let lsn = out.append(transaction.initiation(), write);
