@@ -13,6 +13,7 @@ use indoubt_proto::{
     machine::Logged,
     message::{Decision, Outcome, ReasonKind},
     observation::Observation,
+    settings::AnswerWhen,
 };
 use std::collections::BTreeMap;
 
@@ -52,7 +53,11 @@ pub(crate) fn recover(
         };
         out.observe(Observation::Decided { txn, outcome: delivery.what() });
         ctx.serials.reopen(serial);
-        transactions.insert(txn, Transaction::recovered(txn, serial, audit, delivery));
+        let untold = match ctx.settings.options.answer {
+            AnswerWhen::Decided => None,
+            AnswerWhen::Acknowledged => ctx.admission.hold_back(txn),
+        };
+        transactions.insert(txn, Transaction::recovered(txn, serial, audit, delivery, untold));
     }
     ctx.admission.recovered();
     // Only now is the mark right that every ticket carries.

@@ -111,9 +111,16 @@ impl Transaction {
 
     /// A transaction found decided in the log, or presumed aborted (rules 14 and 15): everybody who owes an ACK is told
     /// again.
-    pub(crate) fn recovered(txn: TxnId, serial: Serial, audit: bool, delivery: DecisionDelivery) -> Self {
+    /// `untold` is what its clients will hear, if they wait for the ACKs.
+    pub(crate) fn recovered(
+        txn: TxnId,
+        serial: Serial,
+        audit: bool,
+        delivery: DecisionDelivery,
+        untold: Option<Outcome>,
+    ) -> Self {
         let (clients, branches, reads) = (Vec::new(), Vec::new(), Vec::new());
-        Transaction { txn, serial, audit, clients, untold: None, branches, reads, state: State::Delivering(delivery) }
+        Transaction { txn, serial, audit, clients, untold, branches, reads, state: State::Delivering(delivery) }
     }
 
     pub(crate) fn serial(&self) -> Serial {

@@ -75,6 +75,19 @@ fn rule_22_a_commit_that_an_operator_rolled_back_at_one_participant_is_mixed() {
 }
 
 #[test]
+fn a_client_that_waits_for_the_acks_is_not_told_earlier_after_a_restart() {
+    let mut c = voted(Presumption::Abort, acknowledged());
+    c.force();
+    c.restart();
+    c.submit(plan(1, 2));
+    assert!(matches!(c.status(1), Status::Running(_)));
+    for node in [1, 2] {
+        c.ack_by_operator(common::p(node), 1, Decision::Abort);
+    }
+    assert_eq!(told(&c), [OutcomeWord::Aborted], "all branches were rolled back by operators");
+}
+
+#[test]
 fn rule_22_a_client_that_was_told_at_the_decision_learns_it_when_it_asks_again() {
     let mut c = voted(Presumption::Abort, Settings::default());
     c.force();

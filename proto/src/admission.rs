@@ -140,6 +140,14 @@ impl Admission {
         self.forgotten.clear();
     }
 
+    /// Nobody is told the outcome of this transaction yet, because its clients wait for more than the decision. Returns the
+    /// outcome that recovery found.
+    pub fn hold_back(&mut self, txn: TxnId) -> Option<Outcome> {
+        let outcome = self.known.get_mut(&txn)?.outcome.take()?;
+        self.ended.retain(|ended| *ended != txn);
+        Some(outcome)
+    }
+
     /// The outcome that is remembered.
     pub fn outcome(&self, txn: TxnId) -> Option<&Outcome> {
         self.known.get(&txn)?.outcome.as_ref()
