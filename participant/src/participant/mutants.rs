@@ -57,6 +57,14 @@ impl Participant {
             (_, Input::Message { from, message }) => self.message_with_bug(mutant, from, message, out),
             (_, input) => self.step(input, out),
         }
+        if mutant == Mutant::HeuristicIsAck {
+            rewrite(out, |effect| match effect {
+                Effect::Send { to, message: Message::Ack { txn, log, known, end, .. } } => {
+                    Some(Effect::Send { to, message: Message::Ack { txn, log, known, end, heuristic: None } })
+                }
+                effect => Some(effect),
+            });
+        }
         self.follow_up(mutant, out);
     }
 
@@ -106,6 +114,16 @@ impl Participant {
                     && runs_again(mutant, self.context.finished.step(txn, &ticket, step.step)) =>
             {
                 self.begin(Owner { txn, part: Part::Step(step.step) }, ticket, step.ops, out);
+            }
+            (Mutant::HeuristicSpreads, Message::Inquire { txn, ticket }) => {
+                let by_operator = self.branches.get(txn).and_then(Branch::heuristic).map(|it| it.outcome);
+                self.pass_on(from, Message::Inquire { txn, ticket }, out);
+                rewrite(out, |effect| match (by_operator, effect) {
+                    (Some(decision), Effect::Send { to, message: Message::Answer { .. } }) => {
+                        Some(Effect::Send { to, message: Message::Decision { txn, ticket, decision, ack: false } })
+                    }
+                    (_, effect) => Some(effect),
+                });
             }
             (_, message) => self.pass_on(from, message, out),
         }
