@@ -63,7 +63,7 @@ fn main() {
     }
     let mut last = Lsn(0);
     for from in participants {
-        let message = Message::Vote { txn, vote: Vote::Yes, log: LogId(2), reads: vec![], reason: None };
+        let message = Message::Vote { txn, vote: Vote::Yes, log: LogId(2), place: Lsn(2), reads: vec![], reason: None };
         last = step(&format!("{from} votes yes"), Input::Message { from, message });
     }
     // A decision is one when its record is durable, so the machine has told nobody yet.
@@ -72,7 +72,10 @@ fn main() {
     for from in participants {
         step(
             &format!("{from} acknowledges"),
-            Input::Message { from, message: Message::Ack { txn, log: LogId(2), known: true } },
+            Input::Message {
+                from,
+                message: Message::Ack { txn, log: LogId(2), known: true, end: Lsn(3), heuristic: None },
+            },
         );
     }
     assert_eq!(sent, ["work", "work", "prepare", "prepare", "decision", "decision", "outcome"]);

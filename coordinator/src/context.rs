@@ -12,6 +12,7 @@ use std::collections::VecDeque;
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Context {
+    pub(crate) id: NodeId,
     pub(crate) settings: Settings,
     presumption: Presumption,
     /// Whether participants in doubt may ask each other (rule 7), and so must know of each other.
@@ -25,6 +26,7 @@ pub(crate) struct Context {
 impl Context {
     pub(crate) fn new(id: NodeId, settings: Settings, presumption: Presumption, cooperative: bool) -> Self {
         Context {
+            id,
             settings,
             presumption,
             cooperative,

@@ -3,11 +3,12 @@
 
 use crate::{
     context::Context,
+    decision_delivery::{Acknowledged, heuristic},
     effects::{CoordinatorTimer, Out},
     presumption::Presumption,
     record::CoordinatorRecord,
     recovery,
-    transaction::{Ballot, Transaction},
+    transaction::{Ballot, Transaction, decision::observe_heuristic},
 };
 use indoubt_proto::{
     admission::Admitted,
@@ -71,12 +72,15 @@ impl Coordinator {
                 out.send(from, Message::StatusReply { txn, status: self.context.admission.status(txn, running) });
             }
             Message::WorkDone { txn, result } => self.with(txn, |t, ctx| t.worked(from, result, ctx, out)),
-            Message::Vote { txn, vote, log, reads, reason } => {
-                let ballot = Ballot { vote, log, reads, reason };
+            Message::Vote { txn, vote, log, place, reads, reason } => {
+                let ballot = Ballot { vote, log, place, reads, reason };
                 self.with(txn, |t, ctx| t.voted(from, ballot, ctx, out));
             }
-            Message::Ack { txn, log, known: _ } => self.with(txn, |t, ctx| t.acked(from, log, ctx, out)),
+            Message::Ack { txn, log, known: _, end, heuristic } => {
+                self.acked(from, txn, Acknowledged { log, end, heuristic }, out);
+            }
             Message::Inquire { txn, ticket } => out.send(from, self.answer(from, txn, ticket)),
+            Message::Forget { txn } => self.forget(from, txn, out),
             Message::Resolve { .. } | Message::Resume { .. } => {
                 let detail = "a coordinator has no branches in doubt and no sagas: ask a participant".into();
                 out.send(from, Message::Done { count: 0, detail });
@@ -97,6 +101,38 @@ impl Coordinator {
         }
     }
 
+    fn acked(&mut self, node: NodeId, txn: TxnId, said: Acknowledged, out: &mut Out) {
+        if self.transactions.contains_key(&txn) {
+            return self.with(txn, |t, ctx| t.acked(node, said, ctx, out));
+        }
+        // A decision that needed no ACK turns out to have come after an operator.
+        let (Some(by_operator), Some(told)) = (said.heuristic, self.context.admission.outcome(txn)) else { return };
+        let decision = match told {
+            Outcome::Committed { .. } => Decision::Commit,
+            Outcome::Aborted(_) => Decision::Abort,
+            _ => return,
+        };
+        if by_operator == decision {
+            return;
+        }
+        // The others were told as well, and are trusted to have followed.
+        let Some(outcome) = heuristic(decision, 1, &[node], &[]) else { return };
+        observe_heuristic(txn, &outcome, out);
+        self.context.admission.remember(txn, outcome.clone());
+        out.force(CoordinatorRecord::Remembered { txn, outcome });
+    }
+
+    /// An operator gives up on the ACKs of a transaction (rule 23).
+    fn forget(&mut self, operator: NodeId, txn: TxnId, out: &mut Out) {
+        let mut forgotten = false;
+        self.with(txn, |transaction, ctx| forgotten = transaction.give_up_on_acks(ctx, out));
+        let detail = match forgotten {
+            true => format!("{} waits no longer for the acknowledgements of {txn}", self.context.id),
+            false => format!("{} waits for no acknowledgement of {txn}", self.context.id),
+        };
+        out.send(operator, Message::Done { count: forgotten.into(), detail });
+    }
+
     /// What a participant in doubt is answered (rules 13 to 15).
     fn answer(&self, node: NodeId, txn: TxnId, asked: Ticket) -> Message {
         let ctx = &self.context;
@@ -111,6 +147,7 @@ impl Coordinator {
         let decision = match ctx.admission.outcome(txn) {
             Some(Outcome::Committed { .. }) => Decision::Commit,
             Some(Outcome::Aborted(_)) => Decision::Abort,
+            Some(Outcome::Heuristic { decision, .. }) => *decision,
             _ => ctx.row().unknown,
         };
         Message::Decision { txn, ticket: ctx.serials.ticket(asked.serial), decision, ack: false }
@@ -138,7 +175,8 @@ impl Machine for Coordinator {
     }
 
     fn compact(&self, out: &mut Vec<CoordinatorRecord>) {
-        let remembered = self.context.admission.remembered();
+        let untold = self.transactions.values().filter_map(Transaction::untold);
+        let remembered = self.context.admission.remembered().chain(untold);
         out.extend(remembered.map(|(txn, outcome)| CoordinatorRecord::Remembered { txn, outcome: outcome.clone() }));
         let mut open: Vec<_> = self.transactions.values().filter_map(|t| t.compacted(&self.context)).collect();
         // Transactions that wait for the record of their outcome will be remembered in the order of the log.

@@ -1,5 +1,6 @@
 //! A decided transaction while somebody owes an ACK: the decision is sent again, with backoff, until every ACK is in
-//! (rule 15). An ACK under another journal than the vote's is none: that participant lost its log (rule 17).
+//! (rule 15). An ACK under another journal than the vote's is none, and neither is one from a journal that ends before the
+//! vote: that participant lost its log, or an older copy of it was restored (rule 17).
 
 use crate::{
     context::Context,
@@ -7,25 +8,48 @@ use crate::{
     record::{CoordinatorRecord, Voter},
 };
 use indoubt_proto::{
-    ids::{LogId, NodeId, Serial, Ticket, TxnId},
-    message::{Decision, Message},
+    heuristic::HeuristicOutcome,
+    ids::{LogId, Lsn, NodeId, Serial, Ticket, TxnId},
+    message::{Decision, Message, Outcome, Reason, ReasonKind},
     observation::Observation,
 };
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct DecisionDelivery {
     decision: Decision,
-    /// Who owes an ACK; never empty.
+    /// Who owes an ACK.
     due: Vec<Voter>,
     /// Those of them that were found to have lost their log, so that each is reported once.
     lost: Vec<NodeId>,
+    /// How many branches have ended as decided.
+    followed: usize,
+    /// The participants at which an operator ended the branch otherwise.
+    overruled: Vec<NodeId>,
     /// How often it was sent again.
     resent: u32,
 }
 
+/// What a participant says in an ACK.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Acknowledged {
+    /// Its journal.
+    pub(crate) log: LogId,
+    /// The last record of that journal.
+    pub(crate) end: Lsn,
+    /// How an operator ended the branch there.
+    pub(crate) heuristic: Option<Decision>,
+}
+
 impl DecisionDelivery {
-    pub(crate) fn new(decision: Decision, due: Vec<Voter>) -> Self {
-        DecisionDelivery { decision, due, lost: Vec::new(), resent: 0 }
+    /// A decision that `due` must acknowledge. `followed` branches have ended as decided already, and operators ended those
+    /// at `overruled` otherwise.
+    pub(crate) fn new(decision: Decision, due: Vec<Voter>, followed: usize, overruled: Vec<NodeId>) -> Self {
+        DecisionDelivery { decision, due, lost: Vec::new(), followed, overruled, resent: 0 }
+    }
+
+    /// The decision.
+    pub(crate) fn what(&self) -> Decision {
+        self.decision
     }
 
     pub(crate) fn arm(&self, txn: TxnId, ctx: &Context, out: &mut Out) {
@@ -54,32 +78,83 @@ impl DecisionDelivery {
     /// Takes an ACK; whether it was the last. Whether the branch was known does not matter: under the log of its vote an
     /// unknown branch is finished and forgotten, and under another log nothing that it says concerns the branch that
     /// voted YES, even if it remembers to have been told before.
-    pub(crate) fn acked(&mut self, txn: TxnId, node: NodeId, log: LogId, out: &mut Out) -> bool {
-        let Some(place) = self.due.iter().position(|voter| voter.node == node) else { return false };
-        if self.due[place].log.is_some_and(|voted| voted != log) {
+    pub(crate) fn acked(&mut self, txn: TxnId, node: NodeId, said: Acknowledged, out: &mut Out) -> bool {
+        let Some(index) = self.due.iter().position(|voter| voter.node == node) else { return false };
+        let voter = self.due[index];
+        if voter.log.is_some_and(|voted| voted != said.log || said.end < voter.place) {
             if !self.lost.contains(&node) {
                 self.lost.push(node);
                 out.observe(Observation::LostLog { txn, participant: node });
             }
             return false;
         }
-        self.due.remove(place);
+        self.due.remove(index);
+        match said.heuristic {
+            Some(by_operator) if by_operator != self.decision => self.overruled.push(node),
+            _ => self.followed += 1,
+        }
         self.due.is_empty()
     }
 
     /// A YES that came after the abort tells under which log its ACK is due.
-    pub(crate) fn learn_log(&mut self, node: NodeId, log: LogId) {
-        if let Some(voter) = self.due.iter_mut().find(|voter| voter.node == node) {
-            voter.log.get_or_insert(log);
+    pub(crate) fn learn_log(&mut self, node: NodeId, log: LogId, place: Lsn) {
+        if let Some(voter) = self.due.iter_mut().find(|voter| voter.node == node && voter.log.is_none()) {
+            (voter.log, voter.place) = (Some(log), place);
         }
     }
 
+    /// What clients are told when operators ended branches otherwise than decided, or when an operator gave up waiting for
+    /// the ACKs that are still due (rule 22). `None` if every branch ended as decided.
+    pub(crate) fn heuristic(&self) -> Option<Outcome> {
+        let silent = self.due.iter().map(|voter| voter.node);
+        heuristic(self.decision, self.followed, &self.overruled, &silent.collect::<Vec<_>>())
+    }
+
     pub(crate) fn describe(&self) -> String {
-        let owing: Vec<String> = self.due.iter().map(|voter| voter.node.to_string()).collect();
-        format!("telling {}, not acknowledged by {}", self.decision.word(), owing.join(", "))
+        let mut text = format!("telling {}, not acknowledged by {}", self.decision.word(), names(&self.due_nodes()));
+        if !self.lost.is_empty() {
+            text.push_str(&format!("; {} lost the log of its vote", names(&self.lost)));
+        }
+        if !self.overruled.is_empty() {
+            text.push_str(&format!("; an operator ended it otherwise at {}", names(&self.overruled)));
+        }
+        text
+    }
+
+    fn due_nodes(&self) -> Vec<NodeId> {
+        self.due.iter().map(|voter| voter.node).collect()
     }
 
     pub(crate) fn record(&self, txn: TxnId, serial: Serial, audit: bool) -> CoordinatorRecord {
-        CoordinatorRecord::Unacknowledged { txn, serial, audit, decision: self.decision, due: self.due.clone() }
+        let DecisionDelivery { decision, followed, .. } = *self;
+        let (due, overruled) = (self.due.clone(), self.overruled.clone());
+        CoordinatorRecord::Unacknowledged { txn, serial, audit, decision, due, followed, overruled }
     }
+}
+
+/// The outcome of a decision that `followed` branches carried out, that an operator overruled at some participants, and
+/// about which others were silent. `None` if every branch ended as decided.
+pub(crate) fn heuristic(
+    decision: Decision,
+    followed: usize,
+    overruled: &[NodeId],
+    silent: &[NodeId],
+) -> Option<Outcome> {
+    let outcome = HeuristicOutcome::of(decision, followed, overruled.len(), silent.len())?;
+    let otherwise = match decision {
+        Decision::Commit => "aborted",
+        Decision::Abort => "committed",
+    };
+    let mut detail = format!("the decision was {}", decision.word());
+    if !overruled.is_empty() {
+        detail.push_str(&format!(", but an operator {otherwise} it at {}", names(overruled)));
+    }
+    if !silent.is_empty() {
+        detail.push_str(&format!(", and {} never acknowledged it", names(silent)));
+    }
+    Some(Outcome::Heuristic { decision, outcome, reason: Reason::new(ReasonKind::Operator, detail) })
+}
+
+fn names(nodes: &[NodeId]) -> String {
+    nodes.iter().map(NodeId::to_string).collect::<Vec<_>>().join(", ")
 }

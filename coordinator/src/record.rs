@@ -1,7 +1,7 @@
 //! What a coordinator logs. Which of these it writes, and which it forces, is the table in [`crate::presumption`].
 
 use indoubt_proto::{
-    ids::{LogId, NodeId, Serial, TxnId},
+    ids::{LogId, Lsn, NodeId, Serial, TxnId},
     machine::Record,
     message::{Decision, Outcome, Reason},
     operation::ReadValue,
@@ -15,6 +15,8 @@ pub struct Voter {
     pub node: NodeId,
     /// The journal under which it voted YES, by which a lost log is noticed (rule 17); `None` if no YES is known.
     pub log: Option<LogId>,
+    /// Where its prepared record stands in that journal. A journal that ends before it was restored from an older copy.
+    pub place: Lsn,
 }
 
 /// A record of a coordinator's journal.
@@ -57,13 +59,16 @@ pub enum CoordinatorRecord {
         reason: Reason,
         /// Whose ACKs are due: everybody not known to have voted NO or READ.
         due: Vec<Voter>,
+        /// How many branches aborted alone.
+        followed: usize,
     },
     /// `end`, lazy: every ACK is in. If it is lost, the decision is sent again, and acknowledged again.
     End {
         /// Which transaction.
         txn: TxnId,
-        /// Why it was aborted, when no other record says so (presumed commit).
-        aborted: Option<Reason>,
+        /// What clients that ask again are told, when no other record says so: the abort of presumed commit, or a
+        /// heuristic outcome.
+        outcome: Option<Outcome>,
     },
     /// `unacknowledged`, in compactions alone: decided, and these still owe an ACK.
     Unacknowledged {
@@ -77,8 +82,13 @@ pub enum CoordinatorRecord {
         decision: Decision,
         /// Whose ACKs are due.
         due: Vec<Voter>,
+        /// How many branches have ended as decided.
+        followed: usize,
+        /// The participants at which an operator ended the branch otherwise.
+        overruled: Vec<NodeId>,
     },
-    /// `remembered`, in compactions alone: what clients that ask again are told.
+    /// `remembered`: what clients that ask again are told. A compaction writes it for every outcome. Otherwise it is
+    /// written when an operator's action is learned after the end.
     Remembered {
         /// Which transaction.
         txn: TxnId,

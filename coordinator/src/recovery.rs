@@ -9,10 +9,11 @@ use crate::{
     transaction::Transaction,
 };
 use indoubt_proto::{
-    ids::{NodeId, Serial, TxnId},
+    ids::{Lsn, NodeId, Serial, TxnId},
     machine::Logged,
     message::{Decision, Outcome, ReasonKind},
     observation::Observation,
+    settings::AnswerWhen,
 };
 use std::collections::BTreeMap;
 
@@ -21,7 +22,7 @@ enum Found {
     /// Presumed commit, and no outcome.
     Initiated { serial: Serial, audit: bool, participants: Vec<NodeId> },
     /// Decided, and these owe an ACK.
-    Owed { serial: Serial, audit: bool, decision: Decision, due: Vec<Voter> },
+    Owed { serial: Serial, audit: bool, delivery: DecisionDelivery },
     /// Decided, and nobody owes anything.
     Over(Decision),
 }
@@ -38,21 +39,25 @@ pub(crate) fn recover(
     }
     let mut transactions = BTreeMap::new();
     for (txn, what) in found {
-        let (serial, audit, decision, due) = match what {
+        let (serial, audit, delivery) = match what {
             Found::Initiated { serial, audit, participants } => {
                 ctx.admission.remember(txn, Outcome::Aborted(ReasonKind::Recovery.into()));
-                let due = participants.into_iter().map(|node| Voter { node, log: None }).collect();
-                (serial, audit, Decision::Abort, due)
+                let due = participants.into_iter().map(|node| Voter { node, log: None, place: Lsn(0) }).collect();
+                (serial, audit, DecisionDelivery::new(Decision::Abort, due, 0, Vec::new()))
             }
-            Found::Owed { serial, audit, decision, due } => (serial, audit, decision, due),
+            Found::Owed { serial, audit, delivery } => (serial, audit, delivery),
             Found::Over(outcome) => {
                 out.observe(Observation::Decided { txn, outcome });
                 continue;
             }
         };
-        out.observe(Observation::Decided { txn, outcome: decision });
+        out.observe(Observation::Decided { txn, outcome: delivery.what() });
         ctx.serials.reopen(serial);
-        transactions.insert(txn, Transaction::recovered(txn, serial, audit, DecisionDelivery::new(decision, due)));
+        let untold = match ctx.settings.options.answer {
+            AnswerWhen::Decided => None,
+            AnswerWhen::Acknowledged => ctx.admission.hold_back(txn),
+        };
+        transactions.insert(txn, Transaction::recovered(txn, serial, audit, delivery, untold));
     }
     ctx.admission.recovered();
     // Only now is the mark right that every ticket carries.
@@ -64,9 +69,11 @@ pub(crate) fn recover(
 
 fn replay(record: CoordinatorRecord, ctx: &mut Context, found: &mut BTreeMap<TxnId, Found>) {
     let row = ctx.row();
-    let owed = |serial, audit, decision, due: Vec<Voter>| {
-        let over = due.is_empty() || !row.acks(decision);
-        if over { Found::Over(decision) } else { Found::Owed { serial, audit, decision, due } }
+    let owed = |serial, audit, decision, due: Vec<Voter>, followed, overruled| {
+        if due.is_empty() || !row.acks(decision) {
+            return Found::Over(decision);
+        }
+        Found::Owed { serial, audit, delivery: DecisionDelivery::new(decision, due, followed, overruled) }
     };
     match record {
         CoordinatorRecord::Initiation { txn, serial, audit, participants } => {
@@ -74,19 +81,19 @@ fn replay(record: CoordinatorRecord, ctx: &mut Context, found: &mut BTreeMap<Txn
         }
         CoordinatorRecord::Committed { txn, serial, audit, reads, due } => {
             ctx.admission.remember(txn, Outcome::Committed { reads });
-            found.insert(txn, owed(serial, audit, Decision::Commit, due));
+            found.insert(txn, owed(serial, audit, Decision::Commit, due, 0, Vec::new()));
         }
-        CoordinatorRecord::Aborted { txn, serial, audit, reason, due } => {
+        CoordinatorRecord::Aborted { txn, serial, audit, reason, due, followed } => {
             ctx.admission.remember(txn, Outcome::Aborted(reason));
-            found.insert(txn, owed(serial, audit, Decision::Abort, due));
+            found.insert(txn, owed(serial, audit, Decision::Abort, due, followed, Vec::new()));
         }
-        CoordinatorRecord::Unacknowledged { txn, serial, audit, decision, due } => {
-            found.insert(txn, owed(serial, audit, decision, due));
+        CoordinatorRecord::Unacknowledged { txn, serial, audit, decision, due, followed, overruled } => {
+            found.insert(txn, owed(serial, audit, decision, due, followed, overruled));
         }
-        CoordinatorRecord::End { txn, aborted } => {
-            let was = found.remove(&txn);
-            if let (Some(Found::Initiated { .. }), Some(reason)) = (was, aborted) {
-                ctx.admission.remember(txn, Outcome::Aborted(reason));
+        CoordinatorRecord::End { txn, outcome } => {
+            let begun = found.remove(&txn).is_some();
+            if let Some(outcome) = outcome.filter(|_| begun) {
+                ctx.admission.remember(txn, outcome);
             }
         }
         CoordinatorRecord::Remembered { txn, outcome } => ctx.admission.remember(txn, outcome),

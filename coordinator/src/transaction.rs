@@ -23,14 +23,14 @@ use crate::{
 };
 use indoubt_proto::{
     ids::{LogId, Lsn, NodeId, Serial, TxnId},
-    message::{Message, Reason, ReasonKind, Vote, WorkResult},
+    message::{Message, Outcome, Reason, ReasonKind, Vote, WorkResult},
     observation::{Observation, Phase},
     operation::ReadValue,
     plan::Submission,
     settings::AbortWhen,
 };
 
-mod decision;
+pub(crate) mod decision;
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Transaction {
@@ -39,6 +39,8 @@ pub(crate) struct Transaction {
     audit: bool,
     /// Who is told the outcome.
     clients: Vec<NodeId>,
+    /// What they will be told once every ACK is in, if they wait for that.
+    untold: Option<Outcome>,
     branches: Vec<Branch>,
     reads: Vec<ReadValue>,
     state: State,
@@ -50,6 +52,8 @@ pub(crate) struct Ballot {
     pub(crate) vote: Vote,
     /// The voter's journal.
     pub(crate) log: LogId,
+    /// Where the prepared record of a YES stands in it.
+    pub(crate) place: Lsn,
     pub(crate) reads: Vec<ReadValue>,
     /// Why not, for a NO.
     pub(crate) reason: Option<Reason>,
@@ -76,6 +80,7 @@ enum State {
 impl Transaction {
     /// Accepts a submission that nothing speaks against.
     pub(crate) fn accept(submission: Submission, client: NodeId, ctx: &mut Context, out: &mut Out) -> Self {
+        ctx.admission.begin(&submission);
         let Submission { txn, audit, steps, .. } = submission;
         let branches = branch::branches(steps);
         let missing = branches.len();
@@ -84,11 +89,11 @@ impl Transaction {
             serial: ctx.serials.begin(),
             audit,
             clients: vec![client],
+            untold: None,
             branches,
             reads: Vec::new(),
             state: State::Working { missing, initiation: None },
         };
-        ctx.admission.begin(txn);
         transaction.reach(Phase::Begun, out);
         let initiation = ctx.row().initiation.map(|write| {
             let lsn = out.append(transaction.initiation(), write);
@@ -106,9 +111,16 @@ impl Transaction {
 
     /// A transaction found decided in the log, or presumed aborted (rules 14 and 15): everybody who owes an ACK is told
     /// again.
-    pub(crate) fn recovered(txn: TxnId, serial: Serial, audit: bool, delivery: DecisionDelivery) -> Self {
+    /// `untold` is what its clients will hear, if they wait for the ACKs.
+    pub(crate) fn recovered(
+        txn: TxnId,
+        serial: Serial,
+        audit: bool,
+        delivery: DecisionDelivery,
+        untold: Option<Outcome>,
+    ) -> Self {
         let (clients, branches, reads) = (Vec::new(), Vec::new(), Vec::new());
-        Transaction { txn, serial, audit, clients, branches, reads, state: State::Delivering(delivery) }
+        Transaction { txn, serial, audit, clients, untold, branches, reads, state: State::Delivering(delivery) }
     }
 
     pub(crate) fn serial(&self) -> Serial {
@@ -124,6 +136,11 @@ impl Transaction {
         if !self.clients.contains(&client) {
             self.clients.push(client);
         }
+    }
+
+    /// The outcome of which its clients will hear once every ACK is in.
+    pub(crate) fn untold(&self) -> Option<(TxnId, &Outcome)> {
+        self.untold.as_ref().map(|outcome| (self.txn, outcome))
     }
 
     fn send_work(&mut self, ctx: &Context, out: &mut Out) {
@@ -185,17 +202,17 @@ impl Transaction {
     }
 
     pub(crate) fn voted(&mut self, node: NodeId, ballot: Ballot, ctx: &mut Context, out: &mut Out) {
-        let Ballot { vote, log, reads, reason } = ballot;
+        let Ballot { vote, log, place, reads, reason } = ballot;
         if let State::Delivering(delivery) = &mut self.state {
             if vote == Vote::Yes {
-                delivery.learn_log(node, log);
+                delivery.learn_log(node, log, place);
             }
             return;
         }
         let unheard = |b: &&mut Branch| b.node == node && matches!(b.heard, Heard::Nothing | Heard::WorkDone);
         let Some(branch) = self.branches.iter_mut().find(unheard) else { return };
         let heard = match vote {
-            Vote::Yes => Heard::Yes(log),
+            Vote::Yes => Heard::Yes(log, place),
             Vote::No => Heard::No,
             Vote::ReadOnly => Heard::Read,
             Vote::Failed => branch.heard,

@@ -1,19 +1,27 @@
 //! Frames: what a link accepts survives the way over the wire.
 
-use indoubt_proto::wire::{Frame, v1};
-use prost::Message as _;
+use indoubt_proto::wire::{Envelope, Frame, OnWire as _};
 
 /// Whether these bytes are a frame.
 ///
 /// # Panics
 /// If a frame that was accepted is another one after encoding and decoding it.
 pub(crate) fn accepts(bytes: &[u8]) -> bool {
-    let Some(frame) = decode(bytes) else { return false };
-    let encoded = v1::Frame::from(frame.clone()).encode_to_vec();
-    assert_eq!(decode(&encoded), Some(frame));
+    let Some(accepted) = decode(bytes) else { return false };
+    let mut encoded = Vec::new();
+    accepted.0.encode(&mut encoded);
+    assert_eq!(decode(&encoded), Some(accepted));
     true
 }
 
-fn decode(bytes: &[u8]) -> Option<Frame> {
-    Frame::try_from(v1::Frame::decode(bytes).ok()?).ok()
+/// A frame and its envelopes. A batch keeps the bytes of its envelopes, so it is made anew from what was parsed: without
+/// unknown fields, and in our own order.
+fn decode(bytes: &[u8]) -> Option<(Frame, Vec<Envelope>)> {
+    match Frame::decode(bytes).ok()? {
+        Frame::Batch(batch) => {
+            let envelopes: Vec<Envelope> = batch.envelopes().collect::<Result<_, _>>().ok()?;
+            Some((Frame::Batch(envelopes.iter().collect()), envelopes))
+        }
+        hello => Some((hello, Vec::new())),
+    }
 }

@@ -134,6 +134,17 @@ impl Teller {
                 self.overruled.insert((node, *txn));
                 return None;
             }
+            HeuristicOutcome { outcome, .. } => {
+                let what = match outcome {
+                    indoubt_proto::heuristic::HeuristicOutcome::Mixed => {
+                        "some branches are committed and others aborted"
+                    }
+                    indoubt_proto::heuristic::HeuristicOutcome::Rollback => "operators aborted every branch",
+                    indoubt_proto::heuristic::HeuristicOutcome::Commit => "operators committed every branch",
+                    indoubt_proto::heuristic::HeuristicOutcome::Hazard => "it is not known how some branches ended",
+                };
+                format!("learns what operators did: {what}")
+            }
             Applied { effects, .. } => format!("applied: {}", updates(effects)),
             StepApplied { step, effects, .. } => format!("step {step} applied: {}", updates(effects)),
             StepRefused { step, .. } => format!("step {step} refused"),

@@ -22,6 +22,8 @@ pub(crate) struct Finding {
     pub(crate) each: bool,
     /// A saga that waits for an operator: visible, and allowed.
     pub(crate) stuck: bool,
+    /// What operators did is left out of it: it excuses nothing.
+    pub(crate) without_operators: bool,
     /// Its coordinator ended it without noticing: no lost journal excuses that (rule 17).
     pub(crate) unnoticed: bool,
     /// What is wrong: which transaction, which nodes, when.

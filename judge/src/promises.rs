@@ -146,6 +146,9 @@ impl Waivers {
     }
 
     fn by_operator(&self, finding: &Finding) -> Option<String> {
+        if finding.without_operators {
+            return None;
+        }
         if let Some(txn) = finding.txns.intersection(&self.heuristic).next() {
             return Some(format!("an operator ended a branch of {txn}"));
         }

@@ -86,6 +86,8 @@ pub enum Command {
     Resolve(operator::ResolveArgs),
     /// Operator action: let a stuck saga try again
     Resume(operator::ResumeArgs),
+    /// Forget a branch that an operator ended, or stop waiting for acknowledgements.
+    Forget(operator::ForgetArgs),
     /// Show a live node: locks held, branches in doubt and for how long
     State(operator::StateArgs),
     /// Submit one transaction to a live coordinating node
@@ -123,6 +125,7 @@ pub fn dispatch(cli: Cli) -> Result<Status> {
         Some(Command::Explain(args)) => explain::explain(&args, &common),
         Some(Command::Resolve(args)) => operator::resolve(&args),
         Some(Command::Resume(args)) => operator::resume(&args),
+        Some(Command::Forget(args)) => operator::forget(&args),
         Some(Command::State(args)) => operator::state(&args, &common),
         Some(Command::Submit(args)) => submit::submit(&args, &common),
         Some(Command::Bench(args)) => with_clean_up(|| bench::run(&args, &common)),

@@ -12,8 +12,8 @@ use indoubt_proto::{
     ids::TxnId,
     message::{self, Decision, Outcome},
     wire::{
-        OperatorReply, ResolveRequest, ResumeRequest, StateReply, StatusReply, StatusRequest, SubmitReply,
-        SubmitRequest,
+        ForgetRequest, OperatorReply, ResolveRequest, ResumeRequest, StateReply, StatusReply, StatusRequest,
+        SubmitReply, SubmitRequest,
         v1::{self, operator_client::OperatorClient, transactions_client::TransactionsClient},
     },
 };
@@ -47,8 +47,8 @@ impl NodeClient {
     /// See [`NodeClient`]. After an error the outcome is not known, unless the request named the transaction: then it
     /// may be repeated.
     pub async fn submit(&self, request: SubmitRequest) -> Result<(TxnId, Outcome), Status> {
-        let reply = self.transactions.clone().submit(v1::SubmitRequest::from(request)).await?.into_inner();
-        let SubmitReply { txn, outcome } = reply.try_into()?;
+        let reply = self.transactions.clone().submit(request).await?.into_inner();
+        let SubmitReply { txn, outcome } = reply;
         Ok((txn, outcome))
     }
 
@@ -57,8 +57,8 @@ impl NodeClient {
     /// # Errors
     /// See [`NodeClient`].
     pub async fn status(&self, txn: TxnId) -> Result<message::Status, Status> {
-        let request = v1::StatusRequest::from(StatusRequest { txn });
-        let StatusReply { status, .. } = self.transactions.clone().status(request).await?.into_inner().try_into()?;
+        let request = StatusRequest { txn };
+        let StatusReply { status, .. } = self.transactions.clone().status(request).await?.into_inner();
         Ok(status)
     }
 
@@ -87,5 +87,14 @@ impl NodeClient {
     pub async fn resume(&self, txn: TxnId) -> Result<OperatorReply, Status> {
         let request = v1::ResumeRequest::from(ResumeRequest { txn });
         Ok(self.operator.clone().resume(request).await?.into_inner().try_into()?)
+    }
+
+    /// At a participant: forgets that an operator ended this branch. At a coordinator: stops waiting for ACKs.
+    ///
+    /// # Errors
+    /// See [`NodeClient`].
+    pub async fn forget(&self, txn: TxnId) -> Result<OperatorReply, Status> {
+        let request = v1::ForgetRequest::from(ForgetRequest { txn });
+        Ok(self.operator.clone().forget(request).await?.into_inner().try_into()?)
     }
 }

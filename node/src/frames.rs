@@ -4,13 +4,13 @@
 use indoubt_proto::{
     ids::{NodeId, Role},
     message::{Message, MessageKind},
-    wire::{Envelope, Frame, Hello, v1},
+    wire::{Envelope, Frame, Hello},
 };
 use tonic::Status;
 
 /// The first frame of a session.
-pub(crate) fn read_hello(frame: Option<v1::Frame>) -> Result<Hello, Status> {
-    match frame.map(Frame::try_from).transpose()? {
+pub(crate) fn read_hello(frame: Option<Frame>) -> Result<Hello, Status> {
+    match frame {
         Some(Frame::Hello(hello)) => Ok(hello),
         Some(Frame::Batch(_)) => Err(Status::invalid_argument("frame.batch: the first frame must be a hello")),
         None => Err(Status::unavailable("the session ended before its hello")),
@@ -18,12 +18,14 @@ pub(crate) fn read_hello(frame: Option<v1::Frame>) -> Result<Hello, Status> {
 }
 
 /// A later frame, from `peer` to `me`.
-pub(crate) fn read_batch(frame: v1::Frame, peer: Hello, me: NodeId) -> Result<Vec<Envelope>, Status> {
-    let batch = match Frame::try_from(frame)? {
+pub(crate) fn read_batch(frame: Frame, peer: Hello, me: NodeId) -> Result<Vec<Envelope>, Status> {
+    let batch = match frame {
         Frame::Batch(batch) => batch,
         Frame::Hello(_) => return Err(Status::invalid_argument("frame.hello: only the first frame is a hello")),
     };
-    for (index, envelope) in batch.iter().enumerate() {
+    let mut envelopes = Vec::with_capacity(batch.len());
+    for (index, envelope) in batch.envelopes().enumerate() {
+        let envelope = envelope?;
         let refuse = |field, why| Err(Status::invalid_argument(format!("batch.envelopes[{index}].{field}: {why}")));
         if envelope.id.from != peer.node || envelope.id.incarnation != peer.incarnation {
             return refuse("from", format!("not {}, incarnation {}, who said hello", peer.node, peer.incarnation));
@@ -39,8 +41,9 @@ pub(crate) fn read_batch(frame: v1::Frame, peer: Hello, me: NodeId) -> Result<Ve
         {
             return refuse("message.submit.txn", why);
         }
+        envelopes.push(envelope);
     }
-    Ok(batch)
+    Ok(envelopes)
 }
 
 /// Why `client` cannot submit a transaction of this name to `me`.
@@ -57,7 +60,7 @@ fn may_send(from: Role, to: Role, kind: MessageKind) -> bool {
     match kind {
         Submit | StatusQuery => from == Role::Client,
         Outcome | StatusReply => to == Role::Client,
-        Resolve | Resume | Done => false,
+        Resolve | Resume | Forget | Done => false,
         _ => matches!(from, Role::Coordinating | Role::Participant) && to != Role::Client,
     }
 }
@@ -70,6 +73,7 @@ mod tests {
         message::Decision,
         plan::Submission,
         time::Micros,
+        wire::Batch,
     };
 
     const C1: NodeId = NodeId::coordinating(1);
@@ -79,7 +83,7 @@ mod tests {
         Hello { node: K1, incarnation: 1, log: LogId(0) }
     }
 
-    fn frame(change: impl FnOnce(&mut Envelope)) -> v1::Frame {
+    fn frame(change: impl FnOnce(&mut Envelope)) -> Frame {
         let submission = Submission { txn: "c1-k1-1".parse().unwrap(), epoch: 1, audit: false, steps: Vec::new() };
         let mut envelope = Envelope {
             id: MessageId { from: K1, incarnation: 1, count: 1 },
@@ -89,7 +93,7 @@ mod tests {
             message: Message::Submit(submission),
         };
         change(&mut envelope);
-        Frame::Batch(vec![envelope]).into()
+        Frame::Batch(Batch::from_iter([&envelope]))
     }
 
     #[test]
@@ -118,7 +122,7 @@ mod tests {
 
     #[test]
     fn a_session_begins_with_exactly_one_hello() {
-        let greeting = v1::Frame::from(Frame::Hello(hello()));
+        let greeting = Frame::Hello(hello());
         assert_eq!(read_hello(Some(greeting.clone())).unwrap(), hello());
         assert!(read_batch(greeting, hello(), C1).unwrap_err().message().contains("only the first frame"));
         assert!(read_hello(Some(frame(|_| ()))).unwrap_err().message().contains("must be a hello"));

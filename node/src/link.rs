@@ -1,9 +1,8 @@
 //! One direction of one session: a bounded queue that the event loop fills and the transport drains, everything that waits
 //! in one frame. A full queue or a broken session loses messages; it never blocks the machine.
 
-use indoubt_proto::wire::{Envelope, Frame, Hello, v1};
+use indoubt_proto::wire::{Batch, Envelope, Frame, Hello};
 use std::{
-    collections::VecDeque,
     pin::Pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     task::{Context, Poll, Waker},
@@ -31,7 +30,7 @@ pub(crate) struct Outbox(Mutex<State>);
 
 #[derive(Debug)]
 struct State {
-    queue: VecDeque<Envelope>,
+    queue: Batch,
     end: Option<Result<(), Status>>,
     waker: Option<Waker>,
 }
@@ -39,7 +38,7 @@ struct State {
 impl Outbox {
     /// An open queue.
     pub(crate) fn new() -> Arc<Outbox> {
-        Arc::new(Outbox(Mutex::new(State { queue: VecDeque::new(), end: None, waker: None })))
+        Arc::new(Outbox(Mutex::new(State { queue: Batch::default(), end: None, waker: None })))
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -48,10 +47,14 @@ impl Outbox {
     }
 
     /// Adds everything, in order, and wakes the transport once. What does not fit stays in `pending`: it is lost.
-    pub(crate) fn extend(&self, pending: &mut Vec<Envelope>) {
+    pub(crate) fn extend(&self, pending: &mut Batch) {
         let mut state = self.state();
         let room = if state.end.is_none() { LINK_QUEUE.saturating_sub(state.queue.len()) } else { 0 };
-        state.queue.extend(pending.drain(..room.min(pending.len())));
+        if pending.len() <= room {
+            state.queue.append(pending);
+        } else {
+            state.queue.append(&mut pending.take(room, usize::MAX));
+        }
         let waker = state.waker.take();
         drop(state);
         if let Some(waker) = waker {
@@ -73,10 +76,16 @@ impl Outbox {
 
     /// Ends the session in this direction at once. Returns what waited: it is lost.
     pub(crate) fn close(&self) -> Vec<Envelope> {
-        let lost = std::mem::take(&mut self.state().queue).into();
+        let lost = std::mem::take(&mut self.state().queue);
         self.end(Ok(()));
-        lost
+        parse(&lost)
     }
+}
+
+/// The messages of a batch that this node made itself. One that it could not read back (a text beyond the limits of the
+/// wire) is left out: no peer would have taken it.
+pub(crate) fn parse(batch: &Batch) -> Vec<Envelope> {
+    batch.envelopes().filter_map(Result::ok).collect()
 }
 
 /// The stream of frames that the transport drains: a hello, then batches.
@@ -92,22 +101,13 @@ impl Outgoing {
         Outgoing { hello: Some(hello), outbox }
     }
 
-    fn poll_frame(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<v1::Frame, Status>>> {
+    fn poll_frame(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Frame, Status>>> {
         if let Some(hello) = self.hello.take() {
-            return Poll::Ready(Some(Ok(Frame::Hello(hello).into())));
+            return Poll::Ready(Some(Ok(Frame::Hello(hello))));
         }
         let mut state = self.outbox.state();
         if !state.queue.is_empty() {
-            let mut envelopes = Vec::with_capacity(state.queue.len().min(FRAME_MESSAGES));
-            let mut bytes = 0;
-            while envelopes.len() < FRAME_MESSAGES && bytes < FRAME_BYTES {
-                let Some(envelope) = state.queue.pop_front() else { break };
-                let envelope = v1::Envelope::from(envelope);
-                bytes += prost::Message::encoded_len(&envelope);
-                envelopes.push(envelope);
-            }
-            let frame = v1::frame::Frame::Batch(v1::Batch { envelopes });
-            return Poll::Ready(Some(Ok(v1::Frame { frame: Some(frame) })));
+            return Poll::Ready(Some(Ok(Frame::Batch(state.queue.take(FRAME_MESSAGES, FRAME_BYTES)))));
         }
         match &mut state.end {
             // The status is told once; whoever asks again finds the plain end.
@@ -122,7 +122,7 @@ impl Outgoing {
 
 /// The serving side's frames.
 impl Stream for Outgoing {
-    type Item = Result<v1::Frame, Status>;
+    type Item = Result<Frame, Status>;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         self.poll_frame(context)
@@ -134,7 +134,7 @@ impl Stream for Outgoing {
 pub(crate) struct Dialed(pub(crate) Outgoing);
 
 impl Stream for Dialed {
-    type Item = v1::Frame;
+    type Item = Frame;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         self.0.poll_frame(context).map(|frame| frame.and_then(Result::ok))

@@ -1,12 +1,16 @@
 //! The machine's side of all links: who is there, what waits to leave with the next flush, and what the network's
 //! conditions do to it.
 
-use crate::link::Outbox;
+use crate::link::{Outbox, parse};
 use indoubt_driver::{
     conditions::{Conditions, Journey},
     random::{Stream, of_link},
 };
-use indoubt_proto::{ids::NodeId, time::Micros, wire::Envelope};
+use indoubt_proto::{
+    ids::NodeId,
+    time::Micros,
+    wire::{Batch, Envelope},
+};
 use std::{collections::BTreeMap, sync::Arc};
 
 /// How long after a boot messages wait for a link that is not up yet. Afterwards they are lost at once.
@@ -34,7 +38,7 @@ impl Drop for Session {
 struct Peer {
     session: Option<Session>,
     /// Leaves with the next flush.
-    pending: Vec<Envelope>,
+    pending: Batch,
     conditions: Option<Conditions>,
     random: Stream,
 }
@@ -64,7 +68,7 @@ impl Links {
         let Links { me, incarnation, seed, .. } = *self;
         self.peers.entry(node).or_insert_with(|| Peer {
             session: None,
-            pending: Vec::new(),
+            pending: Batch::default(),
             conditions: None,
             random: of_link(seed, me, incarnation, node),
         })
@@ -86,7 +90,7 @@ impl Links {
         let peer = self.peer(node);
         let Some(session) = peer.session.take_if(|session| session.number == number) else { return Vec::new() };
         let mut lost = session.outbox.close();
-        lost.append(&mut peer.pending);
+        lost.extend(parse(&std::mem::take(&mut peer.pending)));
         lost
     }
 
@@ -121,7 +125,7 @@ impl Links {
             return Some(envelope);
         }
         let first = peer.pending.is_empty();
-        peer.pending.push(envelope);
+        peer.pending.push(&envelope);
         if first {
             self.dirty.push(node);
         }
@@ -142,7 +146,7 @@ impl Links {
     pub(crate) fn lose_patience(&mut self) -> Vec<Envelope> {
         self.patience = None;
         let waiting = self.peers.values_mut().filter(|peer| peer.session.is_none());
-        waiting.flat_map(|peer| std::mem::take(&mut peer.pending)).collect()
+        waiting.flat_map(|peer| parse(&std::mem::take(&mut peer.pending))).collect()
     }
 
     /// Hands everything pending to the transports, a batch a link. Returns what found a full or broken one: it is lost.
@@ -153,7 +157,9 @@ impl Links {
             let peer = self.peer(node);
             if let Some(session) = &peer.session {
                 session.outbox.extend(&mut peer.pending);
-                lost.append(&mut peer.pending);
+                if !peer.pending.is_empty() {
+                    lost.extend(parse(&std::mem::take(&mut peer.pending)));
+                }
             }
         }
         self.dirty = dirty;

@@ -16,10 +16,7 @@ use indoubt_driver::{
 use indoubt_proto::{
     ids::{NodeId, Role},
     time::Micros,
-    wire::{
-        Hello,
-        v1::{self, link_client::LinkClient},
-    },
+    wire::{Frame, Hello, v1::link_client::LinkClient},
 };
 use std::{
     future::Future,
@@ -73,7 +70,7 @@ impl Door {
     }
 
     /// Reads a session to its end.
-    async fn read(&self, peer: Hello, inbound: &mut Streaming<v1::Frame>) -> Result<(), Status> {
+    async fn read(&self, peer: Hello, inbound: &mut Streaming<Frame>) -> Result<(), Status> {
         while let Some(frame) = inbound.message().await? {
             self.inbox.push_batch(frames::read_batch(frame, peer, self.me.node)?).await;
         }
@@ -84,7 +81,7 @@ impl Door {
     /// `welcome` says who may come this way.
     pub(crate) async fn accept(
         self: &Arc<Self>,
-        mut inbound: Streaming<v1::Frame>,
+        mut inbound: Streaming<Frame>,
         welcome: &[Role],
     ) -> Result<Outgoing, Status> {
         let peer = frames::read_hello(inbound.message().await?)?;
@@ -151,14 +148,14 @@ pub(crate) struct Greeting {
     /// Where messages leave.
     pub(crate) outbox: Arc<Outbox>,
     /// Where they arrive.
-    pub(crate) inbound: Streaming<v1::Frame>,
+    pub(crate) inbound: Streaming<Frame>,
 }
 
 /// Says hello as `me` on a stream that `open` opens, and takes the hello of `peer`.
 pub(crate) async fn greet<O, F>(me: Hello, peer: NodeId, open: O) -> Result<Greeting, Status>
 where
     O: FnOnce(Dialed) -> F,
-    F: Future<Output = Result<Streaming<v1::Frame>, Status>>,
+    F: Future<Output = Result<Streaming<Frame>, Status>>,
 {
     let outbox = Outbox::new();
     let mut inbound = open(Dialed(Outgoing::new(me, Arc::clone(&outbox)))).await?;
@@ -213,7 +210,7 @@ fn cause<'a>(mut error: &'a (dyn std::error::Error + 'static)) -> &'a dyn std::e
     error
 }
 
-async fn connect(address: &str, frames: Dialed) -> Result<Streaming<v1::Frame>, Status> {
+async fn connect(address: &str, frames: Dialed) -> Result<Streaming<Frame>, Status> {
     let mut client = LinkClient::new(dial(address).await?).max_decoding_message_size(MAX_MESSAGE);
     Ok(client.connect(frames).await?.into_inner())
 }

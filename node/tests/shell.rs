@@ -11,10 +11,10 @@ use indoubt_proto::{
     ids::{Lsn, NodeId, TxnId},
     message::{Decision, Message, Outcome, Status},
     observation::Observation,
-    operation::Key,
-    plan::Submission,
+    operation::{Key, Operation},
+    plan::{PlanStep, StepKind, Submission},
     time::Micros,
-    wire::{SubmitRequest, v1},
+    wire::{Batch, Frame, SubmitRequest, v1},
 };
 use tonic::Code;
 
@@ -110,20 +110,20 @@ async fn malformed_and_oversized_messages_are_refused_with_a_status_and_hurt_nob
     let endpoint = tonic::transport::Endpoint::from_shared(format!("http://{}", cluster.c1.address())).unwrap();
     let channel = endpoint.connect().await.unwrap();
     let mut raw = v1::transactions_client::TransactionsClient::new(channel.clone());
-    let add = |key: String| v1::Operation {
-        operation: Some(v1::operation::Operation::Add(v1::Add { key, delta: 1, min: None })),
+    let submit = |key: String| {
+        let ops = vec![Operation::Add { key: Key::new(key), delta: 1, min: None }];
+        let steps = vec![PlanStep { node: P1, ops, undo: Vec::new(), kind: StepKind::Pivot }];
+        SubmitRequest { txn: None, audit: false, steps }
     };
-    let step = |node: &str, key| v1::SubmitStep { node: node.into(), ops: vec![add(key)], ..Default::default() };
-    let submit = |steps| v1::SubmitRequest { steps, ..Default::default() };
 
-    let status = raw.submit(submit(vec![step("x9", "a".into())])).await.unwrap_err();
+    let status = raw.submit(submit(String::new())).await.unwrap_err();
     assert_eq!(status.code(), Code::InvalidArgument);
-    assert!(status.message().contains("steps[0].node: `x9` is not a node name"), "{status}");
-    let status = raw.submit(submit(vec![step("p1", "a".repeat(8 << 20))])).await.unwrap_err();
+    assert!(status.message().contains("steps[0].ops[0].add.key: missing"), "{status}");
+    let status = raw.submit(submit("a".repeat(8 << 20))).await.unwrap_err();
     assert_eq!(status.code(), Code::OutOfRange, "{status}");
 
     let mut links = v1::link_client::LinkClient::new(channel);
-    let batch = v1::Frame { frame: Some(v1::frame::Frame::Batch(v1::Batch::default())) };
+    let batch = Frame::Batch(Batch::default());
     let status = links.connect(tokio_stream::once(batch)).await.unwrap_err();
     assert_eq!(status.code(), Code::InvalidArgument);
     assert!(status.message().contains("the first frame must be a hello"), "{status}");

@@ -15,15 +15,16 @@
 //! ```
 
 use crate::{
+    acknowledgement::acknowledgement,
     context::Context,
     durability::AtDurable,
     effects::{Out, Timer},
     locks::{Owner, Part},
-    record::{BranchEnd, Prepared, Record},
+    record::{BranchEnd, Heuristic, Prepared, Record},
     store::{Staged, written},
 };
 use indoubt_proto::{
-    ids::{LogId, NodeId, Ticket, TxnId},
+    ids::{LogId, Lsn, NodeId, Ticket, TxnId},
     inspect::{LockMode, OpenView},
     machine::Write,
     message::{Decision, Message, ReadVote, Reason, ReasonKind, Vote, WorkResult},
@@ -53,9 +54,12 @@ enum State {
     /// Its prepared record is being forced; it has not voted.
     Preparing(Doubt),
     /// Voted YES: from here on only the coordinator decides (rule 6). `inquiries` were sent.
-    InDoubt { doubt: Doubt, inquiries: u32 },
+    InDoubt { doubt: Doubt, place: Lsn, inquiries: u32 },
     /// Voted READ and keeps its locks until the decision (rule 12).
     ReadKept { reads: Vec<ReadValue>, peers: Vec<NodeId>, inquiries: u32 },
+    /// An operator ended it, and it holds nothing any more. It asks its coordinator until it knows what was `decided`, and
+    /// stays until an operator has it forgotten (rule 23).
+    Heuristic { outcome: Decision, decided: Option<Decision>, inquiries: u32 },
     /// Its outcome is being forced; then its locks are released and the messages in `tell` are sent.
     Ending { end: BranchEnd, prepared: Option<Arc<Prepared>>, tell: Vec<(NodeId, Message)> },
     /// To be removed.
@@ -94,13 +98,21 @@ pub(crate) fn branch_owner(txn: TxnId) -> Owner {
 }
 
 /// A vote of this participant, whose journal is `log`.
-pub(crate) fn vote(txn: TxnId, log: LogId, vote: Vote, reads: Vec<ReadValue>, reason: Option<Reason>) -> Message {
-    Message::Vote { txn, vote, log, reads, reason }
+/// `place` is that of the prepared record of a YES.
+pub(crate) fn vote(
+    txn: TxnId,
+    log: LogId,
+    vote: Vote,
+    place: Lsn,
+    reads: Vec<ReadValue>,
+    reason: Option<Reason>,
+) -> Message {
+    Message::Vote { txn, vote, log, place, reads, reason }
 }
 
 /// A NO, with its reason.
 pub(crate) fn vote_no(txn: TxnId, log: LogId, reason: Reason) -> Message {
-    vote(txn, log, Vote::No, Vec::new(), Some(reason))
+    vote(txn, log, Vote::No, Lsn(0), Vec::new(), Some(reason))
 }
 
 impl Branch {
@@ -116,12 +128,17 @@ impl Branch {
         Branch { txn, ticket, state: State::Working { steps, ballot } }
     }
 
-    /// A branch that was found prepared in the log. Most are over by the end of the log; those that are not take their
+    /// A branch that was found prepared in the log, at `place`. Most are over by the end of the log; those that are not take their
     /// locks back in [`Branch::resume`].
-    pub(crate) fn recovered(prepared: Arc<Prepared>) -> Self {
+    pub(crate) fn recovered(prepared: Arc<Prepared>, place: Lsn) -> Self {
         let (txn, ticket) = (prepared.txn, prepared.ticket);
         let doubt = Doubt { prepared, reads: Vec::new() };
-        Branch { txn, ticket, state: State::InDoubt { doubt, inquiries: 0 } }
+        Branch { txn, ticket, state: State::InDoubt { doubt, place, inquiries: 0 } }
+    }
+
+    /// A branch that was found ended by an operator in the log.
+    pub(crate) fn ended_by_operator(txn: TxnId, ticket: Ticket, outcome: Decision, decided: Option<Decision>) -> Self {
+        Branch { txn, ticket, state: State::Heuristic { outcome, decided, inquiries: 0 } }
     }
 
     /// Takes its locks back after a restart (rule 11).
@@ -134,6 +151,26 @@ impl Branch {
 
     pub(crate) fn txn(&self) -> TxnId {
         self.txn
+    }
+
+    pub(crate) fn ticket(&self) -> Ticket {
+        self.ticket
+    }
+
+    /// Whether it belongs to the transaction of this ticket. Another one may have its name, if their coordinator lost its
+    /// journal in between and counts from the start again.
+    pub(crate) fn is_of(&self, ticket: &Ticket) -> bool {
+        (self.ticket.log, self.ticket.serial) == (ticket.log, ticket.serial)
+    }
+
+    /// The record that recreates it, if an operator ended it.
+    pub(crate) fn heuristic(&self) -> Option<Heuristic> {
+        let (outcome, decided) = match self.state {
+            State::Heuristic { outcome, decided, .. } => (outcome, decided),
+            State::Ending { end: BranchEnd::Heuristic(outcome), .. } => (outcome, None),
+            _ => return None,
+        };
+        Some(Heuristic { txn: self.txn, ticket: self.ticket, outcome, decided })
     }
 
     pub(crate) fn has_ended(&self) -> bool {
@@ -168,14 +205,18 @@ impl Branch {
     /// PREPARE: vote. A copy of it gets the same vote again.
     pub(crate) fn prepare(&mut self, ballot: Ballot, ctx: &mut Context, out: &mut Out) {
         let txn = self.txn;
-        let (yes_or_read, reads) = match &mut self.state {
+        let (yes_or_read, place, reads) = match &mut self.state {
             State::Working { ballot: slot, .. } => {
                 slot.get_or_insert(ballot);
                 return;
             }
             State::Worked(_) => return self.decide_vote(ballot, ctx, out),
-            State::InDoubt { doubt, .. } => (Vote::Yes, doubt.reads.clone()),
-            State::ReadKept { reads, .. } => (Vote::ReadOnly, reads.clone()),
+            State::InDoubt { doubt, place, .. } => (Vote::Yes, *place, doubt.reads.clone()),
+            State::ReadKept { reads, .. } => (Vote::ReadOnly, Lsn(0), reads.clone()),
+            State::Heuristic { outcome, .. } => {
+                out.send(txn.home, acknowledgement(txn, ctx.log, true, Some(*outcome), out.last()));
+                return;
+            }
             State::Ending { end: BranchEnd::Aborted(_), prepared: None, tell } => {
                 out.observe(Observation::Voted { txn, vote: Vote::No });
                 tell.push((txn.home, vote_no(txn, ctx.log, ReasonKind::Finished.into())));
@@ -183,7 +224,7 @@ impl Branch {
             }
             State::Preparing(_) | State::Ending { .. } | State::Ended => return,
         };
-        out.send(txn.home, vote(txn, ctx.log, yes_or_read, reads, None));
+        out.send(txn.home, vote(txn, ctx.log, yes_or_read, place, reads, None));
     }
 
     /// All its locks are held: the operations are staged.
@@ -243,7 +284,7 @@ impl Branch {
     fn vote_read(&mut self, ballot: Ballot, reads: Vec<ReadValue>, ctx: &mut Context, out: &mut Out) {
         let txn = self.txn;
         out.observe(Observation::Voted { txn, vote: Vote::ReadOnly });
-        out.send(txn.home, vote(txn, ctx.log, Vote::ReadOnly, reads.clone(), None));
+        out.send(txn.home, vote(txn, ctx.log, Vote::ReadOnly, Lsn(0), reads.clone(), None));
         if ballot.read_vote == ReadVote::Release {
             return self.end_read(ctx, out);
         }
@@ -251,16 +292,16 @@ impl Branch {
         out.arm(Timer::Inquire(txn), ctx.settings.timeouts.decision);
     }
 
-    /// The prepared record is durable: only now may the vote leave (rule 11). An ABORT may have come first.
-    pub(crate) fn prepared_is_durable(&mut self, ctx: &mut Context, out: &mut Out) {
+    /// The prepared record, at `place`, is durable: only now may the vote leave (rule 11). An ABORT may have come first.
+    pub(crate) fn prepared_is_durable(&mut self, place: Lsn, ctx: &mut Context, out: &mut Out) {
         let txn = self.txn;
         let State::Preparing(doubt) = &self.state else { return };
         let doubt = doubt.clone();
         let reads = doubt.reads.clone();
-        self.state = State::InDoubt { doubt, inquiries: 0 };
+        self.state = State::InDoubt { doubt, place, inquiries: 0 };
         out.observe(Observation::InDoubt { txn });
         out.observe(Observation::Voted { txn, vote: Vote::Yes });
-        out.send(txn.home, vote(txn, ctx.log, Vote::Yes, reads, None));
+        out.send(txn.home, vote(txn, ctx.log, Vote::Yes, place, reads, None));
         out.arm(Timer::Inquire(txn), ctx.settings.timeouts.decision);
     }
 
@@ -293,11 +334,22 @@ impl Branch {
             State::Preparing(_) => "preparing",
             State::InDoubt { .. } => "in doubt",
             State::ReadKept { .. } => "voted read",
-            State::Ending { end: BranchEnd::Committed, .. } => "committing",
+            State::Heuristic { outcome, decided, .. } => ended_by_hand(*outcome, *decided),
+            State::Ending { end: BranchEnd::Committed | BranchEnd::Heuristic(Decision::Commit), .. } => "committing",
             State::Ending { .. } => "aborting",
             State::Ended => "ended",
         };
         OpenView { txn: self.txn, state: state.into(), in_doubt: self.is_in_doubt(), since_us: None }
+    }
+}
+
+/// How an operator ended a branch, for people.
+fn ended_by_hand(outcome: Decision, decided: Option<Decision>) -> &'static str {
+    match (outcome, decided) {
+        (Decision::Commit, None) => "committed by an operator, decision not known",
+        (Decision::Abort, None) => "aborted by an operator, decision not known",
+        (Decision::Commit, Some(_)) => "committed by an operator, but the decision was abort",
+        (Decision::Abort, Some(_)) => "aborted by an operator, but the decision was commit",
     }
 }
 

@@ -2,10 +2,11 @@
 //! over or were never here.
 
 use crate::{
+    acknowledgement::{acknowledgement, send_when_durable},
     branch::{Ballot, Branch, Decided, vote, vote_no},
     context::Context,
     durability::AtDurable,
-    effects::Out,
+    effects::{Out, Timer},
     finished_log::Past,
     record::{BranchEnd, Record},
 };
@@ -54,12 +55,23 @@ impl Branches {
     }
 
     /// Removes a branch found over in the log.
-    pub(crate) fn remove(&mut self, txn: TxnId) -> Option<Branch> {
+    pub(crate) fn remove(&mut self, txn: TxnId, ticket: &Ticket) -> Option<Branch> {
+        self.open.get(&txn).filter(|branch| branch.is_of(ticket))?;
         self.open.remove(&txn)
+    }
+
+    /// Whether a branch of another transaction of this name is here: of a journal that their coordinator has lost. Nothing
+    /// that is asked about the one is answered from the other.
+    fn is_taken(&self, txn: TxnId, ticket: &Ticket) -> bool {
+        self.open.get(&txn).is_some_and(|branch| !branch.is_of(ticket))
     }
 
     /// WORK: lock the records and stage the operations.
     pub(crate) fn work(&mut self, txn: TxnId, ticket: Ticket, steps: Vec<StepOps>, ctx: &mut Context, out: &mut Out) {
+        if self.is_taken(txn, &ticket) {
+            let result = WorkResult::Failed(ReasonKind::NameTaken.into());
+            return out.send(txn.home, Message::WorkDone { txn, result });
+        }
         if let Some(branch) = self.open.get(&txn) {
             return branch.work_again(out);
         }
@@ -84,6 +96,10 @@ impl Branches {
         ctx: &mut Context,
         out: &mut Out,
     ) {
+        if self.is_taken(txn, &ticket) {
+            out.observe(Observation::Voted { txn, vote: Vote::No });
+            return out.send(txn.home, vote_no(txn, ctx.log, ReasonKind::NameTaken.into()));
+        }
         if let Some(branch) = self.open.get_mut(&txn) {
             branch.prepare(ballot, ctx, out);
             if branch.has_ended() {
@@ -95,7 +111,10 @@ impl Branches {
             Some(Past::Forgotten) => vote_no(txn, ctx.log, ReasonKind::Finished.into()),
             // Its coordinator had this vote, or it could not have decided so.
             Some(Past::Known(BranchEnd::Committed)) => return,
-            Some(Past::Known(BranchEnd::Read)) => vote(txn, ctx.log, Vote::ReadOnly, Vec::new(), None),
+            Some(Past::Known(BranchEnd::Heuristic(by_operator))) => {
+                acknowledgement(txn, ctx.log, true, Some(by_operator), out.last())
+            }
+            Some(Past::Known(BranchEnd::Read)) => vote(txn, ctx.log, Vote::ReadOnly, Lsn(0), Vec::new(), None),
             Some(Past::Known(end)) => {
                 if aborted_alone(end) {
                     out.observe(Observation::Voted { txn, vote: Vote::No });
@@ -119,13 +138,16 @@ impl Branches {
     /// A decision. Only a branch that is not over follows it (rule 2).
     pub(crate) fn decided(&mut self, txn: TxnId, told: Decided, ctx: &mut Context, out: &mut Out) {
         let Decided { from, ticket, decision, ack } = told;
-        if self.with(txn, |branch| branch.decided(told, ctx, out)) {
+        if !self.is_taken(txn, &ticket) && self.with(txn, |branch| branch.decided(told, ctx, out)) {
             return;
         }
-        let acknowledge = |known, log| Message::Ack { txn, log, known };
+        let log = ctx.log;
         match ctx.finished.branch(txn, &ticket) {
+            Some(Past::Known(BranchEnd::Heuristic(by_operator))) if ack || by_operator != decision => {
+                out.send(from, acknowledgement(txn, log, true, Some(by_operator), out.last()));
+            }
             Some(Past::Known(end)) if ack => {
-                let answer = acknowledge(end != BranchEnd::Barred, ctx.log);
+                let answer = acknowledgement(txn, log, end != BranchEnd::Barred, None, out.last());
                 send_when_durable(txn, ticket, end, from, answer, ctx, out);
             }
             Some(Past::Known(_)) => {}
@@ -133,11 +155,13 @@ impl Branches {
                 let write = if ack { Write::Forced } else { Write::Lazy };
                 let lsn = log_abort(txn, ticket, BranchEnd::Barred, write, ctx, out);
                 if ack {
-                    let answer = acknowledge(false, ctx.log);
+                    let answer = acknowledgement(txn, log, false, None, lsn);
                     ctx.awaited.wait(lsn, AtDurable::Send(from, Box::new(answer)));
                 }
             }
-            Some(Past::Forgotten) | None if ack => out.send(from, acknowledge(false, ctx.log)),
+            Some(Past::Forgotten) | None if ack => {
+                out.send(from, acknowledgement(txn, log, false, None, out.last()));
+            }
             Some(Past::Forgotten) | None => {}
         }
     }
@@ -145,7 +169,7 @@ impl Branches {
     /// A peer in doubt asks. A participant that knows the decision tells it. One that has not voted aborts, durably, and
     /// says so. One that may have known and forgotten says that it cannot tell, and never ABORT (rule 7).
     pub(crate) fn inquired(&mut self, from: NodeId, txn: TxnId, ticket: Ticket, ctx: &mut Context, out: &mut Out) {
-        if self.with(txn, |branch| branch.inquired(from, ticket, ctx, out)) {
+        if !self.is_taken(txn, &ticket) && self.with(txn, |branch| branch.inquired(from, ticket, ctx, out)) {
             return;
         }
         let decided = |decision| Message::Decision { txn, ticket, decision, ack: false };
@@ -158,7 +182,8 @@ impl Branches {
                 let lsn = log_abort(txn, ticket, BranchEnd::Barred, Write::Forced, ctx, out);
                 ctx.awaited.wait(lsn, AtDurable::Send(from, Box::new(decided(Decision::Abort))));
             }
-            Some(Past::Known(BranchEnd::Read) | Past::Forgotten) | None => {
+            // How an operator ended it says nothing about the decision.
+            Some(Past::Known(BranchEnd::Read | BranchEnd::Heuristic(_)) | Past::Forgotten) | None => {
                 out.send(from, Message::Answer { txn, answer: Answer::Unknown });
             }
         }
@@ -194,6 +219,21 @@ impl Branches {
         }
     }
 
+    /// An operator has a branch forgotten that an operator had ended (rule 23). Until its coordinator has finished the
+    /// transaction, the participant still answers truly how the branch ended.
+    pub(crate) fn forget(&mut self, from: NodeId, txn: TxnId, ctx: &mut Context, out: &mut Out) {
+        let ticket = self.open.get(&txn).filter(|branch| branch.heuristic().is_some()).map(Branch::ticket);
+        let Some(ticket) = ticket else {
+            let detail = format!("no operator ended {txn} at {}", ctx.id);
+            return out.send(from, Message::Done { count: 0, detail });
+        };
+        self.open.remove(&txn);
+        out.disarm(Timer::Inquire(txn));
+        let lsn = out.force(Record::Forgotten { txn, ticket });
+        let detail = format!("{} forgot {txn}", ctx.id);
+        ctx.awaited.wait(lsn, AtDurable::Send(from, Box::new(Message::Done { count: 1, detail })));
+    }
+
     pub(crate) fn views(&self) -> impl Iterator<Item = OpenView> {
         self.open.values().map(Branch::view)
     }
@@ -211,27 +251,4 @@ fn log_abort(txn: TxnId, ticket: Ticket, end: BranchEnd, write: Write, ctx: &mut
     let lsn = out.append(Record::Ended { txn, ticket, end }, write);
     ctx.outcome_appended(txn, lsn, write);
     lsn
-}
-
-/// Sends a message that relies on a remembered outcome, once the outcome's record is durable. A lazy record is forced
-/// first: a peer's word ends a branch lazily, and the coordinator's, which asks for an ACK, may come right after.
-fn send_when_durable(
-    txn: TxnId,
-    ticket: Ticket,
-    end: BranchEnd,
-    to: NodeId,
-    message: Message,
-    ctx: &mut Context,
-    out: &mut Out,
-) {
-    let lsn = match ctx.finished.pending(txn) {
-        None => return out.send(to, message),
-        Some((lsn, Write::Forced)) => lsn,
-        Some((_, Write::Lazy)) => {
-            let lsn = out.force(Record::Ended { txn, ticket, end });
-            ctx.outcome_appended(txn, lsn, Write::Forced);
-            lsn
-        }
-    };
-    ctx.awaited.wait(lsn, AtDurable::Send(to, Box::new(message)));
 }

@@ -6,6 +6,7 @@
 //! `local_txn` and `barrier` (sagas and unprotected calls), then what both stand on: `context`, `lock_acquisition` and
 //! `locks`, `store`, `finished_log`, `durability`, and `record` and `recovery` (what survives).
 
+mod acknowledgement;
 mod barrier;
 mod branch;
 mod branches;

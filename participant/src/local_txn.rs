@@ -92,6 +92,11 @@ impl LocalTxn {
         self.owner
     }
 
+    /// Whether it belongs to the saga of this ticket.
+    pub(crate) fn is_of(&self, ticket: &Ticket) -> bool {
+        (self.ticket.log, self.ticket.serial) == (ticket.log, ticket.serial)
+    }
+
     pub(crate) fn has_ended(&self) -> bool {
         self.state == State::Ended
     }

@@ -10,6 +10,7 @@ use crate::{
 use indoubt_proto::{
     ids::{Lsn, Ticket, TxnId},
     inspect::OpenView,
+    message::{ReasonKind, StepOutcome, UndoOutcome},
     operation::Operation,
 };
 use std::collections::BTreeMap;
@@ -40,6 +41,16 @@ impl LocalTxns {
     ) {
         let StepName { txn, ticket, step } = named;
         let (forward, backward) = (Owner { txn, part: Part::Step(step) }, Owner { txn, part: Part::Undo(step) });
+        if [forward, backward].iter().any(|owner| self.get(*owner).is_some_and(|open| !open.is_of(&ticket))) {
+            // A step of another saga of this name, of a journal that their orchestrator has lost.
+            let answer = match request {
+                Request::Step | Request::Settle => {
+                    step_result(txn, step, StepOutcome::Failed(ReasonKind::NameTaken.into()))
+                }
+                Request::Compensate => undo_result(txn, step, UndoOutcome::Failed(ReasonKind::NameTaken.into())),
+            };
+            return out.send(txn.home, answer);
+        }
         let progress = self.progress(forward, backward);
         if request == Request::Compensate && progress == Progress::Waiting {
             // The step has not run, and now it never will.

@@ -91,6 +91,7 @@ impl Participant {
                 branches.with(txn, |branch| branch.answered(from, answer, ctx, out));
             }
             Message::Resolve { txn, decision } => branches.resolve(from, txn, decision, ctx, out),
+            Message::Forget { txn } => branches.forget(from, txn, ctx, out),
             Message::Step { txn, ticket, step: StepOps { step, ops }, style: StepStyle::Bare } => {
                 local_txns.call(txn, ticket, step, ops, ctx);
             }
@@ -127,7 +128,7 @@ impl Participant {
         while let Some((lsn, then)) = ctx.awaited.next_durable(upto) {
             match then {
                 AtDurable::Prepared(txn) => {
-                    branches.with(txn, |branch| branch.prepared_is_durable(ctx, out));
+                    branches.with(txn, |branch| branch.prepared_is_durable(lsn, ctx, out));
                 }
                 AtDurable::Ended(txn) => {
                     branches.with(txn, |branch| branch.end_is_durable(lsn, ctx, out));

@@ -22,6 +22,15 @@ pub enum Record {
     },
     /// A branch is about to vote YES.
     Prepared(Arc<Prepared>),
+    /// An operator ended a branch in doubt (rule 21). Written again when the decision is heard that it contradicts.
+    Heuristic(Box<Heuristic>),
+    /// An operator had a branch forgotten that an operator had ended (rule 23).
+    Forgotten {
+        /// Its transaction.
+        txn: TxnId,
+        /// The ticket of its coordinator.
+        ticket: Ticket,
+    },
     /// A branch is over.
     Ended {
         /// Its transaction.
@@ -71,17 +80,27 @@ pub enum BranchEnd {
     Aborted(ReasonKind),
     /// Aborted before any request for it came here: a late WORK or PREPARE finds it over.
     Barred,
+    /// An operator ended it. What was decided is not known from that.
+    Heuristic(Decision),
     /// It voted READ and needs no decision. It is never logged: nothing depends on it after a restart.
     Read,
 }
 
 impl BranchEnd {
+    /// How the branch ended here: by a decision, or by an operator. `None` for a READ vote.
+    pub(crate) fn outcome(self) -> Option<Decision> {
+        match self {
+            BranchEnd::Heuristic(outcome) => Some(outcome),
+            end => end.decision(),
+        }
+    }
+
     /// What was decided, as far as it is known here.
     pub(crate) fn decision(self) -> Option<Decision> {
         match self {
             BranchEnd::Committed => Some(Decision::Commit),
             BranchEnd::Aborted(_) | BranchEnd::Barred => Some(Decision::Abort),
-            BranchEnd::Read => None,
+            BranchEnd::Heuristic(_) | BranchEnd::Read => None,
         }
     }
 
@@ -89,6 +108,7 @@ impl BranchEnd {
     pub(crate) fn reason(self) -> Reason {
         match self {
             BranchEnd::Aborted(kind) => kind.into(),
+            BranchEnd::Heuristic(_) => ReasonKind::Operator.into(),
             BranchEnd::Committed | BranchEnd::Barred | BranchEnd::Read => ReasonKind::Finished.into(),
         }
     }
@@ -120,6 +140,19 @@ pub struct Prepared {
     pub shared: Vec<Key>,
     /// Whom to ask when in doubt, besides the coordinator (rule 7).
     pub peers: Vec<NodeId>,
+}
+
+/// See [`Record::Heuristic`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Heuristic {
+    /// Its transaction.
+    pub txn: TxnId,
+    /// The ticket of its coordinator.
+    pub ticket: Ticket,
+    /// How the operator ended it.
+    pub outcome: Decision,
+    /// What its coordinator decided, once that was heard. It differs from `outcome`.
+    pub decided: Option<Decision>,
 }
 
 /// See [`Record::StepApplied`].
@@ -213,6 +246,8 @@ impl machine::Record for Record {
             Record::Prepared(_) => "prepared",
             Record::Ended { end: BranchEnd::Committed, .. } => "committed",
             Record::Ended { .. } => "aborted",
+            Record::Heuristic(_) => "heuristic",
+            Record::Forgotten { .. } => "forgotten",
             Record::StepApplied(_) => "step-applied",
             Record::StepRefused(_) => "step-refused",
             Record::Voided { .. } => "voided",
@@ -227,7 +262,8 @@ impl machine::Record for Record {
     fn txn(&self) -> Option<TxnId> {
         match self {
             Record::Prepared(prepared) => Some(prepared.txn),
-            Record::Ended { txn, .. } | Record::Voided { txn, .. } => Some(*txn),
+            Record::Ended { txn, .. } | Record::Voided { txn, .. } | Record::Forgotten { txn, .. } => Some(*txn),
+            Record::Heuristic(heuristic) => Some(heuristic.txn),
             Record::StepApplied(applied) => Some(applied.txn),
             Record::StepRefused(refused) => Some(refused.txn),
             Record::Compensated(compensated) => Some(compensated.txn),

@@ -9,13 +9,13 @@ use crate::{
     effects::Out,
     local_txn::{flagged_by, settle_flags},
     local_txns::LocalTxns,
-    record::{BranchEnd, Record, StepEnd, empty_compensation, step_refused},
+    record::{BranchEnd, Heuristic, Record, StepEnd, empty_compensation, step_refused},
     store::Store,
 };
 use indoubt_proto::{
     ids::{Lsn, Ticket, TxnId},
     machine::Logged,
-    message::StepStyle,
+    message::{Decision, StepStyle},
     observation::Observation,
 };
 
@@ -48,16 +48,16 @@ fn replay(lsn: Lsn, record: Record, branches: &mut Branches, ctx: &mut Context, 
         Record::Booted { incarnation } => ctx.born = incarnation,
         Record::Prepared(prepared) => {
             ctx.finished.hear(prepared.txn, &prepared.ticket);
-            branches.insert(Branch::recovered(prepared));
+            branches.insert(Branch::recovered(prepared, lsn));
         }
-        Record::Ended { txn, ticket, end } => {
-            ctx.finished.hear(txn, &ticket);
-            ctx.finished.remember_branch(txn, &ticket, end);
-            let updates = branches.remove(txn).and_then(Branch::into_updates);
-            if let (Some(effects), BranchEnd::Committed) = (updates, end) {
-                ctx.store.apply(&effects);
-                out.observe(Observation::Applied { txn, effects, log: ctx.log, lsn });
-            }
+        Record::Ended { txn, ticket, end } => end_branch(lsn, (txn, ticket, end), branches, ctx, out),
+        Record::Heuristic(heuristic) => {
+            let Heuristic { txn, ticket, outcome, decided } = *heuristic;
+            end_branch(lsn, (txn, ticket, BranchEnd::Heuristic(outcome)), branches, ctx, out);
+            branches.insert(Branch::ended_by_operator(txn, ticket, outcome, decided));
+        }
+        Record::Forgotten { txn, ticket } => {
+            branches.remove(txn, &ticket);
         }
         Record::StepApplied(applied) => {
             ctx.store.apply(&applied.updates);
@@ -96,6 +96,23 @@ fn replay(lsn: Lsn, record: Record, branches: &mut Branches, ctx: &mut Context, 
     }
 }
 
+/// A branch is over. A commit applies what it prepared, unless a compaction holds the effects already.
+fn end_branch(
+    lsn: Lsn,
+    (txn, ticket, end): (TxnId, Ticket, BranchEnd),
+    branches: &mut Branches,
+    ctx: &mut Context,
+    out: &mut Out,
+) {
+    ctx.finished.hear(txn, &ticket);
+    ctx.finished.remember_branch(txn, &ticket, end);
+    let updates = branches.remove(txn, &ticket).and_then(Branch::into_updates);
+    if let (Some(effects), Some(Decision::Commit)) = (updates, end.outcome()) {
+        ctx.store.apply(&effects);
+        out.observe(Observation::Applied { txn, effects, log: ctx.log, lsn });
+    }
+}
+
 fn remember_step(txn: TxnId, ticket: &Ticket, step: u32, end: StepEnd, ctx: &mut Context) {
     ctx.finished.hear(txn, ticket);
     ctx.finished.remember_step(txn, ticket, step, end);
@@ -111,6 +128,7 @@ pub(crate) fn compact(ctx: &Context, branches: &Branches, local_txns: &LocalTxns
     }
     ctx.finished.compact(CHUNK, out);
     out.extend(branches.iter().filter_map(Branch::prepared).map(|prepared| Record::Prepared(prepared.clone())));
+    out.extend(branches.iter().filter_map(Branch::heuristic).map(|record| Record::Heuristic(Box::new(record))));
     for (lsn, then) in ctx.awaited.iter() {
         let owed = match then {
             AtDurable::Ended(txn) => branches.get(*txn).and_then(|branch| branch.owed(lsn, ctx)),

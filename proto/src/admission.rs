@@ -37,18 +37,34 @@ pub struct Admission {
     incarnation: u32,
     /// How many outcomes are remembered.
     capacity: usize,
-    /// `None` while it runs.
-    known: BTreeMap<TxnId, Option<Outcome>>,
+    /// Whether it admits sagas, whose plans must keep rule 32.
+    sagas: bool,
+    known: BTreeMap<TxnId, Known>,
     /// Those that ended, oldest first.
     ended: VecDeque<TxnId>,
     /// For each client the highest of its numbers that was forgotten here.
     forgotten: BTreeMap<NodeId, u64>,
 }
 
+/// A submission that runs or ran.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+struct Known {
+    /// What it does, as [`Submission::fingerprint`] tells it; `None` if that was before a restart.
+    fingerprint: Option<u64>,
+    /// `None` while it runs.
+    outcome: Option<Outcome>,
+}
+
 impl Admission {
+    /// Knows nothing yet, and admits sagas.
+    pub fn of_sagas(home: NodeId, settings: &Settings) -> Self {
+        Admission { sagas: true, ..Admission::new(home, settings) }
+    }
+
     /// Knows nothing yet.
     pub fn new(home: NodeId, settings: &Settings) -> Self {
         Admission {
+            sagas: false,
             home,
             limits: settings.limits,
             incarnation: 0,
@@ -68,10 +84,12 @@ impl Admission {
     /// [`Admission::begin`].
     pub fn admit<T>(&self, submission: &Submission, unfinished: &BTreeMap<TxnId, T>) -> Admitted {
         let txn = submission.txn;
-        match self.known.get(&txn) {
-            Some(None) => return Admitted::Join,
-            Some(Some(outcome)) => return Admitted::Answer(outcome.clone()),
-            None => {}
+        if let Some(known) = self.known.get(&txn) {
+            if known.fingerprint.is_some_and(|fingerprint| fingerprint != submission.fingerprint()) {
+                let detail = format!("{txn} is the name of another transaction");
+                return Admitted::Answer(Outcome::Refused(Reason::new(ReasonKind::BadPlan, detail)));
+            }
+            return known.outcome.clone().map_or(Admitted::Join, Admitted::Answer);
         }
         if submission.epoch > self.incarnation {
             let reason = Reason::new(ReasonKind::BadPlan, "an epoch from the future");
@@ -83,21 +101,29 @@ impl Admission {
         if may_have_run {
             return Admitted::Answer(Outcome::Unknown(ReasonKind::Forgotten.into()));
         }
-        match refusal(submission, self.home, &self.limits, unfinished.len()) {
+        let refusal = refusal(submission, self.home, &self.limits, unfinished.len());
+        let unsound = || submission.saga_fault().filter(|_| self.sagas);
+        match refusal.or_else(|| unsound().map(|fault| Reason::new(ReasonKind::BadPlan, fault))) {
             Some(reason) => Admitted::Answer(Outcome::Refused(reason)),
             None => Admitted::Run,
         }
     }
 
-    /// It runs from now on: it was accepted, or found unfinished in recovery.
-    pub fn begin(&mut self, txn: TxnId) {
-        self.known.insert(txn, None);
+    /// It runs from now on.
+    pub fn begin(&mut self, submission: &Submission) {
+        let known = Known { fingerprint: Some(submission.fingerprint()), outcome: None };
+        self.known.insert(submission.txn, known);
+    }
+
+    /// It runs on: recovery found it unfinished.
+    pub fn reopen(&mut self, txn: TxnId) {
+        self.known.insert(txn, Known::default());
     }
 
     /// It is over, and this is what every client that asks is told. Forgets the oldest outcome beyond the capacity.
     pub fn remember(&mut self, txn: TxnId, outcome: Outcome) {
-        let was = self.known.insert(txn, Some(outcome));
-        if !matches!(was, Some(Some(_))) {
+        let was = self.known.entry(txn).or_default().outcome.replace(outcome);
+        if was.is_none() {
             self.ended.push_back(txn);
         }
         while self.ended.len() > self.capacity {
@@ -114,9 +140,17 @@ impl Admission {
         self.forgotten.clear();
     }
 
+    /// Nobody is told the outcome of this transaction yet, because its clients wait for more than the decision. Returns the
+    /// outcome that recovery found.
+    pub fn hold_back(&mut self, txn: TxnId) -> Option<Outcome> {
+        let outcome = self.known.get_mut(&txn)?.outcome.take()?;
+        self.ended.retain(|ended| *ended != txn);
+        Some(outcome)
+    }
+
     /// The outcome that is remembered.
     pub fn outcome(&self, txn: TxnId) -> Option<&Outcome> {
-        self.known.get(&txn)?.as_ref()
+        self.known.get(&txn)?.outcome.as_ref()
     }
 
     /// Everything that is remembered, oldest first: what a compaction must recreate.
@@ -201,7 +235,7 @@ mod tests {
     fn a_repeated_submission_gets_the_same_outcome() {
         let (mut known, first) = (admission(2), submission(1, 1));
         assert_eq!(admit(&known, &first), Admitted::Run);
-        known.begin(first.txn);
+        known.begin(&first);
         assert_eq!(admit(&known, &first), Admitted::Join);
         known.remember(first.txn, committed());
         assert_eq!(admit(&known, &first), Admitted::Answer(committed()));
@@ -210,10 +244,49 @@ mod tests {
     }
 
     #[test]
+    fn another_transaction_under_a_known_name_is_refused() {
+        let (mut known, first) = (admission(2), submission(1, 1));
+        let mut other = submission(1, 1);
+        other.steps[0].ops = vec![Operation::Put { key: Key::new("p1/a"), value: 7 }];
+        let refused = |answer: Admitted| matches!(answer, Admitted::Answer(Outcome::Refused(_)));
+        known.begin(&first);
+        assert!(refused(admit(&known, &other)), "while the first one runs");
+        known.remember(first.txn, committed());
+        assert!(refused(admit(&known, &other)), "and once it is over");
+        assert_eq!(admit(&known, &first), Admitted::Answer(committed()));
+    }
+
+    #[test]
+    fn rule_32_a_saga_that_may_be_refused_after_its_pivot_is_not_admitted() {
+        let put = Operation::Put { key: Key::new("p1/x"), value: 5 };
+        let add = |min| Operation::Add { key: Key::new("p2/y"), delta: -100, min };
+        let step = |op: Operation, undo, kind| PlanStep { node: NodeId::participant(1), ops: vec![op], undo, kind };
+        let plan = |steps| Submission { steps, ..submission(1, 1) };
+        let sagas = || {
+            let mut sagas = Admission::of_sagas(HOME, &Settings::default());
+            sagas.open(1);
+            sagas
+        };
+        let refused = |submission: &Submission| match admit(&sagas(), submission) {
+            Admitted::Answer(Outcome::Refused(reason)) => Some(reason.detail),
+            _ => None,
+        };
+        let after_pivot =
+            |min| plan(vec![step(put.clone(), vec![], StepKind::Pivot), step(add(min), vec![], StepKind::Retriable)]);
+        let why = refused(&after_pivot(Some(0))).expect("step 2 may be refused for ever");
+        assert!(why.contains("step 2") && why.contains("rule 32"), "{why}");
+        assert_eq!(refused(&after_pivot(None)), None);
+        let why = refused(&plan(vec![step(put.clone(), vec![], StepKind::Compensatable)])).expect("nothing undoes it");
+        assert!(why.contains("step 1"), "{why}");
+        // Atomic commit needs no order of steps.
+        assert_eq!(admit(&admission(1), &after_pivot(Some(0))), Admitted::Run);
+    }
+
+    #[test]
     fn what_was_forgotten_is_unknown_and_never_run_again() {
         let mut known = admission(2);
         for number in 1..=5 {
-            known.begin(submission(number, 1).txn);
+            known.begin(&submission(number, 1));
             known.remember(submission(number, 1).txn, committed());
         }
         let told: Vec<Admitted> = (1..=6).map(|number| admit(&known, &submission(number, 1))).collect();
@@ -269,7 +342,7 @@ mod tests {
     fn a_status_is_the_outcome_or_the_state_or_unknown() {
         let (mut known, txn) = (admission(2), submission(1, 1).txn);
         assert_eq!(known.status(txn, None), Status::Ended(Outcome::Unknown(ReasonKind::Forgotten.into())));
-        known.begin(txn);
+        known.reopen(txn);
         assert_eq!(known.status(txn, Some("voting".into())), Status::Running("voting".into()));
         known.remember(txn, committed());
         assert_eq!(known.status(txn, Some("telling".into())), Status::Ended(committed()));

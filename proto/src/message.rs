@@ -9,7 +9,7 @@ pub use crate::{
 pub use kind::MessageKind;
 
 use crate::{
-    ids::{LogId, NodeId, Ticket, TxnId},
+    ids::{LogId, Lsn, NodeId, Ticket, TxnId},
     operation::{Operation, ReadValue},
     plan::{StepOps, Submission},
 };
@@ -201,6 +201,9 @@ pub enum Message {
         vote: Vote,
         /// The voter's journal, so that a lost log is noticed later (rule 17).
         log: LogId,
+        /// Where the prepared record of a YES stands in that journal, so that a journal restored from an older copy is
+        /// noticed later; 0 for other votes.
+        place: Lsn,
         /// What its reads found, when the work travelled with PREPARE.
         reads: Vec<ReadValue>,
         /// Why not, for a NO.
@@ -227,6 +230,12 @@ pub enum Message {
         /// Whether it knew the branch. `false` under the log of its vote means finished and forgotten; under another
         /// it means that the participant lost its log (rule 17).
         known: bool,
+        /// The last record of that journal. If it lies before the place of the vote, an older copy of the journal was
+        /// restored.
+        end: Lsn,
+        /// How an operator ended the branch, whatever was decided (rule 21). A participant sends this also unasked,
+        /// when the operator acts.
+        heuristic: Option<Decision>,
     },
     /// Participant in doubt to coordinator or peer: what was decided?
     Inquire {
@@ -305,6 +314,12 @@ pub enum Message {
         /// Which.
         txn: TxnId,
     },
+    /// From an operator. To a participant: forget that an operator ended this branch (rule 23). To a coordinator: stop
+    /// waiting for the ACKs of this transaction.
+    Forget {
+        /// Which transaction.
+        txn: TxnId,
+    },
     /// The answer to the operator.
     Done {
         /// How many branches or sagas it concerned.
@@ -337,6 +352,7 @@ impl Message {
             Message::CompensateResult { .. } => MessageKind::CompensateResult,
             Message::Resolve { .. } => MessageKind::Resolve,
             Message::Resume { .. } => MessageKind::Resume,
+            Message::Forget { .. } => MessageKind::Forget,
             Message::Done { .. } => MessageKind::Done,
         }
     }
@@ -361,7 +377,8 @@ impl Message {
             | Message::Settle { txn, .. }
             | Message::Compensate { txn, .. }
             | Message::CompensateResult { txn, .. }
-            | Message::Resume { txn } => Some(*txn),
+            | Message::Resume { txn }
+            | Message::Forget { txn } => Some(*txn),
             Message::Resolve { txn, .. } => *txn,
             Message::Done { .. } => None,
         }
@@ -389,6 +406,7 @@ impl Message {
             | Message::CompensateResult { .. }
             | Message::Resolve { .. }
             | Message::Resume { .. }
+            | Message::Forget { .. }
             | Message::Done { .. } => None,
         }
     }
@@ -439,6 +457,7 @@ impl Message {
                 txn: *txn,
                 vote: Vote::Failed,
                 log: LogId(0),
+                place: Lsn(0),
                 reads: Vec::new(),
                 reason: Some(reason()),
             }),

@@ -2,6 +2,7 @@
 //! Its shape on disk is in docs/03-measures-and-checks.md.
 
 use crate::{
+    heuristic::HeuristicOutcome,
     ids::{LogId, Lsn, MessageId, NodeId, Ticket, TxnId},
     inspect::LockMode,
     machine::Write,
@@ -189,6 +190,11 @@ pub enum Observation {
         txn: TxnId,
         outcome: Decision,
     },
+    /// A coordinator learned how a transaction ended of which operators ended branches otherwise than it decided.
+    HeuristicOutcome {
+        txn: TxnId,
+        outcome: HeuristicOutcome,
+    },
     /// A committed branch's effects; written when the record is durable.
     Applied {
         txn: TxnId,
@@ -294,6 +300,7 @@ impl Observation {
             | InDoubt { txn }
             | Decided { txn, .. }
             | Heuristic { txn, .. }
+            | HeuristicOutcome { txn, .. }
             | Applied { txn, .. }
             | StepApplied { txn, .. }
             | StepRefused { txn, .. }
@@ -329,6 +336,7 @@ impl Observation {
             InDoubt { .. } => "in-doubt",
             Decided { .. } => "decided",
             Heuristic { .. } => "heuristic",
+            HeuristicOutcome { .. } => "heuristic-outcome",
             Applied { .. } => "applied",
             StepApplied { .. } => "step-applied",
             StepRefused { .. } => "step-refused",
@@ -355,6 +363,7 @@ impl Observation {
             Observation::Reached { phase, .. } => Some(phase.word()),
             Observation::Voted { vote, .. } => Some(vote.word()),
             Observation::Decided { outcome, .. } | Observation::Heuristic { outcome, .. } => Some(outcome.word()),
+            Observation::HeuristicOutcome { outcome, .. } => Some(outcome.word()),
             _ => None,
         }
     }

@@ -1,6 +1,6 @@
 //! What a client is told, and the word for it in results.
 
-use crate::{operation::ReadValue, reason::Reason};
+use crate::{heuristic::HeuristicOutcome, message::Decision, operation::ReadValue, reason::Reason};
 use serde::{Deserialize, Serialize};
 
 /// What a client is told: never a guess.
@@ -22,18 +22,44 @@ pub enum Outcome {
     Compensated(Reason),
     /// Never begun.
     Refused(Reason),
+    /// An operator ended branches otherwise than decided (docs/rules.md, 22).
+    Heuristic {
+        /// What the coordinator decided.
+        decision: Decision,
+        /// What came of it.
+        outcome: HeuristicOutcome,
+        /// Which branches, and how they ended.
+        reason: Reason,
+    },
     /// The truth is not known here.
     Unknown(Reason),
 }
 
 impl Outcome {
-    /// The word of `clients` in summary.json: `succeeded`, `aborted`, `compensated`, `refused` or `unknown`.
+    /// Why, unless it succeeded as it should.
+    pub fn reason(&self) -> Option<&Reason> {
+        match self {
+            Outcome::Committed { .. } | Outcome::Completed { .. } => None,
+            Outcome::Aborted(reason)
+            | Outcome::Compensated(reason)
+            | Outcome::Refused(reason)
+            | Outcome::Heuristic { reason, .. }
+            | Outcome::Unknown(reason) => Some(reason),
+        }
+    }
+
+    /// The word of `clients` in summary.json. It says which effects are there: a transaction of which operators rolled every
+    /// branch back is `aborted`, whatever was decided.
     pub fn word(&self) -> OutcomeWord {
         match self {
             Outcome::Committed { .. } | Outcome::Completed { .. } => OutcomeWord::Succeeded,
             Outcome::Aborted(_) => OutcomeWord::Aborted,
             Outcome::Compensated(_) => OutcomeWord::Compensated,
             Outcome::Refused(_) => OutcomeWord::Refused,
+            Outcome::Heuristic { outcome: HeuristicOutcome::Mixed, .. } => OutcomeWord::Mixed,
+            Outcome::Heuristic { outcome: HeuristicOutcome::Rollback, .. } => OutcomeWord::Aborted,
+            Outcome::Heuristic { outcome: HeuristicOutcome::Commit, .. } => OutcomeWord::Succeeded,
+            Outcome::Heuristic { outcome: HeuristicOutcome::Hazard, .. } => OutcomeWord::Hazard,
             Outcome::Unknown(_) => OutcomeWord::Unknown,
         }
     }
@@ -51,6 +77,10 @@ pub enum OutcomeWord {
     Compensated,
     /// Never begun.
     Refused,
+    /// Some effects are there and others are not, because operators ended branches.
+    Mixed,
+    /// It is not known which effects are there: participants never said how their branches ended.
+    Hazard,
     /// Not known.
     Unknown,
 }
@@ -63,6 +93,8 @@ impl OutcomeWord {
             OutcomeWord::Aborted => "aborted",
             OutcomeWord::Compensated => "compensated",
             OutcomeWord::Refused => "refused",
+            OutcomeWord::Mixed => "mixed",
+            OutcomeWord::Hazard => "hazard",
             OutcomeWord::Unknown => "unknown",
         }
     }

@@ -6,6 +6,7 @@ use crate::{
     operation::Operation,
 };
 use serde::{Deserialize, Serialize};
+use std::hash::{Hash, Hasher};
 
 /// How a saga may treat a step (docs/rules.md, 32: compensatable*, then at most one pivot, then retriable*).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -77,20 +78,26 @@ impl Submission {
             .collect()
     }
 
-    /// Why this plan is none, or `None` if it is sound. Limits are checked by the coordinating node, not here.
-    pub fn fault(&self) -> Option<&'static str> {
+    /// Why no protocol can run this plan, or `None` if it is sound. Limits are checked by the coordinating node, not here.
+    pub fn fault(&self) -> Option<String> {
         if self.steps.is_empty() {
-            return Some("a transaction needs at least one step");
+            return Some("a transaction needs at least one step".into());
         }
-        if self.steps.iter().any(|s| s.ops.is_empty()) {
-            return Some("every step needs at least one operation");
+        if let Some(step) = self.first_step(|s| s.ops.is_empty()) {
+            return Some(format!("step {step} has no operation"));
         }
-        if self.steps.iter().any(|s| s.node.role != crate::ids::Role::Participant) {
-            return Some("every step runs at a participant");
+        if let Some(step) = self.first_step(|s| s.node.role != crate::ids::Role::Participant) {
+            return Some(format!("step {step} does not run at a participant"));
         }
-        if self.audit && self.steps.iter().flat_map(|s| &s.ops).any(|op| !op.is_read()) {
-            return Some("an audit only reads");
+        if let Some(step) = self.first_step(|s| self.audit && s.ops.iter().any(|op| !op.is_read())) {
+            return Some(format!("an audit only reads, but step {step} writes"));
         }
+        None
+    }
+
+    /// Why a saga cannot run this plan, sound in other ways, and keep rule 32: once the pivot is applied, the saga
+    /// completes. `None` if it can.
+    pub fn saga_fault(&self) -> Option<String> {
         let rank = |kind| match kind {
             StepKind::Compensatable => 0,
             StepKind::Pivot => 1,
@@ -101,12 +108,29 @@ impl Submission {
             || ranks.iter().filter(|r| **r == 1).count() > 1
             || (ranks.contains(&2) && !ranks.contains(&1))
         {
-            return Some("steps must be compensatable, then at most one pivot, then retriable");
+            return Some("the steps of a saga are compensatable, then at most one pivot, then retriable".into());
         }
         let can_undo = |s: &PlanStep| !s.undo.is_empty() || s.ops.iter().all(Operation::is_read);
-        if self.steps.iter().any(|s| s.kind == StepKind::Compensatable && !can_undo(s)) {
-            return Some("a compensatable step that writes needs a compensation");
+        if let Some(step) = self.first_step(|s| s.kind == StepKind::Compensatable && !can_undo(s)) {
+            return Some(format!("step {step} writes, can be undone by nothing, and is not the pivot"));
         }
-        None
+        let may_be_refused = |op: &Operation| matches!(op, Operation::Add { min: Some(_), .. });
+        let step = self.first_step(|s| s.kind == StepKind::Retriable && s.ops.iter().any(may_be_refused))?;
+        Some(format!(
+            "step {step} has a minimum and so may be refused, but it comes after the pivot and must succeed (rule 32)"
+        ))
+    }
+
+    /// The number of the first step of which this is true, 1-based.
+    fn first_step(&self, is: impl Fn(&PlanStep) -> bool) -> Option<usize> {
+        self.steps.iter().position(is).map(|index| index + 1)
+    }
+
+    /// A number that tells this submission's work from that of another: two submissions of one name are the same transaction
+    /// only if it is equal. Computed anew in each process, and never written down.
+    pub fn fingerprint(&self) -> u64 {
+        let mut hasher = std::hash::DefaultHasher::new();
+        (self.audit, &self.steps).hash(&mut hasher);
+        hasher.finish()
     }
 }

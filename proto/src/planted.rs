@@ -45,13 +45,19 @@ pub enum Mutant {
     LateForwardRuns,
     /// A copy of a step runs again (rule 38).
     DuplicateRuns,
+    /// A participant acknowledges a decision that an operator had overruled as if it had followed it (rule 22).
+    HeuristicIsAck,
+    /// A participant tells a peer in doubt how an operator ended the branch, as if it were the decision (rule 7).
+    HeuristicSpreads,
+    /// A world hands a message to whatever incarnation of its receiver it meets (duty 7 of a driver).
+    SessionsForgotten,
     /// A journal leaves a torn record where it is and appends behind it, where no later replay arrives.
     TornRecordIgnored,
 }
 
 impl Mutant {
     /// All of them.
-    pub const ALL: [Mutant; 20] = [
+    pub const ALL: [Mutant; 23] = [
         Mutant::VoteBeforeDurable,
         Mutant::DecideBeforeDurable,
         Mutant::AckBeforeForce,
@@ -71,6 +77,9 @@ impl Mutant {
         Mutant::NoEmptyCompensation,
         Mutant::LateForwardRuns,
         Mutant::DuplicateRuns,
+        Mutant::HeuristicIsAck,
+        Mutant::HeuristicSpreads,
+        Mutant::SessionsForgotten,
         Mutant::TornRecordIgnored,
     ];
 }

@@ -63,11 +63,14 @@ pub enum ReasonKind {
     Forgotten,
     /// A participant gave its branch up, because PREPARE never came (rule 6).
     GaveUp,
+    /// A participant still holds work of another transaction with this name, from a journal that its coordinating node
+    /// has lost.
+    NameTaken,
 }
 
 impl ReasonKind {
     /// All of them: their position is their number on the wire (from 1).
-    pub const ALL: [ReasonKind; 14] = [
+    pub const ALL: [ReasonKind; 15] = [
         ReasonKind::Constraint,
         ReasonKind::LockTimeout,
         ReasonKind::WorkTimeout,
@@ -82,6 +85,7 @@ impl ReasonKind {
         ReasonKind::Unreachable,
         ReasonKind::Forgotten,
         ReasonKind::GaveUp,
+        ReasonKind::NameTaken,
     ];
 
     /// A sentence without its full stop.
@@ -101,6 +105,7 @@ impl ReasonKind {
             ReasonKind::Unreachable => "the coordinating node cannot be reached",
             ReasonKind::Forgotten => "forgotten, or never heard of",
             ReasonKind::GaveUp => "given up before the vote",
+            ReasonKind::NameTaken => "another transaction of this name is not over",
         }
     }
 }

@@ -92,6 +92,18 @@ pub enum AbortWhen {
     AfterAllVotes,
 }
 
+/// When a coordinator of the 2PC family tells its client the outcome. X/Open TX calls it the commit return.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum AnswerWhen {
+    /// Once the decision is durable. If an operator ended a branch otherwise, the client has been told too much.
+    #[default]
+    Decided,
+    /// Once every participant that owes an ACK has acknowledged. The client learns what operators did, and waits for
+    /// every participant that is down.
+    Acknowledged,
+}
+
 /// Protocol options, as a scenario's `[options]` sets them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Options {
@@ -101,6 +113,9 @@ pub struct Options {
     pub read_only: bool,
     /// When a NO vote becomes the decision to abort.
     pub abort: AbortWhen,
+    /// When the client is told.
+    #[serde(default)]
+    pub answer: AnswerWhen,
     /// A restarted orchestrator goes on (rule 27) instead of turning back (rule 26).
     pub forward_recovery: bool,
     /// Rule 30.
@@ -122,6 +137,7 @@ impl Default for Options {
             work: WorkRound::Separate,
             read_only: true,
             abort: AbortWhen::AtOnce,
+            answer: AnswerWhen::Decided,
             forward_recovery: false,
             compensate_from: CompensateFrom::Previous,
             compensation_attempts: 10,

@@ -1,27 +1,37 @@
 //! The mapping between the domain and the wire: the one place where the generated types appear.
 //!
-//! Every type of the domain that travels has an infallible `From` into its generated type, and a `TryFrom` back, which
-//! refuses what does not parse and says which field and why. Nothing past this module sees bad input. The types of this
-//! module have the names of the messages of the .proto files and hold domain types; the generated ones are in [`v1`].
+//! What does not parse is refused, with the field and the reason. Nothing past this module sees bad input. The types of this
+//! module have the names of the messages of the .proto files and hold domain types.
+//!
+//! What links and clients send is encoded straight from the domain types (coding.rs): a node does little else under load.
+//! What operators and the lab send has generated types, in [`v1`], with an infallible `From` the domain and a `TryFrom`
+//! back.
 
+mod codec;
+mod coding;
+mod codings;
+mod encoding;
 mod error;
 mod link;
 mod message;
 mod message_id;
+mod node_number;
 mod operator;
 mod transactions;
 mod vocabulary;
+mod word;
 
+pub use codec::{OnWire, WireCodec};
 pub use error::WireError;
-pub use link::{Envelope, Frame, Hello};
-pub use operator::{OperatorReply, ResolveRequest, ResumeRequest, StateReply, Stats};
+pub use link::{Batch, Envelope, Frame, Hello};
+pub use operator::{ForgetRequest, OperatorReply, ResolveRequest, ResumeRequest, StateReply, Stats};
 pub use transactions::{StatusReply, StatusRequest, SubmitReply, SubmitRequest};
 
 /// The parts of which mappings are made: for the types of other crates that have a counterpart in the .proto files.
 pub mod parse {
     pub use super::{
         error::{At, list, micros, name, required, text},
-        vocabulary::{node, node_number},
+        node_number::{node, node_number},
     };
 }
 

@@ -5,15 +5,14 @@
 mod body;
 
 use indoubt_proto::{
-    ids::{LogId, MessageId, NodeId, Serial, Ticket},
+    ids::{LogId, Lsn, MessageId, NodeId, Serial, Ticket},
     message::{Message, Reason, ReasonKind, Vote},
     operation::{Key, Operation},
     plan::{PlanStep, StepKind, StepOps, Submission},
     time::Micros,
-    wire::{Envelope, Frame, Hello, v1},
+    wire::{Envelope, Frame, Hello, OnWire as _},
 };
 use proptest::{collection::vec, prelude::*, sample::Index};
-use prost::Message as _;
 
 /// A hello, and a batch with plans, operations, texts and numbers in it.
 fn frames() -> Vec<Vec<u8>> {
@@ -28,6 +27,7 @@ fn frames() -> Vec<Vec<u8>> {
             txn,
             vote: Vote::No,
             log: LogId(9),
+            place: Lsn(7),
             reads: vec![],
             reason: Some(Reason::new(ReasonKind::Constraint, "too little")),
         },
@@ -36,7 +36,13 @@ fn frames() -> Vec<Vec<u8>> {
     let id = MessageId { from: NodeId::coordinating(1), incarnation: 2, count: 3 };
     let envelope = |message| Envelope { id, to: NodeId::participant(1), hold: Micros(1), copy: true, message };
     let hello = Frame::Hello(Hello { node: NodeId::client(1), incarnation: 1, log: LogId(0) });
-    [hello, Frame::Batch(messages.map(envelope).into())].map(|frame| v1::Frame::from(frame).encode_to_vec()).into()
+    let batch = Frame::Batch(messages.map(envelope).iter().collect());
+    let encode = |frame: Frame| {
+        let mut bytes = Vec::new();
+        frame.encode(&mut bytes);
+        bytes
+    };
+    [hello, batch].map(encode).into()
 }
 
 #[test]

@@ -4,22 +4,17 @@
 use indoubt_proto::{
     ids::{LogId, Lsn, NodeId, TxnId},
     inspect::{Inspection, LockMode, LockView, OpenView},
-    message::{Decision, Outcome, Reason, ReasonKind, Status},
+    message::{Decision, Outcome, Reason, ReasonKind},
     operation::{Key, Operation},
     plan::{PlanStep, StepKind},
     wire::{
-        DESCRIPTORS, Frame, OperatorReply, ResolveRequest, ResumeRequest, StateReply, Stats, StatusReply,
-        StatusRequest, SubmitReply, SubmitRequest, WireError, limits, v1,
+        DESCRIPTORS, Frame, OnWire, OperatorReply, ResolveRequest, ResumeRequest, StateReply, Stats, SubmitReply,
+        SubmitRequest, WireError, limits, v1,
     },
 };
 
 fn txn() -> TxnId {
     "c1-k2-17".parse().expect("a name")
-}
-
-fn plan() -> Vec<PlanStep> {
-    let add = |delta| Operation::Add { key: Key::new("p1/acct-1"), delta, min: None };
-    vec![PlanStep { node: NodeId::participant(1), ops: vec![add(-5)], undo: vec![add(5)], kind: StepKind::Pivot }]
 }
 
 /// There and back, for types whose generated counterpart is `W`.
@@ -35,12 +30,6 @@ where
 
 #[test]
 fn requests_and_replies_survive_the_wire() {
-    for txn in [None, Some((txn(), 3))] {
-        travels::<_, v1::SubmitRequest>(SubmitRequest { txn, audit: txn.is_some(), steps: plan() });
-    }
-    travels::<_, v1::SubmitReply>(SubmitReply { txn: txn(), outcome: Outcome::Refused(ReasonKind::Limit.into()) });
-    travels::<_, v1::StatusRequest>(StatusRequest { txn: txn() });
-    travels::<_, v1::StatusReply>(StatusReply { txn: txn(), status: Status::Running("preparing".into()) });
     travels::<_, v1::ResolveRequest>(ResolveRequest { txn: None, decision: Decision::Abort });
     travels::<_, v1::ResolveRequest>(ResolveRequest { txn: Some(txn()), decision: Decision::Commit });
     travels::<_, v1::ResumeRequest>(ResumeRequest { txn: txn() });
@@ -80,97 +69,144 @@ fn refusal<T: std::fmt::Debug>(parsed: Result<T, WireError>) -> String {
     parsed.expect_err("it must be refused").to_string()
 }
 
+/// The fields of a message: numbers, and messages in messages.
+enum Field {
+    Number(u32, u64),
+    Message(u32, Vec<Field>),
+}
+use Field::{Message as M, Number as N};
+
+fn bytes(fields: &[Field]) -> Vec<u8> {
+    let mut out = Vec::new();
+    for field in fields {
+        match field {
+            N(number, value) => prost::encoding::uint64::encode(*number, value, &mut out),
+            M(number, fields) => prost::encoding::bytes::encode(*number, &bytes(fields), &mut out),
+        }
+    }
+    out
+}
+
 /// What is said of a fourth envelope with this message, when three are sound.
-fn refusal_in_batch(message: Option<v1::envelope::Message>) -> String {
-    let resume = v1::envelope::Message::Resume(v1::Resume { txn: Some(txn().into()) });
-    let envelope = |message| v1::Envelope { from: 9, to: 10, message, ..v1::Envelope::default() };
-    let envelopes = [Some(resume.clone()), Some(resume.clone()), Some(resume), message].map(envelope).to_vec();
-    refusal(Frame::try_from(v1::Frame { frame: Some(v1::frame::Frame::Batch(v1::Batch { envelopes })) }))
+fn refusal_in_batch(message: Option<Field>) -> String {
+    let envelope = |message: Option<Field>| M(1, [N(3, 9), N(4, 10)].into_iter().chain(message).collect());
+    let resume = || envelope(Some(M(23, vec![txn_field()])));
+    refusal_of_frame(&[M(2, vec![resume(), resume(), resume(), envelope(message)])])
+}
+
+/// Why this is no frame, or why one of its envelopes is none.
+fn refusal_of_frame(fields: &[Field]) -> String {
+    match Frame::decode(&bytes(fields)[..]) {
+        Err(status) => status.message().to_owned(),
+        Ok(Frame::Hello(hello)) => panic!("{hello:?} is sound"),
+        Ok(Frame::Batch(batch)) => refusal(batch.envelopes().collect::<Result<Vec<_>, _>>()),
+    }
+}
+
+/// c1-k2-17 as the first field.
+fn txn_field() -> Field {
+    M(1, vec![N(1, 9), N(2, 19), N(3, 17)])
+}
+
+/// A ticket as the second.
+fn ticket_field() -> Field {
+    M(2, vec![])
 }
 
 #[test]
 fn a_refusal_names_the_field_and_the_reason() {
-    use v1::envelope::Message as Wire;
-    let (txn, ticket) = (Some(v1::Txn::from(txn())), Some(v1::Ticket::default()));
     let cases = [
         (None, "batch.envelopes[3].message: missing"),
+        (Some(M(9, vec![txn_field(), N(5, 1)])), "batch.envelopes[3].message.prepare.ticket: missing"),
+        (Some(M(9, vec![txn_field(), ticket_field()])), "batch.envelopes[3].message.prepare.read_vote: missing"),
         (
-            Some(Wire::Prepare(v1::Prepare { txn, read_vote: 1, ..Default::default() })),
-            "batch.envelopes[3].message.prepare.ticket: missing",
-        ),
-        (
-            Some(Wire::Prepare(v1::Prepare { txn, ticket, ..Default::default() })),
-            "batch.envelopes[3].message.prepare.read_vote: missing",
-        ),
-        (
-            Some(Wire::Prepare(v1::Prepare { txn, ticket, peers: vec![10, 16], read_vote: 1, ..Default::default() })),
+            Some(M(9, vec![txn_field(), ticket_field(), N(4, 10), N(4, 16), N(5, 1)])),
             "batch.envelopes[3].message.prepare.peers[1]: 16 is no node",
         ),
+        (Some(M(10, vec![txn_field(), N(2, 9)])), "batch.envelopes[3].message.vote.vote: 9 is no VoteWord"),
         (
-            Some(Wire::Vote(v1::Vote { txn, vote: 9, ..Default::default() })),
-            "batch.envelopes[3].message.vote.vote: 9 is no VoteWord",
-        ),
-        (
-            Some(Wire::Resume(v1::Resume { txn: Some(v1::Txn { home: 10, client: 11, number: 1 }) })),
+            Some(M(23, vec![M(1, vec![N(1, 10), N(2, 11)])])),
             "batch.envelopes[3].message.resume.txn.home: p1 is no coordinating node",
         ),
         (
-            Some(Wire::Work(v1::Work {
-                txn,
-                ticket,
-                steps: vec![v1::StepOps { step: 1, ops: vec![v1::Operation { operation: None }] }],
-            })),
+            Some(M(7, vec![txn_field(), ticket_field(), M(3, vec![N(1, 1), M(2, vec![])])])),
             "batch.envelopes[3].message.work.steps[0].ops[0].operation: missing",
         ),
-        (Some(Wire::Settle(v1::Settle { txn, ticket, step: 0 })), "batch.envelopes[3].message.settle.step: missing"),
+        (
+            Some(M(7, vec![txn_field(), ticket_field(), M(3, vec![N(1, 1), M(2, vec![M(3, vec![])])])])),
+            "batch.envelopes[3].message.work.steps[0].ops[0].get.key: missing",
+        ),
+        (Some(M(17, vec![txn_field(), ticket_field()])), "batch.envelopes[3].message.settle.step: missing"),
+        (Some(M(23, vec![txn_field(), txn_field()])), "batch.envelopes[3].message.resume.txn: given twice"),
+        (Some(M(23, vec![N(1, 5)])), "batch.envelopes[3].message.resume.txn: not encoded as its type"),
+        (Some(M(8, vec![txn_field()])), "batch.envelopes[3].message.work_done.result: missing"),
+        (
+            Some(M(8, vec![txn_field(), M(3, vec![])])),
+            "batch.envelopes[3].message.work_done.result.failed.kind: missing",
+        ),
     ];
     for (message, expected) in cases {
         assert_eq!(refusal_in_batch(message), expected);
     }
-    let status = tonic::Status::from(refusal_of_an_empty_frame());
+    assert_eq!(
+        refusal_of_frame(&[M(2, vec![M(1, vec![N(3, 9), N(4, 10), N(30, u64::MAX), M(23, vec![txn_field()])])])]),
+        "batch.envelopes[0].hold_us: 18446744073709551615 us are more than a day"
+    );
+    let batches = vec![M(2, vec![]), M(2, vec![])];
+    assert_eq!(refusal_of_frame(&batches), "frame: given twice");
+    let status = Frame::decode(&[][..]).expect_err("it must be refused");
     assert_eq!((status.code(), status.message()), (tonic::Code::InvalidArgument, "frame: missing"));
 }
 
-fn refusal_of_an_empty_frame() -> WireError {
-    Frame::try_from(v1::Frame { frame: None }).expect_err("it must be refused")
+fn encode(value: &impl OnWire) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    value.encode(&mut bytes);
+    bytes
+}
+
+fn refused_bytes<T: OnWire + std::fmt::Debug>(bytes: &[u8]) -> String {
+    T::decode(bytes).expect_err("it must be refused").message().to_owned()
 }
 
 #[test]
 fn a_transaction_name_and_its_epoch_come_together() {
-    let request = |txn: Option<&str>, epoch| {
-        SubmitRequest::try_from(v1::SubmitRequest { txn: txn.map(Into::into), epoch, audit: false, steps: Vec::new() })
+    let request = |txn: Option<&str>, epoch: Option<u32>| {
+        let mut bytes = Vec::new();
+        txn.iter().for_each(|txn| prost::encoding::bytes::encode(1, &txn.as_bytes().to_vec(), &mut bytes));
+        epoch.iter().for_each(|epoch| prost::encoding::uint32::encode(2, epoch, &mut bytes));
+        refused_bytes::<SubmitRequest>(&bytes)
     };
-    assert_eq!(refusal(request(Some("c1-k2-1"), None)), "epoch: required when `txn` is given");
-    assert_eq!(refusal(request(None, Some(1))), "epoch: means nothing without `txn`");
-    assert_eq!(refusal(request(Some("c1"), Some(1))), "txn: `c1` is not a transaction name such as c1-k2-17");
-    assert_eq!(refusal(request(Some(&"c".repeat(4_000_000)), Some(1))), "txn: longer than any name");
+    assert_eq!(request(Some("c1-k2-1"), None), "epoch: required when `txn` is given");
+    assert_eq!(request(None, Some(1)), "epoch: means nothing without `txn`");
+    assert_eq!(request(Some("c1"), Some(1)), "txn: `c1` is not a transaction name such as c1-k2-17");
+    assert_eq!(request(Some(&"c".repeat(4_000_000)), Some(1)), "txn: longer than any name");
 }
 
 #[test]
 fn hostile_sizes_are_refused() {
-    let get = |key: String| v1::Operation { operation: Some(v1::operation::Operation::Get(v1::Get { key })) };
-    let step = |ops| v1::SubmitStep { node: "p1".into(), ops, undo: Vec::new(), kind: 0 };
-    let request = |steps| SubmitRequest::try_from(v1::SubmitRequest { txn: None, epoch: None, audit: true, steps });
-    assert_eq!(refusal(request(vec![step(Vec::new()); limits::STEPS + 1])), "steps: 4097 elements are more than 4096");
+    let get = |key: String| Operation::Get { key: Key::new(key) };
+    let step = |ops| PlanStep { node: NodeId::participant(1), ops, undo: Vec::new(), kind: StepKind::Compensatable };
+    let request = |steps| encode(&SubmitRequest { txn: None, audit: true, steps });
+    let refused = |steps| refused_bytes::<SubmitRequest>(&request(steps));
+    assert_eq!(refused(vec![step(Vec::new()); limits::STEPS + 1]), "steps: more than 4096 elements");
     assert_eq!(
-        refusal(request(vec![step(vec![get("x".into()); limits::OPERATIONS + 1])])),
-        "steps[0].ops: 16385 elements are more than 16384"
+        refused(vec![step(vec![get("x".into()); limits::OPERATIONS + 1])]),
+        "steps[0].ops: more than 16384 elements"
     );
     assert_eq!(
-        refusal(request(vec![step(vec![get("x".repeat(limits::KEY_BYTES + 1))])])),
+        refused(vec![step(vec![get("x".repeat(limits::KEY_BYTES + 1))])]),
         "steps[0].ops[0].get.key: 1025 bytes are more than 1024"
     );
-    assert!(request(vec![step(vec![get("x".repeat(limits::KEY_BYTES)); limits::OPERATIONS]); 1]).is_ok());
+    let most = request(vec![step(vec![get("x".repeat(limits::KEY_BYTES)); limits::OPERATIONS]); 1]);
+    assert!(SubmitRequest::decode(&most[..]).is_ok());
     let reason = Reason::new(ReasonKind::Limit, "x".repeat(limits::TEXT_BYTES + 1));
-    let reply = v1::SubmitReply { txn: "c1-k2-1".into(), outcome: Some(Outcome::Refused(reason).into()) };
-    assert_eq!(refusal(SubmitReply::try_from(reply)), "outcome.refused.detail: 16385 bytes are more than 16384");
-    let resume = v1::envelope::Message::Resume(v1::Resume { txn: Some(txn().into()) });
-    let held = v1::Envelope { from: 9, to: 10, hold_us: u64::MAX, message: Some(resume), ..v1::Envelope::default() };
-    let batch = v1::Batch { envelopes: vec![held] };
+    let reply = SubmitReply { txn: txn(), outcome: Outcome::Refused(reason) };
     assert_eq!(
-        refusal(Frame::try_from(v1::Frame { frame: Some(v1::frame::Frame::Batch(batch)) })),
-        "batch.envelopes[0].hold_us: 18446744073709551615 us are more than a day"
+        refused_bytes::<SubmitReply>(&encode(&reply)),
+        "outcome.refused.detail: 16385 bytes are more than 16384"
     );
+    let envelopes = (0..=limits::ENVELOPES).map(|_| M(1, vec![])).collect();
+    assert_eq!(refusal_of_frame(&[M(2, envelopes)]), "batch.envelopes: more than 65536 elements");
 }
 
 #[test]

@@ -32,7 +32,7 @@ impl Context {
         Context {
             settings,
             serials: Serials::default(),
-            admission: Admission::new(id, &settings),
+            admission: Admission::of_sagas(id, &settings),
             awaited: VecDeque::new(),
         }
     }

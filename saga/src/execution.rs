@@ -93,8 +93,8 @@ impl Execution {
 
     /// Accepts a submission and forces the begin of its saga.
     pub(crate) fn accept(submission: Submission, client: NodeId, ctx: &mut Context, out: &mut Out) -> Self {
+        ctx.admission.begin(&submission);
         let Submission { txn, audit, steps, .. } = submission;
-        ctx.admission.begin(txn);
         let saga = Execution::new(txn, ctx.serials.begin(), audit, Plan::new(steps), vec![client]);
         ctx.wait(out.force(saga.begun()), AtDurable::GoOn(txn));
         saga

@@ -25,7 +25,7 @@ pub(crate) fn recover(
 fn replay(record: OrchestratorRecord, executions: &mut BTreeMap<TxnId, Execution>, ctx: &mut Context, out: &mut Out) {
     match record {
         OrchestratorRecord::Begun { txn, serial, audit, plan } => {
-            ctx.admission.begin(txn);
+            ctx.admission.reopen(txn);
             ctx.serials.reopen(serial);
             executions.insert(txn, Execution::new(txn, serial, audit, plan, Vec::new()));
         }

@@ -42,6 +42,8 @@ checks! {
     NoEffectTwice "no-effect-twice",
     NothingUnresolved "nothing-unresolved",
     ToldTruth "told-truth",
+    HeuristicsTold "heuristics-told",
+    WorldContract "world-contract",
 }
 
 impl fmt::Display for CheckName {

@@ -39,6 +39,10 @@ pub struct Clients {
     pub compensated: u64,
     /// Never begun.
     pub refused: u64,
+    /// Told that some effects are there and others not, because operators ended branches.
+    pub mixed: u64,
+    /// Told that it is not known which effects are there, because participants never said how their branches ended.
+    pub hazard: u64,
     /// Not known, or never told.
     pub unknown: u64,
 }

@@ -182,13 +182,7 @@ impl ClientPool {
     }
 
     fn end(&mut self, txn: TxnId, outcome: &Outcome, now: Micros, out: &mut Vec<ClientEffect>) {
-        let detail = match outcome {
-            Outcome::Committed { .. } | Outcome::Completed { .. } => String::new(),
-            Outcome::Aborted(reason)
-            | Outcome::Compensated(reason)
-            | Outcome::Refused(reason)
-            | Outcome::Unknown(reason) => Reason::to_string(reason),
-        };
+        let detail = outcome.reason().map(Reason::to_string).unwrap_or_default();
         let ended = Observation::ClientEnded { txn, outcome: outcome.word(), detail };
         out.push(ClientEffect::Observe { client: txn.client, observation: ended });
         if self.closed {

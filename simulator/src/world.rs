@@ -149,7 +149,7 @@ impl<'a> World<'a> {
         let clients: Vec<NodeId> = pool.clients().collect();
         let cluster = scenario.cluster;
         let layout = Layout::new(cluster.coordinators, cluster.participants, clients.len());
-        let kernel = Kernel::new(layout, seed, sink);
+        let kernel = Kernel::new(layout, seed, scenario.planted, sink);
         let outlet = |node: NodeId| {
             let slot = layout.slot(node).expect("every node of the cluster has a slot");
             Outlet::new(slot, layout.count())

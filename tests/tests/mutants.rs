@@ -52,7 +52,7 @@ impl Bug {
     }
 }
 
-const BUGS: [Bug; 20] = [
+const BUGS: [Bug; 23] = [
     bug(VoteBeforeDurable, TWO_PHASE, "votes YES before the prepared record is durable (11)", "durability")
         .with_one_death(),
     bug(DecideBeforeDurable, TWO_PHASE, "tells COMMIT before the record is durable (15)", "agreement").with_one_death(),
@@ -75,6 +75,19 @@ const BUGS: [Bug; 20] = [
     bug(NoEmptyCompensation, SAGA, "applies the compensation of a step that never ran (39)", "conservation"),
     bug(LateForwardRuns, SAGA, "runs a step that comes after its compensation (40)", "conservation"),
     bug(DuplicateRuns, SAGA, "runs a copy of a step again (38)", "no-effect-twice").with_one_death(),
+    bug(
+        HeuristicIsAck,
+        &[Protocol::TwoPhase, Protocol::PresumedNothing, Protocol::Cooperative],
+        "acknowledges what an operator overruled as if it had followed (22)",
+        "heuristics-told",
+    ),
+    bug(HeuristicSpreads, COOPERATIVE, "tells a peer the operator's word as if it were the decision (7)", "agreement"),
+    bug(
+        SessionsForgotten,
+        TWO_PHASE,
+        "a world hands a message to a later incarnation of its receiver",
+        "world-contract",
+    ),
     bug(TornRecordIgnored, TWO_PHASE, "a journal appends behind a torn record, where no replay arrives", "durability"),
 ];
 

@@ -3,6 +3,7 @@
 
 use super::Coordinator;
 use crate::{
+    decision_delivery::Acknowledged,
     effects::{CoordinatorTimer, Out},
     record::CoordinatorRecord,
 };
@@ -82,7 +83,12 @@ impl Coordinator {
                     silent = due.iter().any(|voter| voter.node == node && voter.log.is_none());
                 }
                 if silent {
-                    transaction.acked(node, LogId(0), ctx, out);
+                    transaction.acked(
+                        node,
+                        Acknowledged { log: LogId(0), end: Lsn(u64::MAX), heuristic: None },
+                        ctx,
+                        out,
+                    );
                 }
             });
             if silent {

@@ -4,21 +4,23 @@ use super::{State, Transaction};
 use crate::{
     branch::{self, Heard},
     context::Context,
-    decision_delivery::DecisionDelivery,
+    decision_delivery::{Acknowledged, DecisionDelivery, heuristic},
     effects::{CoordinatorTimer, Out},
     record::CoordinatorRecord,
 };
 use indoubt_proto::{
-    ids::{LogId, Lsn, NodeId},
-    message::{Answer, Decision, Message, Outcome, ReadVote, Reason},
+    ids::{Lsn, NodeId, TxnId},
+    machine::Write,
+    message::{Answer, Decision, Message, Outcome, ReadVote, Reason, ReasonKind},
     observation::{Observation, Phase},
+    settings::AnswerWhen,
 };
 
 impl Transaction {
     /// Every vote is in and none is NO (rule 3).
     pub(super) fn commit(&mut self, ctx: &mut Context, out: &mut Out) {
         self.reads.sort_by_key(|read| read.step);
-        let write = if self.branches.iter().any(|b| matches!(b.heard, Heard::Yes(_))) {
+        let write = if self.branches.iter().any(|b| matches!(b.heard, Heard::Yes(..))) {
             self.reach(Phase::WorkDone, out);
             Some(ctx.row().commit)
         } else {
@@ -54,10 +56,6 @@ impl Transaction {
     /// From here on it is decided. Participants are told first, then the clients. `reason` goes with an abort.
     fn decide(&mut self, decision: Decision, reason: Option<Reason>, ctx: &mut Context, out: &mut Out) {
         let txn = self.txn;
-        let outcome = match reason {
-            Some(reason) => Outcome::Aborted(reason),
-            None => Outcome::Committed { reads: std::mem::take(&mut self.reads) },
-        };
         out.observe(Observation::Decided { txn, outcome: decision });
         let due = branch::due(&self.branches, decision);
         // A transaction in which everybody only read has no decision that anybody waits for.
@@ -76,17 +74,28 @@ impl Transaction {
                 self.reach(Phase::HalfTold, out);
             }
         }
-        for client in std::mem::take(&mut self.clients) {
-            out.send(client, Message::Outcome { txn, outcome: outcome.clone() });
-        }
-        ctx.admission.remember(txn, outcome);
         // Nobody acknowledges the commit of a transaction that only read: no record of it needs an end either.
         let owed = ctx.row().acks(decision) && (decision == Decision::Abort || !due.is_empty());
+        let overruled = if owed { Vec::new() } else { branch::overruled(&self.branches, decision) };
+        // Nobody who is told a decision that needs no ACK is heard of again.
+        let told_and_trusted = if owed { 0 } else { due.len().saturating_sub(overruled.len()) };
+        let followed = branch::aborted_alone(&self.branches) + told_and_trusted;
+        let plain = match reason {
+            Some(reason) => Outcome::Aborted(reason),
+            None => Outcome::Committed { reads: std::mem::take(&mut self.reads) },
+        };
+        let outcome = heuristic(decision, followed, &overruled, &[]).unwrap_or(plain);
+        observe_heuristic(txn, &outcome, out);
+        if owed && !due.is_empty() && ctx.settings.options.answer == AnswerWhen::Acknowledged {
+            self.untold = Some(outcome);
+        } else {
+            self.tell_clients(outcome, ctx, out);
+        }
         match (owed, due.is_empty()) {
             (false, _) => self.forget(out),
-            (true, true) => self.end(ctx, out),
+            (true, true) => self.end(None, ctx, out),
             (true, false) => {
-                let delivery = DecisionDelivery::new(decision, due);
+                let delivery = DecisionDelivery::new(decision, due, followed, overruled);
                 delivery.arm(txn, ctx, out);
                 self.state = State::Delivering(delivery);
             }
@@ -94,24 +103,69 @@ impl Transaction {
         self.branches.clear();
     }
 
-    /// A participant acknowledged the decision; `log` is its journal.
-    pub(crate) fn acked(&mut self, node: NodeId, log: LogId, ctx: &Context, out: &mut Out) {
-        let State::Delivering(delivery) = &mut self.state else { return };
-        if delivery.acked(self.txn, node, log, out) {
-            out.disarm(CoordinatorTimer::Resend(self.txn));
-            self.end(ctx, out);
+    /// Tells every client what became of the transaction, and remembers it for those who ask again.
+    fn tell_clients(&mut self, outcome: Outcome, ctx: &mut Context, out: &mut Out) {
+        for client in std::mem::take(&mut self.clients) {
+            out.send(client, Message::Outcome { txn: self.txn, outcome: outcome.clone() });
+        }
+        ctx.admission.remember(self.txn, outcome);
+    }
+
+    /// A participant acknowledged the decision, or an operator ended its branch before it was told.
+    pub(crate) fn acked(&mut self, node: NodeId, said: Acknowledged, ctx: &mut Context, out: &mut Out) {
+        match &mut self.state {
+            State::Delivering(delivery) => {
+                if delivery.acked(self.txn, node, said, out) {
+                    self.all_acked(ctx, out);
+                }
+            }
+            State::Voting { .. } | State::Committing { .. } | State::Aborting { .. } => {
+                let Some(by_operator) = said.heuristic else { return };
+                let Some(branch) = self.branches.iter_mut().find(|branch| branch.node == node) else { return };
+                branch.heuristic = Some(by_operator);
+                if by_operator == Decision::Abort && matches!(self.state, State::Voting { .. }) {
+                    // Nothing is decided yet, and a commit would not be whole.
+                    self.abort(Reason::new(ReasonKind::Operator, format!("aborted at {node}")), ctx, out);
+                }
+            }
+            State::Working { .. } | State::Initiating { .. } | State::Ended => {}
         }
     }
 
-    /// Every ACK is in.
-    fn end(&mut self, ctx: &Context, out: &mut Out) {
+    /// An operator gives up waiting for the ACKs that are due. `false` if none are due.
+    pub(crate) fn give_up_on_acks(&mut self, ctx: &mut Context, out: &mut Out) -> bool {
+        let delivering = matches!(self.state, State::Delivering(_));
+        if delivering {
+            self.all_acked(ctx, out);
+        }
+        delivering
+    }
+
+    /// Every ACK is in, or an operator gave up waiting.
+    fn all_acked(&mut self, ctx: &mut Context, out: &mut Out) {
+        let State::Delivering(delivery) = &self.state else { return };
+        out.disarm(CoordinatorTimer::Resend(self.txn));
+        let heuristic = delivery.heuristic();
+        if let Some(outcome) = &heuristic {
+            observe_heuristic(self.txn, outcome, out);
+        }
+        if let Some(outcome) = heuristic.clone().or(self.untold.take()) {
+            self.tell_clients(outcome, ctx, out);
+        }
+        self.end(heuristic, ctx, out);
+    }
+
+    /// Nobody owes an ACK any more. `heuristic` is the outcome, if operators ended branches otherwise than decided.
+    fn end(&mut self, heuristic: Option<Outcome>, ctx: &Context, out: &mut Out) {
         let row = ctx.row();
         // Presumed commit has no record of its aborts: the reason would be lost.
-        let aborted = match ctx.admission.outcome(self.txn) {
-            Some(Outcome::Aborted(reason)) if row.abort.is_none() => Some(reason.clone()),
+        let abort = match ctx.admission.outcome(self.txn) {
+            Some(outcome @ Outcome::Aborted(_)) if row.abort.is_none() => Some(outcome.clone()),
             _ => None,
         };
-        out.append(CoordinatorRecord::End { txn: self.txn, aborted }, row.end);
+        // A participant forgets a heuristic end when an operator says so: only this record keeps it then.
+        let write = if heuristic.is_some() { Write::Forced } else { row.end };
+        out.append(CoordinatorRecord::End { txn: self.txn, outcome: heuristic.or(abort) }, write);
         self.forget(out);
     }
 
@@ -155,6 +209,20 @@ impl Transaction {
     /// The record of an abort.
     pub(super) fn aborted(&self, reason: &Reason) -> CoordinatorRecord {
         let (reason, due) = (reason.clone(), branch::due(&self.branches, Decision::Abort));
-        CoordinatorRecord::Aborted { txn: self.txn, serial: self.serial, audit: self.audit, reason, due }
+        CoordinatorRecord::Aborted {
+            txn: self.txn,
+            serial: self.serial,
+            audit: self.audit,
+            reason,
+            due,
+            followed: branch::aborted_alone(&self.branches),
+        }
+    }
+}
+
+/// Tells the trace what came of a transaction of which operators ended branches.
+pub(crate) fn observe_heuristic(txn: TxnId, outcome: &Outcome, out: &mut Out) {
+    if let Outcome::Heuristic { outcome, .. } = outcome {
+        out.observe(Observation::HeuristicOutcome { txn, outcome: *outcome });
     }
 }

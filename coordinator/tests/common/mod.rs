@@ -24,6 +24,9 @@ pub(crate) fn p(number: u16) -> NodeId {
     NodeId::participant(number)
 }
 
+/// Where every participant's prepared record stands, and where its journal ends.
+pub(crate) const PLACE: Lsn = Lsn(5);
+
 /// The journal of a participant.
 pub(crate) fn log_of(node: NodeId) -> LogId {
     LogId(u64::from(node.number))
@@ -207,12 +210,24 @@ impl Bench {
 
     pub(crate) fn vote(&mut self, node: NodeId, number: u64, vote: Vote) {
         let reason = (vote == Vote::No).then(|| Reason::from(ReasonKind::Constraint));
-        let (log, reads) = (log_of(node), vec![]);
-        self.message(node, Message::Vote { txn: txn(number), vote, log, reads, reason });
+        let (log, place, reads) = (log_of(node), PLACE, vec![]);
+        self.message(node, Message::Vote { txn: txn(number), vote, log, place, reads, reason });
     }
 
     pub(crate) fn ack(&mut self, node: NodeId, number: u64, log: LogId, known: bool) {
-        self.message(node, Message::Ack { txn: txn(number), log, known });
+        self.message(node, Message::Ack { txn: txn(number), log, known, end: PLACE, heuristic: None });
+    }
+
+    /// An ACK that says how an operator ended the branch.
+    pub(crate) fn ack_by_operator(&mut self, node: NodeId, number: u64, by_operator: Decision) {
+        let (log, heuristic) = (log_of(node), Some(by_operator));
+        self.message(node, Message::Ack { txn: txn(number), log, known: true, end: PLACE, heuristic });
+    }
+
+    /// An ACK from a journal that ends at record `end`.
+    pub(crate) fn ack_from_end(&mut self, node: NodeId, number: u64, end: Lsn) {
+        let log = log_of(node);
+        self.message(node, Message::Ack { txn: txn(number), log, known: false, end, heuristic: None });
     }
 
     /// What a participant in doubt is answered; `log` is that of the ticket it was given with PREPARE.

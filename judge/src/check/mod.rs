@@ -11,6 +11,7 @@ mod deciders;
 mod durability;
 mod entry;
 pub(crate) mod evidence;
+mod heuristics_told;
 mod isolation;
 mod no_effect_twice;
 mod non_triviality;
@@ -18,6 +19,7 @@ mod nothing_unresolved;
 mod stability;
 mod termination;
 mod told_truth;
+mod world_contract;
 
 use crate::{
     history::{final_state::FinalState, txn_history::TxnHistory},
@@ -47,6 +49,8 @@ const CHECKS: [Check; CheckName::ALL.len()] = [
     no_effect_twice::CHECK,
     nothing_unresolved::CHECK,
     told_truth::CHECK,
+    heuristics_told::CHECK,
+    world_contract::CHECK,
 ];
 
 /// Runs all checks. A check is promised if the protocol's family promises it and no fault waives all that was found.

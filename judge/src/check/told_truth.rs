@@ -24,7 +24,8 @@ fn told_truth(evidence: &Evidence<'_>) -> Vec<Finding> {
                         || half_there(evidence, txn_history, fate)
                 }
                 OutcomeWord::Refused => !matches!(fate, Fate::Refused | Fate::Aborted),
-                OutcomeWord::Unknown => false,
+                OutcomeWord::Mixed => fate != Fate::Partial,
+                OutcomeWord::Hazard | OutcomeWord::Unknown => false,
             };
             if lie {
                 let text = format!("{txn} was told {} at {}, but is {}", outcome.word(), At(*t), fate.word());

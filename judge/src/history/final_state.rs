@@ -1,6 +1,7 @@
 //! The final state of a run: what effects and checks are read from.
 
 use super::{
+    contract::Breach,
     fate::{Fate, fate},
     forgotten::Forgotten,
     topology::Topology,
@@ -20,6 +21,8 @@ pub(crate) struct FinalState {
     pub(crate) topology: Topology,
     /// Whether the trace has its last line.
     pub(crate) complete: bool,
+    /// Where the world broke its promises to the machines.
+    pub(crate) breaches: Vec<Breach>,
     pub(crate) transactions: BTreeMap<TxnId, TxnHistory>,
     /// What became of each transaction that a client began.
     pub(crate) fates: BTreeMap<TxnId, Fate>,
@@ -40,7 +43,8 @@ impl FinalState {
         let submitted = transactions.iter().filter(|(_, txn_history)| txn_history.began.is_some());
         let fates = submitted.map(|(txn, txn_history)| (*txn, fate(family, &topology, *txn, txn_history))).collect();
         let (open_locks, forgotten) = (BTreeMap::new(), Forgotten::default());
-        FinalState { family, topology, complete, transactions, fates, open_locks, forgotten }
+        let breaches = Vec::new();
+        FinalState { family, topology, complete, breaches, transactions, fates, open_locks, forgotten }
     }
 
     /// Every transaction that a client began and that is not forgotten, with its history and its fate.

@@ -49,6 +49,8 @@ pub(crate) fn count_told(to: &mut Clients, told: Option<OutcomeWord>) {
         Some(OutcomeWord::Aborted) => &mut to.aborted,
         Some(OutcomeWord::Compensated) => &mut to.compensated,
         Some(OutcomeWord::Refused) => &mut to.refused,
+        Some(OutcomeWord::Mixed) => &mut to.mixed,
+        Some(OutcomeWord::Hazard) => &mut to.hazard,
         // Never told: unknown.
         Some(OutcomeWord::Unknown) | None => &mut to.unknown,
     } += 1;

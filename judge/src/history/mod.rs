@@ -2,6 +2,7 @@
 //! Final states, effects and checks read this; measures of time are folded beside it, in [`crate::measure`].
 
 pub(crate) mod branches;
+pub(crate) mod contract;
 pub(crate) mod fate;
 pub(crate) mod final_state;
 pub(crate) mod forgotten;
@@ -10,6 +11,7 @@ pub(crate) mod topology;
 pub(crate) mod txn_history;
 
 use branches::Learned;
+use contract::Contract;
 use final_state::FinalState;
 use history_index::HistoryIndex;
 use indoubt_proto::{
@@ -30,6 +32,8 @@ pub(crate) struct History {
     pub(crate) family: Family,
     pub(crate) index: HistoryIndex,
     pub(crate) topology: Topology,
+    /// Whether the world kept its promises to the machines.
+    contract: Contract,
     /// How long load was offered.
     pub(crate) duration: i64,
     /// The time of the last line.
@@ -50,6 +54,7 @@ impl History {
             family,
             index: HistoryIndex::default(),
             topology: Topology::default(),
+            contract: Contract::default(),
             duration: duration.0 as i64,
             end: 0,
             complete: false,
@@ -65,6 +70,7 @@ impl History {
         self.end = self.end.max(seen.t_us);
         self.fresh = false;
         let changed = self.topology.take(seen);
+        self.contract.take(seen);
         if let Some(slot) = slot {
             self.tell(slot, seen);
         }
@@ -108,6 +114,7 @@ impl History {
             O::Reached { phase: Phase::Ended, .. } => {
                 txn_history.ended.get_or_insert(t);
             }
+            O::HeuristicOutcome { .. } => txn_history.heuristic_known = true,
             O::Stuck { step, resumed, .. } => txn_history.stuck = (!resumed).then_some(*step),
             O::LostLog { participant, .. } => {
                 txn_history.lost_at.insert(*participant);
@@ -228,7 +235,8 @@ impl History {
 
     /// The end of the run.
     pub(crate) fn into_final_state(self) -> FinalState {
-        FinalState::new(self.family, self.topology, self.complete, self.index.into_map())
+        let breaches = self.contract.breaches;
+        FinalState { breaches, ..FinalState::new(self.family, self.topology, self.complete, self.index.into_map()) }
     }
 }
 

@@ -98,6 +98,8 @@ pub(crate) struct TxnHistory {
     pub(crate) home_then: Life,
     pub(crate) home_decided: Vec<(i64, Decision)>,
     pub(crate) ended: Option<i64>,
+    /// Its home knows that an operator ended a branch otherwise than it decided.
+    pub(crate) heuristic_known: bool,
     /// The step whose compensation waits for an operator.
     pub(crate) stuck: Option<u32>,
     /// The records of a saga's home that say that it turned back, and that it is over.

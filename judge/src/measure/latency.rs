@@ -66,6 +66,8 @@ impl Measure for Clients {
                     OutcomeWord::Compensated => &mut self.compensated,
                     OutcomeWord::Refused => &mut self.refused,
                     OutcomeWord::Unknown => &mut self.unknown,
+                    // Such an answer waits for an operator: how long says nothing about the protocol.
+                    OutcomeWord::Mixed | OutcomeWord::Hazard => return,
                 };
                 sample.add(seen.t_us - due);
                 if *outcome == OutcomeWord::Succeeded {

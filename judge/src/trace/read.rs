@@ -1,6 +1,7 @@
 //! Reads observations back from JSON: for `explain`, for merging the files of real nodes, and for tests.
 
 use indoubt_proto::{
+    heuristic::HeuristicOutcome,
     ids::{LogId, Lsn, MessageId, NodeId, Serial, Ticket, TxnId},
     inspect::LockMode,
     machine::Write,
@@ -112,6 +113,9 @@ impl Line {
             "in-doubt" => O::InDoubt { txn: f.txn()? },
             "decided" => O::Decided { txn: f.txn()?, outcome: f.need::<Decision>("outcome")? },
             "heuristic" => O::Heuristic { txn: f.txn()?, outcome: f.need::<Decision>("outcome")? },
+            "heuristic-outcome" => {
+                O::HeuristicOutcome { txn: f.txn()?, outcome: f.need::<HeuristicOutcome>("outcome")? }
+            }
             "applied" => O::Applied { txn: f.txn()?, effects: f.need("effects")?, log: f.log()?, lsn: f.lsn("lsn")? },
             "step-applied" => {
                 let (txn, step, effects, log, lsn) = f.step()?;

@@ -117,6 +117,10 @@ fn every_kind() -> Vec<(O, &'static str)> {
         (O::Voted { txn, vote: Vote::ReadOnly }, r#""txn":"c1-k2-17","vote":"read-only""#),
         (O::InDoubt { txn }, r#""txn":"c1-k2-17""#),
         (O::Decided { txn, outcome: Decision::Abort }, r#""txn":"c1-k2-17","outcome":"abort""#),
+        (
+            O::HeuristicOutcome { txn, outcome: indoubt_proto::heuristic::HeuristicOutcome::Mixed },
+            r#""txn":"c1-k2-17","outcome":"mixed""#,
+        ),
         (O::Heuristic { txn, outcome: Decision::Commit }, r#""txn":"c1-k2-17","outcome":"commit""#),
         (O::Applied { txn, effects: updates(), log, lsn }, applied),
         (O::StepApplied { txn, step: 2, effects: updates(), log, lsn }, step_effects),

@@ -92,6 +92,7 @@ fn details(line: &mut String, what: &Observation) {
             number(line, "step", step);
         }
         Voted { vote, .. } => name(line, "vote", vote.word()),
+        HeuristicOutcome { outcome, .. } => name(line, "outcome", outcome.word()),
         Decided { outcome, .. } | Heuristic { outcome, .. } => name(line, "outcome", outcome.word()),
         Applied { effects, log, lsn, .. } => {
             list(line, "effects", effects, update);

@@ -2,7 +2,7 @@
 //! links and the runtime, and no implementation of the protocol on this shell can be faster.
 
 use indoubt_proto::{
-    ids::{LogId, NodeId, Serial, Ticket, TxnId},
+    ids::{LogId, Lsn, NodeId, Serial, Ticket, TxnId},
     inspect::Inspection,
     machine::{Input, InputOf, Machine, OutOf, Record},
     message::{Decision, Message, Outcome, ReadVote, StepOutcome, Vote, WorkResult},
@@ -163,9 +163,11 @@ impl Machine for FloorParticipant {
         let answer = match message {
             Message::Work { txn, .. } => Message::WorkDone { txn, result: WorkResult::Done { reads: Vec::new() } },
             Message::Prepare { txn, .. } => {
-                Message::Vote { txn, vote: Vote::Yes, log: LogId(0), reads: Vec::new(), reason: None }
+                Message::Vote { txn, vote: Vote::Yes, log: LogId(0), place: Lsn(0), reads: Vec::new(), reason: None }
             }
-            Message::Decision { txn, .. } => Message::Ack { txn, log: LogId(0), known: true },
+            Message::Decision { txn, .. } => {
+                Message::Ack { txn, log: LogId(0), known: true, end: Lsn(0), heuristic: None }
+            }
             Message::Step { txn, step, .. } => {
                 Message::StepResult { txn, step: step.step, outcome: StepOutcome::Applied { reads: Vec::new() } }
             }

@@ -1,4 +1,4 @@
-//! `indoubt resolve`, `indoubt resume`, `indoubt state`: what an operator does to a live node, and sees of it.
+//! `indoubt resolve`, `indoubt resume`, `indoubt forget`, `indoubt state`: what an operator does to a live node, and sees of it.
 
 use crate::{
     live_node::call,
@@ -55,6 +55,24 @@ pub struct ResumeArgs {
     pub node: String,
 }
 
+/// `indoubt forget`.
+#[derive(Args, Clone, Debug)]
+#[command(after_help = "\
+At a participant: forgets a branch that an operator ended with `indoubt resolve`. The participant lists it in `indoubt state` until \
+then, so that nobody overlooks a transaction that is no longer atomic.
+At a coordinator: stops waiting for participants that never acknowledge a decision, for example because they lost their log. Its \
+clients are then told `hazard`, or `mixed` if some branches are known to have ended otherwise.
+
+Example:
+  indoubt forget c1-k1-17 --node 127.0.0.1:41234")]
+pub struct ForgetArgs {
+    /// The transaction.
+    pub txn: TxnId,
+    /// The address of the participant or the coordinator.
+    #[arg(long, value_name = "ADDR")]
+    pub node: String,
+}
+
 /// `indoubt state`.
 #[derive(Args, Clone, Debug)]
 #[command(
@@ -87,6 +105,13 @@ pub(super) fn resolve(args: &ResolveArgs) -> Result<Status> {
 pub(super) fn resume(args: &ResumeArgs) -> Result<Status> {
     let txn = args.txn;
     let reply = call(&args.node, |node| async move { node.resume(txn).await })?;
+    Ok(told(&reply))
+}
+
+/// Forgets a branch that an operator ended, or stops waiting for ACKs.
+pub(super) fn forget(args: &ForgetArgs) -> Result<Status> {
+    let txn = args.txn;
+    let reply = call(&args.node, |node| async move { node.forget(txn).await })?;
     Ok(told(&reply))
 }
 

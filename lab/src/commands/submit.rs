@@ -15,12 +15,14 @@ use indoubt_proto::{
     plan::{PlanStep, StepKind},
     wire::SubmitRequest,
 };
+use indoubt_scenario::protocol::{Family, Protocol};
 
 /// `indoubt submit`.
 #[derive(Args, Clone, Debug)]
 #[command(after_help = "\
 One transaction; each step is PARTICIPANT:OPERATION, in order. Operations: add(KEY,DELTA), add(KEY,DELTA,MIN), \
-put(KEY,VALUE), get(KEY). A saga undoes an add by the opposite add.
+put(KEY,VALUE), get(KEY). A saga undoes an add by the opposite add. A put cannot be undone: the first step that puts is the pivot \
+of a saga, and the steps after it may have no MIN, because they must succeed.
 
 Example:
   indoubt submit --node 127.0.0.1:41234 'p1:add(p1/acct-1,-5,0)' 'p2:add(p2/acct-1,5)'")]
@@ -38,14 +40,21 @@ pub(super) fn submit(args: &SubmitArgs, common: &Common) -> Result<Status> {
     let steps = kinds(args.steps.iter().map(|text| step(text)).collect::<Result<_>>()?);
     let audit = steps.iter().flat_map(|s| &s.ops).all(Operation::is_read);
     let request = SubmitRequest { txn: None, audit, steps };
-    let (txn, outcome) = call(&args.node, |node| async move { node.submit(request).await })?;
-    let (reads, reason) = match &outcome {
-        Outcome::Committed { reads } | Outcome::Completed { reads } => (reads.as_slice(), None),
-        Outcome::Aborted(reason)
-        | Outcome::Compensated(reason)
-        | Outcome::Refused(reason)
-        | Outcome::Unknown(reason) => (&[][..], Some(reason.to_string())),
+    let pivot = explain(&request.steps);
+    let (protocol, txn, outcome) = call(&args.node, |node| async move {
+        let protocol = node.state(false).await?.protocol;
+        let (txn, outcome) = node.submit(request).await?;
+        Ok((protocol, txn, outcome))
+    })?;
+    let is_saga = Protocol::from_name(&protocol).is_some_and(|protocol| protocol.entry().family == Family::Saga);
+    if let Some(pivot) = pivot.filter(|_| is_saga) {
+        anstream::eprintln!("{pivot}");
+    }
+    let reads = match &outcome {
+        Outcome::Committed { reads } | Outcome::Completed { reads } => reads.as_slice(),
+        _ => &[],
     };
+    let reason = outcome.reason().map(ToString::to_string);
     match common.format {
         Format::Json => {
             outln!(
@@ -74,6 +83,19 @@ fn step(text: &str) -> Result<PlanStep> {
         .with_context(|| format!("`{text}`"))?;
     let undo = ops.iter().rev().filter_map(undo).collect();
     Ok(PlanStep { node, ops, undo, kind: StepKind::Compensatable })
+}
+
+/// What a saga will do with each step, for people; `None` if it can undo them all.
+fn explain(steps: &[PlanStep]) -> Option<String> {
+    let pivot = steps.iter().position(|step| step.kind == StepKind::Pivot)?;
+    let mut text = format!(
+        "step {} puts a value, which no compensation can take back, so it is the pivot: once it is applied, the saga completes",
+        pivot + 1
+    );
+    if pivot + 1 < steps.len() {
+        text.push_str(&format!("; it retries the steps from {} on until they succeed", pivot + 2));
+    }
+    Some(text)
 }
 
 /// The first step that cannot be undone by its opposite is a saga's pivot; what follows is retried until it succeeds.

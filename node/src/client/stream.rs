@@ -13,10 +13,7 @@ use indoubt_proto::{
     ids::{LogId, MessageId, NodeId},
     message::Message,
     time::Micros,
-    wire::{
-        Envelope, Hello,
-        v1::{self, transactions_client::TransactionsClient},
-    },
+    wire::{Batch, Envelope, Frame, Hello, v1::transactions_client::TransactionsClient},
 };
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::{sync::mpsc, task::JoinHandle};
@@ -45,7 +42,7 @@ pub struct ClientSession {
     home: NodeId,
     session: Session,
     /// What waits for [`ClientSession::flush`], and the session that it is for.
-    pending: Vec<Envelope>,
+    pending: Batch,
     pending_for: Option<Arc<Outbox>>,
     sent: u64,
     task: JoinHandle<()>,
@@ -75,7 +72,7 @@ impl ClientSession {
         let (events, received) = mpsc::unbounded_channel();
         let address = address.into();
         let task = tokio::spawn(keep(me, home, address, seed, Arc::clone(&session), events));
-        let client = ClientSession { me, home, session, pending: Vec::new(), pending_for: None, sent: 0, task };
+        let client = ClientSession { me, home, session, pending: Batch::default(), pending_for: None, sent: 0, task };
         (client, received)
     }
 
@@ -90,12 +87,12 @@ impl ClientSession {
         let outbox = lock(&self.session).as_ref().map(|(_, outbox)| Arc::clone(outbox))?;
         if !self.pending_for.as_ref().is_some_and(|old| Arc::ptr_eq(old, &outbox)) {
             // What waited for a session that broke is lost with it.
-            self.pending.clear();
+            self.pending = Batch::default();
             self.pending_for = Some(outbox);
         }
         self.sent += 1;
         let id = MessageId { from: self.me.node, incarnation: self.me.incarnation, count: self.sent };
-        self.pending.push(Envelope { id, to: self.home, hold, copy: false, message });
+        self.pending.push(&Envelope { id, to: self.home, hold, copy: false, message });
         Some(id)
     }
 
@@ -106,9 +103,10 @@ impl ClientSession {
             return Some(packet);
         };
         let Packet { id, to, copy, message } = packet;
-        let mut envelopes = vec![Envelope { id, to, hold, copy, message }];
-        outbox.extend(&mut envelopes);
-        envelopes.pop().map(packet_of)
+        let envelope = Envelope { id, to, hold, copy, message };
+        let mut pending = Batch::from_iter([&envelope]);
+        outbox.extend(&mut pending);
+        (!pending.is_empty()).then(|| packet_of(envelope))
     }
 
     /// Lets everything out in one batch. Returns how many messages found a full queue and are lost.
@@ -116,9 +114,7 @@ impl ClientSession {
         if let Some(outbox) = &self.pending_for {
             outbox.extend(&mut self.pending);
         }
-        let lost = self.pending.len();
-        self.pending.clear();
-        lost
+        std::mem::take(&mut self.pending).len()
     }
 }
 
@@ -174,7 +170,7 @@ async fn keep(
 async fn read(
     peer: Hello,
     me: NodeId,
-    inbound: &mut Streaming<v1::Frame>,
+    inbound: &mut Streaming<Frame>,
     held: &mut Held<Envelope>,
     alarm: &mut Alarm,
     events: &mpsc::UnboundedSender<ClientEvent>,
@@ -210,7 +206,7 @@ fn release(held: &mut Held<Envelope>, events: &mpsc::UnboundedSender<ClientEvent
     }
 }
 
-async fn connect(address: &str, frames: Dialed) -> Result<Streaming<v1::Frame>, Status> {
+async fn connect(address: &str, frames: Dialed) -> Result<Streaming<Frame>, Status> {
     let mut client = TransactionsClient::new(dial(address).await?).max_decoding_message_size(MAX_MESSAGE);
     Ok(client.submit_stream(frames).await?.into_inner())
 }

@@ -3,7 +3,7 @@
 use crate::{link::Outgoing, session::Door};
 use indoubt_proto::{
     ids::Role,
-    wire::v1::{self, link_server::Link},
+    wire::{Frame, v1::link_server::Link},
 };
 use std::sync::Arc;
 use tonic::{Request, Response, Status, Streaming};
@@ -18,7 +18,7 @@ pub(crate) struct LinkService {
 impl Link for LinkService {
     type ConnectStream = Outgoing;
 
-    async fn connect(&self, request: Request<Streaming<v1::Frame>>) -> Result<Response<Outgoing>, Status> {
+    async fn connect(&self, request: Request<Streaming<Frame>>) -> Result<Response<Outgoing>, Status> {
         let nodes = [Role::Coordinating, Role::Participant];
         self.door.accept(request.into_inner(), &nodes).await.map(Response::new)
     }

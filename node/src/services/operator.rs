@@ -9,7 +9,7 @@ use indoubt_proto::{
     ids::{NodeId, Role},
     message::{Message, MessageKind},
     wire::{
-        OperatorReply, ResolveRequest, ResumeRequest, StateReply,
+        ForgetRequest, OperatorReply, ResolveRequest, ResumeRequest, StateReply,
         v1::{self, operator_server::Operator},
     },
 };
@@ -26,11 +26,16 @@ pub(crate) struct OperatorService {
 
 impl OperatorService {
     /// Hands an order to the machine, if it is one that a node of this role understands.
-    async fn order(&self, message: Message, role: Role, what: &str) -> Result<Response<v1::OperatorReply>, Status> {
+    async fn order_of(&self, message: Message, role: Role, what: &str) -> Result<Response<v1::OperatorReply>, Status> {
         let me = self.door.me.node;
         if me.role != role {
             return Err(Status::failed_precondition(format!("{me} {what}")));
         }
+        self.order(message).await
+    }
+
+    /// Hands an order to the machine.
+    async fn order(&self, message: Message) -> Result<Response<v1::OperatorReply>, Status> {
         match ask(&self.door.inbox, NodeId::LAB, message, MessageKind::Done).await? {
             Message::Done { count, detail } => Ok(Response::new(OperatorReply { count, detail }.into())),
             other => Err(strange(&other)),
@@ -54,12 +59,17 @@ impl Operator for OperatorService {
     async fn resolve(&self, request: Request<v1::ResolveRequest>) -> Result<Response<v1::OperatorReply>, Status> {
         let ResolveRequest { txn, decision } = request.into_inner().try_into()?;
         let none = "has no branches in doubt: ask a participant (p1, p2, …)";
-        self.order(Message::Resolve { txn, decision }, Role::Participant, none).await
+        self.order_of(Message::Resolve { txn, decision }, Role::Participant, none).await
     }
 
     async fn resume(&self, request: Request<v1::ResumeRequest>) -> Result<Response<v1::OperatorReply>, Status> {
         let ResumeRequest { txn } = request.into_inner().try_into()?;
         let none = "runs no sagas: ask their orchestrator (c1, c2, …)";
-        self.order(Message::Resume { txn }, Role::Coordinating, none).await
+        self.order_of(Message::Resume { txn }, Role::Coordinating, none).await
+    }
+
+    async fn forget(&self, request: Request<v1::ForgetRequest>) -> Result<Response<v1::OperatorReply>, Status> {
+        let ForgetRequest { txn } = request.into_inner().try_into()?;
+        self.order(Message::Forget { txn }).await
     }
 }

@@ -11,10 +11,7 @@ use indoubt_proto::{
     ids::{NodeId, Role},
     message::{Message, MessageKind},
     plan::Submission,
-    wire::{
-        StatusReply, StatusRequest, SubmitReply, SubmitRequest,
-        v1::{self, transactions_server::Transactions},
-    },
+    wire::{Frame, StatusReply, StatusRequest, SubmitReply, SubmitRequest, v1::transactions_server::Transactions},
 };
 use std::sync::Arc;
 use tokio::sync::oneshot;
@@ -42,9 +39,9 @@ impl TransactionsService {
 impl Transactions for TransactionsService {
     type SubmitStreamStream = Outgoing;
 
-    async fn submit(&self, request: Request<v1::SubmitRequest>) -> Result<Response<v1::SubmitReply>, Status> {
+    async fn submit(&self, request: Request<SubmitRequest>) -> Result<Response<SubmitReply>, Status> {
         let me = self.here()?;
-        let SubmitRequest { txn, audit, steps } = request.into_inner().try_into()?;
+        let SubmitRequest { txn, audit, steps } = request.into_inner();
         let answer = match txn {
             None => {
                 let (reply, answered) = oneshot::channel();
@@ -60,26 +57,26 @@ impl Transactions for TransactionsService {
             }
         };
         match answer {
-            Message::Outcome { txn, outcome } => Ok(Response::new(SubmitReply { txn, outcome }.into())),
+            Message::Outcome { txn, outcome } => Ok(Response::new(SubmitReply { txn, outcome })),
             other => Err(strange(&other)),
         }
     }
 
-    async fn submit_stream(&self, request: Request<Streaming<v1::Frame>>) -> Result<Response<Outgoing>, Status> {
+    async fn submit_stream(&self, request: Request<Streaming<Frame>>) -> Result<Response<Outgoing>, Status> {
         self.here()?;
         self.door.accept(request.into_inner(), &[Role::Client]).await.map(Response::new)
     }
 
-    async fn status(&self, request: Request<v1::StatusRequest>) -> Result<Response<v1::StatusReply>, Status> {
+    async fn status(&self, request: Request<StatusRequest>) -> Result<Response<StatusReply>, Status> {
         let me = self.here()?;
-        let StatusRequest { txn } = request.into_inner().try_into()?;
+        let StatusRequest { txn } = request.into_inner();
         if let Some(why) = not_for(me, txn.client, txn) {
             return Err(Status::invalid_argument(format!("txn: {why}")));
         }
         // Asked in the name of the unnamed client, so that the answer does not go to the session of the named one.
         let query = Message::StatusQuery { txn };
         match ask(&self.door.inbox, NodeId::client(0), query, MessageKind::StatusReply).await? {
-            Message::StatusReply { txn, status } => Ok(Response::new(StatusReply { txn, status }.into())),
+            Message::StatusReply { txn, status } => Ok(Response::new(StatusReply { txn, status })),
             other => Err(strange(&other)),
         }
     }

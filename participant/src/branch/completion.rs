@@ -3,10 +3,11 @@
 
 use super::{Branch, Decided, State, branch_owner};
 use crate::{
+    acknowledgement::{acknowledgement, send_when_durable},
     context::Context,
     durability::AtDurable,
     effects::{Out, Timer},
-    record::{BranchEnd, Record},
+    record::{BranchEnd, Heuristic, Record},
 };
 use indoubt_proto::{
     ids::{Lsn, NodeId},
@@ -26,8 +27,14 @@ impl Branch {
             return;
         }
         let write = if ack { Write::Forced } else { Write::Lazy };
-        let acknowledgement = ack.then_some((from, Message::Ack { txn: self.txn, log: ctx.log, known: true }));
+        let acknowledgement = ack.then(|| (from, acknowledgement(self.txn, ctx.log, true, None, out.last())));
         match (&mut self.state, decision) {
+            (State::Heuristic { outcome, .. }, _) => {
+                let outcome = *outcome;
+                self.decided_after_operator(outcome, told, ctx, out);
+            }
+            // The coordinator says it again, or is asked, once the operator's record is durable.
+            (State::Ending { end: BranchEnd::Heuristic(_), .. }, _) => {}
             (State::Ending { tell, .. }, _) => {
                 tell.extend(acknowledgement.filter(|answer| !tell.contains(answer)));
             }
@@ -68,17 +75,24 @@ impl Branch {
                 out.disarm(Timer::GiveUp(txn));
                 None
             }
-            State::Working { .. } | State::ReadKept { .. } | State::Ending { .. } | State::Ended => None,
+            State::Working { .. } | State::ReadKept { .. } => None,
+            State::Heuristic { .. } | State::Ending { .. } | State::Ended => None,
         };
-        if let Some(outcome) = end.decision() {
+        if let Some(outcome) = end.outcome() {
             out.observe(Observation::Decided { txn, outcome });
         }
-        let committed = prepared.as_ref().filter(|_| end == BranchEnd::Committed);
+        let committed = prepared.as_ref().filter(|_| end.outcome() == Some(Decision::Commit));
         if let Some(prepared) = committed {
             ctx.store.apply(&prepared.updates);
         }
         ctx.finished.remember_branch(txn, &ticket, end);
-        let lsn = out.append(Record::Ended { txn, ticket, end }, write);
+        let record = match end {
+            BranchEnd::Heuristic(outcome) => {
+                Record::Heuristic(Box::new(Heuristic { txn, ticket, outcome, decided: None }))
+            }
+            end => Record::Ended { txn, ticket, end },
+        };
+        let lsn = out.append(record, write);
         if write == Write::Forced {
             ctx.locks.stop_waiting(branch_owner(txn), out);
             self.state = State::Ending { end, prepared, tell: tell.into_iter().collect() };
@@ -101,17 +115,55 @@ impl Branch {
         if let Some(applied) = self.owed(lsn, ctx) {
             out.observe(applied);
         }
-        let State::Ending { tell, .. } = std::mem::replace(&mut self.state, State::Ended) else { return };
+        let State::Ending { end, tell, .. } = std::mem::replace(&mut self.state, State::Ended) else { return };
         ctx.locks.release(branch_owner(self.txn), out);
         for (to, message) in tell {
             out.send(to, message);
+        }
+        if let BranchEnd::Heuristic(outcome) = end {
+            // The coordinator may not have decided yet, or may ask for no ACK: it hears of the operator at once.
+            out.send(self.txn.home, acknowledgement(self.txn, ctx.log, true, Some(outcome), out.last()));
+            self.state = State::Heuristic { outcome, decided: None, inquiries: 0 };
+            out.arm(Timer::Inquire(self.txn), ctx.settings.timeouts.decision);
+        }
+    }
+
+    /// The decision reaches a branch that an operator ended. If they agree, no harm was done, and the branch is over
+    /// like any other. If not, the coordinator is told, and the branch stays (rules 22 and 23).
+    fn decided_after_operator(&mut self, outcome: Decision, told: Decided, ctx: &mut Context, out: &mut Out) {
+        let (txn, ticket) = (self.txn, self.ticket);
+        let Decided { from, decision, ack, .. } = told;
+        out.disarm(Timer::Inquire(txn));
+        if decision != outcome {
+            let first = !matches!(self.state, State::Heuristic { decided: Some(_), .. });
+            self.state = State::Heuristic { outcome, decided: Some(decision), inquiries: 0 };
+            if first {
+                let record = Record::Heuristic(Box::new(Heuristic { txn, ticket, outcome, decided: Some(decision) }));
+                let lsn = out.force(record);
+                ctx.outcome_appended(txn, lsn, Write::Forced);
+            }
+            let answer = acknowledgement(txn, ctx.log, true, Some(outcome), out.last());
+            return send_when_durable(txn, ticket, BranchEnd::Heuristic(outcome), from, answer, ctx, out);
+        }
+        self.state = State::Ended;
+        let end = match decision {
+            Decision::Commit => BranchEnd::Committed,
+            Decision::Abort => BranchEnd::Aborted(ReasonKind::Operator),
+        };
+        let write = if ack { Write::Forced } else { Write::Lazy };
+        ctx.finished.remember_branch(txn, &ticket, end);
+        let lsn = out.append(Record::Ended { txn, ticket, end }, write);
+        ctx.outcome_appended(txn, lsn, write);
+        if ack {
+            let answer = acknowledgement(txn, ctx.log, true, None, lsn);
+            send_when_durable(txn, ticket, end, from, answer, ctx, out);
         }
     }
 
     /// What is observed when record `lsn`, its forced outcome, is durable.
     pub(crate) fn owed(&self, lsn: Lsn, ctx: &Context) -> Option<Observation> {
         match &self.state {
-            State::Ending { end: BranchEnd::Committed, prepared: Some(prepared), .. } => {
+            State::Ending { end, prepared: Some(prepared), .. } if end.outcome() == Some(Decision::Commit) => {
                 let effects = prepared.updates.clone();
                 Some(Observation::Applied { txn: self.txn, effects, log: ctx.log, lsn })
             }
@@ -136,12 +188,8 @@ impl Branch {
         if matches!(self.state, State::ReadKept { .. }) {
             return self.end_read(ctx, out);
         }
-        let end = match decision {
-            Decision::Commit => BranchEnd::Committed,
-            Decision::Abort => BranchEnd::Aborted(ReasonKind::Operator),
-        };
         out.observe(Observation::Heuristic { txn: self.txn, outcome: decision });
-        self.end(end, Write::Forced, None, ctx, out);
+        self.end(BranchEnd::Heuristic(decision), Write::Forced, None, ctx, out);
     }
 
     /// What a COMMIT in the log applies in recovery.

@@ -18,8 +18,10 @@ impl Branch {
     pub(crate) fn inquire(&mut self, ctx: &Context, out: &mut Out) {
         let (txn, ticket) = (self.txn, self.ticket);
         let (peers, inquiries) = match &mut self.state {
-            State::InDoubt { doubt, inquiries } => (&doubt.prepared.peers, inquiries),
+            State::InDoubt { doubt, inquiries, .. } => (&doubt.prepared.peers, inquiries),
             State::ReadKept { peers, inquiries, .. } => (&*peers, inquiries),
+            // It needs the decision only to know whether the operator was right, so its peers are left alone.
+            State::Heuristic { decided: None, inquiries, .. } => (&Vec::new(), inquiries),
             _ => return,
         };
         out.send(txn.home, Message::Inquire { txn, ticket });
@@ -41,6 +43,14 @@ impl Branch {
             }
             State::Preparing(_) | State::InDoubt { .. } | State::ReadKept { .. } => {
                 out.send(from, Message::Answer { txn, answer: Answer::InDoubt });
+            }
+            // How an operator ended it says nothing about the decision; what the coordinator told it does.
+            State::Heuristic { decided: Some(decision), .. } => {
+                let (to, message) = decided(*decision);
+                out.send(to, message);
+            }
+            State::Heuristic { decided: None, .. } | State::Ending { end: BranchEnd::Heuristic(_), .. } => {
+                out.send(from, Message::Answer { txn, answer: Answer::Unknown });
             }
             State::Ending { end, tell, .. } => tell.extend(end.decision().map(decided)),
             State::Ended => {}

@@ -57,6 +57,14 @@ impl Participant {
             (_, Input::Message { from, message }) => self.message_with_bug(mutant, from, message, out),
             (_, input) => self.step(input, out),
         }
+        if mutant == Mutant::HeuristicIsAck {
+            rewrite(out, |effect| match effect {
+                Effect::Send { to, message: Message::Ack { txn, log, known, end, .. } } => {
+                    Some(Effect::Send { to, message: Message::Ack { txn, log, known, end, heuristic: None } })
+                }
+                effect => Some(effect),
+            });
+        }
         self.follow_up(mutant, out);
     }
 
@@ -65,7 +73,8 @@ impl Participant {
         match (mutant, message) {
             (Mutant::AckBeforeForce, Message::Decision { txn, ticket, decision, ack: true }) => {
                 self.pass_on(from, Message::Decision { txn, ticket, decision, ack: false }, out);
-                out.send(from, Message::Ack { txn, log: self.context.log, known: true });
+                let (log, end) = (self.context.log, out.last());
+                out.send(from, Message::Ack { txn, log, known: true, end, heuristic: None });
             }
             (Mutant::ReadUnlocksEarly, Message::Prepare { txn, ticket, steps, peers, read_vote: ReadVote::Keep }) => {
                 let read_vote = ReadVote::Release;
@@ -106,6 +115,16 @@ impl Participant {
             {
                 self.begin(Owner { txn, part: Part::Step(step.step) }, ticket, step.ops, out);
             }
+            (Mutant::HeuristicSpreads, Message::Inquire { txn, ticket }) => {
+                let by_operator = self.branches.get(txn).and_then(Branch::heuristic).map(|it| it.outcome);
+                self.pass_on(from, Message::Inquire { txn, ticket }, out);
+                rewrite(out, |effect| match (by_operator, effect) {
+                    (Some(decision), Effect::Send { to, message: Message::Answer { .. } }) => {
+                        Some(Effect::Send { to, message: Message::Decision { txn, ticket, decision, ack: false } })
+                    }
+                    (_, effect) => Some(effect),
+                });
+            }
             (_, message) => self.pass_on(from, message, out),
         }
         if let Some(before) = before {
@@ -136,7 +155,8 @@ impl Participant {
         for txn in found {
             match mutant {
                 Mutant::VoteBeforeDurable => {
-                    self.branches.with(txn, |branch| branch.prepared_is_durable(ctx, out));
+                    let place = out.last();
+                    self.branches.with(txn, |branch| branch.prepared_is_durable(place, ctx, out));
                 }
                 _ => ctx.locks.release(branch_owner(txn), out),
             }

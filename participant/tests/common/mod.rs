@@ -99,6 +99,14 @@ pub(crate) fn words(messages: &[Message]) -> Vec<String> {
     messages.iter().map(word).collect()
 }
 
+/// What a message says of how an operator ended a branch, if it is an ACK.
+pub(crate) fn heuristic(message: &Message) -> Option<Option<Decision>> {
+    match message {
+        Message::Ack { heuristic, .. } => Some(*heuristic),
+        _ => None,
+    }
+}
+
 /// One participant, p1, with its disk.
 #[derive(Clone)]
 pub(crate) struct Bench {
@@ -151,6 +159,11 @@ impl Bench {
         self.out = Out::new(self.last());
         let records = self.journal.clone();
         self.feed(Input::Recover { log: self.log, incarnation: self.incarnation, records })
+    }
+
+    /// The ACK that it sends now.
+    pub(crate) fn ack(&self, number: u64, known: bool) -> Message {
+        Message::Ack { txn: txn(number), log: self.log, known, end: self.last(), heuristic: None }
     }
 
     pub(crate) fn last(&self) -> Lsn {

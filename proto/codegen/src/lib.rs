@@ -9,6 +9,13 @@ use std::{error::Error, fs, path::PathBuf};
 /// The .proto files, in the order of their dependencies.
 const FILES: [&str; 5] = ["types", "link", "transactions", "operator", "lab"];
 
+/// The .proto files whose messages have no generated types: links and clients send them, and `proto/src/wire/coding.rs`
+/// encodes them straight from the domain types.
+const CODED_BY_HAND: [&str; 3] = ["indoubt/v1/types.proto", "indoubt/v1/link.proto", "indoubt/v1/transactions.proto"];
+
+/// The message of these files that the lab's messages hold, which are generated.
+const ALSO_GENERATED: &str = "Txn";
+
 /// What is made of the .proto files.
 pub struct Generated {
     /// The Rust code of package `indoubt.v1`.
@@ -38,11 +45,23 @@ pub fn generate() -> Result<Generated, Box<dyn Error>> {
     compiler.open_files(FILES.map(|file| format!("indoubt/v1/{file}.proto")))?;
     let descriptors = compiler.encode_file_descriptor_set();
     let folder = tempfile::tempdir()?;
+    let files = compiler.file_descriptor_set();
+    let coded_by_hand: Vec<String> = files
+        .file
+        .iter()
+        .filter(|file| CODED_BY_HAND.contains(&file.name()))
+        .flat_map(|file| file.message_type.iter().map(|message| message.name().to_owned()))
+        .filter(|message| message != ALSO_GENERATED)
+        .collect();
     // Links dial their own channels, and the helper `connect` would collide with the method of that name.
-    tonic_prost_build::configure()
+    let mut builder = tonic_prost_build::configure()
         .build_transport(false)
-        .out_dir(folder.path())
-        .compile_fds(compiler.file_descriptor_set())?;
+        .codec_path("crate::wire::WireCodec")
+        .out_dir(folder.path());
+    for message in coded_by_hand {
+        builder = builder.extern_path(format!(".indoubt.v1.{message}"), format!("crate::wire::{message}"));
+    }
+    builder.compile_fds(files)?;
     let code = fs::read_to_string(folder.path().join("indoubt.v1.rs"))?;
     Ok(Generated { code, descriptors })
 }

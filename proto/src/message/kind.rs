@@ -26,12 +26,13 @@ pub enum MessageKind {
     CompensateResult,
     Resolve,
     Resume,
+    Forget,
     Done,
 }
 
 impl MessageKind {
     /// All kinds.
-    pub const ALL: [MessageKind; 20] = [
+    pub const ALL: [MessageKind; 21] = [
         MessageKind::Submit,
         MessageKind::Outcome,
         MessageKind::StatusQuery,
@@ -51,6 +52,7 @@ impl MessageKind {
         MessageKind::CompensateResult,
         MessageKind::Resolve,
         MessageKind::Resume,
+        MessageKind::Forget,
         MessageKind::Done,
     ];
 
@@ -76,6 +78,7 @@ impl MessageKind {
             MessageKind::CompensateResult => "compensate-result",
             MessageKind::Resolve => "resolve",
             MessageKind::Resume => "resume",
+            MessageKind::Forget => "forget",
             MessageKind::Done => "done",
         }
     }

@@ -1,14 +1,14 @@
 //! Refusals: which field, and why. The path is built only when something is wrong, from the inside out.
 
 use super::limits;
-use crate::time::Micros;
+use crate::{operation::Key, time::Micros};
 use std::{borrow::Cow, fmt::Display};
 
 /// A message that does not parse. Printed as `batch.envelopes[3].message.prepare.ticket: missing`.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{path}: {why}")]
+#[error("{path}{}{why}", if path.is_empty() { "" } else { ": " })]
 pub struct WireError {
-    /// The field, from the outermost message.
+    /// The field, from the outermost message; empty if the whole message is at fault.
     pub path: String,
     /// What is wrong with it.
     pub why: Cow<'static, str>,
@@ -25,6 +25,7 @@ impl WireError {
         WireError::new("missing")
     }
 
+    #[cold]
     fn within(mut self, outer: impl Display) -> Self {
         let joint = if self.path.is_empty() || self.path.starts_with('[') { "" } else { "." };
         self.path = format!("{outer}{joint}{}", self.path);
@@ -87,6 +88,15 @@ pub fn text(field: &str, max: usize, value: String) -> Result<String, WireError>
         return Err(WireError::new(format!("{} bytes are more than {max}", value.len()))).at(field);
     }
     Ok(value)
+}
+
+/// A key's name: some text, and not too much of it.
+pub(super) fn key(name: &str) -> Result<Key, WireError> {
+    match name.len() {
+        0 => Err(WireError::missing()),
+        ..=limits::KEY_BYTES => Ok(Key::new(name)),
+        bytes => Err(WireError::new(format!("{bytes} bytes are more than {}", limits::KEY_BYTES))),
+    }
 }
 
 /// A time of at most a day: nothing that adds such times can overflow.

@@ -2,8 +2,8 @@
 
 use super::{
     error::{At, WireError},
+    node_number::{node, node_number},
     v1,
-    vocabulary::{node, node_number},
 };
 use crate::ids::MessageId;
 

@@ -1,9 +1,9 @@
 //! What an operator sees and does, where names are text.
 
 use super::{
-    error::{At, WireError, list, name, required, text},
+    error::{At, WireError, key, list, name, required, text},
     limits, v1,
-    vocabulary::{Word, key, key_name},
+    word::Word,
 };
 use crate::{
     ids::{LogId, Lsn, NodeId, TxnId},
@@ -71,6 +71,13 @@ pub struct ResumeRequest {
     pub txn: TxnId,
 }
 
+/// Forget a branch that an operator ended, or stop waiting for ACKs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ForgetRequest {
+    /// The transaction.
+    pub txn: TxnId,
+}
+
 /// What the operator's hand achieved.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OperatorReply {
@@ -121,7 +128,7 @@ impl TryFrom<v1::Stats> for Stats {
 impl From<LockView> for v1::LockView {
     fn from(lock: LockView) -> Self {
         v1::LockView {
-            key: key_name(&lock.key),
+            key: lock.key.as_str().to_owned(),
             mode: lock.mode.number(),
             holders: lock.holders.iter().map(TxnId::to_string).collect(),
             waiters: lock.waiters.iter().map(TxnId::to_string).collect(),
@@ -138,7 +145,7 @@ impl TryFrom<v1::LockView> for LockView {
 
     fn try_from(lock: v1::LockView) -> Result<Self, WireError> {
         Ok(LockView {
-            key: key(lock.key)?,
+            key: key(&lock.key).at("key")?,
             mode: LockMode::parse(lock.mode).at("mode")?,
             holders: txns("holders", lock.holders)?,
             waiters: txns("waiters", lock.waiters)?,
@@ -169,7 +176,8 @@ impl TryFrom<v1::OpenView> for OpenView {
 impl From<StateReply> for v1::StateReply {
     fn from(state: StateReply) -> Self {
         let StateReply { node, incarnation, log, protocol, stats, inspection } = state;
-        let accounts = inspection.accounts.iter().map(|(key, value)| v1::Account { key: key_name(key), value: *value });
+        let accounts =
+            inspection.accounts.iter().map(|(key, value)| v1::Account { key: key.as_str().to_owned(), value: *value });
         v1::StateReply {
             node: node.to_string(),
             incarnation,
@@ -191,7 +199,7 @@ impl TryFrom<v1::StateReply> for StateReply {
             16 => u64::from_str_radix(&state.log, 16).ok(),
             _ => None,
         };
-        let account = |account: v1::Account| Ok((key(account.key)?, account.value));
+        let account = |account: v1::Account| Ok((key(&account.key).at("key")?, account.value));
         Ok(StateReply {
             node: name("node", &state.node)?,
             incarnation: state.incarnation,
@@ -235,6 +243,20 @@ impl TryFrom<v1::ResumeRequest> for ResumeRequest {
 
     fn try_from(request: v1::ResumeRequest) -> Result<Self, WireError> {
         Ok(ResumeRequest { txn: name("txn", &request.txn)? })
+    }
+}
+
+impl From<ForgetRequest> for v1::ForgetRequest {
+    fn from(request: ForgetRequest) -> Self {
+        v1::ForgetRequest { txn: request.txn.to_string() }
+    }
+}
+
+impl TryFrom<v1::ForgetRequest> for ForgetRequest {
+    type Error = WireError;
+
+    fn try_from(request: v1::ForgetRequest) -> Result<Self, WireError> {
+        Ok(ForgetRequest { txn: name("txn", &request.txn)? })
     }
 }
 

@@ -1,13 +1,16 @@
 //! What clients ask of a coordinating node by unary calls, where names are text.
 
 use super::{
-    error::{At, WireError, list, name, required},
-    limits, v1,
-    vocabulary::{Word, all, operations},
+    coding::{Coding, WireMessage, message},
+    codings::{Element, Flag, List, Name, Nested, U32, WordOf},
+    encoding::{Fields, put},
+    error::{At, WireError},
+    limits,
 };
 use crate::{
-    ids::TxnId,
+    ids::{NodeId, TxnId},
     message::{Outcome, Status},
+    operation::Operation,
     plan::{PlanStep, StepKind},
 };
 
@@ -48,94 +51,49 @@ pub struct StatusReply {
     pub status: Status,
 }
 
-impl From<PlanStep> for v1::SubmitStep {
-    fn from(step: PlanStep) -> Self {
-        v1::SubmitStep {
-            node: step.node.to_string(),
-            ops: all(step.ops),
-            undo: all(step.undo),
-            kind: step.kind.number(),
+/// The message that carries a [`PlanStep`] where people write nodes by name.
+pub(super) struct SubmitStep;
+
+impl Element for SubmitStep {
+    const MOST: usize = limits::STEPS;
+}
+
+message!(SubmitStep as PlanStep { 1 node: Name<NodeId>, 2 ops: List<Operation>, 3 undo: List<Operation>, 4 kind: WordOf<StepKind> });
+message!(SubmitReply { 1 txn: Name<TxnId>, 2 outcome: Nested<Outcome> });
+message!(StatusRequest { 1 txn: Name<TxnId> });
+message!(StatusReply { 1 txn: Name<TxnId>, 2 status: Nested<Status> });
+
+impl WireMessage for SubmitRequest {
+    type Value = SubmitRequest;
+
+    fn put(value: &SubmitRequest, out: &mut Vec<u8>) {
+        let SubmitRequest { txn, audit, steps } = value;
+        if let Some((txn, epoch)) = txn {
+            Name::<TxnId>::put(txn, 1, out);
+            put::present_uint(2, u64::from(*epoch), out);
         }
+        Flag::put(audit, 3, out);
+        List::<SubmitStep>::put(steps, 4, out);
     }
-}
 
-impl TryFrom<v1::SubmitStep> for PlanStep {
-    type Error = WireError;
-
-    fn try_from(step: v1::SubmitStep) -> Result<Self, WireError> {
-        Ok(PlanStep {
-            node: name("node", &step.node)?,
-            ops: operations("ops", step.ops)?,
-            undo: operations("undo", step.undo)?,
-            kind: StepKind::parse(step.kind).at("kind")?,
-        })
-    }
-}
-
-impl From<SubmitRequest> for v1::SubmitRequest {
-    fn from(request: SubmitRequest) -> Self {
-        v1::SubmitRequest {
-            txn: request.txn.map(|(txn, _)| txn.to_string()),
-            epoch: request.txn.map(|(_, epoch)| epoch),
-            audit: request.audit,
-            steps: all(request.steps),
+    fn read(bytes: &[u8]) -> Result<SubmitRequest, WireError> {
+        let (mut txn, mut epoch, mut audit, mut steps) = (None, None, 0, Vec::new());
+        let mut fields = Fields(bytes);
+        while let Some((number, value)) = fields.next()? {
+            match number {
+                1 => Name::<TxnId>::take(txn.get_or_insert_default(), number, value).at("txn")?,
+                2 => U32::take(epoch.get_or_insert_default(), number, value).at("epoch")?,
+                3 => Flag::take(&mut audit, number, value).at("audit")?,
+                4 => List::<SubmitStep>::take(&mut steps, number, value).at("steps")?,
+                _ => {}
+            }
         }
-    }
-}
-
-impl TryFrom<v1::SubmitRequest> for SubmitRequest {
-    type Error = WireError;
-
-    fn try_from(request: v1::SubmitRequest) -> Result<Self, WireError> {
-        let txn = match (request.txn, request.epoch) {
+        let txn = match (txn, epoch) {
             (None, None) => None,
-            (Some(txn), Some(epoch)) => Some((name("txn", &txn)?, epoch)),
+            (Some(txn), Some(epoch)) => Some((Name::finish(txn).at("txn")?, U32::finish(epoch)?)),
             (Some(_), None) => return Err(WireError::new("required when `txn` is given")).at("epoch"),
             (None, Some(_)) => return Err(WireError::new("means nothing without `txn`")).at("epoch"),
         };
-        let steps = list("steps", limits::STEPS, request.steps, PlanStep::try_from)?;
-        Ok(SubmitRequest { txn, audit: request.audit, steps })
-    }
-}
-
-impl From<SubmitReply> for v1::SubmitReply {
-    fn from(reply: SubmitReply) -> Self {
-        v1::SubmitReply { txn: reply.txn.to_string(), outcome: Some(reply.outcome.into()) }
-    }
-}
-
-impl TryFrom<v1::SubmitReply> for SubmitReply {
-    type Error = WireError;
-
-    fn try_from(reply: v1::SubmitReply) -> Result<Self, WireError> {
-        Ok(SubmitReply { txn: name("txn", &reply.txn)?, outcome: required("outcome", reply.outcome)? })
-    }
-}
-
-impl From<StatusRequest> for v1::StatusRequest {
-    fn from(request: StatusRequest) -> Self {
-        v1::StatusRequest { txn: request.txn.to_string() }
-    }
-}
-
-impl TryFrom<v1::StatusRequest> for StatusRequest {
-    type Error = WireError;
-
-    fn try_from(request: v1::StatusRequest) -> Result<Self, WireError> {
-        Ok(StatusRequest { txn: name("txn", &request.txn)? })
-    }
-}
-
-impl From<StatusReply> for v1::StatusReply {
-    fn from(reply: StatusReply) -> Self {
-        v1::StatusReply { txn: reply.txn.to_string(), status: Some(reply.status.into()) }
-    }
-}
-
-impl TryFrom<v1::StatusReply> for StatusReply {
-    type Error = WireError;
-
-    fn try_from(reply: v1::StatusReply) -> Result<Self, WireError> {
-        Ok(StatusReply { txn: name("txn", &reply.txn)?, status: required("status", reply.status)? })
+        Ok(SubmitRequest { txn, audit: Flag::finish(audit)?, steps })
     }
 }

@@ -53,8 +53,8 @@ enum State {
 impl Sequence {
     /// Accepts a submission: forces its row PENDING, or makes the first call at once if there are no rows.
     pub(super) fn accept(submission: Submission, client: NodeId, ctx: &mut Context, out: &mut Out) -> Self {
+        ctx.admission.begin(&submission);
         let Submission { txn, audit, steps, .. } = submission;
-        ctx.admission.begin(txn);
         let mut sequence = Sequence {
             txn,
             serial: ctx.begin(),

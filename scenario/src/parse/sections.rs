@@ -12,7 +12,7 @@ use indoubt_driver::{
 };
 use indoubt_proto::{
     ids::Role,
-    settings::{AbortWhen, CompensateFrom, Options, Timeouts, WorkRound},
+    settings::{AbortWhen, AnswerWhen, CompensateFrom, Options, Timeouts, WorkRound},
     time::Micros,
 };
 
@@ -25,10 +25,11 @@ pub(super) const DISK: [&str; 1] = ["force"];
 pub(super) const CLOCKS: [&str; 2] = ["drift", "node"];
 pub(super) const CLOCK: [&str; 2] = ["node", "rate"];
 pub(super) const TIMEOUTS: [&str; 4] = ["vote", "decision", "lock", "retry"];
-pub(super) const OPTIONS: [&str; 9] = [
+pub(super) const OPTIONS: [&str; 10] = [
     "work",
     "read_only",
     "abort",
+    "answer",
     "forward_recovery",
     "compensate_from",
     "compensation_attempts",
@@ -173,11 +174,13 @@ pub(super) fn options(root: &Table<'_, '_>) -> Result<Options, ScenarioError> {
     };
     let works = [("separate", WorkRound::Separate), ("with-prepare", WorkRound::WithPrepare)];
     let aborts = [("at-once", AbortWhen::AtOnce), ("after-all-votes", AbortWhen::AfterAllVotes)];
+    let answers = [("decided", AnswerWhen::Decided), ("acknowledged", AnswerWhen::Acknowledged)];
     let froms = [("previous", CompensateFrom::Previous), ("failed", CompensateFrom::Failed)];
     Ok(Options {
         work: section.read("work", |v| v.word("place of the work", works.into_iter()))?.unwrap_or(default.work),
         read_only: flag("read_only", default.read_only)?,
         abort: section.read("abort", |v| v.word("time to abort", aborts.into_iter()))?.unwrap_or(default.abort),
+        answer: section.read("answer", |v| v.word("time to answer", answers.into_iter()))?.unwrap_or(default.answer),
         forward_recovery: flag("forward_recovery", default.forward_recovery)?,
         compensate_from: section
             .read("compensate_from", |v| v.word("begin of compensation", froms.into_iter()))?

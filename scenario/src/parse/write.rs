@@ -7,7 +7,7 @@ use indoubt_driver::{
 };
 use indoubt_proto::{
     ids::NodeId,
-    settings::{AbortWhen, CompensateFrom, WorkRound},
+    settings::{AbortWhen, AnswerWhen, CompensateFrom, WorkRound},
     time::Micros,
 };
 use std::fmt::Display;
@@ -95,6 +95,11 @@ impl Scenario {
             AbortWhen::AfterAllVotes => "after-all-votes",
         };
         file.text("abort", abort);
+        let answer = match options.answer {
+            AnswerWhen::Decided => "decided",
+            AnswerWhen::Acknowledged => "acknowledged",
+        };
+        file.text("answer", answer);
         file.plain("forward_recovery", options.forward_recovery);
         let from = match options.compensate_from {
             CompensateFrom::Previous => "previous",

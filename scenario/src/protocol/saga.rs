@@ -52,6 +52,7 @@ pub(super) static FAMILY: FamilyEntry = FamilyEntry {
         CheckName::NoEffectTwice,
         CheckName::NothingUnresolved,
         CheckName::ToldTruth,
+        CheckName::WorldContract,
     ],
     outcomes: &["completed", "compensated"],
     waiting: Waiting::Pending,

@@ -46,7 +46,7 @@ pub(super) static FAMILY: FamilyEntry = FamilyEntry {
         MessageKind::Answer,
     ],
     observations: ByRole {
-        coordinating: &["reached", "decided", "lost-log"],
+        coordinating: &["reached", "decided", "lost-log", "heuristic-outcome"],
         participant: &[
             "lock-requested",
             "lock-granted",
@@ -106,7 +106,7 @@ static POINTS: [Point; 10] = {
 
 const RECORDS: ByRole = ByRole {
     coordinating: &["committed", "aborted", "end"],
-    participant: &["booted", "prepared", "committed", "aborted"],
+    participant: &["booted", "prepared", "committed", "aborted", "heuristic", "forgotten"],
 };
 
 pub(super) static PRESUMED_ABORT: Entry = Entry {

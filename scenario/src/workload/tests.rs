@@ -85,7 +85,7 @@ fn every_plan_is_sound_and_every_audit_has_its_right_answer_in_between() {
             for arrival in all(&scenario, 3) {
                 let Arrival { txn, steps, total, .. } = arrival;
                 let submission = Submission { txn, epoch: 1, audit: total.is_some(), steps };
-                assert_eq!(submission.fault(), None, "{kind:?} {submission:?}");
+                assert_eq!(submission.fault().or(submission.saga_fault()), None, "{kind:?} {submission:?}");
                 for step in &submission.steps {
                     let home = format!("{}/", step.node);
                     assert!(step.ops.iter().all(|op| op.key().as_str().starts_with(&home)), "{step:?}");

@@ -16,6 +16,7 @@ use indoubt_driver::{
 use indoubt_proto::{
     ids::{MessageId, NodeId},
     observation::{Observation, Stamped},
+    planted::{Mutant, Planted},
     time::Micros,
 };
 
@@ -89,12 +90,14 @@ pub(super) struct Kernel<'a> {
     present: Vec<u32>,
     /// The draws of each link, by the slots of sender and receiver; made at the first message.
     links: Vec<Option<Box<Stream>>>,
+    /// With a planted bug: messages reach later incarnations of their receivers.
+    sessions_forgotten: bool,
     /// The draws of each disk, by slot; made at the first force that does not take always the same.
     disks: Vec<Option<Box<Stream>>>,
 }
 
 impl<'a> Kernel<'a> {
-    pub(super) fn new(layout: Layout, seed: u64, sink: &'a mut dyn Sink) -> Self {
+    pub(super) fn new(layout: Layout, seed: u64, planted: Planted, sink: &'a mut dyn Sink) -> Self {
         let slots = layout.count();
         Kernel {
             now: Micros::ZERO,
@@ -108,6 +111,7 @@ impl<'a> Kernel<'a> {
             seed,
             present: vec![0; slots],
             links: vec![None; slots * slots],
+            sessions_forgotten: planted.is(Mutant::SessionsForgotten),
             disks: vec![None; slots],
         }
     }
@@ -144,7 +148,8 @@ impl<'a> Kernel<'a> {
 
     /// Whether a flight still has a receiver.
     pub(super) fn is_present(&self, flight: &Flight, slot: usize) -> bool {
-        self.present[slot] == flight.to_incarnation
+        let present = self.present[slot];
+        present == flight.to_incarnation || (self.sessions_forgotten && present > 0)
     }
 
     /// How long the force takes that a node begins now.

@@ -15,164 +15,6 @@ pub struct Txn {
     #[prost(uint64, tag = "3")]
     pub number: u64,
 }
-/// What a coordinating node says of a transaction on every request.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct Ticket {
-    /// The identity of the journal in which it remembers this transaction.
-    #[prost(fixed64, tag = "1")]
-    pub log: u64,
-    /// Its own running number of this transaction: incarnation * 2^40 + count.
-    #[prost(uint64, tag = "2")]
-    pub serial: u64,
-    /// Every transaction of that journal with a smaller serial is finished: nothing will ever be sent for it again.
-    #[prost(uint64, tag = "3")]
-    pub finished_below: u64,
-}
-/// One operation on one record. A record that was never written reads as 0.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct Operation {
-    /// Exactly one of them.
-    #[prost(oneof = "operation::Operation", tags = "1, 2, 3")]
-    pub operation: ::core::option::Option<operation::Operation>,
-}
-/// Nested message and enum types in `Operation`.
-pub mod operation {
-    /// Exactly one of them.
-    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
-    pub enum Operation {
-        /// Adds to the record.
-        #[prost(message, tag = "1")]
-        Add(super::Add),
-        /// Overwrites the record.
-        #[prost(message, tag = "2")]
-        Put(super::Put),
-        /// Reads the record.
-        #[prost(message, tag = "3")]
-        Get(super::Get),
-    }
-}
-/// Adds `delta`; refused if the result would fall below `min`.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct Add {
-    /// The record.
-    #[prost(string, tag = "1")]
-    pub key: ::prost::alloc::string::String,
-    /// What to add; may be negative.
-    #[prost(sint64, tag = "2")]
-    pub delta: i64,
-    /// The constraint on the result; a compensation carries none.
-    #[prost(sint64, optional, tag = "3")]
-    pub min: ::core::option::Option<i64>,
-}
-/// Overwrites a record.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct Put {
-    /// The record.
-    #[prost(string, tag = "1")]
-    pub key: ::prost::alloc::string::String,
-    /// The new value.
-    #[prost(sint64, tag = "2")]
-    pub value: i64,
-}
-/// Reads a record.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct Get {
-    /// The record.
-    #[prost(string, tag = "1")]
-    pub key: ::prost::alloc::string::String,
-}
-/// The operations of one step.
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct StepOps {
-    /// The step of the plan, 1-based.
-    #[prost(uint32, tag = "1")]
-    pub step: u32,
-    /// What it does.
-    #[prost(message, repeated, tag = "2")]
-    pub ops: ::prost::alloc::vec::Vec<Operation>,
-}
-/// What a read found.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct ReadValue {
-    /// The step of the plan that read, 1-based.
-    #[prost(uint32, tag = "1")]
-    pub step: u32,
-    /// The record.
-    #[prost(string, tag = "2")]
-    pub key: ::prost::alloc::string::String,
-    /// Its value.
-    #[prost(sint64, tag = "3")]
-    pub value: i64,
-}
-/// What the reads of a transaction, or of a part of it, found.
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct Reads {
-    /// One for each read.
-    #[prost(message, repeated, tag = "1")]
-    pub reads: ::prost::alloc::vec::Vec<ReadValue>,
-}
-/// Why something did not happen.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct Reason {
-    /// The class, for programs.
-    #[prost(enumeration = "ReasonKind", tag = "1")]
-    pub kind: i32,
-    /// The particulars, for people; may be empty.
-    #[prost(string, tag = "2")]
-    pub detail: ::prost::alloc::string::String,
-}
-/// What a client is told: never a guess.
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct Outcome {
-    /// Exactly one of them.
-    #[prost(oneof = "outcome::Outcome", tags = "1, 2, 3, 4, 5, 6")]
-    pub outcome: ::core::option::Option<outcome::Outcome>,
-}
-/// Nested message and enum types in `Outcome`.
-pub mod outcome {
-    /// Exactly one of them.
-    #[derive(Clone, PartialEq, ::prost::Oneof)]
-    pub enum Outcome {
-        /// All effects are there (2PC; an unprotected sequence whose calls all succeeded).
-        #[prost(message, tag = "1")]
-        Committed(super::Reads),
-        /// All steps of the saga are done, and its end is durable.
-        #[prost(message, tag = "2")]
-        Completed(super::Reads),
-        /// No effects, or none that this protocol cares about.
-        #[prost(message, tag = "3")]
-        Aborted(super::Reason),
-        /// Every applied step of the saga was undone.
-        #[prost(message, tag = "4")]
-        Compensated(super::Reason),
-        /// Never begun.
-        #[prost(message, tag = "5")]
-        Refused(super::Reason),
-        /// The truth is not known here.
-        #[prost(message, tag = "6")]
-        Unknown(super::Reason),
-    }
-}
-/// How a transaction is going.
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct Progress {
-    /// Exactly one of them.
-    #[prost(oneof = "progress::Progress", tags = "1, 2")]
-    pub progress: ::core::option::Option<progress::Progress>,
-}
-/// Nested message and enum types in `Progress`.
-pub mod progress {
-    /// Exactly one of them.
-    #[derive(Clone, PartialEq, ::prost::Oneof)]
-    pub enum Progress {
-        /// In flight; the text names its state.
-        #[prost(string, tag = "1")]
-        Running(::prost::alloc::string::String),
-        /// Over.
-        #[prost(message, tag = "2")]
-        Ended(super::Outcome),
-    }
-}
 /// How a saga may treat a step: compensatable ones first, then at most one pivot, then retriable ones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
 #[repr(i32)]
@@ -273,6 +115,9 @@ pub enum ReasonKind {
     Forgotten = 13,
     /// A participant gave its branch up, because PREPARE never came.
     GaveUp = 14,
+    /// A participant still holds work of another transaction with this name, from a journal that its coordinating node has
+    /// lost.
+    NameTaken = 15,
 }
 impl ReasonKind {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -296,6 +141,7 @@ impl ReasonKind {
             Self::Unreachable => "REASON_KIND_UNREACHABLE",
             Self::Forgotten => "REASON_KIND_FORGOTTEN",
             Self::GaveUp => "REASON_KIND_GAVE_UP",
+            Self::NameTaken => "REASON_KIND_NAME_TAKEN",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -316,464 +162,51 @@ impl ReasonKind {
             "REASON_KIND_UNREACHABLE" => Some(Self::Unreachable),
             "REASON_KIND_FORGOTTEN" => Some(Self::Forgotten),
             "REASON_KIND_GAVE_UP" => Some(Self::GaveUp),
+            "REASON_KIND_NAME_TAKEN" => Some(Self::NameTaken),
             _ => None,
         }
     }
 }
-/// What travels on a link.
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct Frame {
-    /// Exactly one of them.
-    #[prost(oneof = "frame::Frame", tags = "1, 2")]
-    pub frame: ::core::option::Option<frame::Frame>,
+/// How a transaction ended when an operator ended a branch otherwise than decided. The names are those of X/Open XA.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum HeuristicWord {
+    /// Not given: refused.
+    Unspecified = 0,
+    /// Some branches are committed and others are aborted.
+    Mixed = 5,
+    /// Commit was decided, and every branch was aborted.
+    Rollback = 6,
+    /// Abort was decided, and every branch was committed.
+    Commit = 7,
+    /// How some branches ended is not known.
+    Hazard = 8,
 }
-/// Nested message and enum types in `Frame`.
-pub mod frame {
-    /// Exactly one of them.
-    #[derive(Clone, PartialEq, ::prost::Oneof)]
-    pub enum Frame {
-        /// The first frame, and no other.
-        #[prost(message, tag = "1")]
-        Hello(super::Hello),
-        /// All later frames.
-        #[prost(message, tag = "2")]
-        Batch(super::Batch),
+impl HeuristicWord {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "HEURISTIC_WORD_UNSPECIFIED",
+            Self::Mixed => "HEURISTIC_WORD_MIXED",
+            Self::Rollback => "HEURISTIC_WORD_ROLLBACK",
+            Self::Commit => "HEURISTIC_WORD_COMMIT",
+            Self::Hazard => "HEURISTIC_WORD_HAZARD",
+        }
     }
-}
-/// Who speaks.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct Hello {
-    /// The node, as types.proto describes.
-    #[prost(uint32, tag = "1")]
-    pub node: u32,
-    /// Its incarnation, from 1.
-    #[prost(uint32, tag = "2")]
-    pub incarnation: u32,
-    /// The identity of its journal; 0 for a client, which has none.
-    #[prost(fixed64, tag = "3")]
-    pub log: u64,
-}
-/// Everything that waited for the link, in the order in which it was sent.
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct Batch {
-    /// At most 65,536.
-    #[prost(message, repeated, tag = "1")]
-    pub envelopes: ::prost::alloc::vec::Vec<Envelope>,
-}
-/// One message on its way. The frequent kinds have the numbers that encode in one byte.
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct Envelope {
-    /// The sender's count of its messages in this incarnation: with `incarnation` and `from` the id of the message, which
-    /// both ends write into their traces.
-    #[prost(uint64, tag = "1")]
-    pub count: u64,
-    /// The sender's incarnation.
-    #[prost(uint32, tag = "2")]
-    pub incarnation: u32,
-    /// The sender, as types.proto describes.
-    #[prost(uint32, tag = "3")]
-    pub from: u32,
-    /// The receiver.
-    #[prost(uint32, tag = "4")]
-    pub to: u32,
-    /// The receiver holds the message for so many microseconds before it takes it: added latency. It is held there, so
-    /// that it survives the sender's death and dies with the receiver's session.
-    #[prost(uint64, tag = "30")]
-    pub hold_us: u64,
-    /// A duplicate that a fault made.
-    #[prost(bool, tag = "31")]
-    pub copy: bool,
-    /// The message: exactly one of them.
-    #[prost(
-        oneof = "envelope::Message",
-        tags = "5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24"
-    )]
-    pub message: ::core::option::Option<envelope::Message>,
-}
-/// Nested message and enum types in `Envelope`.
-pub mod envelope {
-    /// The message: exactly one of them.
-    #[derive(Clone, PartialEq, ::prost::Oneof)]
-    pub enum Message {
-        /// Client to coordinating node: run this.
-        #[prost(message, tag = "5")]
-        Submit(super::Submission),
-        /// Coordinating node to client: what became of it.
-        #[prost(message, tag = "6")]
-        Outcome(super::OutcomeNotice),
-        /// Coordinator to participant, the work round.
-        #[prost(message, tag = "7")]
-        Work(super::Work),
-        /// Its answer.
-        #[prost(message, tag = "8")]
-        WorkDone(super::WorkDone),
-        /// Coordinator to participant: can you commit?
-        #[prost(message, tag = "9")]
-        Prepare(super::Prepare),
-        /// Its answer.
-        #[prost(message, tag = "10")]
-        Vote(super::Vote),
-        /// Coordinator, or a peer, to participant.
-        #[prost(message, tag = "11")]
-        Decision(super::Decision),
-        /// Its answer, where one is due.
-        #[prost(message, tag = "12")]
-        Ack(super::Ack),
-        /// Orchestrator to participant: run this step.
-        #[prost(message, tag = "13")]
-        Step(super::Step),
-        /// Its answer.
-        #[prost(message, tag = "14")]
-        StepResult(super::StepResult),
-        /// Participant in doubt to coordinator or peer: what was decided?
-        #[prost(message, tag = "15")]
-        Inquire(super::Inquire),
-        /// To a participant in doubt that cannot be told a decision.
-        #[prost(message, tag = "16")]
-        Answer(super::Answer),
-        /// Orchestrator to participant: did this step run?
-        #[prost(message, tag = "17")]
-        Settle(super::Settle),
-        /// Orchestrator to participant: undo this step.
-        #[prost(message, tag = "18")]
-        Compensate(super::Compensate),
-        /// Its answer.
-        #[prost(message, tag = "19")]
-        CompensateResult(super::CompensateResult),
-        /// Client to coordinating node: how is it going?
-        #[prost(message, tag = "20")]
-        StatusQuery(super::StatusQuery),
-        /// Its answer.
-        #[prost(message, tag = "21")]
-        StatusReply(super::StatusNotice),
-        /// The operator's hand, to a participant.
-        #[prost(message, tag = "22")]
-        Resolve(super::Resolve),
-        /// The operator's hand, to an orchestrator.
-        #[prost(message, tag = "23")]
-        Resume(super::Resume),
-        /// The answer to the operator.
-        #[prost(message, tag = "24")]
-        Done(super::Done),
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "HEURISTIC_WORD_UNSPECIFIED" => Some(Self::Unspecified),
+            "HEURISTIC_WORD_MIXED" => Some(Self::Mixed),
+            "HEURISTIC_WORD_ROLLBACK" => Some(Self::Rollback),
+            "HEURISTIC_WORD_COMMIT" => Some(Self::Commit),
+            "HEURISTIC_WORD_HAZARD" => Some(Self::Hazard),
+            _ => None,
+        }
     }
-}
-/// A transaction as submitted.
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct Submission {
-    /// Its name, chosen by the client.
-    #[prost(message, optional, tag = "1")]
-    pub txn: ::core::option::Option<Txn>,
-    /// The incarnation of the coordinating node to which this submission was first sent.
-    #[prost(uint32, tag = "2")]
-    pub epoch: u32,
-    /// A read-only audit.
-    #[prost(bool, tag = "3")]
-    pub audit: bool,
-    /// Its steps, in order; at most 4,096.
-    #[prost(message, repeated, tag = "4")]
-    pub steps: ::prost::alloc::vec::Vec<PlanStep>,
-}
-/// One step: a local transaction at one participant, and what undoes it.
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct PlanStep {
-    /// The participant.
-    #[prost(uint32, tag = "1")]
-    pub node: u32,
-    /// What it does; at most 16,384 operations.
-    #[prost(message, repeated, tag = "2")]
-    pub ops: ::prost::alloc::vec::Vec<Operation>,
-    /// Its compensation.
-    #[prost(message, repeated, tag = "3")]
-    pub undo: ::prost::alloc::vec::Vec<Operation>,
-    /// How a saga may treat it.
-    #[prost(enumeration = "StepKind", tag = "4")]
-    pub kind: i32,
-}
-/// What became of a transaction.
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct OutcomeNotice {
-    /// Which.
-    #[prost(message, optional, tag = "1")]
-    pub txn: ::core::option::Option<Txn>,
-    /// What.
-    #[prost(message, optional, tag = "2")]
-    pub outcome: ::core::option::Option<Outcome>,
-}
-/// How is it going?
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct StatusQuery {
-    /// Which.
-    #[prost(message, optional, tag = "1")]
-    pub txn: ::core::option::Option<Txn>,
-}
-/// How it is going.
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct StatusNotice {
-    /// Which.
-    #[prost(message, optional, tag = "1")]
-    pub txn: ::core::option::Option<Txn>,
-    /// How.
-    #[prost(message, optional, tag = "2")]
-    pub status: ::core::option::Option<Progress>,
-}
-/// Take the locks, stage the operations.
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct Work {
-    /// Which transaction.
-    #[prost(message, optional, tag = "1")]
-    pub txn: ::core::option::Option<Txn>,
-    /// Its coordinator's word on it.
-    #[prost(message, optional, tag = "2")]
-    pub ticket: ::core::option::Option<Ticket>,
-    /// What to do.
-    #[prost(message, repeated, tag = "3")]
-    pub steps: ::prost::alloc::vec::Vec<StepOps>,
-}
-/// How the work of a branch went.
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct WorkDone {
-    /// Which transaction.
-    #[prost(message, optional, tag = "1")]
-    pub txn: ::core::option::Option<Txn>,
-    /// Exactly one of them.
-    #[prost(oneof = "work_done::Result", tags = "2, 3")]
-    pub result: ::core::option::Option<work_done::Result>,
-}
-/// Nested message and enum types in `WorkDone`.
-pub mod work_done {
-    /// Exactly one of them.
-    #[derive(Clone, PartialEq, ::prost::Oneof)]
-    pub enum Result {
-        /// Locks are held, the operations are staged; what its reads found.
-        #[prost(message, tag = "2")]
-        Done(super::Reads),
-        /// Given up.
-        #[prost(message, tag = "3")]
-        Failed(super::Reason),
-    }
-}
-/// Can you commit?
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct Prepare {
-    /// Which transaction.
-    #[prost(message, optional, tag = "1")]
-    pub txn: ::core::option::Option<Txn>,
-    /// Its coordinator's word on it.
-    #[prost(message, optional, tag = "2")]
-    pub ticket: ::core::option::Option<Ticket>,
-    /// The operations, when they travel with PREPARE; else empty.
-    #[prost(message, repeated, tag = "3")]
-    pub steps: ::prost::alloc::vec::Vec<StepOps>,
-    /// The other participants, whom to ask when in doubt; else empty.
-    #[prost(uint32, repeated, tag = "4")]
-    pub peers: ::prost::alloc::vec::Vec<u32>,
-    /// Whether it may vote READ.
-    #[prost(enumeration = "ReadVoteWord", tag = "5")]
-    pub read_vote: i32,
-}
-/// A vote.
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct Vote {
-    /// Which transaction.
-    #[prost(message, optional, tag = "1")]
-    pub txn: ::core::option::Option<Txn>,
-    /// The vote.
-    #[prost(enumeration = "VoteWord", tag = "2")]
-    pub vote: i32,
-    /// The identity of the voter's journal, so that a lost log is noticed later.
-    #[prost(fixed64, tag = "3")]
-    pub log: u64,
-    /// What its reads found, when the work travelled with PREPARE.
-    #[prost(message, repeated, tag = "4")]
-    pub reads: ::prost::alloc::vec::Vec<ReadValue>,
-    /// Why not, for a NO.
-    #[prost(message, optional, tag = "5")]
-    pub reason: ::core::option::Option<Reason>,
-}
-/// A decision, and the answer to an inquiry where it is known.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct Decision {
-    /// Which transaction.
-    #[prost(message, optional, tag = "1")]
-    pub txn: ::core::option::Option<Txn>,
-    /// Its coordinator's word on it.
-    #[prost(message, optional, tag = "2")]
-    pub ticket: ::core::option::Option<Ticket>,
-    /// The decision.
-    #[prost(enumeration = "DecisionWord", tag = "3")]
-    pub decision: i32,
-    /// Whether an ACK is due, and with it a forced outcome record.
-    #[prost(bool, tag = "4")]
-    pub ack: bool,
-}
-/// The participant has the decision, durably.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct Ack {
-    /// Which transaction.
-    #[prost(message, optional, tag = "1")]
-    pub txn: ::core::option::Option<Txn>,
-    /// The identity of the participant's journal.
-    #[prost(fixed64, tag = "2")]
-    pub log: u64,
-    /// Whether it knew the branch. False under the log of its vote: finished and forgotten; under another: it lost its log.
-    #[prost(bool, tag = "3")]
-    pub known: bool,
-}
-/// What was decided?
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct Inquire {
-    /// Which transaction.
-    #[prost(message, optional, tag = "1")]
-    pub txn: ::core::option::Option<Txn>,
-    /// The coordinator's word on it when it sent PREPARE: whose log must know it.
-    #[prost(message, optional, tag = "2")]
-    pub ticket: ::core::option::Option<Ticket>,
-}
-/// A decision cannot be told.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct Answer {
-    /// Which transaction.
-    #[prost(message, optional, tag = "1")]
-    pub txn: ::core::option::Option<Txn>,
-    /// Why not.
-    #[prost(enumeration = "AnswerWord", tag = "2")]
-    pub answer: i32,
-}
-/// Run this step as a local transaction.
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct Step {
-    /// Which saga.
-    #[prost(message, optional, tag = "1")]
-    pub txn: ::core::option::Option<Txn>,
-    /// Its orchestrator's word on it.
-    #[prost(message, optional, tag = "2")]
-    pub ticket: ::core::option::Option<Ticket>,
-    /// What to do, and which step it is.
-    #[prost(message, optional, tag = "3")]
-    pub step: ::core::option::Option<StepOps>,
-    /// How to treat it.
-    #[prost(enumeration = "StepStyle", tag = "4")]
-    pub style: i32,
-}
-/// What became of a step: the answer to Step and to Settle.
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct StepResult {
-    /// Which saga.
-    #[prost(message, optional, tag = "1")]
-    pub txn: ::core::option::Option<Txn>,
-    /// Which step, 1-based.
-    #[prost(uint32, tag = "2")]
-    pub step: u32,
-    /// Exactly one of them.
-    #[prost(oneof = "step_result::Outcome", tags = "3, 4, 5, 6")]
-    pub outcome: ::core::option::Option<step_result::Outcome>,
-}
-/// Nested message and enum types in `StepResult`.
-pub mod step_result {
-    /// Exactly one of them.
-    #[derive(Clone, PartialEq, ::prost::Oneof)]
-    pub enum Outcome {
-        /// Applied, durably; what its reads found.
-        #[prost(message, tag = "3")]
-        Applied(super::Reads),
-        /// A constraint does not hold: for good, and remembered.
-        #[prost(message, tag = "4")]
-        Refused(super::Reason),
-        /// This attempt came to nothing; another may succeed.
-        #[prost(message, tag = "5")]
-        Failed(super::Reason),
-        /// Never ran here, and never will.
-        #[prost(message, tag = "6")]
-        Voided(super::Nothing),
-    }
-}
-/// Says no more than the name of its field.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct Nothing {}
-/// Tell whether this step ran; if it did not, never let it run.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct Settle {
-    /// Which saga.
-    #[prost(message, optional, tag = "1")]
-    pub txn: ::core::option::Option<Txn>,
-    /// Its orchestrator's word on it.
-    #[prost(message, optional, tag = "2")]
-    pub ticket: ::core::option::Option<Ticket>,
-    /// Which step, 1-based.
-    #[prost(uint32, tag = "3")]
-    pub step: u32,
-}
-/// Undo this step.
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct Compensate {
-    /// Which saga.
-    #[prost(message, optional, tag = "1")]
-    pub txn: ::core::option::Option<Txn>,
-    /// Its orchestrator's word on it.
-    #[prost(message, optional, tag = "2")]
-    pub ticket: ::core::option::Option<Ticket>,
-    /// Which step, 1-based.
-    #[prost(uint32, tag = "3")]
-    pub step: u32,
-    /// Its compensation.
-    #[prost(message, repeated, tag = "4")]
-    pub ops: ::prost::alloc::vec::Vec<Operation>,
-}
-/// What became of a compensation.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct CompensateResult {
-    /// Which saga.
-    #[prost(message, optional, tag = "1")]
-    pub txn: ::core::option::Option<Txn>,
-    /// Which step, 1-based.
-    #[prost(uint32, tag = "2")]
-    pub step: u32,
-    /// Exactly one of them.
-    #[prost(oneof = "compensate_result::Outcome", tags = "3, 4, 5")]
-    pub outcome: ::core::option::Option<compensate_result::Outcome>,
-}
-/// Nested message and enum types in `CompensateResult`.
-pub mod compensate_result {
-    /// Exactly one of them.
-    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
-    pub enum Outcome {
-        /// Undone, durably.
-        #[prost(message, tag = "3")]
-        Undone(super::Nothing),
-        /// The step had never run, and never will.
-        #[prost(message, tag = "4")]
-        NothingToUndo(super::Nothing),
-        /// This attempt came to nothing.
-        #[prost(message, tag = "5")]
-        Failed(super::Reason),
-    }
-}
-/// End this branch in doubt, or all of them.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct Resolve {
-    /// Which; absent for every branch in doubt at the receiver.
-    #[prost(message, optional, tag = "1")]
-    pub txn: ::core::option::Option<Txn>,
-    /// How.
-    #[prost(enumeration = "DecisionWord", tag = "2")]
-    pub decision: i32,
-}
-/// Try a stuck saga again.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct Resume {
-    /// Which.
-    #[prost(message, optional, tag = "1")]
-    pub txn: ::core::option::Option<Txn>,
-}
-/// What the operator's hand achieved.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct Done {
-    /// How many branches or sagas it concerned.
-    #[prost(uint32, tag = "1")]
-    pub count: u32,
-    /// A sentence for people.
-    #[prost(string, tag = "2")]
-    pub detail: ::prost::alloc::string::String,
 }
 /// Whether and how a participant that only read may vote READ.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
@@ -1005,9 +438,9 @@ pub mod link_client {
         /// Opens a session. The first frame in each direction is a Hello, all others are batches.
         pub async fn connect(
             &mut self,
-            request: impl tonic::IntoStreamingRequest<Message = super::Frame>,
+            request: impl tonic::IntoStreamingRequest<Message = crate::wire::Frame>,
         ) -> std::result::Result<
-            tonic::Response<tonic::codec::Streaming<super::Frame>>,
+            tonic::Response<tonic::codec::Streaming<crate::wire::Frame>>,
             tonic::Status,
         > {
             self.inner
@@ -1018,7 +451,7 @@ pub mod link_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::wire::WireCodec::default();
             let path = http::uri::PathAndQuery::from_static("/indoubt.v1.Link/Connect");
             let mut req = request.into_streaming_request();
             req.extensions_mut().insert(GrpcMethod::new("indoubt.v1.Link", "Connect"));
@@ -1041,14 +474,14 @@ pub mod link_server {
     pub trait Link: std::marker::Send + std::marker::Sync + 'static {
         /// Server streaming response type for the Connect method.
         type ConnectStream: tonic::codegen::tokio_stream::Stream<
-                Item = std::result::Result<super::Frame, tonic::Status>,
+                Item = std::result::Result<crate::wire::Frame, tonic::Status>,
             >
             + std::marker::Send
             + 'static;
         /// Opens a session. The first frame in each direction is a Hello, all others are batches.
         async fn connect(
             &self,
-            request: tonic::Request<tonic::Streaming<super::Frame>>,
+            request: tonic::Request<tonic::Streaming<crate::wire::Frame>>,
         ) -> std::result::Result<tonic::Response<Self::ConnectStream>, tonic::Status>;
     }
     /// How nodes talk to each other. Coordinating nodes dial participants; participants dial participants with a higher
@@ -1133,9 +566,9 @@ pub mod link_server {
                 "/indoubt.v1.Link/Connect" => {
                     #[allow(non_camel_case_types)]
                     struct ConnectSvc<T: Link>(pub Arc<T>);
-                    impl<T: Link> tonic::server::StreamingService<super::Frame>
+                    impl<T: Link> tonic::server::StreamingService<crate::wire::Frame>
                     for ConnectSvc<T> {
-                        type Response = super::Frame;
+                        type Response = crate::wire::Frame;
                         type ResponseStream = T::ConnectStream;
                         type Future = BoxFuture<
                             tonic::Response<Self::ResponseStream>,
@@ -1143,7 +576,7 @@ pub mod link_server {
                         >;
                         fn call(
                             &mut self,
-                            request: tonic::Request<tonic::Streaming<super::Frame>>,
+                            request: tonic::Request<tonic::Streaming<crate::wire::Frame>>,
                         ) -> Self::Future {
                             let inner = Arc::clone(&self.0);
                             let fut = async move {
@@ -1159,7 +592,7 @@ pub mod link_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = ConnectSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
+                        let codec = crate::wire::WireCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
                                 accept_compression_encodings,
@@ -1213,67 +646,6 @@ pub mod link_server {
     impl<T> tonic::server::NamedService for LinkServer<T> {
         const NAME: &'static str = SERVICE_NAME;
     }
-}
-/// A transaction to run.
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct SubmitRequest {
-    /// Its name, if the caller wants to ask again after a broken connection: this node, a client id that is the caller's
-    /// alone, and a count. Without it the node gives it a name of client k0.
-    #[prost(string, optional, tag = "1")]
-    pub txn: ::core::option::Option<::prost::alloc::string::String>,
-    /// Required with `txn`: the incarnation of the node (see Operator.State) when this submission was first sent. A later
-    /// incarnation then knows that it may have been begun, and never runs it again.
-    #[prost(uint32, optional, tag = "2")]
-    pub epoch: ::core::option::Option<u32>,
-    /// A read-only audit.
-    #[prost(bool, tag = "3")]
-    pub audit: bool,
-    /// Its steps, in order; at most 4,096.
-    #[prost(message, repeated, tag = "4")]
-    pub steps: ::prost::alloc::vec::Vec<SubmitStep>,
-}
-/// One step of a transaction to run.
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct SubmitStep {
-    /// The participant, for example `p1`.
-    #[prost(string, tag = "1")]
-    pub node: ::prost::alloc::string::String,
-    /// What it does; at most 16,384 operations.
-    #[prost(message, repeated, tag = "2")]
-    pub ops: ::prost::alloc::vec::Vec<Operation>,
-    /// What undoes it in a saga; for a step that writes, required before the pivot.
-    #[prost(message, repeated, tag = "3")]
-    pub undo: ::prost::alloc::vec::Vec<Operation>,
-    /// How a saga may treat it.
-    #[prost(enumeration = "StepKind", tag = "4")]
-    pub kind: i32,
-}
-/// What became of it.
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct SubmitReply {
-    /// Its name.
-    #[prost(string, tag = "1")]
-    pub txn: ::prost::alloc::string::String,
-    /// The outcome.
-    #[prost(message, optional, tag = "2")]
-    pub outcome: ::core::option::Option<Outcome>,
-}
-/// Which transaction is asked about.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct StatusRequest {
-    /// Its name, for example `c1-k2-17`.
-    #[prost(string, tag = "1")]
-    pub txn: ::prost::alloc::string::String,
-}
-/// How it is going.
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct StatusReply {
-    /// Its name.
-    #[prost(string, tag = "1")]
-    pub txn: ::prost::alloc::string::String,
-    /// How.
-    #[prost(message, optional, tag = "2")]
-    pub status: ::core::option::Option<Progress>,
 }
 /// Generated client implementations.
 pub mod transactions_client {
@@ -1359,8 +731,11 @@ pub mod transactions_client {
         /// Runs one transaction and answers when its outcome is known.
         pub async fn submit(
             &mut self,
-            request: impl tonic::IntoRequest<super::SubmitRequest>,
-        ) -> std::result::Result<tonic::Response<super::SubmitReply>, tonic::Status> {
+            request: impl tonic::IntoRequest<crate::wire::SubmitRequest>,
+        ) -> std::result::Result<
+            tonic::Response<crate::wire::SubmitReply>,
+            tonic::Status,
+        > {
             self.inner
                 .ready()
                 .await
@@ -1369,7 +744,7 @@ pub mod transactions_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::wire::WireCodec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/indoubt.v1.Transactions/Submit",
             );
@@ -1381,9 +756,9 @@ pub mod transactions_client {
         /// For load: the client is a node with an id of its own and speaks the frames of a link.
         pub async fn submit_stream(
             &mut self,
-            request: impl tonic::IntoStreamingRequest<Message = super::Frame>,
+            request: impl tonic::IntoStreamingRequest<Message = crate::wire::Frame>,
         ) -> std::result::Result<
-            tonic::Response<tonic::codec::Streaming<super::Frame>>,
+            tonic::Response<tonic::codec::Streaming<crate::wire::Frame>>,
             tonic::Status,
         > {
             self.inner
@@ -1394,7 +769,7 @@ pub mod transactions_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::wire::WireCodec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/indoubt.v1.Transactions/SubmitStream",
             );
@@ -1406,8 +781,11 @@ pub mod transactions_client {
         /// How a transaction is going. Asks, and changes nothing.
         pub async fn status(
             &mut self,
-            request: impl tonic::IntoRequest<super::StatusRequest>,
-        ) -> std::result::Result<tonic::Response<super::StatusReply>, tonic::Status> {
+            request: impl tonic::IntoRequest<crate::wire::StatusRequest>,
+        ) -> std::result::Result<
+            tonic::Response<crate::wire::StatusReply>,
+            tonic::Status,
+        > {
             self.inner
                 .ready()
                 .await
@@ -1416,7 +794,7 @@ pub mod transactions_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::wire::WireCodec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/indoubt.v1.Transactions/Status",
             );
@@ -1443,18 +821,21 @@ pub mod transactions_server {
         /// Runs one transaction and answers when its outcome is known.
         async fn submit(
             &self,
-            request: tonic::Request<super::SubmitRequest>,
-        ) -> std::result::Result<tonic::Response<super::SubmitReply>, tonic::Status>;
+            request: tonic::Request<crate::wire::SubmitRequest>,
+        ) -> std::result::Result<
+            tonic::Response<crate::wire::SubmitReply>,
+            tonic::Status,
+        >;
         /// Server streaming response type for the SubmitStream method.
         type SubmitStreamStream: tonic::codegen::tokio_stream::Stream<
-                Item = std::result::Result<super::Frame, tonic::Status>,
+                Item = std::result::Result<crate::wire::Frame, tonic::Status>,
             >
             + std::marker::Send
             + 'static;
         /// For load: the client is a node with an id of its own and speaks the frames of a link.
         async fn submit_stream(
             &self,
-            request: tonic::Request<tonic::Streaming<super::Frame>>,
+            request: tonic::Request<tonic::Streaming<crate::wire::Frame>>,
         ) -> std::result::Result<
             tonic::Response<Self::SubmitStreamStream>,
             tonic::Status,
@@ -1462,8 +843,11 @@ pub mod transactions_server {
         /// How a transaction is going. Asks, and changes nothing.
         async fn status(
             &self,
-            request: tonic::Request<super::StatusRequest>,
-        ) -> std::result::Result<tonic::Response<super::StatusReply>, tonic::Status>;
+            request: tonic::Request<crate::wire::StatusRequest>,
+        ) -> std::result::Result<
+            tonic::Response<crate::wire::StatusReply>,
+            tonic::Status,
+        >;
     }
     /// Transactions, for clients.
     #[derive(Debug)]
@@ -1547,16 +931,16 @@ pub mod transactions_server {
                     struct SubmitSvc<T: Transactions>(pub Arc<T>);
                     impl<
                         T: Transactions,
-                    > tonic::server::UnaryService<super::SubmitRequest>
+                    > tonic::server::UnaryService<crate::wire::SubmitRequest>
                     for SubmitSvc<T> {
-                        type Response = super::SubmitReply;
+                        type Response = crate::wire::SubmitReply;
                         type Future = BoxFuture<
                             tonic::Response<Self::Response>,
                             tonic::Status,
                         >;
                         fn call(
                             &mut self,
-                            request: tonic::Request<super::SubmitRequest>,
+                            request: tonic::Request<crate::wire::SubmitRequest>,
                         ) -> Self::Future {
                             let inner = Arc::clone(&self.0);
                             let fut = async move {
@@ -1572,7 +956,7 @@ pub mod transactions_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = SubmitSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
+                        let codec = crate::wire::WireCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
                                 accept_compression_encodings,
@@ -1590,9 +974,11 @@ pub mod transactions_server {
                 "/indoubt.v1.Transactions/SubmitStream" => {
                     #[allow(non_camel_case_types)]
                     struct SubmitStreamSvc<T: Transactions>(pub Arc<T>);
-                    impl<T: Transactions> tonic::server::StreamingService<super::Frame>
+                    impl<
+                        T: Transactions,
+                    > tonic::server::StreamingService<crate::wire::Frame>
                     for SubmitStreamSvc<T> {
-                        type Response = super::Frame;
+                        type Response = crate::wire::Frame;
                         type ResponseStream = T::SubmitStreamStream;
                         type Future = BoxFuture<
                             tonic::Response<Self::ResponseStream>,
@@ -1600,7 +986,7 @@ pub mod transactions_server {
                         >;
                         fn call(
                             &mut self,
-                            request: tonic::Request<tonic::Streaming<super::Frame>>,
+                            request: tonic::Request<tonic::Streaming<crate::wire::Frame>>,
                         ) -> Self::Future {
                             let inner = Arc::clone(&self.0);
                             let fut = async move {
@@ -1616,7 +1002,7 @@ pub mod transactions_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = SubmitStreamSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
+                        let codec = crate::wire::WireCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
                                 accept_compression_encodings,
@@ -1636,16 +1022,16 @@ pub mod transactions_server {
                     struct StatusSvc<T: Transactions>(pub Arc<T>);
                     impl<
                         T: Transactions,
-                    > tonic::server::UnaryService<super::StatusRequest>
+                    > tonic::server::UnaryService<crate::wire::StatusRequest>
                     for StatusSvc<T> {
-                        type Response = super::StatusReply;
+                        type Response = crate::wire::StatusReply;
                         type Future = BoxFuture<
                             tonic::Response<Self::Response>,
                             tonic::Status,
                         >;
                         fn call(
                             &mut self,
-                            request: tonic::Request<super::StatusRequest>,
+                            request: tonic::Request<crate::wire::StatusRequest>,
                         ) -> Self::Future {
                             let inner = Arc::clone(&self.0);
                             let fut = async move {
@@ -1661,7 +1047,7 @@ pub mod transactions_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = StatusSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
+                        let codec = crate::wire::WireCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
                                 accept_compression_encodings,
@@ -1847,6 +1233,13 @@ pub struct ResumeRequest {
     #[prost(string, tag = "1")]
     pub txn: ::prost::alloc::string::String,
 }
+/// What to forget.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ForgetRequest {
+    /// The transaction.
+    #[prost(string, tag = "1")]
+    pub txn: ::prost::alloc::string::String,
+}
 /// What the operator's hand achieved.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct OperatorReply {
@@ -1984,7 +1377,7 @@ pub mod operator_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::wire::WireCodec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/indoubt.v1.Operator/State",
             );
@@ -2006,7 +1399,7 @@ pub mod operator_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::wire::WireCodec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/indoubt.v1.Operator/Resolve",
             );
@@ -2028,13 +1421,36 @@ pub mod operator_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::wire::WireCodec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/indoubt.v1.Operator/Resume",
             );
             let mut req = request.into_request();
             req.extensions_mut()
                 .insert(GrpcMethod::new("indoubt.v1.Operator", "Resume"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// At a participant: forgets that an operator ended a branch. At a coordinator: stops waiting for the acknowledgements of
+        /// a decided transaction, whose outcome is then a hazard.
+        pub async fn forget(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ForgetRequest>,
+        ) -> std::result::Result<tonic::Response<super::OperatorReply>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = crate::wire::WireCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/indoubt.v1.Operator/Forget",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("indoubt.v1.Operator", "Forget"));
             self.inner.unary(req, path, codec).await
         }
     }
@@ -2067,6 +1483,12 @@ pub mod operator_server {
         async fn resume(
             &self,
             request: tonic::Request<super::ResumeRequest>,
+        ) -> std::result::Result<tonic::Response<super::OperatorReply>, tonic::Status>;
+        /// At a participant: forgets that an operator ended a branch. At a coordinator: stops waiting for the acknowledgements of
+        /// a decided transaction, whose outcome is then a hazard.
+        async fn forget(
+            &self,
+            request: tonic::Request<super::ForgetRequest>,
         ) -> std::result::Result<tonic::Response<super::OperatorReply>, tonic::Status>;
     }
     /// The operator's hand.
@@ -2174,7 +1596,7 @@ pub mod operator_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = StateSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
+                        let codec = crate::wire::WireCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
                                 accept_compression_encodings,
@@ -2217,7 +1639,7 @@ pub mod operator_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = ResolveSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
+                        let codec = crate::wire::WireCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
                                 accept_compression_encodings,
@@ -2260,7 +1682,50 @@ pub mod operator_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = ResumeSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
+                        let codec = crate::wire::WireCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/indoubt.v1.Operator/Forget" => {
+                    #[allow(non_camel_case_types)]
+                    struct ForgetSvc<T: Operator>(pub Arc<T>);
+                    impl<T: Operator> tonic::server::UnaryService<super::ForgetRequest>
+                    for ForgetSvc<T> {
+                        type Response = super::OperatorReply;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ForgetRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Operator>::forget(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ForgetSvc(inner);
+                        let codec = crate::wire::WireCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
                                 accept_compression_encodings,
@@ -2553,7 +2018,7 @@ pub mod lab_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::wire::WireCodec::default();
             let path = http::uri::PathAndQuery::from_static("/indoubt.v1.Lab/Control");
             let mut req = request.into_streaming_request();
             req.extensions_mut().insert(GrpcMethod::new("indoubt.v1.Lab", "Control"));
@@ -2692,7 +2157,7 @@ pub mod lab_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = ControlSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
+                        let codec = crate::wire::WireCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
                                 accept_compression_encodings,
