@@ -94,7 +94,7 @@ pub fn text(field: &str, max: usize, value: String) -> Result<String, WireError>
 pub(super) fn key(name: &str) -> Result<Key, WireError> {
     match name.len() {
         0 => Err(WireError::missing()),
-        ..=limits::KEY_BYTES => Ok(Key::new(name)),
+        1..=limits::KEY_BYTES => Ok(Key::new(name)),
         bytes => Err(WireError::new(format!("{bytes} bytes are more than {}", limits::KEY_BYTES))),
     }
 }
