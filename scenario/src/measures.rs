@@ -33,7 +33,7 @@ pub struct Transactions {
 pub struct Clients {
     /// The transaction committed, or the saga completed.
     pub succeeded: u64,
-    /// The transaction was aborted before it had effects.
+    /// The transaction was aborted, and has no effects.
     pub aborted: u64,
     /// The saga was compensated.
     pub compensated: u64,
