@@ -100,11 +100,7 @@ fn wrong_sweeps_are_refused_with_file_line_and_value() {
             "small.toml:10: `cluster.participants`",
         ),
         ("workload.refuse", "workload.refsue", "`workload.refuse`"),
-        (
-            "labels = [\"delay\", \"refused\"]",
-            "labels = [\"delay\"]",
-            "small.toml:11: `labels` names 1 axes, [sweep] has 2",
-        ),
+        ("labels = [\"delay\", \"refused\"]", "labels = [\"delay\"]", "small.toml:11: `labels` has 1 names for 2 axes"),
         ("labels = [\"delay\", \"refused\"]", "metrics = [\"blocked.max\"]", "blocked_ms.max"),
     ];
     for (from, to, expected) in cases {
