@@ -1,15 +1,14 @@
-//! Compiles `proto/indoubt/v1/*.proto` into what `indoubt-proto` checks in under `proto/src/wire/generated/`.
+//! Compiles `proto/indoubt/v1/*.proto` to the generated code that is checked in under `proto/src/wire/generated/`.
 //!
-//! The compiler (protox, prost-build) costs a third of a cold build, and every newcomer would pay for it. So its output is
-//! checked in, and a test of this crate compares it with the .proto files. After a change of a .proto file run
-//! `cargo run -p wire-codegen`.
+//! The compiler (protox, prost-build) would take a third of a cold build. So its output is checked in, and a test of this crate
+//! compares it with the .proto files. After a change of a .proto file, run `cargo run -p wire-codegen`.
 
 use std::{error::Error, fs, path::PathBuf};
 
 /// The .proto files, in the order of their dependencies.
 const FILES: [&str; 5] = ["types", "link", "transactions", "operator", "lab"];
 
-/// What is made of the .proto files.
+/// The output of the compiler.
 pub struct Generated {
     /// The Rust code of package `indoubt.v1`.
     pub code: String,
@@ -17,12 +16,12 @@ pub struct Generated {
     pub descriptors: Vec<u8>,
 }
 
-/// The folder `proto/`, where the .proto files are.
+/// The folder `proto/`, which has the .proto files.
 fn proto() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
-/// Where the generated code and the descriptors are checked in.
+/// The paths at which the generated code and the descriptors are checked in.
 pub fn checked_in() -> (PathBuf, PathBuf) {
     let folder = proto().join("src/wire/generated");
     (folder.join("indoubt.v1.rs"), folder.join("indoubt.v1.descriptors"))
@@ -31,14 +30,14 @@ pub fn checked_in() -> (PathBuf, PathBuf) {
 /// Compiles the .proto files with protox, so that no protoc needs to be installed.
 ///
 /// # Errors
-/// A .proto file cannot be read or does not compile.
+/// If a .proto file cannot be read or does not compile.
 pub fn generate() -> Result<Generated, Box<dyn Error>> {
     let mut compiler = protox::Compiler::new([proto()])?;
     compiler.include_source_info(true).include_imports(true);
     compiler.open_files(FILES.map(|file| format!("indoubt/v1/{file}.proto")))?;
     let descriptors = compiler.encode_file_descriptor_set();
     let folder = tempfile::tempdir()?;
-    // Links dial their own channels, and the helper `connect` would collide with the method of that name.
+    // Links make their own channels, and the helper `connect` would collide with the method of that name.
     tonic_prost_build::configure()
         .build_transport(false)
         .out_dir(folder.path())
