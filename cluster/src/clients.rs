@@ -1,5 +1,5 @@
-//! The lab's clients: the pool of the simulator over real sessions. Each has a port, as nodes have, so that the network and
-//! faults do the same to its messages as in the virtual world.
+//! The clients of a real run: the clients of the simulator, over real sessions. Each has a port, as nodes have, so that the network
+//! and faults treat its messages as in the virtual world.
 
 use indoubt_driver::{
     conditions::{Conditions, Journey},
@@ -22,27 +22,27 @@ use indoubt_proto::{
 use std::collections::BTreeMap;
 use tokio::sync::mpsc;
 
-/// Something happened on a client's session.
+/// An event on a client's session.
 pub(super) struct ClientNews {
     pub(super) client: NodeId,
     pub(super) home: NodeId,
     pub(super) event: ClientEvent,
 }
 
-/// One client's link to a coordinating node.
+/// A client's link to one coordinating node.
 struct Link {
     session: ClientSession,
     conditions: Conditions,
     random: Stream,
 }
 
-/// One client's end of its links.
+/// The links of one client.
 struct Client {
     port: Port,
     links: BTreeMap<NodeId, Link>,
 }
 
-/// All clients' ends, and what they observe.
+/// The links of all clients, and what clients observe.
 pub(super) struct Clients {
     clients: BTreeMap<NodeId, Client>,
     seed: u64,
@@ -50,7 +50,7 @@ pub(super) struct Clients {
 }
 
 impl Clients {
-    /// Nobody yet.
+    /// A pool without clients.
     pub(super) fn new(seed: u64) -> Self {
         Clients { clients: BTreeMap::new(), seed, trace: Vec::new() }
     }
@@ -64,7 +64,7 @@ impl Clients {
         })
     }
 
-    /// Opens a session; what happens on it goes to `news`.
+    /// Opens a session. Its events go to `news`.
     pub(super) fn open(
         &mut self,
         client: NodeId,
@@ -95,24 +95,24 @@ impl Clients {
         port.gate.set(plan);
     }
 
-    /// What the client's gate says of a message that is about to leave, or to be taken.
+    /// The decision of a client's gate about a message that is about to leave or to be taken.
     pub(super) fn ask(&mut self, client: NodeId, moment: &Moment<'_>) -> GateDecision {
         self.client(client).port.gate.ask(Edge::Before, moment).unwrap_or_default()
     }
 
-    /// Sends a message, and lets it out.
+    /// Sends a message at once.
     pub(super) fn send(&mut self, from: NodeId, to: NodeId, message: Message, faults: Disposition) {
         self.act(from, |port, io| {
             port.send(to, message, faults, io);
         });
     }
 
-    /// Takes a packet that has arrived. `None`: faults keep it from the client.
+    /// Takes a packet that has arrived. `None` if a fault drops it.
     pub(super) fn receive(&mut self, packet: Packet, faults: Disposition) -> Option<Message> {
         self.act(packet.to, |port, io| port.receive(packet, faults, io))
     }
 
-    /// Writes an observation in the name of a node that has no trace of its own.
+    /// Writes an observation for a node that cannot write its own trace.
     pub(super) fn observe(&mut self, node: NodeId, what: Observation) {
         self.trace.push(Stamped { t_us: monotonic_now().0 as i64, seq: 0, node, what });
     }
@@ -126,7 +126,7 @@ impl Clients {
     }
 }
 
-/// The hands of one client.
+/// The network as one client uses it.
 struct ClientIo<'a> {
     id: NodeId,
     links: &'a mut BTreeMap<NodeId, Link>,
@@ -134,7 +134,7 @@ struct ClientIo<'a> {
 }
 
 impl Network for ClientIo<'_> {
-    /// The time is taken before a packet leaves, so that nobody receives what was not sent.
+    // The time is read before a packet leaves, so that a trace never shows a message as received before it was sent.
     fn observe(&mut self, what: impl FnOnce() -> Observation) {
         self.trace.push(Stamped { t_us: monotonic_now().0 as i64, seq: 0, node: self.id, what: what() });
     }

@@ -1,4 +1,4 @@
-//! A cluster of real processes: their folders, ports and command lines; starting, killing, freezing and ending them.
+//! A cluster of real processes: their folders, ports and command lines. Starts, kills, freezes and ends them.
 
 use crate::processes::{Folder, Process};
 use anyhow::{Context, Result, bail};
@@ -19,32 +19,32 @@ use std::{
 };
 use tokio::{net::TcpSocket, task, time::timeout};
 
-/// How long all links may take to come up.
+/// How long to wait until all links are up.
 const UP_WITHIN: Duration = Duration::from_secs(10);
 
-/// What a cluster is started with.
+/// The settings of a cluster.
 pub struct Launch {
-    /// What is run.
+    /// The protocol to run.
     pub protocol: Protocol,
-    /// How many coordinating nodes.
+    /// The number of coordinating nodes.
     pub coordinating: u16,
-    /// How many participants.
+    /// The number of participants.
     pub participants: u16,
-    /// What every machine is told.
+    /// The settings of every machine.
     pub settings: Settings,
     /// The opening balances of each participant.
     pub opening: BTreeMap<NodeId, BTreeMap<Key, i64>>,
-    /// The master seed.
+    /// The master seed of all random streams.
     pub seed: u64,
-    /// Write traces.
+    /// Whether nodes write traces.
     pub trace: bool,
-    /// Serve the control service, and wait for orders before recovery.
+    /// Whether nodes serve the control service and wait for their fault plan before recovery.
     pub lab: bool,
-    /// Floor machines instead of the protocol's.
+    /// Whether nodes run the machines of the floor instead of the protocol's.
     pub floor: bool,
 }
 
-/// A cluster.
+/// A cluster of node processes, which end with this value.
 pub struct Cluster {
     launch: Launch,
     program: PathBuf,
@@ -52,10 +52,10 @@ pub struct Cluster {
     nodes: BTreeMap<NodeId, Endpoint>,
 }
 
-/// Where a node is reached, and what else outlives its processes.
+/// What belongs to a node through all its processes.
 struct Endpoint {
     address: SocketAddr,
-    /// Bound, never listening: keeps the port ours while the node is down, and lets the node bind it again.
+    /// A socket that is bound but never listens. It reserves the port while the node is down, and the node can still bind it.
     _port: TcpSocket,
     process: Option<Process>,
     incarnation: u32,
@@ -63,16 +63,16 @@ struct Endpoint {
 }
 
 impl Cluster {
-    /// Makes folders and ports for a cluster; nothing runs yet.
+    /// Creates the folders and ports of a cluster. No process runs yet.
     pub fn prepare(launch: Launch) -> Result<Cluster> {
-        let program = std::env::current_exe().context("the path of this executable is not known")?;
+        let program = std::env::current_exe().context("cannot find the path of this executable")?;
         let folder = Folder::make()?;
         let ids = (1..=launch.coordinating)
             .map(NodeId::coordinating)
             .chain((1..=launch.participants).map(NodeId::participant));
         let mut nodes = BTreeMap::new();
         for id in ids {
-            let port = TcpSocket::new_v4().context("no socket")?;
+            let port = TcpSocket::new_v4().context("cannot create a socket")?;
             port.set_reuseaddr(true)?;
             port.bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).context("no free port on the loopback interface")?;
             let address = port.local_addr()?;
@@ -89,17 +89,17 @@ impl Cluster {
         Ok(cluster)
     }
 
-    /// All nodes: coordinating ones first.
+    /// All nodes, coordinating ones first.
     pub(crate) fn nodes(&self) -> Vec<NodeId> {
         self.nodes.keys().copied().collect()
     }
 
-    /// Where a node listens.
+    /// The address at which a node listens.
     pub fn address(&self, node: NodeId) -> String {
         self.nodes[&node].address.to_string()
     }
 
-    /// The incarnation of the process that runs, or ran last; 0 before the first.
+    /// The incarnation of the node's last process; 0 before the first.
     pub(crate) fn incarnation(&self, node: NodeId) -> u32 {
         self.nodes[&node].incarnation
     }
@@ -114,33 +114,33 @@ impl Cluster {
         self.nodes.get_mut(&node)?.process.as_mut()
     }
 
-    /// The memory that a node's process occupies at present, in bytes (resident set).
+    /// The current memory of a node's process (resident set), in bytes. `None` if it is down or the system does not say.
     pub fn memory(&self, node: NodeId) -> Option<u64> {
         self.nodes.get(&node)?.process.as_ref()?.memory()
     }
 
-    /// Where a node keeps its journal.
+    /// The folder of a node's journal.
     fn data_dir(&self, node: NodeId) -> PathBuf {
         self.path(&format!("{node}.data"))
     }
 
-    /// Where a node writes its trace.
+    /// The file to which a node writes its trace.
     pub(crate) fn trace_file(&self, node: NodeId) -> PathBuf {
         self.path(&format!("{node}.trace"))
     }
 
-    /// Where a node's standard error goes.
+    /// The file with a node's standard error.
     fn log_file(&self, node: NodeId) -> PathBuf {
         self.path(&format!("{node}.log"))
     }
 
-    /// Starts a node, off this thread, until it is ready; [`Cluster::started`] takes what it answers.
+    /// Starts a node on another thread, which waits until the node is ready. Its result goes to [`Cluster::started`].
     pub(crate) fn start(&self, node: NodeId) -> task::JoinHandle<Result<(Process, Ready)>> {
         let (program, args, log) = (self.program.clone(), self.args(node), self.log_file(node));
         task::spawn_blocking(move || Process::start(&program, &args, &log))
     }
 
-    /// A node has started.
+    /// Takes the process of a node that has started.
     pub(crate) fn started(&mut self, node: NodeId, (process, ready): (Process, Ready)) -> Result<()> {
         let endpoint = self.nodes.get_mut(&node).context("no such node")?;
         if ready.address != endpoint.address {
@@ -157,7 +157,7 @@ impl Cluster {
         order.sort_by_key(|node| node.role == Role::Coordinating);
         let starting: Vec<_> = order.into_iter().map(|node| (node, self.start(node))).collect();
         for (node, handle) in starting {
-            let ready = handle.await.context("a start was cut off")??;
+            let ready = handle.await.context("starting the node was interrupted")??;
             self.started(node, ready)?;
         }
         Ok(())
@@ -165,11 +165,11 @@ impl Cluster {
 
     /// Starts one node and waits until it is ready.
     pub async fn start_one(&mut self, node: NodeId) -> Result<()> {
-        let ready = self.start(node).await.context("a start was cut off")??;
+        let ready = self.start(node).await.context("starting the node was interrupted")??;
         self.started(node, ready)
     }
 
-    /// Waits until every link between nodes has a session: the first transactions must not be lost on links that are not up.
+    /// Waits until every link between nodes has a session, so that the first transactions are not lost on links that are not up.
     pub async fn wait_for_links(&self) -> Result<()> {
         for node in self.nodes() {
             let speaks_to = |other: &NodeId| self.peers(*other).any(|(peer, _)| *peer == node);
@@ -182,13 +182,15 @@ impl Cluster {
                 }
                 Ok::<_, tonic::Status>(())
             };
-            timeout(UP_WITHIN, linked).await.with_context(|| format!("{node} found no sessions with its peers"))??;
+            timeout(UP_WITHIN, linked)
+                .await
+                .with_context(|| format!("{node} could not connect to its peers within {} s", UP_WITHIN.as_secs()))??;
         }
         Ok(())
     }
 
-    /// SIGKILL; then its journal is cut to a prefix of what no force covered, as after a loss of power: of so many records,
-    /// or a seeded one.
+    /// Kills a node with SIGKILL. Then cuts its journal as after a loss of power: `keep` of the records that no forced write covered
+    /// survive, or a number that the seed draws. Returns whether the node was up.
     pub fn kill(&mut self, node: NodeId, keep: Option<u64>) -> Result<bool> {
         let Some(endpoint) = self.nodes.get_mut(&node) else { return Ok(false) };
         let Some(mut process) = endpoint.process.take() else { return Ok(false) };
@@ -200,12 +202,12 @@ impl Cluster {
         Ok(true)
     }
 
-    /// The journal of a node that is down is gone.
+    /// Removes the journal of a node that is down.
     pub(crate) fn lose_log(&self, node: NodeId) -> Result<()> {
-        journal::lose(&self.data_dir(node)).with_context(|| format!("cannot lose the journal of {node}"))
+        journal::lose(&self.data_dir(node)).with_context(|| format!("cannot remove the journal of {node}"))
     }
 
-    /// Ends all nodes and waits; traces are complete then.
+    /// Ends all nodes and waits until they have ended. Then their traces are complete.
     pub fn end(&mut self) -> Result<()> {
         for (node, endpoint) in &mut self.nodes {
             if let Some(mut process) = endpoint.process.take() {
@@ -220,7 +222,7 @@ impl Cluster {
         let (node, status) =
             self.nodes.iter_mut().find_map(|(node, endpoint)| Some((*node, endpoint.process.as_mut()?.ended()?)))?;
         let said = std::fs::read_to_string(self.log_file(node)).unwrap_or_default();
-        let last = said.lines().next_back().unwrap_or("it said nothing").to_owned();
+        let last = said.lines().next_back().unwrap_or("its log is empty").to_owned();
         Some(format!("{node} ended by itself ({status}): {last}"))
     }
 
@@ -266,8 +268,8 @@ impl Cluster {
         args
     }
 
-    /// The nodes to which a node opens links: a coordinating node to all participants; participants to each other where they
-    /// cooperate.
+    /// The nodes to which a node opens links: from a coordinating node to all participants, and under cooperative termination also
+    /// between participants.
     fn peers(&self, node: NodeId) -> impl Iterator<Item = (&NodeId, &Endpoint)> {
         let cooperate = self.launch.protocol.entry().cooperates;
         let speaks = node.role == Role::Coordinating || cooperate;

@@ -1,4 +1,4 @@
-//! Real runs: one operating-system process per node, killed, frozen and cut off for real, and a scenario that is run on them.
+//! Real runs: runs a scenario on one operating-system process per node, which is really killed, frozen and cut off.
 //!
 //! ```text
 //!   run  ─────────▶ Recording                    one run of a scenario: load, faults, the end
@@ -6,14 +6,14 @@
 //!    ├─ clients          ── sessions ────────────────────────────────▶ coordinating nodes
 //!    ├─ merge            ◀─ trace files ────────────────────────────── nodes
 //!    └─ cluster          folders, ports, command lines, links
-//!        └─ processes    one child process, and its end under all circumstances
+//!        └─ processes    one child process, which is ended under all circumstances
 //! ```
 //!
-//! [`run()`] runs one protocol of a scenario and answers with its recording: the same kind that the virtual world makes, so
-//! everything that judges a run works on both. [`Cluster`] is for callers that offer load of their own, as benchmarks do.
+//! [`run()`] runs one protocol of a scenario and returns its recording. The virtual world makes the same kind of recording, so
+//! everything that judges a run works on both. [`Cluster`] is for callers with their own load, such as benchmarks.
 //!
-//! A node is this very executable, started again with the words of a node command (`coordinator`, `participant`,
-//! `orchestrator`). So only a program that understands these words can start clusters.
+//! A node is this executable, started again with a node command (`coordinator`, `participant` or `orchestrator`). So only a
+//! program that has these commands can start clusters.
 
 mod clients;
 mod cluster;

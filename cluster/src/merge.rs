@@ -1,10 +1,10 @@
-//! Puts the traces of all nodes and of the lab into one order.
+//! Merges the traces of all nodes and of the lab into one trace.
 
 use indoubt_proto::observation::{Observation, Stamped};
 use std::collections::{BTreeSet, VecDeque};
 
-/// Merges files that are each in order, by time; at one and the same microsecond a message is sent before it is received.
-/// Times count from `start`, sequence numbers from 0.
+/// Merges traces that are each in order, by time. If a message is sent and received in the same microsecond, it is sent first.
+/// Times count from `start_us`, sequence numbers from 0.
 pub(crate) fn merge(files: Vec<Vec<Stamped>>, start_us: i64) -> Vec<Stamped> {
     let mut files: Vec<VecDeque<Stamped>> = files.into_iter().map(VecDeque::from).collect();
     let mut merged = Vec::with_capacity(files.iter().map(VecDeque::len).sum());

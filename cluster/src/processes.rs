@@ -1,5 +1,5 @@
-//! Processes that the lab started. Each is ended by its own id: when its cluster ends, on an error, on a panic, on Ctrl-C.
-//! Should the lab itself be killed, its nodes see their standard input close and end by themselves.
+//! The processes that the lab starts. The lab ends each one by its id: when the cluster ends, on an error, on a panic, and on
+//! Ctrl-C. If the lab itself is killed, its nodes see that their standard input closes, and end by themselves.
 
 use anyhow::{Context, Result, bail};
 use indoubt_node::Ready;
@@ -15,26 +15,28 @@ use std::{
 };
 use tempfile::TempDir;
 
-/// The ids of all processes that are running now. A number leaves the set before its process is reaped, so that a signal
-/// can never reach a stranger who got the same number.
+/// The ids of all running processes. An id is removed before its process is reaped, so that a signal can never reach a foreign
+/// process that got the same id.
 static RUNNING: Mutex<BTreeSet<i32>> = Mutex::new(BTreeSet::new());
 
-/// The folders of all clusters that exist now: a signal leaves nothing behind on the disk either.
+/// The folders of all existing clusters, so that a signal leaves nothing behind on the disk.
 static FOLDERS: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
 
-/// A cluster's folder; it goes away with this value, or when a signal ends the lab.
+/// The folder of a cluster. It is removed with this value, or when a signal ends the lab.
 pub(crate) struct Folder(TempDir);
 
 impl Folder {
-    /// A new one among the system's temporary files.
+    /// Creates a folder among the system's temporary files.
     pub(crate) fn make() -> Result<Folder> {
-        let folder =
-            tempfile::Builder::new().prefix("indoubt-").tempdir().context("no folder for the cluster's data")?;
+        let folder = tempfile::Builder::new()
+            .prefix("indoubt-")
+            .tempdir()
+            .context("cannot create a folder for the cluster's data")?;
         FOLDERS.lock().unwrap_or_else(PoisonError::into_inner).insert(folder.path().to_owned());
         Ok(Folder(folder))
     }
 
-    /// Where it is.
+    /// The path of the folder.
     pub(crate) fn path(&self) -> &Path {
         self.0.path()
     }
@@ -46,22 +48,22 @@ impl Drop for Folder {
     }
 }
 
-/// How long a node may take until it is ready.
+/// How long to wait until a node is ready.
 const READY_WITHIN: Duration = Duration::from_secs(20);
-/// How long a node may take to end when asked to.
+/// How long to wait until a node ends after SIGTERM.
 const END_WITHIN: Duration = Duration::from_secs(10);
 
 /// One node's process.
 pub(crate) struct Process {
     child: Child,
     name: String,
-    /// Held open: its end tells the node that the lab is gone.
+    /// Is held open. When it closes, the node knows that the lab has died.
     _stdin: Option<ChildStdin>,
     reaped: bool,
 }
 
 impl Process {
-    /// Starts `program` and waits for its readiness line. What it says on standard error goes to `log`.
+    /// Starts `program` and waits for its readiness line. Its standard error goes to `log`.
     pub(crate) fn start(program: &Path, args: &[String], log: &Path) -> Result<(Process, Ready)> {
         let name = args.iter().skip_while(|a| *a != "--id").nth(1).cloned().unwrap_or_else(|| "a node".into());
         let stderr = std::fs::OpenOptions::new().create(true).append(true).open(log);
@@ -89,7 +91,7 @@ impl Process {
             let mut lines = BufReader::new(stdout).lines();
             let first = lines.by_ref().map_while(Result::ok).find_map(|line| line.parse::<Ready>().ok());
             _ = tell.send(first);
-            // Whatever else it prints must not fill the pipe.
+            // Later output is read and dropped, so that it cannot fill the pipe.
             lines.for_each(drop);
         });
         match told.recv_timeout(READY_WITHIN) {
@@ -108,23 +110,23 @@ impl Process {
         }
     }
 
-    /// SIGKILL, and waits until it is gone.
+    /// Kills the process with SIGKILL, and waits until it has ended.
     pub(crate) fn kill(&mut self) -> Result<()> {
         self.signal(Signal::KILL)?;
         self.reap().map(drop)
     }
 
-    /// SIGSTOP.
+    /// Freezes the process with SIGSTOP.
     pub(crate) fn pause(&self) -> Result<()> {
         self.signal(Signal::STOP)
     }
 
-    /// SIGCONT.
+    /// Resumes the process with SIGCONT.
     pub(crate) fn resume(&self) -> Result<()> {
         self.signal(Signal::CONT)
     }
 
-    /// SIGTERM: asks it to end and waits; kills it if it does not end in time. Answers whether it ended well.
+    /// Asks the process to end with SIGTERM, and kills it if it does not end in time. Returns whether it ended with status 0.
     pub(crate) fn end(&mut self) -> Result<bool> {
         self.signal(Signal::CONT)?;
         self.signal(Signal::TERM)?;
@@ -140,7 +142,7 @@ impl Process {
         Ok(false)
     }
 
-    /// Whether it has ended by itself, and how.
+    /// The exit status, if the process has ended by itself.
     pub(crate) fn ended(&mut self) -> Option<ExitStatus> {
         if self.reaped {
             return None;
@@ -152,7 +154,7 @@ impl Process {
         status
     }
 
-    /// The memory that it occupies at present, in bytes (resident set).
+    /// The current memory of the process (resident set), in bytes.
     pub(crate) fn memory(&self) -> Option<u64> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).ok()?;
         let line = status.lines().find(|l| l.starts_with("VmRSS:"))?;
@@ -208,7 +210,7 @@ pub fn end_all_on_signals(clean_up: impl FnOnce() + Send + 'static) -> Result<()
                 _ = interrupt.recv() => 130,
                 _ = terminate.recv() => 143,
             };
-            // The lock is kept: nothing new starts while this process ends.
+            // The lock is not released, so that no process starts while this one ends.
             let running = RUNNING.lock().unwrap_or_else(PoisonError::into_inner);
             for pid in running.iter().copied().filter_map(Pid::from_raw) {
                 _ = kill_process(pid, Signal::KILL);

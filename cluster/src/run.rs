@@ -1,5 +1,5 @@
-//! One run on real processes: load is offered, faults are executed at their times, nodes that halt are answered, and at the
-//! end the traces of all nodes become one recording.
+//! One run on real processes: submits the load, executes faults, answers halted nodes, and merges the traces of all nodes into one
+//! recording.
 
 mod fault_executor;
 
@@ -37,23 +37,24 @@ use std::{
 };
 use tokio::{sync::mpsc, task::JoinHandle, time::timeout};
 
-/// How often, after load, the lab looks whether everything is resolved.
+/// How often the lab checks, after the load, whether all transactions have ended.
 const LOOK: Micros = Micros::from_millis(40);
-/// How long all sessions may take to come up before load begins.
+/// How long to wait until all sessions are up before the load begins.
 const UP_WITHIN: Duration = Duration::from_secs(10);
-/// How long a halted node waits for its message to be taken, before the halt counts as lost.
+/// How long a halted node waits until its message is taken. After that, the message counts as lost.
 const TAKEN_WITHIN: Micros = Micros::from_secs(5);
 
 /// Runs one protocol of a scenario on real processes, to its end.
 pub fn run(scenario: &Scenario, protocol: Protocol, seed: u64) -> Result<Recording> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("no runtime")?;
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot start the async runtime")?;
     let recording = runtime.block_on(async {
         let mut run = LiveRun::start(scenario, protocol, seed).await?;
         run.load().await?;
         run.settle().await?;
         run.close()
     });
-    // Tasks that still dial nodes which have ended are not waited for.
+    // This does not wait for tasks that still try to connect to nodes which have ended.
     runtime.shutdown_background();
     recording.with_context(|| format!("{} under {protocol} with seed {seed} on real processes", scenario.name))
 }
@@ -69,7 +70,7 @@ enum News {
         node: NodeId,
         outcome: Result<(Process, Ready)>,
     },
-    /// The operator's call was answered, or was not.
+    /// The call of an operator action has returned.
     Resolved {
         node: NodeId,
         incarnation: u32,
@@ -77,7 +78,7 @@ enum News {
     },
 }
 
-/// A node that halted, and what it waits for.
+/// A halted node, and what it waits for.
 struct Halt {
     node: NodeId,
     incarnation: u32,
@@ -96,12 +97,12 @@ struct LiveRun<'a> {
     controls: BTreeMap<NodeId, LabControl>,
     starting: BTreeMap<NodeId, JoinHandle<()>>,
     paused: BTreeSet<NodeId>,
-    /// Calls of the operator that are not answered yet.
+    /// The number of operator actions that have not returned yet.
     resolving: usize,
     halts: Vec<Halt>,
-    /// Messages that were taken (false) or lost (true), as reported for halts that wait for them.
+    /// Messages that were taken (false) or lost (true), as nodes report them for halts that wait for them.
     fates: BTreeMap<MessageId, bool>,
-    /// The monotonic clock when load began.
+    /// The time of the monotonic clock at which the load began.
     start: Micros,
     news: mpsc::UnboundedReceiver<News>,
     tell: mpsc::UnboundedSender<News>,
@@ -109,7 +110,7 @@ struct LiveRun<'a> {
 }
 
 impl<'a> LiveRun<'a> {
-    /// Starts all processes and waits until everybody has a session with everybody that they need.
+    /// Starts all processes and waits until all needed sessions are open.
     async fn start(scenario: &'a Scenario, protocol: Protocol, seed: u64) -> Result<Self> {
         let pool = ClientPool::new(scenario, seed);
         let launch = Launch {
@@ -162,10 +163,11 @@ impl<'a> LiveRun<'a> {
         Ok(run)
     }
 
-    /// Opens the control stream of a node that has just started, and gives it its orders: it does nothing before.
+    /// Opens the control stream of a node that has just started, and sends it its fault plan. Before that, the node does nothing.
     async fn take_hold(&mut self, node: NodeId) -> Result<()> {
-        let (control, mut reports) =
-            LabControl::connect(&self.cluster.address(node)).await.with_context(|| format!("no control of {node}"))?;
+        let (control, mut reports) = LabControl::connect(&self.cluster.address(node))
+            .await
+            .with_context(|| format!("cannot connect to the control service of {node}"))?;
         let (tell, incarnation) = (self.tell.clone(), self.cluster.incarnation(node));
         tokio::spawn(async move {
             while let Some(report) = reports.recv().await {
@@ -197,7 +199,9 @@ impl<'a> LiveRun<'a> {
                 }
             }
         };
-        timeout(UP_WITHIN, up).await.context("the clients found no sessions with the coordinating nodes")?;
+        timeout(UP_WITHIN, up).await.with_context(|| {
+            format!("the clients could not connect to the coordinating nodes within {} s", UP_WITHIN.as_secs())
+        })?;
         self.cluster.wait_for_links().await
     }
 
@@ -209,7 +213,7 @@ impl<'a> LiveRun<'a> {
         self.clients.observe(node, what);
     }
 
-    /// Offers load until `duration`: everything that is due before, also what came due while the lab was busy.
+    /// Submits load until `duration`. Transactions that became due while the lab was busy are submitted late.
     async fn load(&mut self) -> Result<()> {
         let end = self.scenario.duration;
         loop {
@@ -222,12 +226,12 @@ impl<'a> LiveRun<'a> {
                 return Ok(());
             }
             let next = [self.nemesis.next_due(), self.pool.next_due(), Some(end)].into_iter().flatten().min();
-            // What happens meanwhile may bring something that is due earlier: a restart, a client that is free.
+            // Events in the meantime may make something due earlier, such as a restart, or a client whose transaction ended.
             self.wait(next.unwrap_or(end)).await?;
         }
     }
 
-    /// Waits until everything is resolved, or `settle` is over.
+    /// Waits until all transactions have ended, but at most for `settle`.
     async fn settle(&mut self) -> Result<()> {
         let now = self.now();
         let commands = self.nemesis.end_of_load(now);
@@ -244,7 +248,7 @@ impl<'a> LiveRun<'a> {
         Ok(())
     }
 
-    /// Whether nothing is left to wait for.
+    /// Whether there is nothing left to wait for.
     async fn is_resolved(&mut self) -> Result<bool> {
         let busy = !self.starting.is_empty() || !self.halts.is_empty() || self.resolving > 0;
         if busy || self.nemesis.next_due().is_some() {
@@ -258,7 +262,7 @@ impl<'a> LiveRun<'a> {
                 return Ok(false);
             }
             let client = NodeClient::connect(&self.cluster.address(node)).await?;
-            let state = client.state(false).await.with_context(|| format!("{node} does not tell its state"))?;
+            let state = client.state(false).await.with_context(|| format!("cannot read the state of {node}"))?;
             if !state.inspection.open.is_empty() || !state.inspection.locks.is_empty() {
                 return Ok(false);
             }
@@ -266,16 +270,16 @@ impl<'a> LiveRun<'a> {
         Ok(true)
     }
 
-    /// Ends everything and gathers the traces.
+    /// Ends all nodes and merges their traces.
     fn close(mut self) -> Result<Recording> {
         self.observe(NodeId::LAB, Observation::End);
         let end = self.clients.trace.last().map_or(0, |line| line.t_us);
         self.cluster.end()?;
         let mut files = vec![std::mem::take(&mut self.clients.trace)];
         for node in self.cluster.nodes() {
-            let mut lines =
-                read_trace(&self.cluster.trace_file(node)).with_context(|| format!("the trace of {node}"))?;
-            // What a node wrote while it was being ended belongs to no run.
+            let mut lines = read_trace(&self.cluster.trace_file(node))
+                .with_context(|| format!("cannot read the trace of {node}"))?;
+            // What a node wrote while it was ended does not belong to the run.
             lines.retain(|line| line.t_us < end);
             files.push(lines);
         }
@@ -293,13 +297,13 @@ impl<'a> LiveRun<'a> {
         }
     }
 
-    /// Handles the news that is there, or waits for some, but not beyond `until`.
+    /// Handles the news that has arrived, or waits for news until `until`.
     async fn wait(&mut self, until: Micros) -> Result<()> {
         let pause = until.saturating_sub(self.now());
         tokio::select! {
             biased;
             news = self.news.recv() => {
-                let news = news.context("the run lost its own channel")?;
+                let news = news.context("internal error: the run's channel closed")?;
                 self.hear(news).await?;
                 while let Ok(more) = self.news.try_recv() {
                     self.hear(more).await?;
@@ -324,7 +328,7 @@ impl<'a> LiveRun<'a> {
                     }
                     LabReport::Reported(reported) => {
                         if let Some(id) = reported.message {
-                            // Of a message and its copy, the first to be taken or lost counts, as in the virtual world.
+                            // If a message has a copy, the first of them that is taken or lost counts, as in the virtual world.
                             self.fates.entry(id).or_insert(reported.lost);
                         }
                     }
@@ -340,7 +344,7 @@ impl<'a> LiveRun<'a> {
             }
             News::Resolved { node, incarnation, outcome } => {
                 self.resolving -= 1;
-                // A node that crashed or was frozen by what the operator did cannot answer.
+                // The operator action may have triggered a fault that crashed or froze the node. Then the node cannot answer.
                 let there = self.cluster.is_up(node) && !self.paused.contains(&node);
                 match outcome {
                     Err(error) if there && self.cluster.incarnation(node) == incarnation => Err(error),
@@ -381,7 +385,7 @@ impl<'a> LiveRun<'a> {
         Ok(())
     }
 
-    /// What faults do to a message of a client. A client never halts: the lab acts, and the client goes on.
+    /// What faults do to a message of a client. A client never halts: the lab acts, and the client continues.
     async fn ask_for_client(&mut self, client: NodeId, moment: &Moment<'_>) -> Result<Disposition> {
         let GateDecision { ask, disposition, .. } = self.clients.ask(client, moment);
         if ask.is_empty() {
@@ -392,7 +396,7 @@ impl<'a> LiveRun<'a> {
         Ok(disposition.and(reply.fate))
     }
 
-    /// Executes the faults whose time has come.
+    /// Executes the faults that are due.
     async fn strike(&mut self, now: Micros) -> Result<()> {
         if self.nemesis.next_due().is_some_and(|due| due <= now) {
             let commands = self.nemesis.due(now);
@@ -401,7 +405,7 @@ impl<'a> LiveRun<'a> {
         Ok(())
     }
 
-    /// Answers every halted node whose moment has come.
+    /// Answers every halted node that need not wait any longer.
     async fn answer_halts(&mut self) -> Result<()> {
         let mut i = 0;
         while i < self.halts.len() {
@@ -426,7 +430,7 @@ impl<'a> LiveRun<'a> {
         Ok(())
     }
 
-    /// Whether a halt need not wait any longer; and if so, which of the messages that it waited for are lost.
+    /// Which of the messages that a halted node waited for are lost; `None` if it must still wait.
     fn has_come(&self, halt: &Halt) -> Option<Lost> {
         let mut found = Lost::default();
         if !halt.asked.rules.iter().any(|rule| self.nemesis.awaits_sends(*rule)) {
@@ -434,7 +438,7 @@ impl<'a> LiveRun<'a> {
         }
         for sent in &halt.asked.sent {
             let gone = sent.lost || !self.cluster.is_up(sent.to) || self.now() > halt.since + TAKEN_WITHIN;
-            // What clients take is not waited for. The last message is the one after which the node halted, if it did.
+            // Nobody waits for messages to clients. The last message is the one after which the node halted, if it halted after one.
             found.last = match self.fates.get(&sent.id) {
                 _ if sent.to.is_client() => false,
                 Some(lost) => *lost,

@@ -1,20 +1,20 @@
-//! How fast a node's timers run.
+//! The rate of a node's clock.
 
 use indoubt_proto::time::Micros;
 use serde::{Deserialize, Serialize};
 
-/// How fast a node's clock runs: 1 is exact, 1.5 is fast by half. A clock that runs fast fires early: a timer armed for `d`
-/// fires after `d / rate` of true time. Drivers apply it to every timer that a machine arms; machines know nothing of it.
+/// The rate of a node's clock: 1 is exact, 1.5 is 50% fast. A timer that is armed for `d` fires after `d / rate` of true time.
+/// Drivers apply the rate to every timer that a machine arms. Machines do not know it.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "f64", into = "f64")]
 pub struct ClockRate(f64);
 
 impl ClockRate {
-    /// The rate of a clock that keeps time.
+    /// The rate of an exact clock.
     pub const EXACT: ClockRate = ClockRate(1.0);
-    /// The slowest clock: a timer for one second fires after a hundred.
+    /// The slowest rate: a timer for one second fires after 100 s of true time.
     pub const SLOWEST: f64 = 0.01;
-    /// The fastest clock: a timer for one second fires after ten milliseconds.
+    /// The fastest rate: a timer for one second fires after 10 ms of true time.
     pub const FASTEST: f64 = 100.0;
 
     /// A rate between [`ClockRate::SLOWEST`] and [`ClockRate::FASTEST`]; `None` for any other.
@@ -22,7 +22,7 @@ impl ClockRate {
         (Self::SLOWEST..=Self::FASTEST).contains(&rate).then_some(ClockRate(rate))
     }
 
-    /// As a number.
+    /// The rate as a number.
     pub fn get(self) -> f64 {
         self.0
     }
@@ -43,7 +43,7 @@ impl TryFrom<f64> for ClockRate {
     type Error = String;
 
     fn try_from(rate: f64) -> Result<Self, String> {
-        Self::new(rate).ok_or_else(|| format!("no clock runs at {rate}: {} to {}", Self::SLOWEST, Self::FASTEST))
+        Self::new(rate).ok_or_else(|| format!("{rate} is not a clock rate from {} to {}", Self::SLOWEST, Self::FASTEST))
     }
 }
 

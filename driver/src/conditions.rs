@@ -1,5 +1,4 @@
-//! How long messages and forces take, and the network conditions of one link in one direction: the same code in both
-//! worlds.
+//! Latencies of messages and forced writes, and the conditions of one link in one direction. Both worlds use this code.
 
 use crate::random::Stream;
 use indoubt_proto::time::Micros;
@@ -7,35 +6,35 @@ use rand::RngExt;
 use rand_distr::{Distribution, LogNormal};
 use serde::{Deserialize, Serialize};
 
-/// How long a message travels, or a force takes.
+/// A distribution of times: how long a message travels, or how long a forced write takes.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Latency {
-    /// Always the same.
+    /// Every time is the same.
     Constant(Micros),
-    /// Uniform between two, both included.
+    /// The times are uniformly distributed between two bounds.
     Uniform {
-        /// The least.
+        /// The lower bound, included.
         min: Micros,
-        /// The most.
+        /// The upper bound, included.
         max: Micros,
     },
-    /// Log-normal, given by its median and its 99th percentile.
+    /// The times are log-normally distributed, given by the median and the 99th percentile.
     LogNormal {
-        /// Half of all are faster.
+        /// Half of the times are shorter.
         median: Micros,
-        /// One in a hundred is slower.
+        /// One time in a hundred is longer.
         p99: Micros,
     },
 }
 
 impl Latency {
-    /// No time at all.
+    /// Every time is 0.
     pub const ZERO: Latency = Latency::Constant(Micros::ZERO);
 
-    /// The next one. A constant draws nothing.
+    /// Draws the next time. A constant uses no random numbers.
     pub fn draw(&self, random: &mut Stream) -> Micros {
-        // The 99th percentile of the standard normal distribution.
+        // This is the 99th percentile of the standard normal distribution.
         const Z99: f64 = 2.326_347_874_040_841;
         match *self {
             Latency::Constant(latency) => latency,
@@ -56,22 +55,22 @@ impl Default for Latency {
     }
 }
 
-/// One direction of a link.
+/// The conditions of one direction of a link.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Conditions {
-    /// How long messages travel (in the real world: what is added).
+    /// How long messages travel. In the real world, this is added to the time that they take anyway.
     pub latency: Latency,
-    /// The share of messages lost, 0 to 1.
+    /// The share of messages that are lost, 0 to 1.
     pub loss: f64,
     /// The share of messages that arrive twice, 0 to 1.
     pub duplicate: f64,
 }
 
 impl Conditions {
-    /// A perfect link.
+    /// A link without latency, loss and duplication.
     pub const PERFECT: Conditions = Conditions { latency: Latency::ZERO, loss: 0.0, duplicate: 0.0 };
 
-    /// The journey of every message, where chance has no part in it. `duplicated`: a fault makes a copy of the message.
+    /// The journey of every message, if it does not depend on chance. `duplicated` means that a fault makes a copy of the message.
     pub fn certain(&self, duplicated: bool) -> Option<Journey> {
         match self.latency {
             Latency::Constant(delay) if self.loss <= 0.0 && self.duplicate <= 0.0 => {
@@ -82,11 +81,11 @@ impl Conditions {
         }
     }
 
-    /// The journey of the next message. `duplicated`: a fault makes a copy of it.
+    /// Draws the journey of the next message. `duplicated` means that a fault makes a copy of it.
     ///
-    /// A message and its copy are two packets, and each is lost on its own. A copy that the network makes takes a time of
-    /// its own; one that only a fault makes travels beside the original. There is one copy at most. Where the journey is
-    /// [`Conditions::certain`], nothing is drawn.
+    /// A message and its copy are two packets, which are lost independently. A copy that the network makes has its own travel time.
+    /// A copy that only a fault makes takes as long as the original. There is at most one copy. If the journey is
+    /// [`Conditions::certain`], no random numbers are used.
     pub fn draw(&self, random: &mut Stream, duplicated: bool) -> Journey {
         let chance = |random: &mut Stream, share: f64| share > 0.0 && random.random_bool(share.min(1.0));
         let lost = chance(random, self.loss);
@@ -103,18 +102,18 @@ impl Conditions {
 /// What the network does to one message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Journey {
-    /// To the message itself.
+    /// What happens to the message itself.
     pub original: Leg,
-    /// To its copy, if there is one.
+    /// What happens to its copy, if there is one.
     pub copy: Option<Leg>,
 }
 
 /// What the network does to one packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Leg {
-    /// It never arrives.
+    /// Whether it is lost and never arrives.
     pub lost: bool,
-    /// It arrives after this.
+    /// How long it travels.
     pub delay: Micros,
 }
 

@@ -1,8 +1,8 @@
-//! The interpreter of effects: it takes inputs to a machine, and performs what the machine wants done, in both worlds alike.
+//! The interpreter of effects: gives inputs to a machine and performs its effects, in the same way in both worlds.
 //!
-//! For each effect, in order: the gate is asked *before*; the effect is performed; the gate is asked *after*. Where a rule
-//! needs the lab's word, the driver halts there ([`Progress::Halted`]) and goes on after [`Driver::resume`]. It never
-//! waits: a world that can wait does so between two calls, and a simulated one lets other things happen meanwhile.
+//! For each effect, in order, it asks the gate *before*, performs the effect, and asks the gate *after*. If a rule needs the
+//! lab's answer, the driver halts there ([`Progress::Halted`]) and continues after [`Driver::resume`]. The driver never blocks. A
+//! real world waits between two calls, and the virtual world lets other events happen in the meantime.
 
 use crate::{
     gate::{Disposition, Edge, GateDecision, Moment, RuleId, Verb},
@@ -20,105 +20,105 @@ use indoubt_proto::{
 };
 use std::collections::VecDeque;
 
-/// How far a driver got.
+/// How far a driver got with an input.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Progress {
-    /// Everything that follows from the last input is done.
+    /// All effects of the last input are performed.
     Done,
-    /// The node halts, and waits for the lab's word.
+    /// The node has halted and waits for the lab's answer.
     Halted(Halt),
 }
 
-/// Where a node halts, and for what.
+/// The point at which a node halts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Halt {
-    /// The rules that apply.
+    /// The rules for which the node halts.
     pub rules: Vec<RuleId>,
-    /// The transaction that the moment concerns.
+    /// The transaction of the effect, if it has one.
     pub txn: Option<TxnId>,
-    /// After a send to another node of the cluster: the message.
+    /// The message, if the node halts after a send to another node of the cluster.
     pub message: Option<MessageId>,
 }
 
-/// How a message fares that was sent in the present step.
+/// The state of a message that was sent in the current step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SendState {
-    /// It is on its way.
+    /// The message is on its way.
     Travelling,
-    /// It was taken as input; or a client is its receiver, for which nobody waits.
+    /// The receiver has taken the message as input. Messages to clients have this state at once, because no rule waits for clients.
     Taken,
-    /// Nobody will take it.
+    /// The message is lost and will never be taken.
     Lost,
 }
 
-/// A message that was sent in the present step: rules that act "after a send" wait until it was taken, or lost.
+/// A message that was sent in the current step. Rules that act "after a send" wait until it was taken or lost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StepSend {
-    /// Its id.
+    /// The id of the message.
     pub id: MessageId,
-    /// To whom.
+    /// The receiver.
     pub to: NodeId,
-    /// The transaction that it is about.
+    /// The transaction of the message, if it has one.
     pub txn: Option<TxnId>,
-    /// What became of it, as far as the world has told ([`Driver::fared`]).
+    /// The state of the message, as far as the world has reported it ([`Driver::fared`]).
     pub state: SendState,
 }
 
-/// A message whose step is under way, kept for the gate.
+/// The message that is the input of the current step, kept for the gate.
 #[derive(Clone, Debug)]
 struct Taken {
     id: MessageId,
     message: Message,
 }
 
-/// Where a driver stands with its present input.
+/// How far a driver is with its current input.
 #[derive(Clone, Debug)]
 enum Stage {
-    /// It has none.
+    /// It has no input.
     Idle,
     /// It halted before it took this message.
     Taking(Packet),
-    /// The effects of the step are being performed. Kept if the gate is to be asked after the whole step: the message.
+    /// It performs the effects of the step. The message is kept if the gate will be asked after the whole step.
     Stepping(Option<Taken>),
-    /// They are, and it halted after the whole step.
+    /// It has performed all effects, and halted after the whole step.
     Stepped,
 }
 
-/// What a machine recovers from.
+/// The journal from which a machine recovers.
 #[derive(Clone, Debug)]
 pub struct Recovered<R> {
     /// The identity of the journal.
     pub log: LogId,
     /// The number of the last record that survived.
     pub last: Lsn,
-    /// What survived, in order.
+    /// The records that survived, in order.
     pub records: Vec<Logged<R>>,
 }
 
-/// Drives one machine. It outlives the machine's incarnations.
+/// Drives the machine of one node, through all its incarnations.
 #[derive(Clone, Debug)]
 pub struct Driver<M: Machine> {
-    /// This end of the node's links.
+    /// The node's end of its links.
     pub port: Port,
     /// `None` while the node is down.
     runner: Option<MachineRunner<M>>,
-    /// Effects of the present step that are not performed yet.
+    /// The effects of the current step that are not performed yet.
     effects: VecDeque<EffectOf<M>>,
     stage: Stage,
-    /// Found while an input was taken, and not returned yet.
+    /// A halt that was found while an input was taken, and is not returned yet.
     halt: Option<Halt>,
-    /// While it is halted before an effect: what rules that need no asking do to the message.
+    /// What rules that need no answer do to the message, while the driver is halted before an effect.
     undisputed: Option<Disposition>,
-    /// What is to happen at the effect before which it halted.
+    /// What happens to the message of the effect before which it halted, once the lab has answered.
     word: Option<Disposition>,
-    /// What the present step has sent, while somebody may ask.
+    /// What the current step has sent, if rules or the world need to know it.
     sends: Vec<StepSend>,
-    /// Rules that are told of the present moment once it has passed.
+    /// The reporting rules that apply to the current moment. They are reported when it has passed.
     reports: Vec<RuleId>,
 }
 
 impl<M: Machine> Driver<M> {
-    /// A node that is down.
+    /// The driver of a node that is down.
     pub fn new(port: Port) -> Self {
         Driver {
             port,
@@ -133,19 +133,19 @@ impl<M: Machine> Driver<M> {
         }
     }
 
-    /// Drives a machine that is up already and whose last record is `last`: for those who keep machines as values, as model
-    /// checkers do, and take them back with [`Driver::into_machine`]. Its journal is never compacted.
+    /// The driver of a machine that is already up and whose last record is `last`. Model checkers use it, which keep machines as
+    /// values and take them back with [`Driver::into_machine`]. The journal is never compacted.
     pub fn of(port: Port, machine: M, last: Lsn) -> Self {
         Driver { runner: Some(MachineRunner::of(machine, last)), ..Driver::new(port) }
     }
 
-    /// The machine; `None` if the node is down.
+    /// Returns the machine; `None` if the node is down.
     pub fn into_machine(self) -> Option<M> {
         self.runner.map(MachineRunner::into_machine)
     }
 
-    /// The node boots: the machine recovers, and the effects of its recovery wait for [`Driver::advance`]. The port has
-    /// begun the incarnation. `compact_every` is the least number of records between two compactions.
+    /// Boots the node: the machine recovers, and [`Driver::advance`] performs the effects of its recovery. The port must have begun
+    /// the incarnation. There are at least `compact_every` records between two compactions.
     pub fn boot(&mut self, machine: M, recovered: Recovered<M::Record>, compact_every: u64) {
         debug_assert!(self.runner.is_none(), "a node is down before it boots");
         let Recovered { log, last, records } = recovered;
@@ -155,7 +155,7 @@ impl<M: Machine> Driver<M> {
         self.stage = Stage::Stepping(None);
     }
 
-    /// The node dies. Returns the message before which it had halted: nobody takes it.
+    /// Crashes the node. If it had halted before a message, returns that message, which is lost.
     pub fn crash(&mut self) -> Option<Packet> {
         self.runner = None;
         self.effects.clear();
@@ -168,27 +168,28 @@ impl<M: Machine> Driver<M> {
         }
     }
 
-    /// The machine; `None` while the node is down.
+    /// The machine; `None` if the node is down.
     pub fn machine(&self) -> Option<&M> {
         self.runner.as_ref().map(MachineRunner::machine)
     }
 
-    /// Whether it has no input.
+    /// Whether the driver has no input.
     pub fn is_idle(&self) -> bool {
         matches!(self.stage, Stage::Idle)
     }
 
-    /// Whether it is between two steps: it has no input, or has not taken it.
+    /// Whether the driver is between two steps: it has no input, or has not given it to the machine yet.
     pub fn is_between_steps(&self) -> bool {
         matches!(self.stage, Stage::Idle | Stage::Taking(_))
     }
 
-    /// What the present step has sent so far.
+    /// The messages that the current step has sent so far.
     pub fn sends(&self) -> &[StepSend] {
         &self.sends
     }
 
-    /// A message of this node was taken, or is lost. Answers whether the present step had sent it and it was travelling.
+    /// Notes that a message of this node was taken or is lost. Returns whether the current step had sent it and it was still on its
+    /// way.
     pub fn fared(&mut self, id: MessageId, lost: bool) -> bool {
         let travelling = |send: &&mut StepSend| send.id == id && send.state == SendState::Travelling;
         let found = self.sends.iter_mut().find(travelling);
@@ -199,23 +200,23 @@ impl<M: Machine> Driver<M> {
         is_of_step
     }
 
-    /// A force returned.
+    /// Tells the machine that all records up to `upto` are durable.
     pub fn durable(&mut self, upto: Lsn, world: &mut impl Network) {
         world.observe(|| Observation::Durable { upto });
         self.step(Input::Durable { upto }, None);
     }
 
-    /// An armed timer fires.
+    /// Tells the machine that an armed timer fires.
     pub fn fire(&mut self, timer: M::Timer) {
         self.step(Input::Fired(timer), None);
     }
 
-    /// The operator says something. It is no message of a link: no fault touches it, and no trace tells of it.
+    /// Gives the machine a request of an operator. It does not come over a link, so no fault can touch it, and no trace shows it.
     pub fn operator(&mut self, message: Message) {
         self.step(Input::Message { from: NodeId::LAB, message }, None);
     }
 
-    /// A message has arrived.
+    /// Gives the machine a message that has arrived, if the gate lets it pass.
     pub fn deliver<W: World<M>>(&mut self, packet: Packet, world: &mut W) {
         let mut faults = Disposition::default();
         if self.is_guarded(world) {
@@ -231,21 +232,20 @@ impl<M: Machine> Driver<M> {
         self.take(packet, faults, world);
     }
 
-    /// A message that was held here ([`World::hold`]) is due. The gate has had its say.
+    /// Gives the machine a message that was held here ([`World::hold`]). The gate was already asked about it.
     pub fn deliver_held<W: World<M>>(&mut self, packet: Packet, world: &mut W) {
         self.take(packet, Disposition::default(), world);
     }
 
-    /// The lab's word on the moment at which the node halted: what is to happen to the message, if it is about one and has
-    /// not passed.
+    /// Gives the lab's answer to the halt. `word` says what happens to the message, if the node halted before a message.
     pub fn resume(&mut self, word: Disposition) {
         self.word = self.undisputed.take().map(|undisputed| undisputed.and(word));
     }
 
-    /// Does what follows from the last input, from where it stands, up to the end or to a halt.
+    /// Performs the effects of the last input, from where the driver stopped, until all are done or the node halts.
     ///
     /// # Errors
-    /// The world cannot go on, and neither can the node.
+    /// If the world cannot continue. Then the node cannot continue either.
     pub fn advance<W: World<M>>(&mut self, world: &mut W) -> Result<Progress, W::Error> {
         if let Some(halt) = self.halt.take() {
             return Ok(Progress::Halted(halt));
@@ -272,7 +272,7 @@ impl<M: Machine> Driver<M> {
         Ok(Progress::Done)
     }
 
-    /// A message is taken as input, or faults keep it from the machine.
+    /// Gives a message to the machine, unless faults drop, hold or refuse it.
     fn take<W: World<M>>(&mut self, packet: Packet, faults: Disposition, world: &mut W) {
         let failure = if faults.refuse { packet.message.failure() } else { None };
         if faults.drop || failure.is_some() {
@@ -295,7 +295,7 @@ impl<M: Machine> Driver<M> {
         world.fared(id, false);
     }
 
-    /// A message is lost here, or refused in the machine's name.
+    /// Drops a message here. With `failure`, answers it with this failure instead of the machine.
     fn withhold<W: World<M>>(&mut self, packet: Packet, failure: Option<Message>, world: &mut W) {
         let moment = Moment::Deliver { from: packet.id.from, message: &packet.message };
         if let Some(decision) = self.port.gate.ask(Edge::After, &moment) {
@@ -309,7 +309,7 @@ impl<M: Machine> Driver<M> {
         }
     }
 
-    /// One message, in the machine's name, is the whole step.
+    /// Makes a step whose only effect is one message, which the driver sends instead of the machine.
     fn say(&mut self, to: NodeId, message: Message, kept: Option<Taken>) {
         self.effects.push_back(Effect::Send { to, message });
         self.stage = Stage::Stepping(kept);
@@ -323,12 +323,12 @@ impl<M: Machine> Driver<M> {
         self.stage = Stage::Stepping(kept);
     }
 
-    /// Performs the effects of the step, in order, up to the end or to a halt.
+    /// Performs the effects of the step, in order, until all are done or the node halts.
     fn perform<W: World<M>>(&mut self, world: &mut W) -> Result<Option<Halt>, W::Error> {
         let guarded = self.is_guarded(world);
         while let Some(effect) = self.effects.pop_front() {
             if !guarded {
-                // The rule at which it halted may be gone meanwhile; the lab's word is not.
+                // The rule for which it halted may have been removed in the meantime. The lab's answer still counts.
                 let faults = self.word.take().unwrap_or_default();
                 self.perform_one(effect, faults, world)?;
             } else if let Some(halt) = self.perform_guarded(effect, world)? {
@@ -338,7 +338,7 @@ impl<M: Machine> Driver<M> {
         Ok(None)
     }
 
-    /// Performs one effect, between the questions to the gate.
+    /// Performs one effect, and asks the gate before and after it.
     fn perform_guarded<W: World<M>>(&mut self, effect: EffectOf<M>, world: &mut W) -> Result<Option<Halt>, W::Error> {
         let before = match &effect {
             Effect::Append { record, .. } => self.before(&of_record(record), world),
@@ -422,7 +422,7 @@ impl<M: Machine> Driver<M> {
         Ok(())
     }
 
-    /// `None`: it answers the operator, and is no message of a link.
+    /// Sends a message. Returns `None` if it answers an operator, because then it does not go over a link.
     fn send<W: World<M>>(
         &mut self,
         to: NodeId,
@@ -441,12 +441,12 @@ impl<M: Machine> Driver<M> {
         self.port.gate.has_rules() || world.is_watched()
     }
 
-    /// Whether anybody is to be asked or told after a moment of this kind.
+    /// Whether the gate or the world wants to know about the time after a moment of this kind.
     fn asks_after<W: World<M>>(&self, verb: Verb, world: &W) -> bool {
         world.is_watched() || self.port.gate.concerns(Edge::After, verb)
     }
 
-    /// Asks the gate before a moment; what needs the lab's word is a halt. After a halt, the word is there.
+    /// Asks the gate before a moment. If a rule needs the lab's answer, this is a halt, unless the answer is already there.
     fn before<W: World<M>>(&mut self, moment: &Moment<'_>, world: &mut W) -> Result<Disposition, Halt> {
         if let Some(word) = self.word.take() {
             return Ok(word);
@@ -462,7 +462,7 @@ impl<M: Machine> Driver<M> {
         Err(Halt { rules: ask, txn: moment.txn(), message: None })
     }
 
-    /// Asks the gate after a moment that has passed, about this message, which is lost or is not.
+    /// Asks the gate after a moment. `message` is the message that was sent, and whether it is lost.
     fn after<W: World<M>>(
         &mut self,
         moment: &Moment<'_>,
@@ -480,8 +480,8 @@ impl<M: Machine> Driver<M> {
         (!ask.is_empty()).then(|| Halt { rules: ask, txn: moment.txn(), message: awaited })
     }
 
-    /// Asks the gate about an observation. Before and after it are the same, so both edges halt once; it is written before
-    /// the node halts, so that the trace tells what a fault answers to.
+    /// Asks the gate about an observation. Nothing happens between its two edges, so the node halts at most once for both. The
+    /// observation is written before the node halts, so that the trace shows what triggered a fault.
     fn at_observation<W: World<M>>(&mut self, what: &Observation, world: &mut W) -> Option<Halt> {
         let moment = Moment::Observe(what);
         world.pass(Edge::Before, &moment, None);
@@ -495,7 +495,7 @@ impl<M: Machine> Driver<M> {
         (!rules.is_empty()).then(|| Halt { rules, txn: what.txn(), message: None })
     }
 
-    /// Tells the lab of the rules that only report, now that their moment has passed.
+    /// Reports the rules that only report, after their moment has passed.
     fn tell<W: World<M>>(&mut self, message: Option<(MessageId, bool)>, world: &mut W) {
         for rule in self.reports.drain(..) {
             world.report(rule, message.map(|(id, _)| id), message.is_some_and(|(_, lost)| lost));
@@ -503,7 +503,7 @@ impl<M: Machine> Driver<M> {
     }
 }
 
-/// The effects of the last step. The buffer of the step before is used again for the next one; only buffers change hands.
+/// The effects of the last step. The empty buffer is used for the next step, so no effects are copied.
 fn exchanged<M: Machine>(runner: &mut MachineRunner<M>, empty: VecDeque<EffectOf<M>>) -> VecDeque<EffectOf<M>> {
     runner.exchange(Vec::from(empty)).into()
 }
@@ -512,8 +512,8 @@ fn of_record(record: &impl Record) -> Moment<'static> {
     Moment::Append { record: record.word(), txn: record.txn() }
 }
 
-/// The answer to a submission that names a participant of which this node was never told. Machines do not know their
-/// cluster: a saga would resend to nowhere for ever.
+/// The refusal of a submission that names a participant whose address this node does not know. Machines do not know their cluster,
+/// so a saga would resend to such a participant for ever.
 fn refusal_of_strangers<M: Machine>(me: NodeId, message: &Message, world: &impl World<M>) -> Option<Message> {
     let Message::Submit(submission) = message else { return None };
     let stranger = submission.steps.iter().map(|step| step.node).find(|node| !world.knows(*node))?;

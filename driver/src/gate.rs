@@ -1,9 +1,9 @@
-//! The gate: every effect is a crash point, and every message can be touched. The driver asks it before and after each
-//! effect and each message that is taken; no protocol code knows of it.
+//! The gate, at which faults act. The driver asks it before and after each effect and each message that is taken as input, so every
+//! effect is a crash point. Protocol code does not know the gate.
 //!
-//! A scenario's faults compile into [`Rule`]s. A rule that needs counting, or that acts on nodes, is an `Ask`: the node
-//! halts there until the lab has counted over the whole run, acted, and said how to go on. Rules that touch every message,
-//! or a share of them, are carried out on the spot.
+//! The faults of a scenario become [`Rule`]s. A rule that counts, or that acts on nodes, has the action `Ask`: the node halts there
+//! until the lab has counted over the whole run, has acted, and has answered. Rules that concern every message, or a share of
+//! them, are carried out at once.
 
 use crate::{
     clock::ClockRate,
@@ -19,40 +19,40 @@ use indoubt_proto::{
 use rand::RngExt;
 use serde::{Deserialize, Serialize};
 
-/// The number of a rule; a fault knows its rules by it.
+/// The number of a rule, by which the lab finds the fault of the rule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct RuleId(pub u32);
 
 /// What a node is about to do, or has just done.
 #[derive(Clone, Copy, Debug)]
 pub enum Moment<'a> {
-    /// Append this record. *After*: it is in the tail, not forced.
+    /// Append this record. *After* means that it is in the tail of the journal and not forced.
     Append {
-        /// The record's word.
+        /// The word of the record.
         record: &'static str,
-        /// Its transaction.
+        /// The transaction of the record, if it has one.
         txn: Option<TxnId>,
     },
-    /// Send this message. *After*: the receiver took it as input.
+    /// Send this message. *After* means that the receiver has taken it as input.
     Send {
-        /// To whom.
+        /// The receiver.
         to: NodeId,
-        /// What.
+        /// The message to send.
         message: &'a Message,
     },
-    /// Take this message as input. *After*: the whole step is done.
+    /// Take this message as input. *After* means that the whole step is done.
     Deliver {
-        /// From whom.
+        /// The sender.
         from: NodeId,
-        /// What.
+        /// The message to take.
         message: &'a Message,
     },
-    /// Observe. Before and after are the same.
+    /// Make this observation. Nothing happens between *before* and *after*.
     Observe(&'a Observation),
 }
 
 impl Moment<'_> {
-    /// The transaction that it concerns.
+    /// The transaction that the moment concerns, if there is one.
     pub fn txn(&self) -> Option<TxnId> {
         match self {
             Moment::Append { txn, .. } => *txn,
@@ -61,7 +61,7 @@ impl Moment<'_> {
         }
     }
 
-    /// What effect selectors call it: verb, word, qualifier and step.
+    /// The words by which effect selectors name this moment: verb, word, qualifier and step.
     pub fn words(&self) -> (Verb, &'static str, Option<&'static str>, Option<u32>) {
         match self {
             Moment::Append { record, .. } => (Verb::Append, record, None, None),
@@ -86,10 +86,10 @@ pub enum Verb {
 }
 
 impl Verb {
-    /// All of them.
+    /// All verbs.
     pub const ALL: [Verb; 4] = [Verb::Append, Verb::Send, Verb::Deliver, Verb::Observe];
 
-    /// What it is called in scenario files.
+    /// The word in scenario files.
     pub const fn word(self) -> &'static str {
         match self {
             Verb::Append => "append",
@@ -105,38 +105,38 @@ impl Verb {
     }
 }
 
-/// On which side of a moment a rule acts.
+/// Whether a rule acts before or after a moment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Edge {
-    /// Before it is performed.
+    /// Before the effect is performed.
     #[default]
     Before,
-    /// After it was performed; what that means, [`Moment`] says for each.
+    /// After the effect was performed. [`Moment`] says for each kind what that means.
     After,
 }
 
-/// Which moments of a node a rule concerns.
+/// Selects the moments of a node to which a rule applies.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Selector {
-    /// What kind of moment.
+    /// The kind of moment.
     pub verb: Verb,
-    /// The record's word, the message's kind, or the observation's kind; `None` for any.
+    /// The word of the record, message or observation; `None` for any.
     pub word: Option<String>,
-    /// `yes`, `commit`, `work-done`, …; `None` for any.
+    /// The word after the first one, such as `yes`, `commit` or `work-done`; `None` for any.
     pub qualifier: Option<String>,
-    /// The step of a saga, 1-based; `None` for any.
+    /// The step of a saga, from 1; `None` for any.
     pub step: Option<u32>,
     /// The other end of a message; `None` for any.
     pub peer: Option<NodeId>,
-    /// The transaction's home; `None` for any.
+    /// The coordinating node of the transaction; `None` for any.
     pub home: Option<NodeId>,
-    /// Before or after.
+    /// Whether the rule acts before or after the moment.
     pub edge: Edge,
 }
 
 impl Selector {
-    /// Any moment of this verb, before it is performed.
+    /// Selects every moment of this verb, before its effect is performed.
     pub fn any(verb: Verb) -> Self {
         Selector { verb, word: None, qualifier: None, step: None, peer: None, home: None, edge: Edge::Before }
     }
@@ -160,48 +160,48 @@ impl Selector {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Action {
-    /// Halt, tell the lab, and do as it says.
+    /// Halt and ask the lab how to continue.
     Ask,
-    /// Tell the lab, and go on: how it learns that a message which it waits for was taken.
+    /// Report to the lab, and continue. So the lab learns that a message for which it waits was taken.
     Report,
     /// Lose the message.
     Drop,
-    /// Let the message arrive later by this much.
+    /// Let the message arrive later by this time.
     Delay(Micros),
-    /// Let it arrive twice.
+    /// Let the message arrive twice.
     Duplicate,
-    /// Answer with a failure in the receiver's name (a rule of the receiver, on `deliver`).
+    /// Answer the message with a failure instead of giving it to the machine. Such a rule belongs to the receiver, on `deliver`.
     Refuse,
 }
 
 /// A rule of one node.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Rule {
-    /// Its number.
+    /// The number of the rule.
     pub id: RuleId,
-    /// Where it applies.
+    /// The moments to which the rule applies.
     pub selector: Selector,
-    /// The share of moments to which it applies, 0 to 1; `None` for all.
+    /// The share of these moments to which the rule applies, 0 to 1; `None` for all.
     pub share: Option<f64>,
-    /// What it does.
+    /// What the rule does.
     pub action: Action,
 }
 
-/// What faults do to one message, beyond what the network does to it.
+/// What faults do to one message, in addition to the network conditions.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Disposition {
-    /// It is lost, and so are its copies.
+    /// The message and its copies are lost.
     pub drop: bool,
-    /// It arrives later by this much.
+    /// The message arrives later by this time.
     pub delay: Micros,
-    /// It arrives once more.
+    /// The message arrives twice.
     pub duplicate: bool,
-    /// It is answered with a failure and not handed over, if it is a request that can fail.
+    /// The message is answered with a failure and not given to the machine, if it is a request that can fail.
     pub refuse: bool,
 }
 
 impl Disposition {
-    /// Adds what a rule's action does to a message.
+    /// Adds what the action of a rule does to a message.
     pub fn add(&mut self, action: Action) {
         match action {
             Action::Drop => self.drop = true,
@@ -212,7 +212,7 @@ impl Disposition {
         }
     }
 
-    /// Both together.
+    /// Combines two dispositions.
     pub fn and(mut self, other: Disposition) -> Disposition {
         self.drop |= other.drop;
         self.delay += other.delay;
@@ -222,29 +222,29 @@ impl Disposition {
     }
 }
 
-/// What the gate says of one moment.
+/// The decision of the gate about one moment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct GateDecision {
-    /// Rules for which the node must halt and ask.
+    /// The rules for which the node must halt and ask the lab.
     pub ask: Vec<RuleId>,
-    /// Rules of which the lab is told.
+    /// The rules that are reported to the lab.
     pub report: Vec<RuleId>,
-    /// What the other rules do to the message.
+    /// What all other rules do to the message.
     pub disposition: Disposition,
 }
 
-/// All that the lab sets for a node. It is replaced as a whole.
+/// Everything that the lab sets for a node. It is always replaced as a whole.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct FaultPlan {
     /// The rules of this node.
     pub rules: Vec<Rule>,
-    /// How fast its timers run.
+    /// The rate of this node's clock.
     pub clock: ClockRate,
-    /// How long each force takes (in the real world: at least).
+    /// How long each forced write takes; in the real world, how long it takes at least.
     pub force: Latency,
-    /// A slow disk: no force takes less.
+    /// The least time of each forced write, which faults on disks set.
     pub min_force: Micros,
-    /// The conditions of its outgoing links; a link that is not listed is perfect.
+    /// The conditions of the outgoing links. A link that is not listed is [`Conditions::PERFECT`].
     pub links: Vec<(NodeId, Conditions)>,
 }
 
@@ -256,37 +256,37 @@ pub struct Gate {
 }
 
 impl Gate {
-    /// A gate without rules. `random` decides where rules apply to a share.
+    /// A gate without rules. Rules that apply to a share of moments draw from `random`.
     pub fn new(random: LazyStream) -> Self {
         Gate { plan: FaultPlan::default(), random }
     }
 
-    /// Replaces the plan.
+    /// Replaces the fault plan.
     pub fn set(&mut self, plan: FaultPlan) {
         self.plan = plan;
     }
 
-    /// Draws from this stream from now on: another incarnation of the node has begun.
+    /// Replaces the random stream. Each incarnation of a node has its own.
     pub fn draw_from(&mut self, random: LazyStream) {
         self.random = random;
     }
 
-    /// The present plan.
+    /// The current fault plan.
     pub fn plan(&self) -> &FaultPlan {
         &self.plan
     }
 
-    /// Whether it has any rule. Without one, nobody need ask it.
+    /// Whether there is any rule. If not, nobody needs to ask the gate.
     pub fn has_rules(&self) -> bool {
         !self.plan.rules.is_empty()
     }
 
-    /// Whether some rule is about moments of this kind.
+    /// Whether any rule concerns moments of this kind.
     pub fn concerns(&self, edge: Edge, verb: Verb) -> bool {
         self.plan.rules.iter().any(|rule| rule.selector.verb == verb && rule.selector.edge == edge)
     }
 
-    /// What is to happen at this edge of this moment; `None`, fast, if no rule concerns it.
+    /// Decides what happens at this edge of this moment. `None` if no rule concerns it, which is the fast case.
     pub fn ask(&mut self, edge: Edge, moment: &Moment<'_>) -> Option<GateDecision> {
         let mut decision: Option<GateDecision> = None;
         for rule in &self.plan.rules {

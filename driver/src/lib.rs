@@ -1,4 +1,4 @@
-//! What the world around a machine does with its effects, once for the virtual world and for real processes.
+//! Performs the effects of machines, with the same code in the virtual world and in real processes.
 //!
 //! ```text
 //!   inputs      +--------+  effects   +--------+   append, arm, hold …   +-------+
@@ -8,9 +8,9 @@
 //!               +--------+
 //! ```
 //!
-//! A [`driver::Driver`] takes inputs to a machine and performs its effects by the hands of a [`world::World`]. At every
-//! effect it asks the [`gate`]; what leaves goes through a [`port::Port`], where the network's [`conditions`] and faults
-//! combine to one journey. Clients have a port too, and no driver.
+//! A [`driver::Driver`] gives inputs to a machine and performs its effects through a [`world::World`]. It asks the [`gate`] at
+//! every effect. Messages leave through a [`port::Port`], which combines the network's [`conditions`] and the faults into one
+//! journey. Clients have a port, but no driver.
 //!
 //! Without the `wire` feature this crate is pure: no clock, no I/O, no async.
 

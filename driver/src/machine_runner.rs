@@ -1,26 +1,25 @@
-//! One step of a machine, and when its log is compacted.
+//! Runs the steps of a machine, and decides when its log is compacted.
 
 use indoubt_proto::{
     ids::{LogId, Lsn},
     machine::{Effect, EffectOf, Input, InputOf, Logged, Machine, Out, OutOf},
 };
 
-/// A machine with its effect sink, and the count of records since its last compaction.
+/// A machine with the sink for its effects and the state of compaction.
 #[derive(Clone, Debug)]
 pub(crate) struct MachineRunner<M: Machine> {
     machine: M,
     out: OutOf<M>,
-    /// The last record that the present compaction replaced.
+    /// The last record that the latest compaction replaced.
     compacted: Lsn,
-    /// Records after it before the next one.
+    /// How many records follow it before the next compaction.
     threshold: u64,
     compact_every: u64,
 }
 
 impl<M: Machine> MachineRunner<M> {
-    /// Boots `machine` from what its journal holds. `last` is the number of the last record that survived.
-    /// `compact_every` is the least number of records between two compactions. The effects of recovery wait in
-    /// [`MachineRunner::exchange`].
+    /// Boots `machine` from its journal. `last` is the number of the last record that survived. There are at least `compact_every`
+    /// records between two compactions. [`MachineRunner::exchange`] returns the effects of recovery.
     pub(crate) fn boot(
         machine: M,
         log: LogId,
@@ -37,7 +36,7 @@ impl<M: Machine> MachineRunner<M> {
         runner
     }
 
-    /// A machine that is up already, after its record `last`. It is never compacted.
+    /// A machine that is already up, with `last` as its last record. Its log is never compacted.
     pub(crate) fn of(machine: M, last: Lsn) -> Self {
         MachineRunner { machine, out: Out::new(last), compacted: last, threshold: u64::MAX, compact_every: u64::MAX }
     }
@@ -46,7 +45,7 @@ impl<M: Machine> MachineRunner<M> {
         self.machine
     }
 
-    /// Feeds one input. Its effects wait in [`MachineRunner::exchange`].
+    /// Gives the machine one input. [`MachineRunner::exchange`] returns the effects.
     pub(crate) fn step(&mut self, input: InputOf<M>) {
         self.machine.handle(input, &mut self.out);
         if self.out.last().0 - self.compacted.0 >= self.threshold {
@@ -54,18 +53,18 @@ impl<M: Machine> MachineRunner<M> {
         }
     }
 
-    /// The effects of the last step, in order, in the buffer in which they were gathered; the next ones go into `empty`.
+    /// Returns the effects of the last step, in order. The effects of the next step will be collected in `empty`.
     pub(crate) fn exchange(&mut self, empty: Vec<EffectOf<M>>) -> Vec<EffectOf<M>> {
         self.out.exchange(empty)
     }
 
-    /// The machine, to look at.
+    /// The machine, for reading.
     pub(crate) fn machine(&self) -> &M {
         &self.machine
     }
 
-    /// Replaces the log by the records that recreate the present state. A log is replaced only once it is twice as long
-    /// as what would replace it, so the work stays proportional to the records written.
+    /// Replaces the log by records that recreate the current state, if the log is at least twice as long as these records. So the
+    /// work of compaction stays proportional to the number of records written.
     fn compact(&mut self) {
         let mut records = Vec::new();
         self.machine.compact(&mut records);

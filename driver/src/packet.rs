@@ -1,4 +1,4 @@
-//! A message on its way.
+//! A message on its way through the network.
 
 use indoubt_proto::{
     ids::{MessageId, NodeId},
@@ -6,34 +6,34 @@ use indoubt_proto::{
     observation::Observation,
 };
 
-/// A message on its way, or a copy of it.
+/// A message, or its copy, on its way through the network.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Packet {
-    /// The id of the message, which names the sender.
+    /// The id of the message, which contains the sender.
     pub id: MessageId,
     /// The receiver.
     pub to: NodeId,
-    /// Whether this is the copy.
+    /// Whether this is a copy that the network or a fault made.
     pub copy: bool,
-    /// The message.
+    /// The contents of the packet.
     pub message: Message,
 }
 
 impl Packet {
-    /// That it was sent.
+    /// The observation that the packet was sent.
     pub fn sent(&self) -> Observation {
         let Packet { id, to, copy, ref message } = *self;
         Observation::Sent { id, from: id.from, to, message: message.kind(), txn: message.txn(), copy }
     }
 
-    /// That it was taken as input.
+    /// The observation that the packet was taken as input.
     pub fn received(&self) -> Observation {
         let Packet { id, to, copy, ref message } = *self;
         let ticket = message.ticket().copied();
         Observation::Received { id, from: id.from, to, message: message.kind(), txn: message.txn(), copy, ticket }
     }
 
-    /// That it never will be.
+    /// The observation that the packet was lost.
     pub fn dropped(&self) -> Observation {
         let Packet { id, to, copy, ref message } = *self;
         Observation::Dropped { id, from: id.from, to, message: message.kind(), txn: message.txn(), copy }

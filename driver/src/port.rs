@@ -1,4 +1,4 @@
-//! One end of the links of a node or a client: it numbers what leaves, holds the gate, and sends messages on their journey.
+//! The end of all links of a node or a client. It numbers outgoing messages, has the gate, and sends messages on their journey.
 
 use crate::{
     conditions::Leg,
@@ -13,57 +13,57 @@ use indoubt_proto::{
     time::Micros,
 };
 
-/// Packets so far.
+/// Counts of packets since the start of the run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Traffic {
-    /// Sent, copies included.
+    /// Packets that were sent, including copies.
     pub sent: u64,
-    /// Taken as input.
+    /// Packets that were taken as input.
     pub received: u64,
-    /// Lost: sent from here or to here.
+    /// Packets that were sent from here or to here and were lost.
     pub dropped: u64,
 }
 
-/// How a message left.
+/// The result of sending a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Departure {
-    /// Its id.
+    /// The id that the message got.
     pub id: MessageId,
-    /// Whether it is lost already, and so is its copy, if there is one.
+    /// Whether the message and its copy, if there is one, are already lost.
     pub lost: bool,
 }
 
-/// One end of the links of a node or a client.
+/// The end of all links of a node or a client.
 #[derive(Clone, Debug)]
 pub struct Port {
-    /// Whose.
+    /// The node or client that has this port.
     pub id: NodeId,
-    /// Its incarnation; 0 before the first.
+    /// Its current incarnation; 0 before the first.
     pub incarnation: u32,
-    /// What the lab has set for it.
+    /// The gate, with everything that the lab has set for the node.
     pub gate: Gate,
-    /// What passed.
+    /// Counts of the packets that passed.
     pub traffic: Traffic,
-    /// Messages sent in this incarnation.
+    /// The number of messages sent in this incarnation.
     count: u64,
     seed: u64,
 }
 
 impl Port {
-    /// A port before its first incarnation. What its gate draws comes from `seed`.
+    /// A port before its first incarnation. The random streams of its gate come from `seed`.
     pub fn new(id: NodeId, seed: u64) -> Port {
         let gate = Gate::new(of_gate(seed, id, 0));
         Port { id, incarnation: 0, gate, traffic: Traffic::default(), count: 0, seed }
     }
 
-    /// An incarnation begins: it counts its messages anew, and its gate draws from a stream of its own.
+    /// Begins an incarnation. It counts its messages from the start, and its gate has its own random stream.
     pub fn begin(&mut self, incarnation: u32) {
         (self.incarnation, self.count) = (incarnation, 0);
         self.gate.draw_from(of_gate(self.seed, self.id, incarnation));
     }
 
-    /// Sends a message on its journey. What a fault drops is gone with its copies; what the network does, it does to the
-    /// message and to its copy independently ([`Conditions::draw`](crate::conditions::Conditions::draw)).
+    /// Sends a message on its journey. If a fault drops it, its copies are lost too. The network treats the message and its copy
+    /// independently ([`Conditions::draw`](crate::conditions::Conditions::draw)).
     pub fn send<N: Network>(
         &mut self,
         to: NodeId,
@@ -94,7 +94,7 @@ impl Port {
         Departure { id, lost }
     }
 
-    /// Answers whether the packet is lost.
+    /// Lets one packet leave. Returns whether it is lost.
     fn depart<N: Network>(&mut self, packet: Packet, leg: Leg, delay: Micros, network: &mut N) -> bool {
         let lost = if leg.lost { Some(packet) } else { network.carry(packet, leg.delay + delay) };
         if let Some(packet) = &lost {
@@ -103,8 +103,8 @@ impl Port {
         lost.is_some()
     }
 
-    /// A client takes a message that has arrived, unless a fault drops it. It is told of the message by that alone: no
-    /// request is sent to a client, so none is refused.
+    /// Returns a message that has arrived at a client, unless a fault drops it. Nobody sends requests to clients, so no message can be
+    /// refused here.
     pub fn receive<N: Network>(&mut self, packet: Packet, faults: Disposition, network: &mut N) -> Option<Message> {
         if faults.drop {
             self.note_dropped(&packet, network);
@@ -124,7 +124,7 @@ impl Port {
         network.observe(|| packet.received());
     }
 
-    /// A packet was lost, on its way from here or at this end.
+    /// Notes that a packet was lost, on its way from here or at this end.
     pub fn note_dropped<N: Network>(&mut self, packet: &Packet, network: &mut N) {
         self.traffic.dropped += 1;
         network.observe(|| packet.dropped());

@@ -1,17 +1,17 @@
-//! Named random streams from one master seed: an edit in one place does not shift the draws of another (docs/04-architecture.md).
+//! Named random streams from one master seed. An edit in one place does not change the draws of another (docs/04-architecture.md).
 
 use indoubt_proto::ids::NodeId;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
-/// A random stream.
+/// A stream of random numbers.
 pub type Stream = ChaCha8Rng;
 
-/// The stream called `name` of `seed`, for example `stream(7, "link c1 p2")`. The same on every platform and build.
+/// The stream with this name under `seed`, for example `stream(7, "link c1 p2")`. It is the same on every platform and build.
 pub fn stream(seed: u64, name: &str) -> Stream {
     let mut key = [0u8; 32];
     key[..8].copy_from_slice(&seed.to_le_bytes());
-    // Two FNV-1a hashes with different offsets, so that names that differ in one letter share no word of the key.
+    // The key has two FNV-1a hashes with different offsets. So names that differ in one letter share no word of the key.
     for (slot, offset) in [(8, 0xcbf2_9ce4_8422_2325u64), (16, 0x9ae1_6a3b_2f90_404fu64)] {
         let hash = name.bytes().fold(offset, |h, b| (h ^ u64::from(b)).wrapping_mul(0x0000_0100_0000_01b3));
         key[slot..slot + 8].copy_from_slice(&hash.to_le_bytes());
@@ -19,7 +19,7 @@ pub fn stream(seed: u64, name: &str) -> Stream {
     ChaCha8Rng::from_seed(key)
 }
 
-/// A stream that is made when it is first drawn from: most nodes never draw from most of theirs.
+/// A stream that is created at its first use. Most nodes never use most of their streams.
 #[derive(Clone, Debug)]
 pub struct LazyStream {
     seed: u64,
@@ -38,7 +38,7 @@ impl LazyStream {
         LazyStream { seed, name, made: None }
     }
 
-    /// The stream, where the last draw left it.
+    /// The stream, after the last draw.
     pub fn get(&mut self) -> &mut Stream {
         let made = || {
             Box::new(match self.name {
@@ -50,26 +50,25 @@ impl LazyStream {
     }
 }
 
-// What both worlds draw, they draw from streams of these names: under one seed the same messages are lost, delayed and
-// doubled in either. An incarnation draws from streams of its own, because a process that starts knows nothing of the draws
-// of the one before it.
+// Both worlds use the streams of these names, so under one seed they lose, delay and duplicate the same messages. Each incarnation
+// has its own streams, because a new process does not know what the earlier one drew.
 
-/// What the network does to the messages that this incarnation of `from` sends to `to`.
+/// The stream that decides the journeys of the messages that this incarnation of `from` sends to `to`.
 pub fn of_link(seed: u64, from: NodeId, incarnation: u32, to: NodeId) -> Stream {
     stream(seed, &format!("link {from} {to} {incarnation}"))
 }
 
-/// Where faults that touch a share of messages apply at this incarnation of a node.
+/// The stream that decides to which moments of this incarnation the rules for a share of moments apply.
 pub fn of_gate(seed: u64, node: NodeId, incarnation: u32) -> LazyStream {
     LazyStream::new(seed, Name::Gate { node, incarnation })
 }
 
-/// How much of a node's unforced tail survives each of its deaths.
+/// The stream that decides how much of a node's unforced tail survives each crash.
 pub fn of_disk(seed: u64, node: NodeId) -> LazyStream {
     LazyStream::new(seed, Name::Disk(node))
 }
 
-/// How long the forces of this incarnation of a node take.
+/// The stream that decides how long the forced writes of this incarnation take.
 pub fn of_forces(seed: u64, node: NodeId, incarnation: u32) -> Stream {
     stream(seed, &format!("disk force {node} {incarnation}"))
 }

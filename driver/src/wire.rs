@@ -1,4 +1,4 @@
-//! What the lab tells a node, what a node reports to it, and how both travel: the lab.proto of `indoubt-proto`.
+//! The control messages between the lab and a node, and their mapping to lab.proto of `indoubt-proto`.
 
 use crate::{
     conditions::{Conditions, Latency},
@@ -13,71 +13,71 @@ use indoubt_proto::{
     },
 };
 
-/// What the lab tells a node.
+/// A message from the lab to a node.
 #[derive(Clone, Debug, PartialEq)]
 pub enum LabCommand {
     /// Replace the fault plan.
     SetFaults {
-        /// Named in the report that it holds.
+        /// The version of the plan. The node names it when the plan is in force.
         version: u64,
-        /// The plan.
+        /// The new fault plan.
         plan: FaultPlan,
     },
-    /// Go on.
+    /// Continue after a halt.
     Release {
-        /// The question that this answers.
+        /// The number of the question that this answers.
         ask: u64,
-        /// What happens to the message at which the node halted.
+        /// What happens to the message before which the node halted.
         disposition: Disposition,
     },
 }
 
-/// What a node tells the lab.
+/// A message from a node to the lab.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum NodeReport {
-    /// The plan holds.
+    /// A fault plan is in force.
     FaultsSet {
-        /// Its version.
+        /// The version of the plan.
         version: u64,
     },
-    /// The node has halted.
+    /// The node has halted and waits for a release.
     Asked(Asked),
-    /// A rule that only reports has applied; the node goes on.
+    /// A rule that only reports has applied. The node continues.
     Reported(Reported),
 }
 
 /// A node has halted at an effect and waits for its release.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Asked {
-    /// The node's count of its questions.
+    /// The number of this question.
     pub ask: u64,
-    /// The rules that apply.
+    /// The rules for which the node halted.
     pub rules: Vec<RuleId>,
-    /// The transaction that the effect concerns.
+    /// The transaction of the effect, if it has one.
     pub txn: Option<TxnId>,
-    /// What the node sent for this transaction in this step before it halted.
+    /// The messages that the node sent for this transaction in this step before it halted.
     pub sent: Vec<SentMessage>,
 }
 
 /// A rule that only reports has applied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Reported {
-    /// Which.
+    /// The rule that has applied.
     pub rule: RuleId,
-    /// The message that it concerns.
+    /// The message to which the rule applied, if it was a message.
     pub message: Option<MessageId>,
-    /// Whether that message is lost and will never be taken.
+    /// Whether this message is lost and will never be taken.
     pub lost: bool,
 }
 
 /// A message that a halted node has sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SentMessage {
-    /// Its id.
+    /// The id of the message.
     pub id: MessageId,
-    /// To whom.
+    /// The receiver.
     pub to: NodeId,
-    /// Whether it was lost on the way out and will never be taken.
+    /// Whether the message was already lost when it left, and will never be taken.
     pub lost: bool,
 }
 
@@ -154,7 +154,7 @@ fn plan(json: &str) -> Result<FaultPlan, WireError> {
     Ok(plan)
 }
 
-/// Conditions from which nothing absurd can be drawn.
+/// Checks that valid values can be drawn from these conditions.
 fn link(conditions: &Conditions) -> Result<(), WireError> {
     fraction("loss", conditions.loss)?;
     fraction("duplicate", conditions.duplicate)?;

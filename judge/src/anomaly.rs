@@ -1,11 +1,11 @@
-//! An isolation anomaly (docs/rules.md, Anomalies).
+//! Isolation anomalies (docs/rules.md, Anomalies).
 
 use indoubt_proto::{
     ids::{NodeId, TxnId},
     operation::Key,
 };
 
-/// The three kinds.
+/// The kinds of anomalies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum AnomalyKind {
     DirtyRead,
@@ -13,14 +13,14 @@ pub(crate) enum AnomalyKind {
     FuzzyRead,
 }
 
-/// One anomaly.
+/// An anomaly that was found in a trace.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Anomaly {
     pub(crate) kind: AnomalyKind,
     pub(crate) t: i64,
-    /// Whose read or overwriting it is.
+    /// The transaction that read or overwrote a record.
     pub(crate) txn: TxnId,
-    /// Whose change it concerns; itself for a fuzzy read.
+    /// The transaction that changed the record; for a fuzzy read, the same transaction as `txn`.
     pub(crate) other: TxnId,
     pub(crate) node: NodeId,
     pub(crate) key: Key,

@@ -1,5 +1,5 @@
-//! A recording as a conversation for people: who said what to whom, what was written and forced, who died, what was
-//! decided. One line each, times in virtual milliseconds. Machines' phases stand in brackets.
+//! Prints a recording as a conversation for people: messages, log writes, crashes, decisions. There is one line per event, with
+//! times in milliseconds. Phases of a transaction are in brackets.
 
 use indoubt_proto::{
     ids::{Lsn, MessageId, NodeId, Role, TxnId},
@@ -14,16 +14,16 @@ use std::{
     fmt::Write as _,
 };
 
-/// What of a recording is told.
+/// Which part of a recording to print.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Filter {
-    /// Only this transaction, and what concerns no transaction (crashes, faults).
+    /// Only this transaction, and events that concern no transaction (crashes, faults).
     pub transaction: Option<TxnId>,
-    /// Only up to this time.
+    /// Only events up to this time.
     pub until: Option<Micros>,
 }
 
-/// Tells a recording.
+/// The text of a recording.
 pub fn tell(recording: &Recording, filter: Filter) -> String {
     let mut teller = Teller::new(&recording.trace, filter);
     let mut text = String::new();
@@ -49,7 +49,7 @@ fn ms(us: i64) -> String {
     format!("{sign}{}.{:03}", us.unsigned_abs() / 1_000, us.unsigned_abs() % 1_000)
 }
 
-/// How a message ended.
+/// What became of a message.
 #[derive(Clone, Copy, Debug)]
 enum Ending {
     Arrived(i64),
@@ -59,14 +59,14 @@ enum Ending {
 
 struct Teller {
     filter: Filter,
-    /// Whether lines need the transaction's name, because several are told.
+    /// Whether lines name their transaction, because several transactions are printed.
     names: bool,
     ends: BTreeMap<(MessageId, bool), Ending>,
-    /// Appended and not durable yet, by node.
+    /// The records of each node that are appended and not durable yet.
     tails: BTreeMap<NodeId, VecDeque<(Lsn, Option<TxnId>, String)>>,
     /// Branches that an operator ends in this step.
     overruled: BTreeSet<(NodeId, TxnId)>,
-    /// Of which transaction the message that a node took last told it how it ends.
+    /// The transaction whose decision the last message to a node carried, if it carried one.
     told: BTreeMap<NodeId, Option<TxnId>>,
 }
 
@@ -80,7 +80,7 @@ impl Teller {
                     ends.insert((id, copy), Ending::Arrived(stamped.t_us));
                 }
                 Observation::Dropped { id, copy, to, .. } => {
-                    // A receiver drops what a fault refuses in its name.
+                    // If a fault refuses a message, the receiver's driver drops it.
                     let kept = stamped.node == to;
                     ends.insert((id, copy), if kept { Ending::Kept } else { Ending::Lost });
                 }
@@ -94,7 +94,7 @@ impl Teller {
         Teller { filter, names, ends, tails: BTreeMap::new(), overruled: BTreeSet::new(), told: BTreeMap::new() }
     }
 
-    /// Who, and what; `None` for what is told elsewhere or concerns another transaction.
+    /// The node and the text of a line. `None` if the event belongs to another line or concerns another transaction.
     fn line(&mut self, stamped: &Stamped, next: Option<&Stamped>) -> Option<(String, String)> {
         use Observation::*;
         let node = stamped.node;
@@ -106,8 +106,8 @@ impl Teller {
                 let end = match self.ends.get(&(*id, *copy)) {
                     Some(Ending::Arrived(at)) => format!("arrives {}", ms(*at)),
                     Some(Ending::Lost) => "is lost".into(),
-                    Some(Ending::Kept) => "is not handed over".into(),
-                    None => "is on its way at the end".into(),
+                    Some(Ending::Kept) => "is refused".into(),
+                    None => "is still on its way".into(),
                 };
                 let word = format!("{}{}", message.word(), if *copy { " (a copy)" } else { "" });
                 return Some((format!("{from} -> {to}"), format!("{word:<18} {end}")));
@@ -117,15 +117,19 @@ impl Teller {
                 format!("writes {record} ({})", write.word())
             }
             Durable { upto } => format!("durable: {}", self.durable(node, *upto)?),
-            // A lock that is granted at once needs no request to be told.
+            // If a lock is granted at once, the request is not printed.
             LockRequested { txn, key, .. } => match next.map(|next| &next.what) {
                 Some(LockGranted { txn: granted, key: on, .. }) if (granted, on) == (txn, key) => return None,
                 _ => format!("waits for the lock on {key}"),
             },
             LockGranted { key, .. } => format!("locks {key}"),
             LockReleased { key, .. } => format!("unlocks {key}"),
-            LockAbandoned { key, why: Abandoned::Timeout, .. } => format!("has waited too long for the lock on {key}"),
-            LockAbandoned { key, why: Abandoned::Abort, .. } => format!("need not wait for the lock on {key} any more"),
+            LockAbandoned { key, why: Abandoned::Timeout, .. } => {
+                format!("stops waiting for the lock on {key}: timeout")
+            }
+            LockAbandoned { key, why: Abandoned::Abort, .. } => {
+                format!("stops waiting for the lock on {key}: the transaction aborted")
+            }
             Read { key, value, .. } => format!("reads {key} = {value}"),
             Voted { vote, .. } => format!("votes {}", vote.word()),
             InDoubt { .. } => "is in doubt".into(),
@@ -149,14 +153,14 @@ impl Teller {
             StepApplied { step, effects, .. } => format!("step {step} applied: {}", updates(effects)),
             StepRefused { step, .. } => format!("step {step} refused"),
             Compensated { step, effects, .. } if effects.is_empty() => {
-                format!("step {step} is not here: nothing to undo")
+                format!("step {step} has no effects here: nothing to undo")
             }
             Compensated { step, effects, .. } => format!("step {step} undone: {}", updates(effects)),
-            Pending { key, .. } => format!("flags {key} pending"),
-            Settled { key, .. } => format!("{key} is pending no more"),
+            Pending { key, .. } => format!("flags {key} as pending"),
+            Settled { key, .. } => format!("clears the pending flag of {key}"),
             Reached { phase, .. } => format!("[{}]", phase.word()),
             Stuck { step, resumed: false, .. } => format!("is stuck at step {step}: an operator must help"),
-            Stuck { step, resumed: true, .. } => format!("tries step {step} again: an operator said so"),
+            Stuck { step, resumed: true, .. } => format!("tries step {step} again, as an operator asked"),
             LostLog { participant, .. } => format!("{participant} has lost its log, and the effect with it"),
             Crashed { .. } => {
                 self.tails.remove(&node);
@@ -172,7 +176,7 @@ impl Teller {
                 format!("RESTARTS (incarnation {incarnation}; its log ends with record {})", upto.0)
             }
             Paused { .. } => "FREEZES".into(),
-            Resumed { .. } => "goes on".into(),
+            Resumed { .. } => "RESUMES".into(),
             LinkCut { from, to } => format!("CUTS the link {from} -> {to}"),
             LinkHealed { from, to } => format!("heals the link {from} -> {to}"),
             Fault { text } => format!("FAULT: {text}"),
@@ -187,13 +191,14 @@ impl Teller {
         Some((node.to_string(), line))
     }
 
-    /// A coordinator decides. A participant learns, or an operator tells it, or it ends by itself what it has not promised.
+    /// A coordinator decides. A participant learns a decision, or an operator gives it one, or the participant ends a branch on
+    /// which it has not voted YES.
     fn decided(&mut self, node: NodeId, txn: TxnId, outcome: Decision) -> String {
         let word = outcome.word();
         if node.role != Role::Participant {
             format!("decides: {}", word.to_uppercase())
         } else if self.overruled.remove(&(node, txn)) {
-            format!("is told by an operator: {word}")
+            format!("is ended by an operator: {word}")
         } else if self.told.get(&node) == Some(&Some(txn)) {
             format!("learns: {word}")
         } else {
@@ -201,7 +206,7 @@ impl Teller {
         }
     }
 
-    /// The records that a force covers, as far as they are told.
+    /// The records that a force made durable, except those of other transactions.
     fn durable(&mut self, node: NodeId, upto: Lsn) -> Option<String> {
         let tail = self.tails.get_mut(&node)?;
         let mut words: Vec<String> = Vec::new();

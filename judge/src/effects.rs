@@ -1,5 +1,5 @@
-//! What is there at the end and should not be, and the other way round: `atomicity_violations`, `duplicate_effects`,
-//! `lost_effects`, `wrong_audits`. The checks tell of the same ids.
+//! Effects at the end of a run that are wrong: `atomicity_violations`, `duplicate_effects`, `lost_effects`, `wrong_audits`. The
+//! checks list the same effects.
 
 use crate::{
     history::{
@@ -16,7 +16,7 @@ use indoubt_proto::{
 };
 use indoubt_scenario::protocol::Family;
 
-/// These measures are not folded from lines: they are counted in the final state.
+/// Where people see these measures. They are not folded from lines of the trace, but counted in the final state.
 pub(crate) const SHOWN: &[Shown] = &[
     Shown::count("atomicity_violations", |m| m.atomicity_violations as f64)
         .column(Table::Costs, "atomicity violations"),
@@ -28,7 +28,7 @@ pub(crate) const SHOWN: &[Shown] = &[
         .in_swarm("an audit was wrong", 0.0),
 ];
 
-/// Counts them.
+/// Counts the wrong effects and writes the counts to `measures`.
 pub(crate) fn count(final_state: &FinalState, measures: &mut Measures) {
     measures.atomicity_violations = torn(final_state).len() as u64;
     measures.duplicate_effects = duplicates(final_state).iter().map(|(_, times)| times).sum();
@@ -36,7 +36,7 @@ pub(crate) fn count(final_state: &FinalState, measures: &mut Measures) {
     measures.wrong_audits = wrong_audits(final_state).len() as u64;
 }
 
-/// What can be applied once: a branch, or one step or compensation, of a transaction at a node.
+/// Identifies something that may be applied only once: a branch, a step or a compensation of a transaction at a node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct EffectId {
     pub(crate) txn: TxnId,
@@ -45,13 +45,13 @@ pub(crate) struct EffectId {
 }
 
 impl EffectId {
-    /// Every time that it was applied.
+    /// All applications of this effect.
     pub(crate) fn applications(self, txn_history: &TxnHistory) -> impl Iterator<Item = &Effect> {
         txn_history.effects.iter().filter(move |effect| effect.kind == self.kind && effect.node == self.node)
     }
 }
 
-/// An audit that found another sum than its group's total.
+/// An audit whose reads do not sum to the total of its group.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct WrongAudit {
     pub(crate) txn: TxnId,
@@ -59,7 +59,7 @@ pub(crate) struct WrongAudit {
     pub(crate) total: i64,
 }
 
-/// Transactions with one branch committed and another aborted, or a saga neither whole nor fully compensated.
+/// Transactions with one branch committed and another aborted, and sagas that are neither complete nor fully compensated.
 pub(crate) fn torn(final_state: &FinalState) -> Vec<TxnId> {
     let is_torn = |(_, txn_history, fate): &(TxnId, &TxnHistory, Fate)| match (final_state.family, fate) {
         (_, Fate::Partial) => true,
@@ -80,7 +80,7 @@ pub(crate) fn torn(final_state: &FinalState) -> Vec<TxnId> {
     final_state.all().filter(is_torn).map(|(txn, ..)| txn).collect()
 }
 
-/// Effects that are there more than once, with how often too often.
+/// Effects that are applied more than once, with the number of surplus applications.
 pub(crate) fn duplicates(final_state: &FinalState) -> Vec<(EffectId, u64)> {
     let mut found = Vec::new();
     for (txn, txn_history, _) in final_state.all() {
@@ -98,8 +98,8 @@ pub(crate) fn duplicates(final_state: &FinalState) -> Vec<(EffectId, u64)> {
     found
 }
 
-/// Effects that are not there although somebody was told of them: the client that its transaction succeeded, or the
-/// coordinating node by the participant that had applied them. A branch in doubt is not lost.
+/// Effects that are missing although somebody was told of them: a client was told that the transaction succeeded, or the
+/// participant had told its coordinating node that they were applied. A branch in doubt is not lost.
 pub(crate) fn lost(final_state: &FinalState) -> Vec<EffectId> {
     let topology = &final_state.topology;
     let mut found = Vec::new();
@@ -108,7 +108,7 @@ pub(crate) fn lost(final_state: &FinalState) -> Vec<EffectId> {
             for node in txn_history.plan.writing_nodes() {
                 let applied_once = txn_history.effects.iter().any(|e| e.node == node && e.kind == EffectKind::Branch);
                 let told = txn_history.told_success() && !txn_history.in_doubt_at(node, topology);
-                // An abort has no effect that could be lost.
+                // An aborted branch has no effects, so nothing of it can be lost.
                 let known = txn_history.lost_at.contains(&node) && txn_history.decided_at_home(Decision::Commit);
                 if !txn_history.branch_stands(node, topology) && (told || applied_once || known) {
                     found.push(EffectId { txn, node, kind: EffectKind::Branch });
@@ -133,8 +133,8 @@ pub(crate) fn lost(final_state: &FinalState) -> Vec<EffectId> {
     found
 }
 
-/// Audits that committed, or whose client was told so, and whose reads do not sum to their group's total. Of a step that ran
-/// again, what it read last counts.
+/// Audits that committed, or whose client was told so, and whose reads do not sum to the total of their group. If a step ran
+/// several times, its last read counts.
 pub(crate) fn wrong_audits(final_state: &FinalState) -> Vec<WrongAudit> {
     let wrong = |(txn, txn_history, fate): (TxnId, &TxnHistory, Fate)| {
         let total = txn_history

@@ -1,4 +1,4 @@
-//! What a check finds, and how its details are worded.
+//! The findings of checks, and helpers for their texts.
 
 use crate::history::{fate::Fate, txn_history::TxnHistory};
 use indoubt_proto::{
@@ -7,44 +7,44 @@ use indoubt_proto::{
 };
 use std::{collections::BTreeSet, fmt};
 
-/// Something in a run for which a check does not hold.
+/// One thing in a run for which a check does not hold.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Finding {
     /// The transactions concerned.
     pub(crate) txns: BTreeSet<TxnId>,
-    /// The nodes that have a part in it: their homes and participants.
+    /// The nodes concerned: the homes and participants of the transactions.
     pub(crate) nodes: BTreeSet<NodeId>,
-    /// The records concerned, where it is about records.
+    /// The records concerned, if the finding is about records.
     pub(crate) keys: BTreeSet<Key>,
-    /// When it showed, where a waiver asks for that.
+    /// The time of the finding, if a waiver depends on it.
     pub(crate) at: Option<i64>,
-    /// Each of `txns` is a culprit of its own, and the finding is excused only if each is.
+    /// Whether each of `txns` alone causes the finding, so that it is excused only if each of them is excused.
     pub(crate) each: bool,
-    /// A saga that waits for an operator: visible, and allowed.
+    /// Whether it is a saga that waits for an operator. That is reported, but breaks no promise.
     pub(crate) stuck: bool,
     /// What operators did is left out of it: it excuses nothing.
     pub(crate) without_operators: bool,
-    /// Its coordinator ended it without noticing: no lost journal excuses that (rule 17).
+    /// Whether the coordinator ended the transaction without noticing the loss. Then a lost journal is no excuse (rule 17).
     pub(crate) unnoticed: bool,
-    /// What is wrong: which transaction, which nodes, when.
+    /// What is wrong, for people: which transaction, which nodes, when.
     pub(crate) text: String,
 }
 
-/// In which ways faults may excuse a finding, so that it breaks no promise ([`crate::promises`]).
+/// The ways in which faults may excuse a finding, so that it breaks no promise ([`crate::promises`]).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Excuse {
-    /// An operator ended a branch, and not as its coordinator decided: what is torn by that, and what follows from it.
+    /// An operator ended a branch against or without the coordinator's decision, and the finding follows from that.
     Operator,
-    /// A node lost its log with a part of the transaction in it.
+    /// A node lost its log, which had records of the transaction.
     LostLog,
-    /// A node had lost its log by then: what is gone is missing from then on, whichever transaction it was of.
+    /// A node had lost its log before the time of the finding. Lost effects are missing from then on, of any transaction.
     LostLogBefore,
-    /// Something is not healed at the end, or a saga waits for an operator: what depends on it cannot end.
+    /// Something is not repaired at the end, or a saga waits for an operator, so the transaction cannot end.
     Unhealed,
 }
 
 impl Finding {
-    /// About one transaction and everybody who has a part in it.
+    /// A finding about one transaction and all its nodes.
     pub(crate) fn about(txn: TxnId, txn_history: &TxnHistory, text: String) -> Self {
         let mut nodes = txn_history.plan.nodes();
         nodes.insert(txn.home);
@@ -52,7 +52,7 @@ impl Finding {
     }
 }
 
-/// A time of the trace, as people read it.
+/// A time of the trace in microseconds, shown to people in milliseconds.
 pub(crate) struct At(pub(crate) i64);
 
 impl fmt::Display for At {
@@ -61,12 +61,12 @@ impl fmt::Display for At {
     }
 }
 
-/// Items, separated by commas.
+/// The items, separated by commas.
 pub(crate) fn listed<T: fmt::Display>(items: impl IntoIterator<Item = T>) -> String {
     items.into_iter().map(|item| item.to_string()).collect::<Vec<_>>().join(", ")
 }
 
-/// Which steps of a transaction that is over are there and which are not.
+/// Which steps of a partial transaction are applied and which are not. `None` if the transaction is not partial.
 pub(crate) fn torn(txn_history: &TxnHistory, fate: Fate) -> Option<String> {
     if fate != Fate::Partial {
         return None;
@@ -77,5 +77,5 @@ pub(crate) fn torn(txn_history: &TxnHistory, fate: Fate) -> Option<String> {
         listed(which.map(|(step, node)| format!("step {step} at {node}")))
     };
     let when = txn_history.effects.iter().map(|effect| effect.t).min().unwrap_or_default();
-    Some(format!("{} applied since {}, but not {}", tell(true), At(when), tell(false)))
+    Some(format!("{} applied, the first at {}, but not {}", tell(true), At(when), tell(false)))
 }

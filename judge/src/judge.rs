@@ -1,5 +1,5 @@
-//! Turns a recording into numbers and verdicts, from its trace; from the scenario come the duration of load, the vote
-//! timeout, which faults waive what, and the claims.
+//! Turns a recording into measures and a verdict. Almost everything comes from the trace. The scenario gives only the duration of
+//! the load, the vote timeout, what faults waive, and the expectations.
 
 use crate::{
     check::{check, evidence::Evidence},
@@ -29,7 +29,7 @@ pub fn judge(scenario: &Scenario, recording: &Recording) -> Run {
     pass_judgement(scenario, recording.protocol, recording.seed, &recording.faults, measured)
 }
 
-/// Judges one run that was measured already. `faults` tells what became of the faults that apply to this protocol.
+/// Judges one run that was already measured. `faults` has the record of each fault that applies to this protocol.
 pub fn pass_judgement(
     scenario: &Scenario,
     protocol: Protocol,
@@ -46,7 +46,7 @@ pub fn pass_judgement(
         clocks: Some((&scenario.clocks, seed)),
     };
     let checks = check(&evidence, &waivers);
-    // Only claims read numbers by their paths.
+    // Only expectations read numbers by their paths.
     let mut claims = scenario.expects.iter().filter(|expect| expect.protocol == protocol).peekable();
     let found = match claims.peek() {
         Some(_) => numbers(&measured.measures, &measured.transactions, &measured.clients),
@@ -69,8 +69,8 @@ pub fn pass_judgement(
     }
 }
 
-/// A broken promise is a violation; without one, a run that leaves something promised open (waived, or its trace ends
-/// early) is not known to be right.
+/// A broken promise is a violation. Without one, the verdict is unknown if something promised is still open: the promise is
+/// waived, or the trace ends early.
 fn verdict(protocol: Protocol, measured: &Measured, checks: &[Check]) -> Verdict {
     let open = measured.final_state.fates.values().any(|fate| matches!(fate, Fate::Unresolved | Fate::Stuck));
     if checks.iter().any(|check| check.promised && !check.held) {
@@ -91,7 +91,7 @@ fn fired(record: &FaultRecord) -> FaultFired {
     }
 }
 
-/// Compares a claim with what was found. A quantile of an empty measure satisfies nothing.
+/// Compares an expectation with what was found. A quantile of an empty measure satisfies no expectation.
 fn compare(expect: &Expect, found: &BTreeMap<String, Option<f64>>, checks: &[Check]) -> Expectation {
     let (actual, held) = match &expect.claim {
         Claim::Metric { path, min, max, equals } => {

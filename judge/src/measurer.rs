@@ -1,5 +1,5 @@
-//! The fold over a trace: takes it line by line through [`Measurer::take`] and gives each line to the measures that it
-//! concerns; [`Measurer::finish`] says what it all comes to.
+//! Measures a trace. [`Measurer::take`] takes the lines one by one and gives each to the measures that it concerns.
+//! [`Measurer::finish`] returns the results.
 
 mod forget;
 
@@ -23,7 +23,7 @@ use indoubt_proto::{
 };
 use indoubt_scenario::protocol::Protocol;
 
-/// The fold: one for each run.
+/// Measures one run.
 #[derive(Clone, Debug)]
 pub struct Measurer {
     history: History,
@@ -32,7 +32,7 @@ pub struct Measurer {
 }
 
 impl Measurer {
-    /// A fold over the run of one protocol. `duration` is how long load was offered.
+    /// A measurer for a run of one protocol. `duration` is how long clients submit transactions.
     pub fn new(protocol: Protocol, duration: Micros) -> Self {
         Measurer {
             history: History::new(protocol.family(), duration),
@@ -41,8 +41,8 @@ impl Measurer {
         }
     }
 
-    /// A fold that forgets what is over, so that it needs no more memory for a long run than for a short one. What it finds
-    /// is the same, unless the run does something to a transaction that is forgotten: then [`Measurer::is_spoiled`].
+    /// A measurer that forgets transactions that have ended, so that a long run needs no more memory than a short one. The results
+    /// are the same, unless a later line concerns a forgotten transaction: then [`Measurer::is_spoiled`] returns true.
     pub fn forgetful(protocol: Protocol, duration: Micros, timeouts: Timeouts) -> Self {
         Measurer { forgetting: Some(Forgetting::new(timeouts)), ..Measurer::new(protocol, duration) }
     }
@@ -77,7 +77,7 @@ impl Measurer {
         }
     }
 
-    /// A slot for a transaction of which nothing was seen yet.
+    /// Assigns a slot to a new transaction.
     fn slot(&mut self, txn: TxnId, t: i64) -> usize {
         self.forget_some(t);
         let slot = self.history.index.add(txn);
@@ -87,7 +87,7 @@ impl Measurer {
         slot
     }
 
-    /// The numbers.
+    /// The results at the end of the trace.
     pub fn finish(self) -> Measured {
         let Results { mut measures, series, anomalies, open_locks } = self.measures.finish(&self.history);
         let forgotten = self.forgetting.map(Forgetting::into_forgotten).unwrap_or_default();
@@ -103,16 +103,16 @@ impl Measurer {
     }
 }
 
-/// What a trace comes to.
+/// The results of a trace.
 #[derive(Clone, Debug)]
 pub struct Measured {
-    /// The numbers.
+    /// The numbers of docs/03-measures-and-checks.md.
     pub measures: Measures,
-    /// Numbers over time.
+    /// The numbers over time, for charts.
     pub series: Series,
-    /// What became of each transaction.
+    /// The number of transactions in each final state.
     pub transactions: Transactions,
-    /// What each client was told.
+    /// The number of clients that were told each outcome.
     pub clients: Clients,
     pub(crate) final_state: FinalState,
     pub(crate) anomalies: Vec<Anomaly>,

@@ -1,16 +1,16 @@
-//! Which guarantees a protocol gives, and which faults excuse it from which (docs/03-measures-and-checks.md).
+//! Which guarantees a protocol gives, and which faults waive them (docs/03-measures-and-checks.md).
 //!
-//! What a protocol promises, its family's entry in the registry says ([`indoubt_scenario::protocol`]).
+//! The entry of a family in the registry ([`indoubt_scenario::protocol`]) lists what its protocols promise.
 //!
 //! Waivers:
-//! - *Heuristics* (an operator ended a branch, and not as its coordinator decided): agreement is waived for that
-//!   transaction, and with it whatever follows from a torn transaction; for audits from then on.
-//! - *A lost log*: that node's durability and termination, and what follows from effects that are gone, for the transactions
-//!   that were under way or over when it was lost (and for audits that sum what is gone); but not that its coordinator takes
-//!   a branch for done that it never applied (docs/rules.md, rule 17).
-//! - *Not healed* (a node is not running at the end, a link is still cut, a fault still loses, delays or refuses messages): the
-//!   termination of what concerns it.
-//! - A *stuck* saga waits for an operator by design: it is told under `nothing-unresolved`, and no broken promise.
+//! - *Heuristics* (an operator ended a branch against or without its coordinator's decision): agreement is waived for that
+//!   transaction, and everything that follows from a torn transaction. For audits, this counts from then on.
+//! - *A lost log*: waives durability and termination at that node, and what follows from lost effects, for transactions that had
+//!   begun when the log was lost, and for audits that read the lost effects. It does not excuse a coordinator that treats a branch
+//!   as done although it was never applied (docs/rules.md, rule 17).
+//! - *Not repaired* (a node is not running at the end, a link is still cut, a fault still loses, delays or refuses messages):
+//!   waives the termination of the transactions that it concerns.
+//! - A *stuck* saga waits for an operator by design. It is reported under `nothing-unresolved`, but breaks no promise.
 
 use crate::{
     finding::{Excuse, Finding},
@@ -30,34 +30,34 @@ use indoubt_scenario::{
 };
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Whether the protocols of this family promise a check, faults that waive it aside.
+/// Whether the protocols of this family promise a check, unless a fault waives it.
 pub fn promises(family: Family, check: CheckName) -> bool {
     family.entry().promises.contains(&check)
 }
 
-/// Whether a check that does not hold would be a broken promise of this family, had a fault not waived it.
+/// Whether this family promises a check that does not hold, but a fault waived it.
 pub fn is_waived(family: Family, check: &Check) -> bool {
     !check.held && !check.promised && promises(family, check.name)
 }
 
-/// What the faults of one run excuse.
+/// What the faults of one run waive.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Waivers {
-    /// Nodes whose journal a fault lost, and when it first did.
+    /// The nodes whose journal a fault lost, with the first time.
     lost_logs: BTreeMap<NodeId, i64>,
-    /// The transactions that had a part in a journal when it was lost, and whose.
+    /// The transactions that had records in a journal when it was lost, with the nodes of these journals.
     lost_parts: BTreeMap<TxnId, BTreeSet<NodeId>>,
-    /// Nodes that do not run at the end.
+    /// The nodes that do not run at the end.
     not_running: BTreeSet<NodeId>,
-    /// Links still cut at the end.
+    /// The links that are still cut at the end.
     cut: Vec<(NodeId, NodeId)>,
-    /// Whether participants ask each other.
+    /// Whether participants in doubt ask each other.
     cooperative: bool,
-    /// Whose messages a fault still holds up at the end: from, to; `None` for anybody's.
+    /// Senders and receivers whose messages a fault still affects at the end; `None` means any node.
     touched: Vec<(Option<NodeId>, Option<NodeId>)>,
-    /// Transactions with a branch that an operator ended against or without a decision, and since when the records that they
-    /// change may tell of it.
+    /// The transactions with a branch that an operator ended against or without a decision.
     heuristic: BTreeSet<TxnId>,
+    /// The records that these transactions change, each with the time from which audits may read the wrong value.
     heuristic_keys: BTreeMap<Key, i64>,
 }
 
@@ -84,7 +84,7 @@ impl Waivers {
                     let lost = waivers.lost_logs.entry(*node).or_insert(i64::MAX);
                     *lost = first.0.cast_signed().min(*lost);
                 }
-                // A message that comes twice has come.
+                // A duplicated message has arrived, so it waives nothing.
                 (FaultAction::Message { deed, .. }, Trigger::Messages { from, to, .. })
                     if *deed != MessageDeed::Duplicate && record.until.contains(&None) =>
                 {
@@ -105,8 +105,8 @@ impl Waivers {
         waivers
     }
 
-    /// Notes a transaction of which an operator ended a branch. If he agreed with its coordinator, no harm is done
-    /// (docs/rules.md, rule 22), and nothing is excused.
+    /// Takes note of a transaction with a branch that an operator ended. If the operator agreed with the coordinator's decision
+    /// (docs/rules.md, rule 22), nothing is waived.
     fn overruled(&mut self, txn: TxnId, txn_history: &TxnHistory) {
         let agreed = |by_operator: Decision| {
             !txn_history.home_decided.is_empty()
@@ -122,10 +122,10 @@ impl Waivers {
         }
     }
 
-    /// Why a finding breaks no promise, or `None` if it does. `excuses` are those of its check.
+    /// Why a finding breaks no promise; `None` if it breaks one. `excuses` are the ways of its check.
     pub(crate) fn excuse(&self, excuses: &[Excuse], finding: &Finding) -> Option<String> {
         if finding.each {
-            // Each transaction needs an excuse of its own.
+            // Each transaction needs its own excuse.
             let alone = |txn| Finding { txns: [txn].into(), keys: BTreeSet::new(), each: false, ..finding.clone() };
             let one = |txn: &TxnId| self.excuse(excuses, &alone(*txn));
             return finding.txns.iter().map(one).collect::<Option<Vec<String>>>()?.into_iter().next();
@@ -175,7 +175,7 @@ impl Waivers {
             let open = [from, to].map(|node| finding.nodes.contains(&node));
             match of_home(from) || of_home(to) {
                 true => open == [true, true],
-                // Participants speak to each other under cooperative termination alone.
+                // Only under cooperative termination do participants talk to each other.
                 false => self.cooperative && open.contains(&true),
             }
         };
@@ -184,11 +184,11 @@ impl Waivers {
         }
         let concerned = |node: &Option<NodeId>| node.is_none_or(|node| finding.nodes.contains(&node));
         let held_up = self.touched.iter().any(|(from, to)| concerned(from) && concerned(to));
-        held_up.then(|| "a fault still holds up its messages at the end".into())
+        held_up.then(|| "a fault still affects its messages at the end".into())
     }
 }
 
-/// Whether a transaction had a part in a node's journal when it was lost.
+/// Whether a transaction had records in a node's journal when it was lost.
 fn lost_part(final_state: &FinalState, txn: TxnId, txn_history: &TxnHistory, node: NodeId) -> bool {
     if node == txn.home {
         final_state.topology.life(node).losses > txn_history.home_then.losses

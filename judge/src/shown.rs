@@ -1,54 +1,54 @@
-//! Where people see the numbers of a run. Each measure says it beside its fold ([`crate::measure`]); the report, the table
-//! over seeds and the swarm read [`crate::measure::shown`].
+//! Where people see the numbers of a run. Each measure says this in its file ([`crate::measure`]). The report, the table over seeds
+//! and the swarm read [`crate::measure::shown`].
 
 use crate::summary::Measures;
 
-/// A number that people see without asking for it, and where they do. Claims, sweeps and summary.csv know every number of
-/// [`Measures`], shown or not.
+/// A number that people see without asking for it, and where. Expectations, sweeps and summary.csv know every number of
+/// [`Measures`], whether it is shown or not.
 #[derive(Clone, Copy, Debug)]
 pub struct Shown {
-    /// Its path, as `[[expect]]` knows it.
+    /// The path in `[[expect]]`.
     pub path: &'static str,
-    /// Where it stands.
+    /// Reads the number.
     pub value: fn(&Measures) -> f64,
-    /// What it counts.
+    /// The unit of the number.
     pub unit: Unit,
-    /// Its column in the report: in which table, and under which heading.
+    /// The table and the heading of its column in the report; `None` if the report does not show it.
     pub column: Option<(Table, &'static str)>,
-    /// Whether the table over seeds has a row for it, and which of its values is the worst.
+    /// Which value over several seeds is the worst. `None` if the table over seeds has no row for the number.
     pub over_seeds: Option<Worst>,
-    /// What a swarm must see in some run, as its coverage names it: this number above that one.
+    /// A text for the coverage of the swarm, and a bound: some run of a swarm should have a number above it.
     pub in_swarm: Option<(&'static str, f64)>,
 }
 
-/// What a number counts.
+/// The unit of a number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unit {
-    /// Milliseconds.
+    /// A time in milliseconds.
     Millis,
-    /// Things, one by one.
+    /// A count.
     Count,
-    /// Things a second.
+    /// A count per second.
     PerSecond,
-    /// Things for each transaction.
+    /// A count per transaction.
     PerTxn,
 }
 
 /// A table of the report that has one row per run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Table {
-    /// How long clients, branches, locks and records wait.
+    /// The table of times: how long clients, branches, locks and records wait.
     Waiting,
-    /// What a transaction costs, and what went wrong. A count that is not 0 stands out.
+    /// The table of costs and of errors. It highlights counts of errors that are not 0.
     Costs,
 }
 
 /// Which value over several seeds is the worst.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Worst {
-    /// The largest.
+    /// The largest value is the worst.
     Largest,
-    /// The smallest.
+    /// The smallest value is the worst.
     Smallest,
 }
 
@@ -63,7 +63,7 @@ impl Shown {
         Shown::new(path, value, Unit::Count)
     }
 
-    /// A number in this unit, shown nowhere yet.
+    /// A number with this unit, which is not shown anywhere yet.
     pub(crate) const fn new(path: &'static str, value: fn(&Measures) -> f64, unit: Unit) -> Self {
         Shown { path, value, unit, column: None, over_seeds: None, in_swarm: None }
     }

@@ -1,11 +1,11 @@
-//! The shape of summary.json (docs/03-measures-and-checks.md): what other programs rely on.
+//! The shape of summary.json (docs/03-measures-and-checks.md), on which other programs rely.
 
 use indoubt_proto::ids::{NodeId, TxnId};
 pub use indoubt_scenario::measures::{Bystanders, Clients, Latency, Measures, Spread, Transactions};
 use indoubt_scenario::{checks::CheckName, protocol::Protocol};
 use serde::{Deserialize, Serialize};
 
-/// summary.json: one scenario.
+/// The contents of summary.json: all runs of one scenario.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Summary {
     /// The version of this shape.
@@ -14,7 +14,7 @@ pub struct Summary {
     pub indoubt: String,
     /// `real` or `virtual`.
     pub world: String,
-    /// The scenario as resolved.
+    /// The scenario with all defaults filled in.
     pub scenario: serde_json::Value,
     /// One entry per protocol and seed.
     pub runs: Vec<Run>,
@@ -23,29 +23,29 @@ pub struct Summary {
 /// One run of one protocol with one seed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Run {
-    /// What was run.
+    /// The protocol that ran.
     pub protocol: Protocol,
-    /// With which seed.
+    /// The seed of the run.
     pub seed: u64,
-    /// The verdict.
+    /// Whether the protocol kept its promises.
     pub verdict: Verdict,
-    /// What became of each transaction at the end.
+    /// The number of transactions in each final state.
     pub transactions: Transactions,
-    /// What each client was told.
+    /// The number of clients that were told each outcome.
     pub clients: Clients,
-    /// The numbers.
+    /// The numbers of docs/03-measures-and-checks.md.
     pub measures: Measures,
-    /// Numbers over time.
+    /// The numbers over time, for charts.
     pub series: Series,
-    /// The checks, promised or not.
+    /// All checks, promised or not.
     pub checks: Vec<Check>,
-    /// The faults.
+    /// The faults that apply to this protocol.
     pub faults: Vec<FaultFired>,
-    /// The claims about this protocol.
+    /// The expectations of this protocol.
     pub expectations: Vec<Expectation>,
 }
 
-/// Whether the run shows what it should.
+/// Whether a protocol kept its promises in a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Verdict {
@@ -53,98 +53,99 @@ pub enum Verdict {
     Ok,
     /// A promised check does not hold.
     Violated,
-    /// Something promised could not be decided: transactions are unresolved where termination is waived or the trace ends early.
+    /// No promise is broken, but the protocol promises termination and something has not ended: the promise is waived, or the trace
+    /// ends early.
     Unknown,
 }
 
-/// Numbers over time.
+/// The numbers over time of one run.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Series {
-    /// A point wherever something changed, thinned to at most a few hundred.
+    /// One point for each change, thinned to at most a few hundred.
     pub locks_held: Vec<LocksHeld>,
-    /// A point for each interval of `interval_ms`.
+    /// One point for each interval.
     pub throughput_tps: Vec<Throughput>,
-    /// The intervals behind `in_doubt_ms`, in the order of their begin; of more than 400 every n-th and the longest.
+    /// The intervals of `in_doubt_ms`, in the order of their start. If there are more than 400, every n-th one and the longest.
     pub in_doubt: Vec<DoubtInterval>,
-    /// The distribution behind `latency_ms`, by outcome word (`audit` for audits): pairs of milliseconds and the share of
-    /// that outcome's transactions that took at most so long; at most 100 pairs, the last share is 1.
+    /// The distribution of `latency_ms` for each outcome (`audit` for audits): at most 100 pairs of a latency in milliseconds and
+    /// the share of these transactions that took at most that long. The last share is 1.
     pub latency_ms: std::collections::BTreeMap<String, Vec<(f64, f64)>>,
 }
 
-/// One branch's time in doubt.
+/// The time in doubt of one branch.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct DoubtInterval {
-    /// The participant.
+    /// The participant that has the branch.
     pub node: NodeId,
-    /// The transaction.
+    /// The transaction of the branch.
     pub txn: TxnId,
-    /// Its prepared record was durable, since the start of load.
+    /// The time since the start of the load at which its prepared record was durable.
     pub from_ms: f64,
-    /// It learned the decision, or the run ended.
+    /// The time since the start of the load at which it learned the decision, or at which the run ended.
     pub to_ms: f64,
-    /// Still in doubt at the end.
+    /// Whether the branch was still in doubt at the end of the run.
     pub censored: bool,
 }
 
-/// Locks at one time.
+/// The locks of all participants at one time.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct LocksHeld {
-    /// Since the start of load.
+    /// The time since the start of the load.
     pub t_ms: f64,
-    /// Locks held.
+    /// The number of locks that are held.
     pub held: u64,
-    /// Of them by branches in doubt.
+    /// The number of locks that branches in doubt hold.
     pub in_doubt: u64,
-    /// Requests that wait.
+    /// The number of requests that wait for a lock.
     pub waiters: u64,
-    /// Records flagged pending by sagas that are not over.
+    /// The number of records that unfinished sagas have flagged as pending.
     pub pending: u64,
 }
 
 /// Successes in one interval.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Throughput {
-    /// The interval's begin, since the start of load.
+    /// The start of the interval, since the start of the load.
     pub t_ms: f64,
-    /// Its length.
+    /// The length of the interval.
     pub interval_ms: f64,
-    /// Successes a second.
+    /// Successes per second.
     pub tps: f64,
 }
 
-/// One check.
+/// The result of one check.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Check {
-    /// Which.
+    /// The check.
     pub name: CheckName,
     /// Whether this protocol promises it (and no fault waives it).
     pub promised: bool,
     /// Whether it held.
     pub held: bool,
-    /// If not, where; empty otherwise.
+    /// What the check found, if it did not hold; empty otherwise.
     pub detail: String,
 }
 
-/// What became of one fault.
+/// When one fault acted.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct FaultFired {
-    /// The fault's line.
+    /// The fault in one line for people.
     pub text: String,
     /// How often it acted.
     pub fired: u64,
-    /// When, since the start of load.
+    /// The times at which it acted, since the start of the load.
     pub at_ms: Vec<f64>,
-    /// When it was undone; `null` if never.
+    /// The times at which it was undone, one for each entry of `at_ms`; `null` if it never was.
     pub until_ms: Vec<Option<f64>>,
 }
 
-/// What became of one claim.
+/// The result of one expectation.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Expectation {
-    /// The claim's line.
+    /// The expectation in one line for people.
     pub text: String,
-    /// What was found: a number, or whether the check held; `null` for a quantile of an empty measure.
+    /// What was found: a number, or whether the check held. `null` for a quantile of an empty measure.
     pub actual: serde_json::Value,
-    /// Whether the claim held.
+    /// Whether the expectation was met.
     pub held: bool,
 }

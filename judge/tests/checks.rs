@@ -61,7 +61,7 @@ fn commit_validity_fails_without_every_yes() {
     broken(
         &but(TwoPhase, COMMIT, "6 p2 voted c1-k1-1 yes", ""),
         &["commit-validity"],
-        &["c1-k1-1", "without a yes of p2"],
+        &["c1-k1-1", "without a YES vote of p2"],
     );
     broken(&but(TwoPhase, COMMIT, "6 p2 voted c1-k1-1 yes", "6 p2 voted c1-k1-1 no"), &["commit-validity"], &["p2"]);
     broken(&but(TwoPhase, COMMIT, "6 p2 voted c1-k1-1 yes", "6 p2 voted c1-k1-1 read-only"), &[], &[]);
@@ -115,7 +115,7 @@ fn durability_fails_where_an_acknowledged_commit_is_gone() {
     let lost = COMMIT.replace("99 lab end", "20 p2 crashed\n30 p2 restarted 1\n99 lab end");
     let run = run(TwoPhase, &format!("{BEGAN}{lost}"));
     let durability = check(&run, "durability");
-    let detail = "c1-k1-1: told succeeded at 10.0 ms, but its branch at p2 applied at 12.0 ms is gone since 30.0 ms";
+    let detail = "c1-k1-1: its client was told succeeded at 10.0 ms, but its branch at p2, applied at 12.0 ms, is gone since 30.0 ms";
     assert!(durability.promised && !durability.held && durability.detail.contains(detail), "{durability:?}");
     let step = UNDONE.replace("8 p1 compensated", "7 p1 crashed\n7.5 p1 restarted 0\n8 p1 compensated");
     let step = step.replace("1 p1/a:+5 @2", "1 @1");
@@ -195,7 +195,11 @@ fn audits_fail_where_a_committed_audit_is_wrong() {
         )
     };
     broken(&run(TwoPhase, &audit(100)), &[], &[]);
-    broken(&run(TwoPhase, &audit(95)), &["audits"], &["c1-k1-1 found 195 instead of 200, told at 9.0 ms"]);
+    broken(
+        &run(TwoPhase, &audit(95)),
+        &["audits"],
+        &["c1-k1-1 found 195 instead of 200; its client was told so at 9.0 ms"],
+    );
     let saga = run(Saga, &audit(95));
     assert!(!check(&saga, "audits").held && !check(&saga, "audits").promised);
 }
@@ -288,7 +292,7 @@ fn no_effect_twice_fails_on_a_second_place_in_the_journal() {
     let twice = "12 p2 applied c1-k1-1 p2/b:+5 @2\n13 p2 applied c1-k1-1 p2/b:+5 @3";
     let run = but(TwoPhase, COMMIT, "12 p2 applied c1-k1-1 p2/b:+5 @2", twice);
     broken(&run, &["conservation", "no-effect-twice"], &["off by +5"]);
-    let detail = "c1-k1-1: its branch at p2 is there 2 times, from 12.0 ms and 13.0 ms";
+    let detail = "c1-k1-1: its branch at p2 is applied 2 times, at 12.0 ms and 13.0 ms";
     assert!(check(&run, "no-effect-twice").detail.contains(detail));
     let again = "5 p1 step-applied c1-k1-1 1 p1/a:-5 @1\n7 p1 step-applied c1-k1-1 1 p1/a:-5 @9";
     let run = but(Saga, UNDONE, "5 p1 step-applied c1-k1-1 1 p1/a:-5 @1", again);
@@ -298,7 +302,7 @@ fn no_effect_twice_fails_on_a_second_place_in_the_journal() {
 #[test]
 fn nothing_unresolved_fails_on_a_forgotten_lock_and_tells_of_stuck_sagas() {
     let held = but(TwoPhase, COMMIT, "12 p2 frees c1-k1-1 p2/b", "");
-    broken(&held, &["nothing-unresolved"], &["c1-k1-1 is over and still holds or awaits p2/b at p2"]);
+    broken(&held, &["nothing-unresolved"], &["c1-k1-1 has ended and still holds or waits for the lock on p2/b at p2"]);
     let stuck = "5 p1 step-applied c1-k1-1 1 p1/a:-5 @1\n9 c1 stuck c1-k1-1 1\n99 lab end";
     let run = run(Saga, &format!("{BEGAN}{stuck}"));
     let unresolved = check(&run, "nothing-unresolved");

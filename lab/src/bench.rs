@@ -1,4 +1,5 @@
-//! Throughput and latency of real processes, beside the floor measured in the same run; and how fast the virtual world is.
+//! `indoubt bench`: throughput and latency of real processes, compared with the floor measured in the same run, and the speed
+//! of the virtual world (`virtual_world`).
 
 pub(crate) mod floor;
 mod load;
@@ -25,21 +26,22 @@ const WARM_UP: Duration = Duration::from_millis(700);
 
 /// What is measured on real processes.
 pub(crate) struct Options {
-    /// Transactions in flight, one row each.
+    /// Numbers of transactions in flight; each gives one row of the table.
     pub(crate) in_flight: Vec<u32>,
     /// How long each row is measured, after the warm-up.
     pub(crate) time: Duration,
-    /// Only the floor.
+    /// Measure only the floor.
     pub(crate) floor_only: bool,
-    /// Also with the trace on.
+    /// Also measure with the trace switched on.
     pub(crate) trace: bool,
-    /// Also a participant with a million accounts.
+    /// Also measure a participant with a million accounts.
     pub(crate) memory: bool,
 }
 
-/// Runs the benchmark of real processes; `tell` gets each line for people as soon as it is known.
+/// Runs the benchmark of real processes. `tell` receives each line of the report as soon as it is known.
 pub(crate) fn run(options: &Options, tell: &dyn Fn(String)) -> Result<Value> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("no runtime")?;
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot start the async runtime")?;
     runtime.block_on(measure(options, tell))
 }
 
@@ -58,7 +60,7 @@ async fn measure(options: &Options, tell: &dyn Fn(String)) -> Result<Value> {
             "{:>10} {:>13} {:>10} {:>10}   {:>13} {:>10} {:>10} {:>7}",
             "in flight", "floor tps", "p50 ms", "p99 ms", "durable tps", "p50 ms", "p99 ms", "ratio"
         ));
-        // The two take turns, so that a machine that slows down slows both.
+        // Floor and protocol are measured in turns, so that a machine that slows down slows both.
         let mut floor = Rig::start(protocol, true, false).await?;
         let mut durable = if options.floor_only { None } else { Some(Rig::start(protocol, false, false).await?) };
         let mut rows = Vec::new();
@@ -102,7 +104,7 @@ async fn measure(options: &Options, tell: &dyn Fn(String)) -> Result<Value> {
         report[name] = json!(rows);
         if let Some(rig) = durable {
             let verified = rig.verify().await?;
-            tell(format!("verified: {verified} transactions succeeded, and every one of their effects is there"));
+            tell(format!("verified: {verified} transactions succeeded, and all their effects are applied"));
             report[format!("{name}_verified")] = json!(verified);
         }
         if options.trace && !options.floor_only {
@@ -172,7 +174,7 @@ impl Rig {
         Ok(measured)
     }
 
-    /// Checks the final states; answers how many transactions succeeded.
+    /// Checks the final states. Returns how many transactions succeeded.
     async fn verify(mut self) -> Result<u64> {
         let succeeded = self.load.succeeded + self.by_hand;
         load::verify(&self.cluster, PARTICIPANTS, succeeded).await?;
@@ -181,12 +183,15 @@ impl Rig {
     }
 }
 
-/// The median time of an fdatasync after a small write into a preallocated file, where clusters keep their journals, with
-/// so many of them at once, each in a file of its own: a disk that serves several journals serves each more slowly.
+/// The median time of an fdatasync after a small write into a preallocated file, in the folder where clusters keep their
+/// journals. `at_once` threads force at the same time, each its own file, because a disk that serves several journals serves
+/// each more slowly.
 fn force_p50_ms(at_once: usize) -> Result<f64> {
     const ROUNDS: u64 = 300;
-    let files =
-        (0..at_once).map(|_| tempfile::tempfile()).collect::<Result<Vec<_>, _>>().context("no temporary file")?;
+    let files = (0..at_once)
+        .map(|_| tempfile::tempfile())
+        .collect::<Result<Vec<_>, _>>()
+        .context("cannot create a temporary file")?;
     let together = Barrier::new(at_once);
     let force = |file: &File| -> std::io::Result<Vec<f64>> {
         let mut times = Vec::new();

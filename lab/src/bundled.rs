@@ -53,11 +53,11 @@ bundle_sweeps![
     "long-transactions",
 ];
 
-/// What `indoubt` alone runs on real processes.
+/// The scenarios that `indoubt` without a subcommand runs on real processes.
 pub(crate) const SHOWCASE: [&str; 4] =
     ["happy-path", "coordinator-dies-after-votes", "participant-says-no", "orchestrator-dies-while-compensating"];
 
-/// The scenario of a bundled name or a file.
+/// Loads a scenario: the bundled one of this name, or the file.
 pub(crate) fn load(name_or_file: &str) -> Result<Scenario> {
     if let Some((name, text)) = SCENARIOS.iter().find(|(name, _)| *name == name_or_file) {
         return Ok(Scenario::parse(text, &format!("{name}.toml"))?);
@@ -86,7 +86,7 @@ pub(crate) fn sweep_text(name: &str) -> Option<String> {
     SWEEPS.iter().find(|(bundled, _)| *bundled == name).map(|(_, text)| (*text).to_owned())
 }
 
-/// The scenario of a bundled sweep, or a file.
+/// Loads the scenario of a bundled sweep, or of a file.
 pub(crate) fn load_sweep(name_or_file: &str) -> Result<Scenario> {
     if let Some(text) = sweep_text(name_or_file) {
         return Ok(Scenario::parse(&text, &format!("{name_or_file}.toml"))?);

@@ -1,5 +1,5 @@
-//! The latencies of this machine, measured in the trace of an ordinary run on real processes by the very code that parity
-//! compares; and the profile that the virtual world takes from them.
+//! Measures the latencies of this machine in the trace of an ordinary run on real processes, and makes the profile that the
+//! virtual world uses. Parity measures latencies with the same code.
 
 use anyhow::{Context, Result};
 use indoubt_proto::time::Micros;
@@ -12,7 +12,7 @@ use indoubt_studies::parity::Latencies;
 use serde_json::{Value, json};
 use std::path::Path;
 
-/// Measures this machine for so long.
+/// Measures the latencies of this machine with a run of length `time`.
 pub(crate) fn measure(time: Micros) -> Result<(Latencies, Profile)> {
     let text = format!(
         "name = \"calibration\"\nprotocols = [\"2pc\"]\nduration = \"{time}\"\n[cluster]\ncoordinators = 1\n\
@@ -21,11 +21,11 @@ pub(crate) fn measure(time: Micros) -> Result<(Latencies, Profile)> {
     let scenario = Scenario::parse(&text, "calibration").context("the lab's own scenario")?;
     let recording = indoubt_cluster::run(&scenario, Protocol::TwoPhase, scenario.seed)?;
     let latencies = Latencies::of(&recording);
-    let profile = latencies.profile().context("no message and no force was seen in so short a time")?;
+    let profile = latencies.profile().context("no message and no force was measured; use more --seconds")?;
     Ok((latencies, profile))
 }
 
-/// What was measured, each with its name.
+/// The measured samples, each with its name for people.
 pub(crate) fn rows(latencies: &Latencies) -> [(&'static str, &[Micros]); 3] {
     [
         ("a message from node to node", &latencies.links),
@@ -34,7 +34,7 @@ pub(crate) fn rows(latencies: &Latencies) -> [(&'static str, &[Micros]); 3] {
     ]
 }
 
-/// What `--format json` says of a machine.
+/// The latencies of a machine as `--format json` prints them.
 pub(crate) fn as_json(latencies: &Latencies, profile: Profile) -> Value {
     let sample = |sample: &[Micros]| {
         let at = |q| Latencies::quantile(sample, q).map(Micros::as_millis_f64);
@@ -48,13 +48,13 @@ pub(crate) fn as_json(latencies: &Latencies, profile: Profile) -> Value {
     })
 }
 
-/// A profile in milliseconds.
+/// A profile as JSON, in milliseconds.
 pub(crate) fn profile_json(profile: Profile) -> Value {
     let spread = |it: Spread| json!({ "median_ms": it.median.as_millis_f64(), "p99_ms": it.p99.as_millis_f64() });
     json!({ "latency": spread(profile.latency), "force": spread(profile.force) })
 }
 
-/// The profile in a file.
+/// Reads the profile that `indoubt calibrate` wrote to a file.
 pub(crate) fn load(path: &Path) -> Result<Profile> {
     let text = std::fs::read_to_string(path).with_context(|| format!("cannot read the profile {}", path.display()))?;
     Ok(Profile::parse(&text, &path.display().to_string())?)

@@ -1,9 +1,9 @@
-//! Parameters of a scenario changed on the command line, and how a command line says so.
+//! The option `--set`: applies it to a scenario, and repeats it in the commands that results name.
 
 use anyhow::{Context, Result, anyhow};
 use indoubt_scenario::scenario::Scenario;
 
-/// A scenario with these parameters changed, each as PATH=VALUE.
+/// Applies changes to a scenario, each given as PATH=VALUE.
 pub(crate) fn changed(mut scenario: Scenario, changes: &[String]) -> Result<Scenario> {
     for change in changes {
         let (path, value) = change
@@ -14,12 +14,12 @@ pub(crate) fn changed(mut scenario: Scenario, changes: &[String]) -> Result<Scen
     Ok(scenario)
 }
 
-/// What a command line says of these changes.
+/// The words of a command line that make these changes.
 pub(crate) fn set_words(changes: &[String]) -> impl Iterator<Item = String> {
     changes.iter().map(|change| format!("--set {}", shell_word(change)))
 }
 
-/// A word of a command line, in quotes where a shell would take it apart.
+/// A word of a command line, quoted if a shell would split or expand it.
 fn shell_word(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:,+%@".contains(c);
     if word.chars().all(plain) && !word.is_empty() {

@@ -1,4 +1,4 @@
-//! The command line: one file per command, each with its arguments, its help and what it does.
+//! The command line. Each command has a file with its arguments, its help and what it does.
 
 pub mod bench;
 pub mod calibrate;
@@ -26,13 +26,13 @@ use clap::{CommandFactory, Parser, Subcommand};
 #[derive(Debug, Parser)]
 #[command(name = "indoubt", version, about, after_help = EXAMPLES, max_term_width = 110)]
 pub struct Cli {
-    /// What to do; without a subcommand, the whole comparison runs.
+    /// What to do. Without a subcommand, the whole comparison runs.
     #[command(subcommand)]
     pub command: Option<Command>,
-    /// How the comparison runs.
+    /// Options of the comparison, which runs without a subcommand.
     #[command(flatten)]
     pub compare: compare::CompareArgs,
-    /// What every subcommand understands.
+    /// Options that every subcommand understands.
     #[command(flatten)]
     pub common: Common,
 }
@@ -48,27 +48,27 @@ Examples:
   indoubt run my.toml --world real --trace
       your own scenario on real processes, with its trace
   indoubt sweep coordinator-downtime
-      what a dead coordinator costs, by how long it is dead
+      what a coordinator that is down costs, by how long it is down
   indoubt explain coordinator-dies-after-votes
       what happens, as a conversation
   indoubt replay slow-lossy-network --seed 17
-      one history again, with its whole trace and every check
+      repeat one history, with its whole trace and every check
 
 Exit status: 0 if all expectations and promised checks hold, 1 if one does not, 2 if the command could not run, 130 if it was \
-interrupted (Ctrl-C), 143 if it was told to end (SIGTERM).";
+interrupted (Ctrl-C), 143 if it was terminated (SIGTERM).";
 
 /// The subcommands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Run scenarios: files, or names of bundled ones
     Run(run::RunArgs),
-    /// Repeat one run of one protocol in the virtual world, with its whole trace
+    /// Repeat one run of one protocol in the virtual world, and keep its whole trace
     Replay(replay::ReplayArgs),
     /// Count what one transaction costs, beside the formulas of the literature
     Costs(costs::CostsArgs),
-    /// Crash at every crash point of one transaction: what becomes of it, who is blocked and for how long
+    /// Crash every node at every crash point of one transaction, and show the outcomes and the blocked times
     CrashPoints(crash_points::CrashPointsArgs),
-    /// Run random clusters, loads and faults; shrink what fails
+    /// Run random clusters, loads and faults, and shrink each failure
     Swarm(swarm::SwarmArgs),
     /// Run a scenario over a grid of parameters, with charts and one row per run
     Sweep(sweep::SweepArgs),
@@ -76,11 +76,11 @@ pub enum Command {
     Merge(sweep::MergeArgs),
     /// Compare the virtual world with real processes, scenario by scenario
     Parity(parity::ParityArgs),
-    /// Measure the links and forces of this machine, as a profile for the virtual world
+    /// Measure this machine's latencies of messages and forced writes, as a profile for the virtual world
     Calibrate(calibrate::CalibrateArgs),
     /// List bundled scenarios and sweeps, or the points and phases at which faults can strike
     List(list::ListArgs),
-    /// Tell what happens in a scenario, as a readable conversation
+    /// Show what happens in a scenario, message by message, as a readable conversation
     Explain(explain::ExplainArgs),
     /// Operator action: end branches in doubt at a live participant
     Resolve(operator::ResolveArgs),
@@ -88,11 +88,11 @@ pub enum Command {
     Resume(operator::ResumeArgs),
     /// Forget a branch that an operator ended, or stop waiting for acknowledgements.
     Forget(operator::ForgetArgs),
-    /// Show a live node: locks held, branches in doubt and for how long
+    /// Show the state of a live node: its locks, its branches in doubt, and for how long they have been in doubt
     State(operator::StateArgs),
     /// Submit one transaction to a live coordinating node
     Submit(submit::SubmitArgs),
-    /// Measure throughput and latency of real processes beside their floor
+    /// Measure throughput and latency of real processes, and compare them with the floor: the same messages without a protocol
     Bench(bench::BenchArgs),
     /// Start one coordinator (two-phase commit)
     Coordinator(node::CoordinatorArgs),
@@ -107,7 +107,7 @@ pub enum Command {
     },
 }
 
-/// Does what the command line says.
+/// Runs the command that the command line names.
 pub fn dispatch(cli: Cli) -> Result<Status> {
     let common = cli.common;
     match cli.command {
@@ -136,7 +136,8 @@ pub fn dispatch(cli: Cli) -> Result<Status> {
     }
 }
 
-/// Runs something that takes time or starts processes: Ctrl-C and SIGTERM say so and leave neither processes nor empty folders.
+/// Runs a command that takes time or starts processes. After Ctrl-C or SIGTERM it prints that it was interrupted, and leaves
+/// neither processes nor empty folders behind.
 fn with_clean_up<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
     indoubt_cluster::end_all_on_signals(indoubt_report::forget_empty_folders)?;
     work()

@@ -1,5 +1,5 @@
-//! Every crash point of one transaction, tried on all processors, and what came of it: counts by protocol, heat maps, and a
-//! row for each case.
+//! Runs all crash points of one transaction on all processors, and collects the results: counts per protocol, heat maps, and
+//! one row per case.
 
 mod files;
 mod summary;
@@ -15,16 +15,17 @@ use indoubt_scenario::scenario::Scenario;
 use indoubt_studies::crash_points::{MiniRun, Spot};
 use summary::IntendedEnding;
 
-/// What is enumerated.
+/// The crash points to run.
 pub(crate) struct Enumeration {
-    /// The small runs, each with its crash points.
+    /// The runs of one transaction, each with its crash points.
     pub(crate) runs: Vec<(MiniRun, Vec<Spot>)>,
-    /// Also crash a second time, at every crash point of the history that the first crash leaves.
+    /// Also crash a second time, at every crash point of the history after the first crash.
     pub(crate) pairs: bool,
 }
 
 impl Enumeration {
-    /// The small runs of a scenario, for each of its protocols and each of these numbers of participants.
+    /// Enumerates the crash points of a scenario, for each of its protocols and each number in `participants`. A crashed node
+    /// stays down for `back`.
     pub(crate) fn new(scenario: &Scenario, participants: &[u16], back: Micros, pairs: bool) -> Result<Enumeration> {
         let mut runs = Vec::new();
         for protocol in &scenario.protocols {
@@ -39,13 +40,13 @@ impl Enumeration {
         Ok(Enumeration { runs: runs.into_iter().map(with_points).collect(), pairs })
     }
 
-    /// How many crash points there are for a first crash.
+    /// The number of crash points of a first crash.
     pub(crate) fn points(&self) -> u64 {
         self.runs.iter().map(|(_, points)| points.len() as u64).sum()
     }
 }
 
-/// Tries every crash point.
+/// Runs every crash point on `jobs` threads.
 pub(crate) fn run(enumeration: &Enumeration, jobs: usize, bar: &ProgressBar) -> Result<CrashStudy> {
     let spots: Vec<(&MiniRun, &Spot)> =
         enumeration.runs.iter().flat_map(|(run, points)| points.iter().map(move |spot| (run, spot))).collect();
@@ -73,7 +74,7 @@ pub(crate) fn run(enumeration: &Enumeration, jobs: usize, bar: &ProgressBar) -> 
     Ok(study)
 }
 
-/// Nothing tried yet, and the rows of the heat map in the order in which things happen.
+/// A summary without results. Its heat maps have their rows in the order in which the crash points come in a run.
 fn laid_out(enumeration: &Enumeration) -> CrashSummary {
     let mut summary = CrashSummary::default();
     for (run, points) in &enumeration.runs {

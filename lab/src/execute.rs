@@ -1,4 +1,4 @@
-//! Runs scenarios, several at a time: every protocol with every seed is a job of its own. Both worlds.
+//! Runs scenarios in either world, several at the same time. Each protocol with each seed is one job.
 
 use crate::{parallel::in_parallel, world::World};
 use anyhow::Result;
@@ -13,26 +13,26 @@ use indoubt_studies::trial::trial;
 
 /// One scenario to run.
 pub(crate) struct Task {
-    /// The scenario, its seed that of the first run.
+    /// The scenario. Its seed is that of the first run.
     pub(crate) scenario: Scenario,
-    /// The seeds.
+    /// The seeds, in the order of the results.
     pub(crate) seeds: Vec<u64>,
 }
 
-/// One scenario that was run.
+/// The results of one scenario.
 pub(crate) struct Finished {
-    /// Its numbers.
+    /// Its measures and checks, for each run.
     pub(crate) summary: Summary,
-    /// The recordings that are worth writing: all if asked for, else those in which a promise or a claim does not hold.
+    /// The recordings to write: all of them with [`How::keep`], otherwise those in which a promise or an expectation fails.
     pub(crate) recordings: Vec<Recording>,
 }
 
-/// What is common to all tasks.
+/// Settings of all tasks.
 #[derive(Clone, Copy)]
 pub(crate) struct How {
-    /// In which world.
+    /// The world in which all tasks run.
     pub(crate) world: World,
-    /// How many jobs at a time.
+    /// How many jobs run at the same time.
     pub(crate) jobs: usize,
     /// Keep every recording.
     pub(crate) keep: bool,
@@ -43,11 +43,11 @@ struct Job<'a> {
     scenario: &'a Scenario,
     protocol: Protocol,
     seed: u64,
-    /// Whether this is its task's first seed: charts over time show that one, so only its series are kept.
+    /// Whether this is the first seed of its task. Charts over time show only that seed, so only its series are kept.
     first: bool,
 }
 
-/// Runs all tasks; results come in the order of the tasks, their runs in the order of protocols and seeds.
+/// Runs all tasks. The results are in the order of the tasks, and their runs in the order of protocols and seeds.
 pub(crate) fn execute(tasks: &[Task], how: How, bar: &ProgressBar) -> Result<Vec<Finished>> {
     let mut jobs = Vec::new();
     for (task, it) in tasks.iter().enumerate() {
@@ -83,7 +83,7 @@ fn one(job: &Job<'_>, how: How) -> Result<(Run, Option<Recording>)> {
     let (mut run, recording) = match how.world {
         World::Virtual => {
             let run = trial(job.scenario, job.protocol, job.seed);
-            // One seed is one history: what was not kept can be had again.
+            // One seed gives one history, so a recording that was not kept can be made again.
             let recording = worth(&run).then(|| world::run(job.scenario, job.protocol, job.seed));
             (run, recording)
         }

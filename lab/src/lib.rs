@@ -1,8 +1,7 @@
-//! The command `indoubt`. What it prints and what it can be told are here; runs, reports, studies and nodes come from the
-//! rooms below.
+//! The command `indoubt`: its arguments and what it prints. Runs, reports, studies and nodes come from the rooms below.
 //!
 //! ```text
-//!   main ── commands ── one file a command: its arguments, its help, what it does
+//!   main ── commands ── one file per command: its arguments, its help, what it does
 //!              │  └──── options, changes, bundled    words that several commands understand
 //!              │
 //!              ├─────── execute, sweeps, crash_study, swarm_study, parity_study, calibration, bench

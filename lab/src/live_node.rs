@@ -1,21 +1,22 @@
-//! Calls to a live node, as operators and clients make them.
+//! Calls to a live node, for operator actions and for `indoubt submit`.
 
 use anyhow::{Context, Result};
 use indoubt_node::client::NodeClient;
 use std::time::{Duration, Instant};
 use tonic::Code;
 
-/// How long a node may take to answer.
+/// How long to wait for a node's answer.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// How long a node may take to listen.
+/// How long to wait until a node listens.
 const STARTING: Duration = Duration::from_secs(3);
 
-/// Calls a node on a runtime of its own.
+/// Connects to the node at `address` and calls it, on a new runtime.
 pub(crate) fn call<T, F>(address: &str, work: impl FnOnce(NodeClient) -> F) -> Result<T>
 where
     F: Future<Output = Result<T, tonic::Status>>,
 {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("no runtime")?;
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot start the async runtime")?;
     runtime.block_on(async {
         let told = async { work(reach(address).await?).await };
         match tokio::time::timeout(PATIENCE, told).await {
@@ -29,7 +30,7 @@ where
     })
 }
 
-/// Connects to a node, which may have been started a moment ago.
+/// Connects to a node. Retries for a while, because the node may still be starting.
 async fn reach(address: &str) -> Result<NodeClient, tonic::Status> {
     let since = Instant::now();
     loop {

@@ -1,4 +1,4 @@
-//! The plot: read the words, do what they say, answer with a status.
+//! Parses the command line, runs the command and exits with its status.
 
 use clap::Parser;
 use indoubt_lab::{
@@ -7,7 +7,8 @@ use indoubt_lab::{
 };
 use std::process::ExitCode;
 
-/// 0: everything holds; 1: something does not; 2: it could not be done. (A signal: 128 and its number.)
+/// Exit status 0: all promises and expectations hold. 1: one of them does not. 2: the command could not run. After a signal: 128
+/// plus the number of the signal.
 fn main() -> ExitCode {
     let cli = Cli::parse();
     match commands::dispatch(cli) {

@@ -1,4 +1,4 @@
-//! Options that several commands share, and how their values are read.
+//! Options that several commands share, and the parsers of their values.
 
 use crate::world::World;
 use clap::{
@@ -8,19 +8,19 @@ use clap::{
 use indoubt_scenario::protocol::Protocol;
 use std::ffi::OsStr;
 
-/// What every subcommand understands.
+/// Options of every subcommand.
 #[derive(Args, Clone, Debug)]
 pub struct Common {
-    /// Print only what matters: no progress, no tables.
+    /// Print only failures: no progress and no tables.
     #[arg(long, short, global = true)]
     pub quiet: bool,
-    /// How to print results.
+    /// In which format to print results.
     #[arg(long, global = true, value_enum, default_value_t = Format::Text)]
     pub format: Format,
 }
 
 impl Common {
-    /// Whether to show no progress: because that was asked for, or because a program reads the output.
+    /// Whether to show no progress: with `--quiet`, and with `--format json`, where a program reads the output.
     pub(crate) fn is_silent(&self) -> bool {
         self.quiet || self.format == Format::Json
     }
@@ -49,8 +49,8 @@ impl ValueEnum for World {
     }
 }
 
-/// Reads a file's name or the name of something bundled. Any word is accepted; the bundled names are listed for the completions
-/// of shells.
+/// Parses the name of a file or of something bundled. It accepts any word; it lists the bundled names only for the completions of
+/// shells.
 #[derive(Clone)]
 pub(crate) struct FileOrBundled(pub(crate) &'static [(&'static str, &'static str)]);
 
@@ -71,7 +71,8 @@ impl TypedValueParser for FileOrBundled {
     }
 }
 
-/// How many jobs at a time: virtual runs are busy all the time, real ones mostly wait.
+/// How many jobs run at the same time, if `asked` does not say it. Virtual runs keep a processor busy. Real runs mostly wait, so
+/// more of them run.
 pub(crate) fn jobs(asked: Option<u16>, world: World) -> usize {
     let processors = std::thread::available_parallelism().map_or(2, usize::from);
     match (asked, world) {
@@ -84,9 +85,9 @@ pub(crate) fn jobs(asked: Option<u16>, world: World) -> usize {
 /// Which seeds to run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Seeds {
-    /// This many, from the scenario's own on.
+    /// This many consecutive seeds, starting with the scenario's own.
     Count(u64),
-    /// From here to there, both included.
+    /// All seeds from the first number to the second, both included.
     Range(u64, u64),
 }
 
@@ -111,16 +112,16 @@ pub(crate) fn parse_seeds(text: &str) -> Result<Seeds, String> {
         Seeds::Count(n) => n,
         Seeds::Range(from, to) if to >= from => to - from + 1,
         Seeds::Range(from, to) => {
-            return Err(format!("the range {from}..{to} is empty: the second must not be smaller"));
+            return Err(format!("the range {from}..{to} is empty: its end is smaller than its start"));
         }
     };
-    if (1..=MOST).contains(&count) { Ok(seeds) } else { Err(format!("between 1 and {MOST} seeds, please")) }
+    if (1..=MOST).contains(&count) { Ok(seeds) } else { Err(format!("expected from 1 to {MOST} seeds")) }
 }
 
 pub(crate) fn parse_protocol(text: &str) -> Result<Protocol, String> {
     Protocol::from_name(text).ok_or_else(|| {
         let names: Vec<_> = Protocol::ALL.iter().map(|p| p.name()).collect();
-        format!("no such protocol; there are {}", names.join(", "))
+        format!("unknown protocol; valid: {}", names.join(", "))
     })
 }
 

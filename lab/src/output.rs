@@ -1,4 +1,4 @@
-//! What people see on the terminal: lines, tables, colours that respect NO_COLOR and pipes, progress of long work.
+//! The terminal output for people: lines, tables and progress. Colours respect NO_COLOR and pipes.
 
 pub(crate) mod costs;
 pub(crate) mod crash_points;

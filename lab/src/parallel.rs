@@ -1,4 +1,4 @@
-//! Many jobs over some threads, their results in order.
+//! Runs many jobs on several threads, and keeps their results in order.
 
 use anyhow::Result;
 use std::{
@@ -9,7 +9,7 @@ use std::{
     thread,
 };
 
-/// Applies `work` to all items on `threads` threads; results in the order of the items. The first error ends it.
+/// Applies `work` to all items on `threads` threads. The results are in the order of the items. The first error ends all work.
 pub(crate) fn in_parallel<T: Sync, R: Send>(
     items: &[T],
     threads: usize,

@@ -1,4 +1,5 @@
-//! Both worlds, scenario by scenario: with one client the same to the letter, as written a real run among the virtual ones.
+//! Compares both worlds, scenario by scenario. With one client, both must agree message by message. As written, a real run must
+//! lie in the range of the virtual ones.
 
 use crate::parallel::in_parallel;
 use anyhow::Result;
@@ -15,18 +16,18 @@ use serde::Serialize;
 /// The two comparisons.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// One client, one transaction at a time.
+    /// The scenario reduced to one client, which has one transaction at a time.
     OneClient,
-    /// As the scenario is written.
+    /// The scenario as it is written.
     AsWritten,
 }
 
-/// One scenario with one client, under one protocol.
+/// The result of one scenario with one client, under one protocol.
 #[derive(Serialize)]
 pub(crate) struct OneClient {
     pub(crate) scenario: String,
     pub(crate) protocol: Protocol,
-    /// Some fault strikes at a time: where, is not compared.
+    /// Whether a fault strikes at a time. Then the point at which it strikes is not compared.
     pub(crate) by_time: bool,
     #[serde(flatten)]
     pub(crate) comparison: Comparison,
@@ -37,7 +38,7 @@ pub(crate) struct OneClient {
     pub(crate) agrees: bool,
 }
 
-/// One scenario as written, under one protocol.
+/// The result of one scenario as written, under one protocol.
 #[derive(Serialize)]
 pub(crate) struct AsWritten {
     pub(crate) scenario: String,
@@ -58,21 +59,21 @@ pub(crate) struct Job<'a> {
     protocol: Protocol,
 }
 
-/// What is common to all comparisons.
+/// Settings of all comparisons.
 pub(crate) struct How {
     /// The latencies of this machine, with which the virtual world runs.
     pub(crate) profile: Profile,
-    /// How many times as much times may differ.
+    /// The factor by which the tolerance of times is multiplied.
     pub(crate) slack: f64,
-    /// Virtual seeds among whose runs a real run as written must lie.
+    /// How many virtual runs give the range in which a real run as written must lie.
     pub(crate) seeds: u64,
-    /// How many comparisons at a time.
+    /// How many comparisons run at the same time.
     pub(crate) threads: usize,
-    /// The faults are drawn: one may wait for what never comes, in both worlds alike.
+    /// Whether the faults are drawn at random. Such a fault may never fire, and this is no difference if both worlds agree.
     pub(crate) drawn: bool,
 }
 
-/// The comparisons of these kinds, for each scenario and each of its protocols.
+/// All comparisons of the given kinds: one for each scenario and each of its protocols.
 pub(crate) fn jobs(scenarios: &[Scenario], kinds: impl Iterator<Item = Kind>) -> Vec<Job<'_>> {
     let mut jobs = Vec::new();
     for kind in kinds {
@@ -83,7 +84,7 @@ pub(crate) fn jobs(scenarios: &[Scenario], kinds: impl Iterator<Item = Kind>) ->
     jobs
 }
 
-/// Makes all comparisons, in their order.
+/// Makes all comparisons. The results are in the order of `jobs`.
 pub(crate) fn run(jobs: &[Job<'_>], how: &How, bar: &ProgressBar) -> Result<(Vec<OneClient>, Vec<AsWritten>)> {
     let rows = in_parallel(jobs, how.threads, |job| {
         bar.set_message(format!("{} {}", job.scenario.name, job.protocol));
@@ -142,7 +143,7 @@ fn as_written(job: &Job<'_>, how: &How) -> Result<AsWritten> {
 }
 
 impl OneClient {
-    /// What one column of the table says.
+    /// The text of one column of the table.
     pub(crate) fn alike(&self, aspect: Aspect) -> &'static str {
         match (self.comparison.is_alike_in(aspect), self.by_time) {
             (true, _) => "same",

@@ -1,11 +1,11 @@
-//! What a command answers with.
+//! The exit status of a command.
 
-/// Whether everything that was claimed and promised holds. A command that could not run is an error instead (status 2).
+/// Whether all promises and expectations hold. A command that cannot run returns an error instead (exit status 2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Status {
-    /// Status 0.
+    /// Exit status 0.
     Holds,
-    /// Status 1.
+    /// Exit status 1.
     DoesNotHold,
 }
 

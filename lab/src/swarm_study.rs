@@ -1,4 +1,4 @@
-//! Random cases on all processors; what fails is shrunk and written as a scenario file.
+//! Runs random cases on all processors. Failures are shrunk and written as scenario files.
 
 use crate::parallel::in_parallel;
 use anyhow::Result;
@@ -16,20 +16,20 @@ use std::{
     sync::Mutex,
 };
 
-/// Cases that one job runs before it reports progress.
+/// How many cases one job runs before it reports progress.
 const BATCH: usize = 50;
-/// More failures than these are counted, but neither shrunk nor written: they would say nothing new.
+/// The most failures that are shrunk and written. Further ones are only counted: they would not show anything new.
 pub(crate) const MOST_WRITTEN: usize = 10;
 
 /// A case that failed.
 pub(crate) struct Found {
     /// The case, as it was drawn.
     pub(crate) case: Case,
-    /// What does not hold.
+    /// The check that does not hold, with its details.
     pub(crate) failure: Failure,
 }
 
-/// Runs the case of every seed; answers with what was covered and what failed.
+/// Runs the case of every seed. Returns what was covered, and the failures.
 pub(crate) fn run(
     seeds: &[u64],
     protocols: &[Protocol],
@@ -64,7 +64,7 @@ pub(crate) fn run(
     Ok((coverage, found))
 }
 
-/// Shrinks the first failures, with at most `budget` runs for each, and writes each as a file into `folder`.
+/// Shrinks the first failures, with at most `budget` runs for each, and writes each as a file to `folder`.
 pub(crate) fn write(
     found: &[Found],
     budget: u64,
@@ -84,7 +84,7 @@ pub(crate) fn write(
     written
 }
 
-/// Runs `work` without a word about panics: in a swarm a panic is a finding, and is reported with the others.
+/// Runs `work` without printing the messages of panics. In a swarm a panic is a failure and is reported with the others.
 pub(crate) fn without_panic_messages<T>(work: impl FnOnce() -> T) -> T {
     let hook = panic::take_hook();
     panic::set_hook(Box::new(|_| {}));
@@ -93,7 +93,7 @@ pub(crate) fn without_panic_messages<T>(work: impl FnOnce() -> T) -> T {
     result
 }
 
-/// Runs a case; a panic is a failure like any other.
+/// Runs a case. A panic is a failure like any other.
 fn guarded(case: &Case) -> Result<Run, Failure> {
     match panic::catch_unwind(AssertUnwindSafe(|| examine(case))) {
         Ok((run, None)) => Ok(run),

@@ -1,8 +1,8 @@
-//! Sweeps: every cell of a grid is run and kept as a row as soon as it is finished, so that an interrupted sweep can go on;
-//! shards of several machines are merged.
+//! Runs the cells of a sweep. Each finished cell is written as a row at once, so that an interrupted sweep can continue. Also
+//! merges the shards of several machines.
 //!
-//! A sweep's folder holds `sweep.json` (what is swept, and whether it is complete), `rows.csv` (one row per run),
-//! `scenario.toml`, `repro.txt` and `charts/`; and `rows.part` until it is complete.
+//! A sweep's folder holds `sweep.json` (what is swept, and whether the sweep is complete), `rows.csv` (one row per run),
+//! `scenario.toml`, `repro.txt` and `charts/`. Until the sweep is complete, it also holds `rows.part`.
 
 use crate::{bundled, parallel::in_parallel};
 use anyhow::{Context, Result, bail};
@@ -22,27 +22,27 @@ use std::{
 /// Which part of a grid this machine runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Shard {
-    /// 1-based.
+    /// The number of this shard, from 1.
     pub shard: usize,
-    /// Of so many.
+    /// How many shards the grid is divided into.
     pub of: usize,
 }
 
 impl Shard {
-    /// All of it.
+    /// The whole grid as a single shard.
     pub(crate) const WHOLE: Shard = Shard { shard: 1, of: 1 };
 }
 
-/// sweep.json.
+/// The contents of `sweep.json`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 struct Sheet {
     version: u32,
     indoubt: String,
     scenario: String,
-    /// Of the resolved scenario, its seeds and this version: only equal ones are the same sweep.
+    /// Fingerprint of the resolved scenario, its seeds and this version. Two sweeps are the same only if it is equal.
     fingerprint: String,
     shard: Shard,
-    /// Cells of the whole grid.
+    /// The number of cells of the whole grid.
     cells: usize,
     axes: Vec<String>,
     metrics: Vec<String>,
@@ -72,7 +72,7 @@ impl Sheet {
         match fs::read_to_string(&path) {
             Ok(text) => {
                 let sheet = serde_json::from_str(&text);
-                sheet.map(Some).with_context(|| format!("{} is no sweep's", path.display()))
+                sheet.map(Some).with_context(|| format!("{} does not describe a sweep", path.display()))
             }
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error).with_context(|| format!("cannot read {}", path.display())),
@@ -80,8 +80,8 @@ impl Sheet {
     }
 }
 
-/// Runs what is missing of a grid (or of one shard), and leaves the folder complete. A folder of the same sweep that was
-/// interrupted goes on; one of another sweep is refused.
+/// Runs the cells of a grid (or of one shard) that are still missing in `folder`, and completes the folder. It continues an
+/// interrupted sweep. A folder of another sweep is an error.
 pub(crate) fn sweep(
     grid: &Grid,
     shard: Shard,
@@ -97,7 +97,7 @@ pub(crate) fn sweep(
         (&found, ["rows.csv", "rows.part"].map(|name| folder.join(name)).iter().find(|r| r.exists()))
     {
         bail!(
-            "{} has no sweep.json beside it, which says whose rows they are: delete it, or choose another --output",
+            "{} has no sweep.json beside it, so its sweep is not known. Delete it, or choose another --output",
             rows.display()
         );
     }
@@ -105,8 +105,8 @@ pub(crate) fn sweep(
         && (Sheet { complete: false, ..found.clone() }) != sheet
     {
         bail!(
-            "{} holds another sweep ({}, shard {} of {}, fingerprint {}): a changed scenario, other seeds, another shard or \
-             another version. Choose another --output, or delete that folder",
+            "{} holds another sweep ({}, shard {} of {}, fingerprint {}). The scenario, the seeds, the shard or the \
+             version differ. Choose another --output, or delete that folder",
             folder.display(),
             found.scenario,
             found.shard.shard,
@@ -125,12 +125,12 @@ pub(crate) fn sweep(
         rows.extend(
             whole_lines(&kept)
                 .and_then(|text| table::lines(&text, columns))
-                .with_context(|| format!("the rows in {} cannot be gone on with: delete that file", kept.display()))?,
+                .with_context(|| format!("cannot continue with the rows in {}: delete that file", kept.display()))?,
         );
     }
     let left: Vec<_> = grid.shard(shard.shard, shard.of).filter(|cell| !rows.contains_key(&cell.index)).collect();
     bar.inc((grid.shard(shard.shard, shard.of).count() - left.len()) as u64);
-    // What was torn by an interrupt is written anew.
+    // An interrupt may have torn the last row, so the complete rows are written again.
     write_text(&part, &rows.values().cloned().collect::<String>())?;
     let file = File::options().append(true).open(&part).with_context(|| format!("cannot write {}", part.display()))?;
     let file = Mutex::new(file);
@@ -160,7 +160,7 @@ fn finish(grid: &Grid, shard: Shard, folder: &Path, rows: &BTreeMap<usize, Strin
     }
 }
 
-/// A file's text up to its last newline; empty if there is no file.
+/// The text of a file up to its last newline; empty if there is no file.
 fn whole_lines(path: &Path) -> Result<String> {
     match fs::read_to_string(path) {
         Ok(mut text) => {
@@ -172,18 +172,18 @@ fn whole_lines(path: &Path) -> Result<String> {
     }
 }
 
-/// Puts the shards of one sweep together: into `folder`, byte for byte what one machine would have written.
+/// Merges the shards of one sweep into `folder`. The result equals, byte for byte, that of a sweep on one machine.
 pub(crate) fn merge(shards: &[PathBuf], folder: &Path, command: &str) -> Result<Grid> {
     let mut rows = BTreeMap::new();
     let mut first: Option<(Grid, Sheet, &PathBuf)> = None;
     let mut seen = Vec::new();
     for shard in shards {
         let sheet = Sheet::read(shard)?.with_context(|| {
-            format!("{} has no sweep.json: name the folders in which `indoubt sweep --shard` left one", shard.display())
+            format!("{} has no sweep.json; give the folders that `indoubt sweep --shard` wrote", shard.display())
         })?;
         if !sheet.complete {
             bail!(
-                "shard {} of {} in {} is not finished: run its command (repro.txt) again, with the same --output",
+                "shard {} of {} in {} is not finished: run its command (in repro.txt) again, with the same --output",
                 sheet.shard.shard,
                 sheet.shard.of,
                 shard.display()
@@ -210,7 +210,7 @@ pub(crate) fn merge(shards: &[PathBuf], folder: &Path, command: &str) -> Result<
         let text = whole_lines(&shard.join("rows.csv"))?;
         for (cell, line) in table::lines(&text, table::head(&grid).len())? {
             if rows.insert(cell, line.clone()).is_some_and(|other| other != line) {
-                bail!("cell {cell} differs between shards: one seed must give one history, so a file was changed");
+                bail!("cell {cell} differs between shards. One seed gives one history, so a file was changed");
             }
         }
         seen.push(sheet.shard);
@@ -222,8 +222,8 @@ pub(crate) fn merge(shards: &[PathBuf], folder: &Path, command: &str) -> Result<
         let shards: Vec<String> =
             (1..=of).filter(|shard| !seen.iter().any(|s| s.shard == *shard)).map(|shard| shard.to_string()).collect();
         let why = match shards.is_empty() {
-            true => format!("shard {} of {of} is not finished: run it again with its --output", cell % of + 1),
-            false => format!("shards {} of {of} are not here", shards.join(", ")),
+            true => format!("shard {} of {of} is not finished: run it again with the same --output", cell % of + 1),
+            false => format!("shards {} of {of} are missing", shards.join(", ")),
         };
         bail!("{} of {} cells are missing, the first is {cell}: {why}", missing.len(), grid.len());
     }
@@ -234,7 +234,7 @@ pub(crate) fn merge(shards: &[PathBuf], folder: &Path, command: &str) -> Result<
     Ok(grid)
 }
 
-/// Runs every bundled sweep with so many seeds each into folders below `folder`.
+/// Runs every bundled sweep with `seeds` seeds, each in its own folder below `folder`.
 pub(crate) fn run_bundled(folder: &Path, seeds: u64, jobs: usize, bar: &ProgressBar) -> Result<Vec<Swept>> {
     let mut grids = Vec::new();
     for (name, _) in bundled::SWEEPS {

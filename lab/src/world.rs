@@ -10,10 +10,10 @@ pub enum World {
 }
 
 impl World {
-    /// Both.
+    /// Both worlds.
     pub const ALL: [World; 2] = [World::Virtual, World::Real];
 
-    /// As command lines and summaries name it.
+    /// The name in command lines and summaries.
     pub fn name(self) -> &'static str {
         match self {
             World::Virtual => "virtual",

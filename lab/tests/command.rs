@@ -1,4 +1,4 @@
-//! The command seen from outside: exit statuses, errors that say what and where, results on disk.
+//! Tests of the command from outside: its exit statuses, its errors, and the results that it writes.
 
 use assert_cmd::Command;
 use std::{fs, path::Path};
@@ -7,7 +7,7 @@ fn indoubt() -> Command {
     Command::new(env!("CARGO_BIN_EXE_indoubt"))
 }
 
-/// Runs it; answers status, standard output and standard error.
+/// Runs the command. Returns its exit status, standard output and standard error.
 fn said(args: &[&str], folder: &Path) -> (i32, String, String) {
     let output = indoubt().args(args).current_dir(folder).output().expect("it runs");
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
@@ -50,7 +50,8 @@ fn the_command_in_repro_txt_repeats_the_run() {
     assert_eq!(summary(&first), summary(&first.join("again/duplicated-messages")));
 }
 
-/// What a shell would take apart is quoted, and a folder that is used again holds nothing of the run before.
+/// In commands that results name, words that a shell would split are quoted. A results folder that is used again contains
+/// nothing of the earlier run.
 #[test]
 fn a_folder_tells_of_its_last_run_alone() {
     let folder = tempfile::tempdir().unwrap();
@@ -70,7 +71,7 @@ fn a_folder_tells_of_its_last_run_alone() {
     assert!(report.contains(command), "the report does not say: {command}");
 }
 
-/// One of many seeds, again: the same history byte for byte, from the bundled name and from the folder that it left.
+/// Repeats one of many seeds, from the bundled name and from the results folder. The history is the same, byte for byte.
 #[test]
 fn replay_repeats_one_history() {
     let folder = tempfile::tempdir().unwrap();
@@ -89,7 +90,7 @@ fn replay_repeats_one_history() {
     assert!(status == 0 && out.contains("saga with seed 4"), "{out}");
 }
 
-/// Every count beside its formula, in the table, in the document and in the folder.
+/// The table, the JSON document and the file all show each count beside its formula.
 #[test]
 fn costs_equal_the_papers() {
     let folder = tempfile::tempdir().unwrap();
@@ -128,12 +129,12 @@ fn what_cannot_run_is_status_2_with_a_sentence_and_no_panic() {
         (&["run", "hapy-path"], "did you mean `happy-path`"),
         (&["run", "bad.toml"], "bad.toml:4"),
         (&["run", "happy-path", "--set", "workload.rtae=3"], "rtae"),
-        (&["run", "happy-path", "--protocols", "3pc"], "no such protocol"),
+        (&["run", "happy-path", "--protocols", "3pc"], "unknown protocol"),
         (&["run", "happy-path", "--seeds", "5..1"], "empty"),
         (&["run", "happy-path", "--output", "file/out"], "file/out"),
         (&["state", "--node", "127.0.0.1:1"], "127.0.0.1:1: Connection refused"),
         (&["participant", "--id", "p1", "--data-dir", "p1.d"], "p1.d"),
-        (&["sweep", "loss", "--set", "network.loss=0.3"], "it is swept"),
+        (&["sweep", "loss", "--set", "network.loss=0.3"], "parameter is swept"),
         (&["coordinator", "--id", "p1", "--data-dir", "d"], "c1"),
         (&["bench", "--world", "virtual", "--floor"], "--world real"),
     ];
@@ -175,7 +176,7 @@ fn explain_tells_who_died_and_who_was_blocked() {
     assert_eq!((json["protocol"].as_str(), json["seed"].as_u64()), (Some("2pc"), Some(7)));
 }
 
-/// SIGTERM is told apart from Ctrl-C, and a run that wrote nothing leaves no folder.
+/// SIGTERM and Ctrl-C give different exit statuses, and a run that wrote nothing leaves no folder.
 #[test]
 fn a_command_of_the_virtual_world_that_is_told_to_end_says_so() {
     use std::{io::Read, process::Stdio, time::Duration};
@@ -200,7 +201,7 @@ fn a_command_of_the_virtual_world_that_is_told_to_end_says_so() {
     }
 }
 
-/// Ctrl-C while processes run: status 130, and neither a process nor a folder is left.
+/// Ctrl-C while node processes run gives status 130 and leaves neither a process nor a folder.
 #[test]
 fn an_interrupt_leaves_no_process_and_no_folder_behind() {
     use std::{io::Read, process::Stdio, time::Duration};
@@ -234,7 +235,7 @@ fn an_interrupt_leaves_no_process_and_no_folder_behind() {
     assert_eq!(alive.count(), 0);
 }
 
-/// Nodes by hand, as the README shows them: submit, look, refuse what is none.
+/// Starts nodes by hand as the README shows it, submits transactions, looks at the state, and tries invalid input.
 #[test]
 fn nodes_started_by_hand_take_a_transaction_and_refuse_what_is_none() {
     use std::{
@@ -263,7 +264,7 @@ fn nodes_started_by_hand_take_a_transaction_and_refuse_what_is_none() {
     assert_eq!(status, 0, "{out}{err}");
     let (status, out, _) = submit(&["p1:add(p1/a,5)", "p2:add(p2/a,-5,0)"]);
     assert!(status == 1 && out.contains("compensated"), "{out}");
-    // Nobody told c1 where p9 is: the submission is refused, not sent to nowhere for ever.
+    // c1 has no address of p9, so it refuses the submission instead of resending it for ever.
     let (status, out, _) = submit(&["p9:add(p9/a,1)"]);
     assert!(status == 1 && out.contains("refused") && out.contains("p9"), "{out}");
     let (status, _, err) = submit(&["p1:frobnicate(x)"]);
@@ -288,7 +289,7 @@ fn the_swarm_counts_what_it_saw_and_finds_nothing() {
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0, "a folder is made only if something fails");
 }
 
-/// Dies everywhere; then repeats a cell by the command that it names, and a case from the file that it writes.
+/// Runs all crash points. Then repeats a cell with the command that it names, and a case from the file that it wrote.
 #[test]
 fn every_cell_of_the_heat_map_names_a_command_that_repeats_it() {
     let folder = tempfile::tempdir().unwrap();
@@ -323,7 +324,7 @@ fn every_cell_of_the_heat_map_names_a_command_that_repeats_it() {
     assert_eq!(rows, counted.iter().sum::<u64>());
 }
 
-/// Without `--protocols`, a place of one protocol is tried where there is one.
+/// Without `--protocols`, a case runs under those protocols that have its crash point.
 #[test]
 fn a_case_of_one_protocol_is_tried_under_those_that_pass_there() {
     let folder = tempfile::tempdir().unwrap();
@@ -331,22 +332,25 @@ fn a_case_of_one_protocol_is_tried_under_those_that_pass_there() {
     let (status, out, err) = said(&["crash-points", "three-presumptions", "--case", case], folder.path());
     assert_eq!(status, 0, "{err}");
     assert!(out.contains("2pc-prc, 2/commit") && !out.contains("2pc, 2/commit"), "{out}");
-    assert!(err.contains("2pc never passes c1/after/append:initiation/1"), "{err}");
+    assert!(err.contains("2pc never reaches the crash point c1/after/append:initiation/1"), "{err}");
 }
 
 #[test]
-fn places_that_are_not_there_are_refused() {
+fn crash_points_that_do_not_exist_are_refused() {
     let folder = tempfile::tempdir().unwrap();
     for (words, hint) in [
-        (&["--case", "2/commit/p1/after/send:vote:yes/7/keep0"][..], "never passes p1/after/send:vote:yes/7"),
         (
-            // Of two places the one that is told is the one that nobody passes.
+            &["--case", "2/commit/p1/after/send:vote:yes/7/keep0"][..],
+            "never reaches the crash point p1/after/send:vote:yes/7",
+        ),
+        (
+            // The message names the crash point that is not reached, here the first of two.
             &["--case", "2/commit/c1/after/append:committed/7/keep0+p1/after/append:prepared/1/keep0"][..],
-            "never passes c1/after/append:committed/7",
+            "never reaches the crash point c1/after/append:committed/7",
         ),
         (&["--case", "2/perhaps"][..], "`perhaps`"),
         (&["--participants", "1"][..], "`touch`"),
-        (&["--restart-after", "0ms"][..], "come back"),
+        (&["--restart-after", "0ms"][..], "duration above 0"),
         (&["--case", "2/refuse-9/p1/after/send:vote:yes/1/keep0"][..], "refuse-2"),
     ] {
         let all = [&["crash-points", "happy-path", "--protocols", "2pc"][..], words].concat();
@@ -357,7 +361,7 @@ fn places_that_are_not_there_are_refused() {
     assert!(!folder.path().join("results").exists(), "a refusal leaves nothing behind");
 }
 
-/// A pager that was closed ends it without a word; a full disk is told.
+/// A closed pipe ends the command without an error; a full disk is an error.
 #[cfg(target_os = "linux")]
 #[test]
 fn output_that_goes_nowhere_is_no_panic() {

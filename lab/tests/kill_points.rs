@@ -1,6 +1,6 @@
-//! Every named place to die, once each, on real processes: a node is killed by SIGKILL at each phase and each point that
-//! `indoubt list points` names, its journal is cut, it comes back, and every promise must hold with nothing unresolved.
-//! The scenario fails if its fault never fires, so no place can be passed over.
+//! Every named crash point, once each, on real processes. At each phase and each point that `indoubt list points` names, a node
+//! is killed by SIGKILL, its journal is cut, and it restarts. Then every promise must hold, and every transaction must end. A
+//! scenario fails if its fault never fires, so no crash point is skipped.
 
 use assert_cmd::Command;
 use serde_json::Value;
@@ -17,7 +17,7 @@ fn points() -> Value {
     serde_json::from_slice(&output).expect("a JSON document")
 }
 
-/// A scenario in which `node` dies at the third moment that `on` names, and comes back.
+/// A scenario in which `node` crashes the third time it reaches what `on` names, and restarts.
 fn scenario(protocol: &str, name: &str, on: &str, node: &str) -> String {
     format!(
         r#"name = "{name}"
@@ -52,7 +52,7 @@ equals = 0
     )
 }
 
-/// All scenarios of these protocols: phases kill the coordinating node, points the node whose point it is.
+/// All scenarios of these protocols. At a phase the coordinating node is killed, at a point the node that reaches it.
 fn scenarios(protocols: &[&str]) -> Vec<(String, String)> {
     let all = points();
     let mut made = Vec::new();
@@ -95,7 +95,7 @@ fn kill_everywhere(protocols: &[&str], least: usize) {
     println!("{} places to die, each killed once for real: {}", files.len(), protocols.join(" "));
 }
 
-/// What is worth knowing about the runs that failed.
+/// Details of the runs that failed.
 fn stories(out: &Path) -> String {
     let mut text = String::new();
     let Ok(index) = fs::read_to_string(out.join("index.json")) else { return text };

@@ -1,4 +1,4 @@
-//! Parity on real processes, short: the rest is what `indoubt parity` is for.
+//! A short test of parity on real processes. `indoubt parity` compares the rest.
 
 use assert_cmd::Command;
 use serde_json::Value;
@@ -6,7 +6,7 @@ use std::{fs, path::Path};
 
 const PROFILE: &str = "[network]\nlatency = { median = \"100us\", p99 = \"1ms\" }\n[disk]\nforce = { median = \"500us\", p99 = \"5ms\" }\n";
 
-/// Runs it; answers status, standard output and standard error.
+/// Runs the command. Returns its exit status, standard output and standard error.
 fn said(args: &[&str], folder: &Path) -> (i32, String, String) {
     let output = Command::new(env!("CARGO_BIN_EXE_indoubt")).args(args).current_dir(folder).output().expect("it runs");
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
@@ -22,7 +22,7 @@ fn with_one_client_both_worlds_do_the_same_when_the_coordinator_dies() {
     let (_, out, err) = said(&args, folder.path());
     let report: Value = serde_json::from_str(&out).unwrap_or_else(|e| panic!("{e}: {err}"));
     let row = &report["one_client"][0];
-    // Times are not claimed here: how long a process takes to start is the machine's affair.
+    // Times are not compared here, because the start of a process takes a different time on each machine.
     assert_eq!(row["differences"], Value::Array(vec![]), "{row}");
     assert_eq!((&row["unfired"], &row["by_time"]), (&Value::Array(vec![]), &Value::Bool(false)));
     assert_eq!(row["verdicts"], serde_json::json!(["ok", "ok"]));

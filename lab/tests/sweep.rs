@@ -1,4 +1,4 @@
-//! Sweeps seen from outside: gone on with, divided, merged, refused.
+//! Tests of sweeps from outside: they are continued, divided into shards, merged, and refused.
 
 use assert_cmd::Command;
 use std::{fs, path::Path};
@@ -59,7 +59,7 @@ fn shards_merge_into_what_one_machine_writes() {
     assert!(status == 2 && err.contains("different sweeps"), "{err}");
 }
 
-/// What an interrupt leaves: some whole rows and one that is torn.
+/// Continues a sweep after an interrupt that left some whole rows and a torn one.
 #[test]
 fn an_interrupted_sweep_goes_on_and_ends_with_the_same_bytes() {
     let folder = small();
@@ -73,12 +73,12 @@ fn an_interrupted_sweep_goes_on_and_ends_with_the_same_bytes() {
     swept(folder.path(), &[], "torn");
     assert!(whole == rows(folder.path(), "torn"));
     assert!(!torn.join("rows.part").exists());
-    // Rows of which nothing says whose they are are not gone on with.
+    // Rows without a sweep.json are not continued, because their sweep is not known.
     fs::rename(torn.join("sweep.json"), folder.path().join("sweep.json")).unwrap();
     let (status, _, err) = said(&["sweep", "small.toml", "--seeds", "3", "--output", "torn"], folder.path());
     assert!(status == 2 && err.contains("rows.csv has no sweep.json"), "{err}");
     fs::rename(folder.path().join("sweep.json"), torn.join("sweep.json")).unwrap();
-    // Another sweep does not go on there.
+    // Another sweep does not continue in this folder.
     let changed = ["sweep", "small.toml", "--seeds", "4", "--output", "torn"];
     let (status, _, err) = said(&changed, folder.path());
     assert!(status == 2 && err.contains("holds another sweep") && err.contains("--output"), "{err}");
@@ -100,11 +100,7 @@ fn wrong_sweeps_are_refused_with_file_line_and_value() {
             "small.toml:10: `cluster.participants`",
         ),
         ("workload.refuse", "workload.refsue", "`workload.refuse`"),
-        (
-            "labels = [\"delay\", \"refused\"]",
-            "labels = [\"delay\"]",
-            "small.toml:11: `labels` names 1 axes, [sweep] has 2",
-        ),
+        ("labels = [\"delay\", \"refused\"]", "labels = [\"delay\"]", "small.toml:11: `labels` has 1 names for 2 axes"),
         ("labels = [\"delay\", \"refused\"]", "metrics = [\"blocked.max\"]", "blocked_ms.max"),
     ];
     for (from, to, expected) in cases {

@@ -1,5 +1,5 @@
-//! One alarm, precise to microseconds. The runtime's own timers count in milliseconds and round up, which would double a
-//! latency of 1 ms on every hop; on Linux a timerfd does better. Elsewhere the runtime's timers must do.
+//! An alarm with a precision of microseconds. The timers of the runtime count in milliseconds and round up, which would double a
+//! latency of 1 ms on every hop. On Linux the alarm uses a timerfd; elsewhere it uses the timers of the runtime.
 
 use indoubt_proto::time::Micros;
 
@@ -22,16 +22,16 @@ mod timerfd {
     use std::io;
     use tokio::io::{Interest, unix::AsyncFd};
 
-    /// An alarm that rings at an instant of [`clock::now`].
+    /// An alarm that rings at a time of [`clock::now`].
     #[derive(Debug)]
     pub(crate) struct Alarm {
         fd: AsyncFd<OwnedFd>,
-        /// When it rings next, as far as the kernel has been told.
+        /// The time for which the kernel's timer is set.
         set: Option<Micros>,
     }
 
     impl Alarm {
-        /// An alarm that is not set. It belongs to the runtime at hand.
+        /// An alarm that is not set. It belongs to the current runtime.
         #[expect(
             deprecated,
             reason = "its successor is unsafe, for types that may swap their descriptor; OwnedFd cannot"
@@ -41,18 +41,18 @@ mod timerfd {
             Ok(Alarm { fd: AsyncFd::with_interest(fd, Interest::READABLE)?, set: None })
         }
 
-        /// Waits until `at`; for ever, if there is no such instant. It may ring early: look at the clock. May be cancelled
-        /// and called again.
+        /// Waits until `at`, or for ever without it. It may ring early, so the caller must look at the clock. The future may be
+        /// dropped, and the method called again.
         ///
         /// # Errors
-        /// The kernel refuses, which it has no reason to.
+        /// If the kernel rejects the timerfd call.
         pub(crate) async fn ring(&mut self, at: Option<Micros>) -> io::Result<()> {
             let Some(at) = at else { return std::future::pending().await };
             if at <= clock::now() {
                 return Ok(());
             }
-            // Deadlines mostly move forward. One that is set too early rings once for nothing, which costs less than
-            // telling the kernel about every move.
+            // Deadlines mostly move forward. An alarm that is set too early rings once in vain, which costs less than a system
+            // call for every move.
             if self.set.is_none_or(|set| at < set) {
                 let value = Timespec { tv_sec: (at.0 / 1_000_000) as i64, tv_nsec: (at.0 % 1_000_000 * 1_000) as _ };
                 let once = Itimerspec { it_interval: Timespec { tv_sec: 0, tv_nsec: 0 }, it_value: value };
@@ -72,7 +72,7 @@ mod portable {
     use crate::clock;
     use std::{io, time::Duration};
 
-    /// An alarm that rings at an instant of [`clock::now`], give or take a millisecond.
+    /// An alarm that rings at a time of [`clock::now`], with a precision of about a millisecond.
     #[derive(Debug)]
     pub(crate) struct Alarm;
 
@@ -82,7 +82,7 @@ mod portable {
             Ok(Alarm)
         }
 
-        /// Waits until `at`; for ever, if there is no such instant. May be cancelled and called again.
+        /// Waits until `at`, or for ever without it. The future may be dropped, and the method called again.
         pub(crate) async fn ring(&mut self, at: Option<Micros>) -> io::Result<()> {
             let Some(at) = at else { return std::future::pending().await };
             tokio::time::sleep(Duration::from_micros(at.saturating_sub(clock::now()).0)).await;

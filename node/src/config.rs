@@ -1,4 +1,4 @@
-//! What a node is told when it starts, and the line that it prints when it is ready.
+//! The configuration of a node, and the line that it prints when it is ready.
 
 use indoubt_proto::ids::{BadName, LogId, NodeId, Role};
 use std::{
@@ -8,32 +8,32 @@ use std::{
     str::FromStr,
 };
 
-/// What a node is told when it starts.
+/// The configuration of a node.
 #[derive(Clone, Debug)]
 pub struct NodeConfig {
-    /// Its name.
+    /// The id of the node.
     pub id: NodeId,
-    /// Where it listens. Port 0: the system chooses one, and the readiness line tells which. A given port that is still
-    /// in use is tried again for two seconds, because a restart may overlap with the end of what used it.
+    /// The address at which the node listens. With port 0 the system chooses a port, and the readiness line names it. If a given
+    /// port is in use, the node tries again for two seconds, because the process that it replaces may still be ending.
     pub listen: SocketAddr,
-    /// Where its journal lives; made if it is not there.
+    /// The folder of the journal; created if it does not exist.
     pub data_dir: PathBuf,
-    /// The other nodes as `host:port`. Which of them it dials: see [`NodeConfig::dials`]; the others dial it.
+    /// The other nodes as `host:port`. The node connects to those that [`NodeConfig::dials`] selects; the others connect to it.
     pub peers: Vec<(NodeId, String)>,
-    /// The protocol that it speaks, as a scenario names it. A data directory belongs to one protocol.
+    /// The name of the protocol, as in scenarios. A data directory belongs to one protocol.
     pub protocol: String,
-    /// Where to write its observations; `None`: nowhere, at no cost.
+    /// The file for the node's observations. Without one, they are not written.
     pub trace: Option<PathBuf>,
-    /// Whether it serves `LabControl` and obeys a lab's orders.
+    /// Whether the node serves the control service through which a lab injects faults.
     pub lab: bool,
-    /// The master seed of its random streams: links, shares of the gate, jitter.
+    /// The master seed of the node's random streams.
     pub seed: u64,
     /// The least number of records between two compactions of the journal.
     pub compact_every: u64,
 }
 
 impl NodeConfig {
-    /// Records between two compactions, unless told otherwise.
+    /// The default of `compact_every`.
     pub const COMPACT_EVERY: u64 = 100_000;
 
     /// A node on a loopback port that the system chooses, without peers, trace or lab.
@@ -51,8 +51,8 @@ impl NodeConfig {
         }
     }
 
-    /// Whether this node opens the link to `peer`: one of each pair does. Coordinating nodes dial participants, and
-    /// participants dial participants with a higher number.
+    /// Whether this node opens the link to `peer`. Of each pair, one node does: coordinating nodes connect to participants, and
+    /// participants connect to participants with a higher number.
     pub fn dials(&self, peer: NodeId) -> bool {
         match (self.id.role, peer.role) {
             (Role::Coordinating, Role::Participant) => true,
@@ -62,10 +62,10 @@ impl NodeConfig {
     }
 }
 
-/// Parses `p1=127.0.0.1:4001` as one entry of [`NodeConfig::peers`].
+/// Parses an entry of [`NodeConfig::peers`], for example `p1=127.0.0.1:4001`.
 ///
 /// # Errors
-/// It is not of that form.
+/// If the text does not have this form.
 pub fn parse_peer(text: &str) -> Result<(NodeId, String), BadName> {
     let bad = || BadName { text: text.into(), expected: "a peer such as p1=127.0.0.1:4001" };
     let (name, address) = text.split_once('=').ok_or_else(bad)?;
@@ -80,14 +80,14 @@ pub fn parse_peer(text: &str) -> Result<(NodeId, String), BadName> {
     Ok((node, address.trim().to_owned()))
 }
 
-/// What the readiness line says: `ready c1 listening on 127.0.0.1:41234 incarnation 1 log 0123456789abcdef`.
+/// The contents of the readiness line, for example `ready c1 listening on 127.0.0.1:41234 incarnation 1 log 0123456789abcdef`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ready {
-    /// Who is ready.
+    /// The node that is ready.
     pub node: NodeId,
-    /// Where it listens.
+    /// The address at which it listens.
     pub address: SocketAddr,
-    /// Which incarnation it is, from 1.
+    /// The number of the incarnation, from 1.
     pub incarnation: u32,
     /// The identity of its journal.
     pub log: LogId,

@@ -1,60 +1,60 @@
-//! Why a node cannot start, or cannot go on.
+//! The error of a node.
 
 use indoubt_proto::ids::{Lsn, NodeId};
 use std::{io, net::SocketAddr, path::PathBuf};
 
-/// Why a node cannot start, or cannot go on.
+/// The reason why a node cannot start or cannot continue.
 #[derive(Debug, thiserror::Error)]
 pub enum NodeError {
-    /// It cannot listen.
+    /// The node cannot listen.
     #[error("cannot listen on {address}: {error}")]
     Listen {
-        /// Where.
+        /// The address at which it should listen.
         address: SocketAddr,
-        /// Why.
+        /// The error of the operating system.
         error: io::Error,
     },
     /// The data directory cannot be used.
     #[error("{path}: {error}")]
     Data {
-        /// Which file or directory.
+        /// The file or directory.
         path: PathBuf,
-        /// Why.
+        /// The error of the operating system.
         error: io::Error,
     },
     /// The data directory belongs to another node or protocol.
-    #[error("{path} belongs to {found}, and this is {expected}")]
+    #[error("{path} belongs to {found}, not to {expected}")]
     Belongs {
         /// The data directory.
         path: PathBuf,
-        /// Whose it is.
+        /// Node and protocol to which it belongs.
         found: String,
-        /// Who wants it.
+        /// Node and protocol that were started.
         expected: String,
     },
-    /// The journal cannot be opened, or a force failed: what is durable is no longer known, so the process ends.
+    /// The journal cannot be opened, or a forced write failed. Then it is not known what is durable, so the process ends.
     #[error(transparent)]
     Journal(#[from] crate::journal::JournalError),
-    /// A record of the journal is none of this protocol.
-    #[error("record {} of the journal is none of this protocol: {error}", lsn.0)]
+    /// A record of the journal cannot be decoded as a record of this protocol.
+    #[error("record {} of the journal does not belong to this protocol: {error}", lsn.0)]
     Record {
-        /// Which.
+        /// The number of the record.
         lsn: Lsn,
-        /// Why.
+        /// The error of the decoder.
         error: postcard::Error,
     },
     /// The trace cannot be written.
-    #[error("trace: {0}")]
+    #[error("cannot write the trace: {0}")]
     Trace(io::Error),
     /// The alarm cannot be set.
-    #[error("alarm: {0}")]
+    #[error("cannot set the timer: {0}")]
     Alarm(io::Error),
-    /// The server failed.
-    #[error("server of {node}: {error}")]
+    /// The gRPC server failed.
+    #[error("the server of {node} failed: {error}")]
     Server {
-        /// Whose.
+        /// The node of the server.
         node: NodeId,
-        /// Why.
+        /// The error of the server.
         error: String,
     },
 }

@@ -1,6 +1,6 @@
-//! The one task that owns the machine. It takes inputs in batches, steps the machine one input at a time, performs the
-//! effects in order (the driver, with hands.rs), and at the end of a batch lets everything out at once: first the trace, with one plain
-//! write, so that the observations of a step are written before its sends leave; then the journal; then the links.
+//! The task that owns the machine. It takes inputs in batches and gives them to the machine one at a time. The driver performs the
+//! effects in order, with the functions of `hands.rs`. At the end of a batch everything leaves at once: first the trace, with one
+//! plain write, so that the observations of a step are written before its messages leave; then the journal; then the links.
 
 use crate::{
     alarm::Alarm,
@@ -31,15 +31,15 @@ use indoubt_proto::{
 use std::{sync::Arc, time::Duration};
 use tokio::sync::watch;
 
-/// How long a node that serves a lab waits for its first orders.
+/// How long a node that serves a lab waits for its first fault plan.
 const LAB_PATIENCE: Duration = Duration::from_secs(2);
 
-/// Why the event loop ends.
+/// The reason why the event loop ends.
 #[derive(Debug)]
 pub(crate) enum Stop {
-    /// The node was told to.
+    /// The node was told to stop.
     Told,
-    /// It cannot go on.
+    /// The node cannot continue.
     Failed(NodeError),
 }
 
@@ -51,7 +51,7 @@ impl From<NodeError> for Stop {
 
 /// Waits until the node is told to stop.
 pub(crate) async fn told(stop: &mut watch::Receiver<bool>) {
-    // An error means that whoever could tell is gone, and the node with it.
+    // An error means that the sender is gone. Then the node ends too.
     let _ = stop.wait_for(|stop| *stop).await;
 }
 
@@ -61,22 +61,22 @@ pub(crate) struct Engine<M: Machine> {
     pub(crate) hands: Hands<M::Timer>,
     pub(crate) alarm: Alarm,
     pub(crate) inbox: Arc<Inbox>,
-    /// What a batch takes from the inbox; kept for its room.
+    /// The items of a batch. The buffer is used again for each batch.
     pub(crate) items: Vec<In>,
     pub(crate) stop: watch::Receiver<bool>,
-    /// Messages of unary callers, who count none themselves.
+    /// Counts the messages of unary callers, for their ids. Unary callers have no session that counts them.
     pub(crate) called: u64,
 }
 
 impl<M: Machine> Engine<M> {
-    /// Runs until it is told to stop. What recovery wants done is done first.
+    /// Runs until the node is told to stop. The effects of recovery come first.
     pub(crate) async fn run(mut self, restarted: Option<Observation>, await_orders: bool) -> Result<(), NodeError> {
         if let Some(restarted) = restarted {
             self.hands.observe(|| restarted);
         }
         if await_orders {
             self.first_orders().await;
-            // Timers and the patience with links count from where recovery begins.
+            // Timers, and the wait for links, count from the start of recovery.
             self.hands.now = clock::now();
             self.hands.links.be_patient_until(self.hands.now + BOOT_PATIENCE);
         }
@@ -84,7 +84,7 @@ impl<M: Machine> Engine<M> {
             Ok(()) => self.turn().await,
             Err(stop) => stop,
         };
-        // A step that a halt cut short stays short: as after a crash, except that what it did do is kept.
+        // If a halt interrupts a step, the rest of the step is not performed. This is like a crash, but what the step did is kept.
         match end {
             Stop::Failed(error) => Err(error),
             Stop::Told => {
@@ -95,8 +95,8 @@ impl<M: Machine> Engine<M> {
         }
     }
 
-    /// A node that serves a lab does nothing, not even recover, before it has its orders: a fault may concern what recovery
-    /// does. A lab that never comes is not waited for.
+    /// Waits for the first fault plan of the lab. Before that, a node that serves a lab does nothing and does not recover, because a
+    /// fault may concern the effects of recovery. If no lab connects in time, the node continues.
     async fn first_orders(&mut self) {
         let mut stop = self.stop.clone();
         let ordered = async {
@@ -111,18 +111,18 @@ impl<M: Machine> Engine<M> {
         tokio::select! {
             () = ordered => {}
             () = told(&mut stop) => {}
-            () = tokio::time::sleep(LAB_PATIENCE) => tracing::warn!("no lab gave orders"),
+            () = tokio::time::sleep(LAB_PATIENCE) => tracing::warn!("no lab has sent a fault plan"),
         }
     }
 
-    /// Batch after batch.
+    /// Runs one batch after another.
     async fn turn(&mut self) -> Stop {
         loop {
             if let Err(error) = self.flush() {
                 return Stop::Failed(error);
             }
             if !self.inbox.is_empty() {
-                // Let readers and transports have their turn: what they bring joins the next batch.
+                // Other tasks run here. What readers and transports bring joins the next batch.
                 tokio::task::yield_now().await;
             }
             if let Err(stop) = self.wait().await {
@@ -151,7 +151,7 @@ impl<M: Machine> Engine<M> {
         Ok(())
     }
 
-    /// Takes everything that waits.
+    /// Takes all inputs that wait.
     async fn batch(&mut self) -> Result<(), Stop> {
         self.hands.now = clock::now();
         while let Some(command) = self.hands.lab.try_command() {
@@ -217,7 +217,7 @@ impl<M: Machine> Engine<M> {
     async fn answer(&mut self, call: Call) -> Result<(), Stop> {
         match call {
             Call::Ask { from, message, answer, reply } => {
-                // The operator's answers name no transaction.
+                // Answers to operator actions name no transaction.
                 let txn = message.txn().filter(|_| answer != MessageKind::Done);
                 self.hands.replies.expect(from, answer, txn, reply);
                 if from == NodeId::LAB {
@@ -228,7 +228,7 @@ impl<M: Machine> Engine<M> {
             }
             Call::Submit { audit, steps, reply } => {
                 let client = NodeId::client(0);
-                // The incarnation keeps the numbers of unnamed callers unique over restarts.
+                // The incarnation keeps the ids of unnamed callers unique over restarts.
                 let Port { id: home, incarnation: epoch, .. } = self.driver.port;
                 let number = (u64::from(epoch) << 32) + self.called + 1;
                 let txn = TxnId { home, client, number };
@@ -245,14 +245,14 @@ impl<M: Machine> Engine<M> {
                 let (Traffic { sent, received, dropped }, sessions) =
                     (self.driver.port.traffic, self.hands.links.sessions());
                 let stats = self.hands.log.stats(Stats { sent, received, dropped, sessions, ..Stats::default() });
-                // Whoever asked may be gone.
+                // The caller may be gone.
                 let _ = reply.send((inspection, stats));
                 Ok(())
             }
         }
     }
 
-    /// Hands over a message of a caller without a session, under an id that no other message has.
+    /// Gives the machine a message of a caller without a session, with an id that no other message has.
     async fn hand_over(&mut self, from: NodeId, message: Message) -> Result<(), Stop> {
         self.called += 1;
         let Port { id: to, incarnation, .. } = self.driver.port;
@@ -261,7 +261,7 @@ impl<M: Machine> Engine<M> {
         self.deliver(Packet { id, to, copy: false, message }).await
     }
 
-    /// Does what the lab says, at once, even while the node is halted.
+    /// Obeys a command of the lab at once, even while the node is halted.
     pub(crate) fn obey(&mut self, command: Command) {
         match command {
             Command::Attach(reports) => self.hands.lab.attach(reports),
@@ -275,7 +275,7 @@ impl<M: Machine> Engine<M> {
                 self.hands.lab.report(NodeReport::FaultsSet { version });
             }
             Command::Lab(LabCommand::Release { ask, .. }) => {
-                tracing::warn!(ask, "released, but not halted there");
+                tracing::warn!(ask, "the lab answered a question that this node did not ask");
             }
         }
     }
@@ -291,7 +291,7 @@ impl<M: Machine> Engine<M> {
         self.hands.flush_trace()?;
         self.hands.log.flush(self.hands.now)?;
         self.flush_links();
-        // What found no way out is observed too.
+        // Messages that could not leave are observed as lost.
         self.hands.flush_trace()
     }
 
@@ -300,7 +300,7 @@ impl<M: Machine> Engine<M> {
         self.lose(lost);
     }
 
-    /// Messages that found no way.
+    /// Notes messages that could not be sent.
     pub(crate) fn lose(&mut self, lost: Vec<Envelope>) {
         for envelope in lost {
             self.driver.port.note_dropped(&packet_of(envelope), &mut self.hands);

@@ -1,4 +1,4 @@
-//! The hands of a node in the real world: the journal, the links, the timers, the trace, and the lab's port.
+//! The real world as a driver sees it: the journal, the links, the timers, the trace, and the control stream of the lab.
 
 use crate::{
     clock, error::NodeError, lab::LabPort, links::Links, log::Log, replies::Replies, timers::Held, timers::Timers,
@@ -25,14 +25,14 @@ use std::collections::HashMap;
 #[derive(Debug)]
 pub(crate) struct Waiting {
     pub(crate) packet: Packet,
-    /// It has arrived, and faults hold it. If not, it is still on its way, and its latency is waited for here.
+    /// Whether it has arrived and faults hold it. If not, it is still on its way, and the node waits for its latency.
     pub(crate) arrived: bool,
 }
 
-/// Everything that the driver touches the world with. `T`: the machine's timers.
+/// Everything through which the driver touches the world. `T` is the type of the machine's timers.
 pub(crate) struct Hands<T> {
     pub(crate) me: NodeId,
-    /// When this batch began; what timers and holds count from.
+    /// The time at which this batch began. Timers and holds count from it.
     pub(crate) now: Micros,
     pub(crate) log: Log,
     pub(crate) timers: Timers<T>,
@@ -41,19 +41,19 @@ pub(crate) struct Hands<T> {
     pub(crate) trace: Option<Trace>,
     pub(crate) replies: Replies,
     pub(crate) lab: LabPort,
-    /// What the lab is told once everything that was done so far has left.
+    /// Reports for the lab. They are sent after everything that was done so far has left.
     pub(crate) reports: Vec<Reported>,
-    /// Since when transactions are in doubt or under way here, for `Operator.State`.
+    /// The time since which transactions are in doubt or in progress here, for `Operator.State`.
     pub(crate) since: HashMap<TxnId, Micros>,
 }
 
 impl<T> Hands<T> {
-    /// Keeps a packet for so long, from now on.
+    /// Keeps a packet for `delay`, from now on.
     pub(crate) fn keep(&mut self, packet: Packet, delay: Micros, arrived: bool) {
         self.held.hold(Waiting { packet, arrived }, self.now + delay);
     }
 
-    /// Remembers since when a transaction is in doubt or under way.
+    /// Remembers the time since which a transaction is in doubt or in progress.
     fn note(&mut self, what: &Observation) {
         match *what {
             Observation::InDoubt { txn } | Observation::Reached { txn, phase: Phase::Begun } => {
@@ -62,7 +62,7 @@ impl<T> Hands<T> {
             Observation::Reached { txn, phase: Phase::Ended } => {
                 self.since.remove(&txn);
             }
-            // A participant has learned the decision; at its home a transaction is under way until it is forgotten.
+            // A participant has learned the decision. At its home, a transaction is in progress until it is forgotten.
             Observation::Decided { txn, .. } if txn.home != self.me => {
                 self.since.remove(&txn);
             }
@@ -70,7 +70,7 @@ impl<T> Hands<T> {
         }
     }
 
-    /// The node goes on after a halt.
+    /// The node continues after a halt.
     pub(crate) fn wake(&mut self) {
         self.now = clock::now();
         self.trace.iter_mut().for_each(Trace::renew_step);
@@ -97,7 +97,7 @@ impl<T> Network for Hands<T> {
 
     fn journey(&mut self, packet: &Packet, duplicated: bool) -> Option<Journey> {
         if self.replies.awaits(packet.to, &packet.message) {
-            // A caller without a link is in this process.
+            // This is the answer to a unary caller, which is in this process and has no link.
             return Conditions::PERFECT.certain(duplicated);
         }
         self.links.journey(packet.to, duplicated)
@@ -131,7 +131,7 @@ impl<M: Machine> World<M> for Hands<M::Timer> {
     }
 
     fn arm(&mut self, timer: M::Timer, after: Micros) {
-        // At once would be in this batch, without end.
+        // A timer of 0 would fire in this batch, again and again.
         self.timers.arm(timer, self.now + after.max(Micros(1)));
     }
 
@@ -151,7 +151,7 @@ impl<M: Machine> World<M> for Hands<M::Timer> {
         self.replies.tell(NodeId::LAB, &message);
     }
 
-    /// Senders are in other processes: rules of this node that only report tell the lab, which knows who waits.
+    // Senders are in other processes. Rules of this node that only report tell the lab, which knows who waits.
     fn fared(&mut self, _id: MessageId, _lost: bool) {}
 
     fn report(&mut self, rule: RuleId, message: Option<MessageId>, lost: bool) {
@@ -159,7 +159,7 @@ impl<M: Machine> World<M> for Hands<M::Timer> {
     }
 }
 
-/// What an envelope carries. How long it is held was read by whoever opens it.
+/// The packet in an envelope. The time for which it is held must be read before.
 pub(crate) fn packet_of(envelope: Envelope) -> Packet {
     let Envelope { id, to, copy, message, .. } = envelope;
     Packet { id, to, copy, message }

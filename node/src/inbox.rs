@@ -1,5 +1,5 @@
-//! What waits for the machine's task: batches of messages, sessions that come and go, calls from services. Readers put
-//! whole batches in, with one wake-up each; the event loop takes everything at once.
+//! The inbox of the machine's task: batches of messages, sessions that begin and end, calls from services. Readers add whole
+//! batches, with one wake-up each. The event loop takes everything at once.
 
 use crate::links::Session;
 use indoubt_proto::{
@@ -12,60 +12,60 @@ use indoubt_proto::{
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use tokio::sync::{Notify, oneshot};
 
-/// Messages that may wait before readers pause, so that the senders' transports push back.
+/// How many messages may wait before readers pause. Then the transports of the senders push back.
 const CAPACITY: usize = 65_536;
 
-/// One thing for the machine's task.
+/// An item for the machine's task.
 #[derive(Debug)]
 pub(crate) enum In {
     /// A session began. It replaces an older one with the same node.
     Up(Session),
-    /// A session is over.
+    /// A session has ended.
     Down {
-        /// With whom.
+        /// The other node.
         peer: NodeId,
-        /// Which.
+        /// The number of the session.
         session: u64,
     },
     /// Messages arrived, in this order.
     Batch(Vec<Envelope>),
-    /// A service asks.
+    /// A service needs something from the machine.
     Call(Call),
 }
 
-/// A question of a service.
+/// A call of a service.
 #[derive(Debug)]
 pub(crate) enum Call {
-    /// Hand this message to the machine, and tell what it answers.
+    /// Give this message to the machine, and return its answer.
     Ask {
-        /// In whose name.
+        /// The sender that the machine sees.
         from: NodeId,
-        /// What.
+        /// The message for the machine.
         message: Message,
         /// The kind of message that answers it.
         answer: MessageKind,
-        /// Where the answer goes.
+        /// The channel for the answer.
         reply: oneshot::Sender<Message>,
     },
-    /// Submit a transaction in the name of client `k0`, under a name that the node chooses.
+    /// Submit a transaction of the unnamed client `k0`, with an id that the node chooses.
     Submit {
-        /// A read-only audit.
+        /// Whether it is a read-only audit.
         audit: bool,
-        /// Its steps.
+        /// The steps of the transaction.
         steps: Vec<PlanStep>,
-        /// Where the outcome goes.
+        /// The channel for the outcome.
         reply: oneshot::Sender<Message>,
     },
-    /// Show what the machine holds.
+    /// Show the state of the machine.
     Inspect {
-        /// The data too.
+        /// Whether to show the data too.
         accounts: bool,
-        /// Where the answer goes.
+        /// The channel for the answer.
         reply: oneshot::Sender<(Inspection, Stats)>,
     },
 }
 
-/// The queue itself.
+/// The queue of items for the machine's task.
 #[derive(Debug, Default)]
 pub(crate) struct Inbox {
     waiting: Mutex<Waiting>,
@@ -82,11 +82,11 @@ struct Waiting {
 
 impl Inbox {
     fn waiting(&self) -> MutexGuard<'_, Waiting> {
-        // Nothing in here panics while it holds the lock, and what it guards is sound at every step.
+        // Nothing in this file panics while it holds the lock, and the guarded state is valid at every step.
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Adds one thing. Once nobody takes anything any more it is dropped, and so a caller learns of it.
+    /// Adds an item. After [`Inbox::close`] the item is dropped, so that its caller sees a closed channel.
     pub(crate) fn push(&self, item: In) {
         let mut waiting = self.waiting();
         if waiting.closed {
@@ -100,7 +100,7 @@ impl Inbox {
         self.filled.notify_one();
     }
 
-    /// Adds messages, after waiting for room.
+    /// Waits for room, and adds messages.
     pub(crate) async fn push_batch(&self, batch: Vec<Envelope>) {
         loop {
             let emptied = self.emptied.notified();
@@ -112,7 +112,7 @@ impl Inbox {
         self.push(In::Batch(batch));
     }
 
-    /// Takes everything; `into` must be empty, and its room is used again.
+    /// Takes all items. `into` must be empty; its buffer is used again.
     pub(crate) fn take(&self, into: &mut Vec<In>) {
         let mut waiting = self.waiting();
         std::mem::swap(&mut waiting.items, into);
@@ -123,7 +123,7 @@ impl Inbox {
         }
     }
 
-    /// Nobody takes anything any more.
+    /// Stops accepting items.
     pub(crate) fn close(&self) {
         let mut waiting = self.waiting();
         waiting.closed = true;
@@ -133,12 +133,12 @@ impl Inbox {
         self.emptied.notify_waiters();
     }
 
-    /// Whether nothing waits.
+    /// Whether no item waits.
     pub(crate) fn is_empty(&self) -> bool {
         self.waiting().items.is_empty()
     }
 
-    /// Waits until something may have been added since the last [`Inbox::take`].
+    /// Waits until an item may have been added since the last [`Inbox::take`].
     pub(crate) async fn filled(&self) {
         self.filled.notified().await;
     }

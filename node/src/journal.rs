@@ -1,14 +1,14 @@
-//! The journal: where a node's records become durable. Append-only, checksummed, group-committed.
+//! The journal, in which the records of a node become durable. It is append-only, has checksums, and commits in groups.
 //!
-//! The machine's task appends and flushes; a thread of the journal's own forces. One fdatasync covers every record that
-//! was written before it began, so records that come while one is under way share the next.
+//! The machine's task appends and flushes. The journal's own thread forces. One fdatasync covers every record that was written
+//! before it began, so records that come while one is in progress share the next one.
 //!
-//! The files of a data directory, which one process at a time may use (it holds a lock on the directory):
+//! A data directory has these files. Only one process at a time may use it, and holds a lock on it.
 //!
-//! - `journal`: a header, perhaps the records of a compaction, then the records after it (format.rs), then zeros: the
-//!   file grows by whole steps of zeros, so that a force of records need not force metadata too;
-//! - `durable`: how far the journal was known to be durable (mark.rs);
-//! - `incarnation`: how often the node was started (incarnation.rs); it survives a lost journal.
+//! - `journal`: a header, perhaps the records of a compaction, then the records after it (`format.rs`), then zeros. The file grows
+//!   by whole steps of zeros, so that forcing records need not force metadata too.
+//! - `durable`: how far the journal was known to be durable (`mark.rs`).
+//! - `incarnation`: how often the node was started (`incarnation.rs`). It survives the loss of the journal.
 
 mod cut;
 mod disk;
@@ -38,48 +38,48 @@ use shared::{Progress, Shared, Snapshot, Stop};
 use std::{fs::File, path::Path, sync::Arc, thread::JoinHandle, time::Duration};
 use tokio::sync::watch;
 
-/// An open journal. Dropping it ends it at once, as a crash would: what was not forced may be lost. See
-/// [`Journal::close`].
+/// An open journal. Dropping it ends it at once, like a crash, and records that were not forced may be lost. [`Journal::close`]
+/// loses nothing.
 #[derive(Debug)]
 pub struct Journal {
     shared: Arc<Shared>,
     thread: Option<JoinHandle<()>>,
-    /// Records appended and not yet written.
+    /// Records that are appended and not written yet.
     buffer: Vec<u8>,
     sealer: Sealer,
     log: LogId,
     generation: u64,
     last: Lsn,
-    /// What was told to be durable.
+    /// The last record that was reported as durable.
     told: Lsn,
     progress: watch::Receiver<Progress>,
-    /// Held as long as the journal is open.
+    /// The lock on the directory, which is held while the journal is open.
     _lock: File,
 }
 
 impl Journal {
-    /// Opens the journal in `dir`, makes both if they are not there, and counts the incarnation up. A torn tail is cut
-    /// off. What is recovered is durable.
+    /// Opens the journal in `dir` and counts the incarnation. Creates the directory and the journal if they do not exist. Cuts off a
+    /// torn tail. All recovered records are durable.
     ///
     /// # Errors
-    /// Another process has the directory; it cannot be read or written; a file in it is corrupt, which the error names
-    /// with the byte where it begins. Nothing is changed then.
+    /// If another process uses the directory, if it cannot be read or written, or if a file in it is corrupt. The error then names
+    /// the file and the offset. Nothing is changed in these cases.
     pub fn open(dir: &Path) -> Result<(Journal, Recovered), JournalError> {
         open::open(dir, Options::default())
     }
 
-    /// [`Journal::open`], with another disk or another end.
+    /// Like [`Journal::open`], with options.
     ///
     /// # Errors
-    /// As [`Journal::open`].
+    /// Those of [`Journal::open`].
     pub fn open_with(dir: &Path, options: Options) -> Result<(Journal, Recovered), JournalError> {
         open::open(dir, options)
     }
 
-    /// Appends a record. It is not written before the next [`Journal::flush`].
+    /// Appends a record. The next [`Journal::flush`] writes it.
     ///
     /// # Errors
-    /// `lsn` does not follow the last one; the record is longer than 64 MiB.
+    /// If `lsn` does not follow the last one, or the record is longer than 64 MiB.
     pub fn append(&mut self, lsn: Lsn, payload: &[u8]) -> Result<(), JournalError> {
         if lsn != self.last.next() {
             return Err(JournalError::OutOfOrder { expected: self.last.next(), found: lsn });
@@ -89,22 +89,22 @@ impl Journal {
         Ok(())
     }
 
-    /// Writes what was appended, with one pwrite. With `force` it asks for an fdatasync too, and returns without waiting
-    /// for it: [`Journal::durable`] tells. Forcing what is durable, or what a force under way covers, does nothing.
+    /// Writes the appended records with one pwrite. With `force` it also asks for an fdatasync, and returns without waiting for it:
+    /// [`Journal::durable`] waits. If everything is already durable, or a forced write in progress covers it, `force` does nothing.
     ///
     /// # Errors
-    /// The write failed, or something failed before; `Options::on_failure` has been called, and unless it was replaced
-    /// the process has ended.
+    /// If the write fails, or something failed before. `Options::on_failure` has then been called, which ends the process by
+    /// default.
     pub fn flush(&mut self, force: bool) -> Result<(), JournalError> {
         self.shared.flush(&mut self.buffer, self.last, force)
     }
 
-    /// Replaces the journal up to `upto`, its last record, by `records`. Returns at once: the journal's thread writes
-    /// the new file, forces it and renames it into place; records appended meanwhile follow there. It counts as a force,
-    /// but what was durable before is not told again. Until it is done, a crash finds the old journal.
+    /// Replaces the journal up to `upto`, its last record, by `records`. Returns at once: the journal's thread writes the new file,
+    /// forces it and renames it. Records that are appended in the meantime follow in the new file. This counts as a forced write, but
+    /// records that were durable before are not reported again. Until it is done, a crash finds the old journal.
     ///
     /// # Errors
-    /// `upto` is not the last record; a record is longer than 64 MiB; something failed before.
+    /// If `upto` is not the last record, a record is longer than 64 MiB, or something failed before.
     pub fn compact<R: AsRef<[u8]>>(
         &mut self,
         upto: Lsn,
@@ -123,32 +123,32 @@ impl Journal {
         }
         let header = Header { log, generation, base: upto, snapshot_records: count, snapshot_end: bytes.len() as u64 };
         bytes[..Header::LENGTH].copy_from_slice(&header.encode());
-        // What waits to be written is part of the new records.
+        // The records that wait to be written are part of the new ones.
         self.buffer.clear();
         (self.generation, self.sealer) = (generation, sealer);
         self.shared.submit(Snapshot { header, bytes })
     }
 
-    /// How long each force takes at least, drawn when it begins; nothing unless this is said. A constant draws nothing.
+    /// Sets how long each forced write takes at least; 0 by default. The time is drawn when the forced write begins.
     pub fn set_force_latency(&self, latency: Latency) {
         self.shared.state().force_latency = latency;
     }
 
-    /// Where the times of forces are drawn from, instead of a stream that is the same for all journals.
+    /// Sets the random stream for the times of forced writes. By default it is the same for all journals.
     pub fn draw_forces_from(&self, random: Stream) {
         self.shared.state().random = random;
     }
 
-    /// What no force takes less than: the slow disk of a scenario. It applies to a force under way, too.
+    /// Sets the least time of all forced writes, for a fault that makes the disk slow. It also applies to one in progress.
     pub fn set_min_force(&self, least: Micros) {
         self.shared.set_min_force(Duration::from_micros(least.0));
     }
 
-    /// Waits until more is durable than it has told before, and returns up to which record. Several forces may be told as
-    /// one. May be cancelled and called again.
+    /// Waits until more records are durable than were reported before, and returns the last one. It may report several forced writes
+    /// as one. The future may be dropped, and the method called again.
     ///
     /// # Errors
-    /// Something failed.
+    /// If the journal has failed.
     pub async fn durable(&mut self) -> Result<Lsn, JournalError> {
         let told = self.told;
         let progress = self.progress.wait_for(|progress| progress.failed || progress.durable > told).await;
@@ -156,10 +156,10 @@ impl Journal {
         self.try_durable().map(|upto| upto.unwrap_or(self.told))
     }
 
-    /// Up to which record the journal is durable, if that is more than it has told before.
+    /// The last durable record, if more records are durable than were reported before.
     ///
     /// # Errors
-    /// Something failed.
+    /// If the journal has failed.
     pub fn try_durable(&mut self) -> Result<Option<Lsn>, JournalError> {
         let Progress { durable, failed } = *self.progress.borrow_and_update();
         if failed {
@@ -171,7 +171,7 @@ impl Journal {
         }))
     }
 
-    /// How many forces have returned since it was opened, those of compactions included.
+    /// The number of forced writes that have returned since the journal was opened, including compactions.
     pub fn forces(&self) -> u64 {
         self.shared.forces()
     }
@@ -181,10 +181,10 @@ impl Journal {
         self.shared.bytes()
     }
 
-    /// Writes and forces everything, waits for it, and closes. A slow disk is not waited for.
+    /// Writes and forces everything, waits for that, and closes the journal. It does not wait for the times that faults add.
     ///
     /// # Errors
-    /// As [`Journal::flush`].
+    /// Those of [`Journal::flush`].
     pub fn close(mut self) -> Result<(), JournalError> {
         self.flush(true)?;
         self.end(Stop::WhenDone);

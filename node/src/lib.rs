@@ -1,14 +1,13 @@
-//! The shell: runs one [`Machine`](indoubt_proto::machine::Machine) as a gRPC process, with a journal, links, timers, a
-//! trace and the gate. It knows no protocol.
+//! The node shell: runs one [`Machine`](indoubt_proto::machine::Machine) as a gRPC process, with a journal, links, timers, a trace
+//! and the gate. It does not know any protocol.
 //!
-//! [`run`] makes a process of a machine, [`serve`] a future; [`client`] has what talks to such a process: people's calls, a
-//! client's session for load, the lab's control stream.
+//! [`run`] runs a machine as a process, [`serve`] as a future. [`client`] has the other ends: calls for people, sessions of clients,
+//! and the control stream of the lab.
 //!
-//! Sends of recovery: a node handles its recovery at once, so that locks are back and branches in doubt are seen before
-//! anything else; what it sends to another node in the first 250 ms waits for that link, and is lost only when the link
-//! is not up by then. After that, a message without a session is lost at once. A node that serves a lab
-//! ([`NodeConfig::lab`]) waits for the first orders, two seconds at most, before it handles its recovery: a fault may
-//! concern it.
+//! A node performs its recovery first, so that locks are back and branches in doubt are observed before anything else. Messages to
+//! another node in the first 250 ms wait for that link, and are lost only if the link is not up by then. After that, a message
+//! without a session is lost at once. A node that serves a lab ([`NodeConfig::lab`]) first waits for its fault plan, two seconds at
+//! most, because a fault may concern its recovery.
 
 mod alarm;
 pub mod client;

@@ -1,5 +1,5 @@
-//! The event loop's side of the journal: records in their encoding, what has to be forced at the end of a batch, and lazy
-//! records that nobody forces for a while.
+//! The journal as the event loop uses it: encodes records, decides what must be forced at the end of a batch, and forces lazy records
+//! that wait too long.
 
 use crate::{
     error::NodeError,
@@ -14,35 +14,35 @@ use indoubt_proto::{
 };
 use std::path::Path;
 
-/// How long lazy records wait for a force that they could ride with; then they are forced on their own.
+/// How long lazy records wait for a forced write that covers them. After that they are forced on their own.
 const IDLE: Micros = Micros::from_millis(50);
 
-/// A journal as the event loop uses it.
+/// The journal as the event loop uses it.
 #[derive(Debug)]
 pub(crate) struct Log {
     journal: Journal,
-    /// Encodings are made here; kept for its room.
+    /// The buffer in which records are encoded.
     scratch: Vec<u8>,
-    /// Whether something appended since the last flush asks for a force.
+    /// Whether a record that was appended since the last flush must be forced.
     force: bool,
-    /// Whether something appended since the last force is lazy.
+    /// Whether a record that was appended since the last forced write is lazy.
     lazy: bool,
-    /// When those lazy records are forced, if nothing else is.
+    /// The time at which these lazy records are forced on their own.
     idle: Option<Micros>,
     last: Lsn,
     durable: Lsn,
-    /// What became durable and was not taken yet.
+    /// The last record that became durable, if it was not taken yet.
     fresh: Option<Lsn>,
     records: u64,
     forced_records: u64,
     compactions: u64,
 }
 
-/// What the journal held.
+/// The records of the journal at the start.
 #[derive(Debug)]
 pub(crate) struct Recovered<R> {
     pub(crate) log: LogId,
-    /// Whether it was made just now.
+    /// Whether the journal was made just now.
     pub(crate) fresh: bool,
     pub(crate) incarnation: u32,
     pub(crate) last: Lsn,
@@ -50,7 +50,7 @@ pub(crate) struct Recovered<R> {
 }
 
 impl Log {
-    /// Opens the journal of `me` in `dir`, and decodes what it holds. How long forces take is drawn from this seed.
+    /// Opens the journal of `me` in `dir`, and decodes its records. The times of forced writes are drawn from `seed`.
     pub(crate) fn open<R: Record>(dir: &Path, me: NodeId, seed: u64) -> Result<(Log, Recovered<R>), NodeError> {
         let (journal, found) = Journal::open(dir)?;
         let decode = |found: journal::Record<'_>| match postcard::from_bytes(found.payload) {
@@ -82,7 +82,7 @@ impl Log {
             .expect("records are plain data, and a vector takes whatever comes");
     }
 
-    /// Appends a record; it reaches the file with the next flush.
+    /// Appends a record. The next flush writes it to the file.
     pub(crate) fn append<R: Record>(&mut self, lsn: Lsn, record: &R, write: Write) -> Result<(), NodeError> {
         self.encode(record);
         self.journal.append(lsn, &self.scratch)?;
@@ -98,7 +98,7 @@ impl Log {
         Ok(())
     }
 
-    /// Replaces everything up to `upto` by `records`, which counts as a force of it.
+    /// Replaces everything up to `upto` by `records`. This counts as a forced write.
     pub(crate) fn compact<R: Record>(&mut self, upto: Lsn, records: &[R]) -> Result<(), NodeError> {
         let encode = |record: &R| postcard::to_stdvec(record).expect("records are plain data");
         self.journal.compact(upto, records.iter().map(encode))?;
@@ -111,7 +111,7 @@ impl Log {
         (self.force, self.lazy, self.idle) = (false, false, None);
     }
 
-    /// The end of a batch: what was appended goes to the file; it is forced, if something asks for it.
+    /// Writes the appended records to the file at the end of a batch, and forces them if a record must be forced.
     pub(crate) fn flush(&mut self, now: Micros) -> Result<(), NodeError> {
         self.journal.flush(self.force)?;
         if self.force {
@@ -122,29 +122,29 @@ impl Log {
         Ok(())
     }
 
-    /// In the middle of a step: what was appended so far goes to the file, and nothing is forced yet.
+    /// Writes the records that were appended so far to the file, in the middle of a step. Nothing is forced yet.
     pub(crate) fn write_unforced(&mut self) -> Result<(), NodeError> {
         Ok(self.journal.flush(false)?)
     }
 
-    /// When lazy records are to be forced on their own.
+    /// The time at which lazy records must be forced on their own.
     pub(crate) fn idle_deadline(&self) -> Option<Micros> {
         self.idle
     }
 
-    /// Forces lazy records with the next flush. No record asked for it, so it does not count as a forced write.
+    /// Forces lazy records with the next flush. No record needs this, so it does not count as a forced write.
     pub(crate) fn force_idle(&mut self) {
         self.force = true;
     }
 
-    /// Waits until something becomes durable.
+    /// Waits until more records are durable.
     pub(crate) async fn durable(&mut self) -> Result<(), NodeError> {
         let upto = self.journal.durable().await?;
         self.fresh = self.fresh.max(Some(upto));
         Ok(())
     }
 
-    /// Up to which record the journal became durable since this was asked last.
+    /// The last durable record, if more records became durable since the last call.
     pub(crate) fn take_durable(&mut self) -> Result<Option<Lsn>, NodeError> {
         while let Some(upto) = self.journal.try_durable()? {
             self.fresh = self.fresh.max(Some(upto));
@@ -154,13 +154,13 @@ impl Log {
         Ok(fresh)
     }
 
-    /// How long each force takes at least, and what none takes less than.
+    /// Sets the distribution of the times of forced writes, and their least time.
     pub(crate) fn set_forces(&self, each: Latency, least: Micros) {
         self.journal.set_force_latency(each);
         self.journal.set_min_force(least);
     }
 
-    /// Adds the journal's counts.
+    /// Adds the counts of the journal to `stats`.
     pub(crate) fn stats(&self, stats: Stats) -> Stats {
         Stats {
             last: self.last,
@@ -174,7 +174,7 @@ impl Log {
         }
     }
 
-    /// Forces everything and ends. It blocks for one force; nothing else has to be done by then.
+    /// Forces everything and closes the journal. It blocks until the forced write returns.
     pub(crate) fn close(self) -> Result<(), NodeError> {
         Ok(self.journal.close()?)
     }

@@ -1,4 +1,4 @@
-//! A node from start to end: opens the journal, recovers the machine, listens, serves, stops.
+//! The life of a node: opens the journal, recovers the machine, listens, serves, and stops.
 
 use crate::{
     alarm::Alarm,
@@ -41,16 +41,16 @@ use tokio::{
 };
 use tonic::transport::server::{Router, Server, TcpIncoming};
 
-/// How long a given port that is still in use is tried.
+/// How long the node tries to listen on a port that is still in use.
 const PORT_PATIENCE: Duration = Duration::from_secs(2);
 
-/// How long a stopping node waits for what it sent last to leave.
+/// How long a stopping node waits until its last messages have left.
 const FAREWELL: Duration = Duration::from_millis(500);
 
-/// A node that has recovered and listens; [`Node::run`] lets it work.
+/// A node that has recovered and listens. [`Node::run`] lets it serve.
 pub struct Node<M: Machine> {
     ready: Ready,
-    /// What it says first, unless this is its first start.
+    /// Its first observation, unless this is its first start.
     restarted: Option<Observation>,
     config: NodeConfig,
     listener: TcpListener,
@@ -60,10 +60,11 @@ pub struct Node<M: Machine> {
     lab: Option<LabService>,
 }
 
-/// Runs `machine` as the node that `config` describes until `shutdown` is ready; prints the readiness line on stdout.
+/// Runs `machine` as the node that `config` describes until `shutdown` is ready. Prints the readiness line on stdout.
 ///
 /// # Errors
-/// It cannot start (journal, port, data of another node), or cannot go on (a force failed, the trace cannot be written).
+/// If the node cannot start (journal, port, data of another node) or cannot continue (a forced write failed, the trace cannot be
+/// written).
 pub async fn serve<M>(
     machine: M,
     config: NodeConfig,
@@ -75,16 +76,16 @@ where
     M::Timer: Send + Sync,
 {
     let node = Node::start(machine, config).await?;
-    // One line, flushed by its end; whoever started the node may not read it, and that is no reason to end.
+    // The end of the line flushes it. An error is ignored, because the parent process need not read the line.
     let _ = io::Write::write_all(&mut io::stdout(), format!("{}\n", node.ready()).as_bytes());
     let _ = io::Write::flush(&mut io::stdout());
     node.run(shutdown).await
 }
 
-/// Runs `machine` as a process of its own: [`serve`] on a current-thread runtime, until SIGTERM or SIGINT.
+/// Runs `machine` as a process: [`serve`] on a current-thread runtime, until SIGTERM or SIGINT.
 ///
 /// # Errors
-/// As [`serve`]; and the runtime cannot be made.
+/// Those of [`serve`], and if the runtime cannot be started.
 pub fn run<M>(machine: M, config: NodeConfig) -> Result<(), NodeError>
 where
     M: Machine + Send + Sync + 'static,
@@ -116,7 +117,7 @@ where
     /// Opens the journal, recovers the machine from it, and listens. Nothing is sent or accepted before [`Node::run`].
     ///
     /// # Errors
-    /// The data directory is in use, damaged or another node's; the port is in use; the trace cannot be opened.
+    /// If the data directory is in use, damaged or belongs to another node, if the port is in use, or if the trace cannot be opened.
     pub async fn start(machine: M, config: NodeConfig) -> Result<Self, NodeError> {
         claim(&config)?;
         let (log, Recovered { log: id, fresh, incarnation, last, records }) =
@@ -158,7 +159,7 @@ where
         Ok(Node { ready, restarted, config, listener, engine, door, stop, lab })
     }
 
-    /// What the readiness line says.
+    /// The contents of the readiness line.
     pub fn ready(&self) -> Ready {
         self.ready
     }
@@ -166,7 +167,7 @@ where
     /// Serves until `shutdown` is ready, then flushes journal and trace and ends.
     ///
     /// # Errors
-    /// A force failed, the trace cannot be written, or the server failed.
+    /// If a forced write failed, the trace cannot be written, or the server failed.
     pub async fn run(self, shutdown: impl Future<Output = ()> + Send) -> Result<(), NodeError> {
         let Node { restarted, config, listener, engine, door, stop, lab, .. } = self;
         let router = router(&door, &config, lab).await;
@@ -195,7 +196,7 @@ where
         };
         inbox.close();
         if *stop.borrow() && end.is_ok() {
-            // Sessions end when their queues have left; who does not let go is cut off.
+            // A session ends when its queue is empty. Sessions that take too long are cut off.
             let farewell = async {
                 while tasks.join_next().await.is_some() {}
                 server.await
@@ -228,7 +229,7 @@ async fn router(door: &Arc<Door>, config: &NodeConfig, lab: Option<LabService>) 
         .add_service(reflection().build_v1alpha().expect("the descriptors were compiled with this crate"))
 }
 
-/// Makes the data directory, and writes into it whose it is: a journal read by another machine would mean nothing.
+/// Creates the data directory, and writes its node and protocol to a file in it. Another machine could not read its journal.
 fn claim(config: &NodeConfig) -> Result<(), NodeError> {
     let failed = |path: &Path| {
         let path = path.to_owned();
@@ -239,7 +240,7 @@ fn claim(config: &NodeConfig) -> Result<(), NodeError> {
     let expected = format!("{} {}", config.id, config.protocol);
     match std::fs::read_to_string(&path) {
         Ok(found) if found.trim_end() == expected => Ok(()),
-        // A kill between making the file and writing it leaves it empty.
+        // The file is empty if the process was killed between creating and writing it.
         Ok(found) if !found.trim_end().is_empty() => {
             Err(NodeError::Belongs { path: config.data_dir.clone(), found: found.trim_end().into(), expected })
         }
@@ -248,8 +249,8 @@ fn claim(config: &NodeConfig) -> Result<(), NodeError> {
     }
 }
 
-/// Listens. A given port may for a moment still belong to what used it before: a dialer's own end of a connection, or the
-/// process that this one replaces.
+/// Listens at `address`. A given port may be in use for a moment, by the local end of a connection or by the process that this one
+/// replaces, so this tries for a while.
 async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), NodeError> {
     let failed = |error| NodeError::Listen { address, error };
     let since = clock::now();

@@ -1,5 +1,4 @@
-//! What the driver cannot do, because it takes time: waiting for the lab where the node halts, and letting out what was done
-//! so far.
+//! What the driver cannot do because it takes time: waiting for the lab when the node halts, and sending out what was done so far.
 
 use crate::{
     event_loop::{Engine, Stop, told},
@@ -14,18 +13,18 @@ use indoubt_driver::{
 };
 use indoubt_proto::{ids::Lsn, machine::Machine};
 
-/// Turns that other tasks get before a node tells the lab that it halted or took a message: what it sent is with the
-/// kernel by then.
+/// How many turns other tasks get before a node tells the lab that it halted or took a message. By then the kernel has what the node
+/// sent.
 const TURNS_TO_LEAVE: usize = 32;
 
 impl<M: Machine> Engine<M> {
-    /// A message has arrived.
+    /// Handles a message that has arrived.
     pub(crate) async fn deliver(&mut self, packet: Packet) -> Result<(), Stop> {
         self.driver.deliver(packet, &mut self.hands);
         self.advance().await
     }
 
-    /// A message that faults have held here is due.
+    /// Handles a message that faults have held here and that is now due.
     pub(crate) async fn deliver_held(&mut self, packet: Packet) -> Result<(), Stop> {
         self.driver.deliver_held(packet, &mut self.hands);
         self.advance().await
@@ -41,7 +40,7 @@ impl<M: Machine> Engine<M> {
         self.advance().await
     }
 
-    /// Does what follows from the last input, with all halts on the way.
+    /// Performs the effects of the last input, with all halts on the way.
     pub(crate) async fn advance(&mut self) -> Result<(), Stop> {
         self.hands.trace.iter_mut().for_each(Trace::begin_step);
         while let Progress::Halted(halt) = self.driver.advance(&mut self.hands)? {
@@ -50,14 +49,14 @@ impl<M: Machine> Engine<M> {
         }
         self.hands.trace.iter_mut().for_each(Trace::end_step);
         if !self.hands.reports.is_empty() {
-            // The lab may kill or freeze this node at once: what the step sent must have left.
+            // The lab may kill or freeze this node at once, so the messages of the step must have left before.
             self.let_out().await?;
             self.hands.tell_lab();
         }
         Ok(())
     }
 
-    /// Lets out what was done so far, without waiting for the disk.
+    /// Sends out what was done so far, without waiting for the disk.
     async fn let_out(&mut self) -> Result<(), Stop> {
         self.hands.flush_trace()?;
         self.hands.log.write_unforced()?;
@@ -68,8 +67,8 @@ impl<M: Machine> Engine<M> {
         Ok(())
     }
 
-    /// Halts: lets out what was done so far, asks the lab, and waits for its word. Fault plans are obeyed meanwhile; inputs
-    /// wait. Without a lab, nothing happens to the message.
+    /// Halts: sends out what was done so far, asks the lab, and waits for its answer. New fault plans are obeyed in the meantime;
+    /// inputs wait. Without a lab, nothing happens to the message.
     async fn halt(&mut self, halt: Halt) -> Result<Disposition, Stop> {
         if !self.hands.lab.attached() {
             return Ok(Disposition::default());
@@ -90,7 +89,7 @@ impl<M: Machine> Engine<M> {
             match command {
                 Some(Command::Lab(LabCommand::Release { ask, disposition })) if ask == asked => break disposition,
                 Some(Command::Lab(command)) => self.obey(Command::Lab(command)),
-                // Who was asked is gone, and whoever came since knows nothing of the question.
+                // The lab that was asked is gone, and a new one does not know the question.
                 Some(attached_or_detached) => {
                     self.obey(attached_or_detached);
                     break Disposition::default();

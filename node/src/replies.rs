@@ -1,4 +1,4 @@
-//! Who waits for an answer of the machine: callers of unary services, who are no nodes with a session.
+//! Unary callers that wait for an answer of the machine. They have no session.
 
 use indoubt_proto::{
     ids::{NodeId, TxnId},
@@ -9,16 +9,16 @@ use tokio::sync::oneshot;
 
 type Awaited = (NodeId, MessageKind, Option<TxnId>);
 
-/// Callers by what they wait for.
+/// The waiting callers, by the answer for which they wait.
 #[derive(Debug, Default)]
 pub(crate) struct Replies {
     waiting: HashMap<Awaited, Vec<oneshot::Sender<Message>>>,
-    /// Entries at which those who gave up are cleared away.
+    /// The number of entries at which callers that gave up are removed.
     clear_at: usize,
 }
 
 impl Replies {
-    /// `reply` waits for a message of `kind` about `txn` to `node`.
+    /// Adds a caller: `reply` waits for a message of `kind` about `txn` to `node`.
     pub(crate) fn expect(
         &mut self,
         node: NodeId,
@@ -33,13 +33,13 @@ impl Replies {
         self.waiting.entry((node, kind, txn)).or_default().push(reply);
     }
 
-    /// Whether somebody waits for this message to `to`.
+    /// Whether a caller waits for this message to `to`.
     pub(crate) fn awaits(&self, to: NodeId, message: &Message) -> bool {
         !self.waiting.is_empty() && self.waiting.contains_key(&(to, message.kind(), message.txn()))
     }
 
-    /// Tells those who wait for this message to `to`: all of them, or, where it names no transaction (the operator's
-    /// calls, which are answered in order), the first. Returns whether somebody waited.
+    /// Gives this message to the callers that wait for it at `to`: to all of them, or only to the first if the message names no
+    /// transaction (operator actions are answered in order). Returns whether a caller waited.
     pub(crate) fn tell(&mut self, to: NodeId, message: &Message) -> bool {
         if self.waiting.is_empty() {
             return false;
@@ -51,7 +51,7 @@ impl Replies {
             self.waiting.insert(awaited, later);
         }
         for reply in replies {
-            // Whoever gave up meanwhile misses it.
+            // A caller that has given up does not get it.
             let _ = reply.send(message.clone());
         }
         true

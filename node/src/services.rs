@@ -1,4 +1,4 @@
-//! The gRPC services of a node: they turn calls into things for the event loop, and its answers into replies.
+//! The gRPC services of a node. They turn calls into items for the event loop, and its answers into replies.
 
 mod control;
 mod link;
@@ -18,19 +18,19 @@ use indoubt_proto::{
 use tokio::sync::oneshot;
 use tonic::Status;
 
-/// Hands a message to the machine in the name of `from`, and waits for its answer.
+/// Gives the machine a message from `from`, and waits for its answer.
 async fn ask(inbox: &Inbox, from: NodeId, message: Message, answer: MessageKind) -> Result<Message, Status> {
     let (reply, answered) = oneshot::channel();
     inbox.push(In::Call(Call::Ask { from, message, answer, reply }));
     answered.await.map_err(|_| stopping())
 }
 
-/// The node ends before it could answer.
+/// The error if the node ends before it can answer.
 fn stopping() -> Status {
-    Status::unavailable("this node is stopping; what became of the request is not known")
+    Status::unavailable("this node is stopping; the outcome of the request is not known")
 }
 
-/// The machine answered with something else than the question asks for: a fault of the node.
+/// The error if the machine gave a different kind of answer than expected, which is a bug of the node.
 fn strange(message: &Message) -> Status {
     Status::internal(format!("unexpected answer `{}`", message.kind().word()))
 }

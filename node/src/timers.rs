@@ -1,4 +1,4 @@
-//! Keyed timers, and things to be done at an instant: what the event loop sleeps for.
+//! Keyed timers, and messages that are held until a time. The event loop sleeps until the first of them.
 
 use indoubt_proto::time::Micros;
 use std::{
@@ -6,10 +6,10 @@ use std::{
     hash::Hash,
 };
 
-/// The timers of a machine. Arming one again replaces it; nothing stale ever comes out.
+/// The timers of a machine. Arming a timer again replaces it, so a stale timer never fires.
 ///
-/// Both maps are as large as what is armed now, not as what was armed once: under load a timer is disarmed long before it
-/// fires, so a heap that is cleaned at the deadline would hold mostly the dead.
+/// Both maps contain only the timers that are armed now. Under load a timer is disarmed long before it fires, so a heap that is
+/// cleaned only at the deadline would contain mostly disarmed timers.
 #[derive(Debug)]
 pub(crate) struct Timers<T> {
     armed: HashMap<T, (Micros, u64)>,
@@ -18,12 +18,12 @@ pub(crate) struct Timers<T> {
 }
 
 impl<T: Clone + Eq + Hash> Timers<T> {
-    /// None armed.
+    /// No timer is armed.
     pub(crate) fn new() -> Self {
         Timers { armed: HashMap::new(), due: BTreeMap::new(), count: 0 }
     }
 
-    /// Arms `timer` for the instant `at`; replaces one of the same key.
+    /// Arms `timer` for the time `at`. Replaces a timer with the same key.
     pub(crate) fn arm(&mut self, timer: T, at: Micros) {
         self.count += 1;
         let place = (at, self.count);
@@ -54,7 +54,8 @@ impl<T: Clone + Eq + Hash> Timers<T> {
     }
 }
 
-/// Things that wait for an instant: messages on their way, held at the receiver. Equal instants come out in order.
+/// Things that are held until a time, such as messages on their way. Things with the same time come out in the order in which they
+/// were added.
 #[derive(Debug)]
 pub(crate) struct Held<T> {
     due: BTreeMap<(Micros, u64), T>,
@@ -62,18 +63,18 @@ pub(crate) struct Held<T> {
 }
 
 impl<T> Held<T> {
-    /// Nothing held.
+    /// Nothing is held.
     pub(crate) fn new() -> Self {
         Held { due: BTreeMap::new(), count: 0 }
     }
 
-    /// Holds `thing` until the instant `at`.
+    /// Holds `thing` until the time `at`.
     pub(crate) fn hold(&mut self, thing: T, at: Micros) {
         self.count += 1;
         self.due.insert((at, self.count), thing);
     }
 
-    /// The earliest instant.
+    /// The time of the first thing.
     pub(crate) fn next(&self) -> Option<Micros> {
         self.due.first_key_value().map(|((at, _), _)| *at)
     }

@@ -1,6 +1,6 @@
-//! Trace files: the observations of one node over all its incarnations, appended with plain writes, so that they survive
-//! SIGKILL. A frame is a length (u32, little-endian) and a [`Stamped`] in postcard. `t_us` is CLOCK_MONOTONIC; `seq` counts
-//! the frames of the file.
+//! Trace files: the observations of one node, over all its incarnations. They are appended with plain writes, so that they survive a
+//! SIGKILL. A frame is a length (u32, little-endian) and a [`Stamped`] in postcard. `t_us` is the time of CLOCK_MONOTONIC, and `seq`
+//! counts the frames of the file.
 
 use crate::clock;
 use indoubt_proto::{
@@ -14,22 +14,22 @@ use std::{
     path::Path,
 };
 
-/// Bytes of a frame's length.
+/// The number of bytes of a frame's length.
 const HEAD: usize = 4;
 
-/// Appends to a trace file. Observations gather in memory until [`Trace::flush`].
+/// Appends to a trace file. Observations are collected in memory until [`Trace::flush`].
 #[derive(Debug)]
 pub(crate) struct Trace {
     file: File,
     buffer: Vec<u8>,
     node: NodeId,
     seq: u64,
-    /// The time of the present step.
+    /// The time of the current step, if there is one.
     step: Option<Micros>,
 }
 
 impl Trace {
-    /// Opens `path` to append to it; a torn last frame, left by a kill in the middle of a write, is cut off.
+    /// Opens `path` to append to it. A torn last frame, which a kill in the middle of a write leaves, is cut off.
     pub(crate) fn open(path: &Path, node: NodeId) -> io::Result<Trace> {
         let mut file = OpenOptions::new().create(true).truncate(false).read(true).write(true).open(path)?;
         let (frames, end) = whole_frames(&file)?;
@@ -38,23 +38,23 @@ impl Trace {
         Ok(Trace { file, buffer: Vec::new(), node, seq: frames, step: None })
     }
 
-    /// What follows happens in one step: its observations share one instant, as in the virtual world. A lock that is
-    /// granted in the step that asks for it was not waited for.
+    /// Begins a step. All observations of a step have one time, as in the virtual world. So a lock that is granted in the step that
+    /// requests it shows no wait.
     pub(crate) fn begin_step(&mut self) {
         self.step = Some(clock::now());
     }
 
-    /// The present step, if there is one, goes on after a halt.
+    /// Gives the rest of the current step, if there is one, a new time after a halt.
     pub(crate) fn renew_step(&mut self) {
         self.step = self.step.map(|_| clock::now());
     }
 
-    /// The step is over.
+    /// Ends the step.
     pub(crate) fn end_step(&mut self) {
         self.step = None;
     }
 
-    /// Adds an observation of now, or of the present step.
+    /// Adds an observation with the time of the current step, or with the current time if there is no step.
     pub(crate) fn add(&mut self, what: Observation) {
         let now = self.step.unwrap_or_else(clock::now);
         let stamped = Stamped { t_us: now.0 as i64, seq: self.seq, node: self.node, what };
@@ -67,7 +67,7 @@ impl Trace {
         self.buffer[at..at + HEAD].copy_from_slice(&length.to_le_bytes());
     }
 
-    /// Hands everything to the kernel with one write.
+    /// Writes everything to the file with one write.
     pub(crate) fn flush(&mut self) -> io::Result<()> {
         if !self.buffer.is_empty() {
             self.file.write_all(&self.buffer)?;
@@ -77,7 +77,7 @@ impl Trace {
     }
 }
 
-/// How many whole frames a file holds, and where the last one ends.
+/// The number of whole frames of a file, and the offset of their end.
 fn whole_frames(file: &File) -> io::Result<(u64, u64)> {
     let size = file.metadata()?.len();
     let mut reader = BufReader::with_capacity(1 << 16, file);
@@ -96,10 +96,10 @@ fn whole_frames(file: &File) -> io::Result<(u64, u64)> {
     Ok((frames, end))
 }
 
-/// Reads a trace file. A torn last frame is left out: its writer was killed in the middle of it, or is still writing.
+/// Reads a trace file. A torn last frame is left out: its writer was killed in the middle of a write, or is still writing.
 ///
 /// # Errors
-/// The file cannot be read; or a whole frame is no observation (`InvalidData`, with the offset).
+/// If the file cannot be read, or a whole frame is not an observation (`InvalidData`, with the offset).
 pub fn read_trace(path: &Path) -> io::Result<Vec<Stamped>> {
     let bytes = std::fs::read(path)?;
     let mut trace = Vec::new();
@@ -107,7 +107,7 @@ pub fn read_trace(path: &Path) -> io::Result<Vec<Stamped>> {
     while let Some((head, rest)) = bytes[at..].split_first_chunk::<HEAD>() {
         let Some(frame) = rest.get(..u32::from_le_bytes(*head) as usize) else { break };
         let stamped = postcard::from_bytes(frame).map_err(|error| {
-            let text = format!("{}: no observation at offset {at}: {error}", path.display());
+            let text = format!("{}: there is no valid observation at offset {at}: {error}", path.display());
             io::Error::new(io::ErrorKind::InvalidData, text)
         })?;
         trace.push(stamped);

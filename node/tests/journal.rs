@@ -194,11 +194,11 @@ fn records_that_do_not_follow_or_are_too_long_are_refused() {
     let dir = tempfile::tempdir().unwrap();
     let (mut journal, _) = open(dir.path());
     let error = journal.append(Lsn(2), b"too early").unwrap_err();
-    assert_eq!(error.to_string(), "record 2 comes where 1 is due");
+    assert_eq!(error.to_string(), "record 2 was appended, but record 1 is next");
     let error = journal.append(Lsn(1), &vec![0; (64 << 20) + 1]).unwrap_err();
     assert!(matches!(error, JournalError::TooLong { .. }), "{error}");
     let error = journal.compact(Lsn(7), [b"all"]).unwrap_err();
-    assert_eq!(error.to_string(), "record 7 comes where 0 is due");
+    assert_eq!(error.to_string(), "record 7 was appended, but record 0 is next");
     // An empty record is one.
     journal.append(Lsn(1), b"").unwrap();
     journal.close().unwrap();

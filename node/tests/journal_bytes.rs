@@ -202,8 +202,8 @@ fn what_is_no_journal_is_refused_in_clear_words() {
         text.replace(&format!("{}/", dir.path().display()), "")
     };
     assert_eq!(said("journal", b""), "journal is corrupt at byte 0: the file is empty");
-    assert_eq!(said("journal", b"#!/bin/sh\n"), "journal is corrupt at byte 0: this is no journal");
-    assert_eq!(said("journal", &log.bytes[64..]), "journal is corrupt at byte 0: this is no journal");
+    assert_eq!(said("journal", b"#!/bin/sh\n"), "journal is corrupt at byte 0: this is not a journal");
+    assert_eq!(said("journal", &log.bytes[64..]), "journal is corrupt at byte 0: this is not a journal");
     assert_eq!(said("journal", &log.bytes[..30]), "journal is corrupt at byte 30: the file ends within its header");
     let mut newer = log.bytes.clone();
     newer[8] = 2;
@@ -211,11 +211,11 @@ fn what_is_no_journal_is_refused_in_clear_words() {
     let mut damaged = log.bytes.clone();
     damaged[70] ^= 1;
     let text = format!(
-        "journal is corrupt at byte 64: record 1 does not hold, though {} bytes of the file were durable",
+        "journal is corrupt at byte 64: record 1 is damaged, although {} bytes of the file were durable",
         log.durable_bytes
     );
     assert_eq!(said("journal", &damaged), text);
-    assert_eq!(said("incarnation", b"seven"), "incarnation is corrupt at byte 0: it holds no count of incarnations");
+    assert_eq!(said("incarnation", b"seven"), "incarnation is corrupt at byte 0: it has no count of incarnations");
 }
 
 #[test]

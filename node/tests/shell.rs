@@ -164,7 +164,7 @@ async fn what_is_open_says_since_when() {
     config.protocol = "2pc".into();
     let Err(error) = Node::start(common::toy::Toy::new(C1), config).await else { panic!("it starts") };
     assert!(matches!(error, NodeError::Belongs { .. }));
-    assert!(error.to_string().contains("belongs to c1 toy, and this is c1 2pc"), "{error}");
+    assert!(error.to_string().contains("belongs to c1 toy, not to c1 2pc"), "{error}");
 }
 
 #[tokio::test]

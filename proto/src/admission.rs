@@ -1,13 +1,13 @@
-//! Admission: what a coordinating node does with a submission, so that a client may ask again and nothing is ever run twice
-//! (docs/04-architecture.md). Every protocol uses it. It is bookkeeping, without messages or records.
+//! Admission: decides whether a coordinating node runs a submission. It lets a client submit again, and ensures that no
+//! transaction runs twice (docs/04-architecture.md). Every protocol uses it. It sends no messages and writes no records.
 //!
-//! A machine calls [`Admission::open`] when it boots. In recovery it calls [`Admission::begin`] for each transaction that
-//! it finds unfinished, [`Admission::remember`] for each that it finds finished, oldest first, and then
-//! [`Admission::recovered`]. On `Submit` it asks [`Admission::admit`]; what it runs it begins, and it remembers the outcome
-//! when that is final.
+//! A machine calls [`Admission::open`] when it boots. In recovery it calls [`Admission::begin`] for each unfinished transaction,
+//! [`Admission::remember`] for each finished one, oldest first, and then [`Admission::recovered`]. On `Submit` it calls
+//! [`Admission::admit`]. If the answer is to run the transaction, it calls [`Admission::begin`], and [`Admission::remember`] when
+//! the outcome is final.
 //!
-//! Outcomes outlive a restart by the machine's own records ([`Admission::remembered`] lists them for a compaction). The
-//! marks of what was forgotten need not: whatever was begun before a restart carries an older epoch.
+//! The machine's own records keep the outcomes over a restart ([`Admission::remembered`] lists them for a compaction). The marks
+//! of forgotten transactions need not survive, because submissions from before a restart carry an older epoch.
 
 use crate::{
     ids::{NodeId, TxnId},
@@ -21,28 +21,29 @@ use std::collections::{BTreeMap, VecDeque};
 /// What to do with a submission.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Admitted {
-    /// Run it.
+    /// Run the transaction.
     Run,
-    /// It runs already: tell this client too when it is over.
+    /// The transaction already runs. Tell this client the outcome too.
     Join,
-    /// Do not run it: tell the client this.
+    /// Do not run the transaction. Tell the client this outcome.
     Answer(Outcome),
 }
 
-/// The submissions that a coordinating node knows: those that run, and the outcomes of the last ones that ended.
+/// The submissions that a coordinating node knows: those that run, and the latest ones that ended, with their outcomes.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Admission {
     home: NodeId,
     limits: Limits,
     incarnation: u32,
-    /// How many outcomes are remembered.
+    /// The number of outcomes that are remembered.
     capacity: usize,
     /// Whether it admits sagas, whose plans must keep rule 32.
     sagas: bool,
+    /// The known transactions.
     known: BTreeMap<TxnId, Known>,
-    /// Those that ended, oldest first.
+    /// The transactions that ended, oldest first.
     ended: VecDeque<TxnId>,
-    /// For each client the highest of its numbers that was forgotten here.
+    /// For each client, the highest number of its transactions that were forgotten here.
     forgotten: BTreeMap<NodeId, u64>,
 }
 
@@ -61,7 +62,7 @@ impl Admission {
         Admission { sagas: true, ..Admission::new(home, settings) }
     }
 
-    /// Knows nothing yet.
+    /// The admission of a node that knows no submissions.
     pub fn new(home: NodeId, settings: &Settings) -> Self {
         Admission {
             sagas: false,
@@ -80,8 +81,8 @@ impl Admission {
         self.incarnation = incarnation;
     }
 
-    /// What to do with `submission`. `unfinished` are the transactions that the node still has. Changes nothing: see
-    /// [`Admission::begin`].
+    /// Decides what to do with `submission`. `unfinished` are the transactions that the node still has. This changes nothing;
+    /// [`Admission::begin`] does.
     pub fn admit<T>(&self, submission: &Submission, unfinished: &BTreeMap<TxnId, T>) -> Admitted {
         let txn = submission.txn;
         if let Some(known) = self.known.get(&txn) {
@@ -109,18 +110,19 @@ impl Admission {
         }
     }
 
-    /// It runs from now on.
+    /// Notes that a transaction was accepted and runs.
     pub fn begin(&mut self, submission: &Submission) {
         let known = Known { fingerprint: Some(submission.fingerprint()), outcome: None };
         self.known.insert(submission.txn, known);
     }
 
-    /// It runs on: recovery found it unfinished.
+    /// Notes that recovery found this transaction unfinished, so that it runs on.
     pub fn reopen(&mut self, txn: TxnId) {
         self.known.insert(txn, Known::default());
     }
 
-    /// It is over, and this is what every client that asks is told. Forgets the oldest outcome beyond the capacity.
+    /// Notes the final outcome of a transaction, which clients that ask will be told. If there are too many outcomes, forgets the
+    /// oldest.
     pub fn remember(&mut self, txn: TxnId, outcome: Outcome) {
         let was = self.known.entry(txn).or_default().outcome.replace(outcome);
         if was.is_none() {
@@ -134,8 +136,8 @@ impl Admission {
         }
     }
 
-    /// Recovery is over. What was forgotten in it was begun by earlier incarnations, whose submissions are known by their
-    /// epoch: the marks start anew.
+    /// Ends recovery. Clears the marks of transactions that were forgotten during it: earlier incarnations began them, so their
+    /// submissions are recognised by their epoch.
     pub fn recovered(&mut self) {
         self.forgotten.clear();
     }
@@ -148,12 +150,12 @@ impl Admission {
         Some(outcome)
     }
 
-    /// The outcome that is remembered.
+    /// The outcome of a transaction, if it is remembered.
     pub fn outcome(&self, txn: TxnId) -> Option<&Outcome> {
         self.known.get(&txn)?.outcome.as_ref()
     }
 
-    /// Everything that is remembered, oldest first: what a compaction must recreate.
+    /// All remembered outcomes, oldest first. A compaction must recreate them.
     pub fn remembered(&self) -> impl Iterator<Item = (TxnId, &Outcome)> {
         self.ended.iter().filter_map(|txn| Some((*txn, self.outcome(*txn)?)))
     }
@@ -168,19 +170,19 @@ impl Admission {
     }
 }
 
-/// Why the coordinating node `home`, with so many transactions `in_flight`, does not accept this submission; `None` if
-/// it does. Whether its participants exist is for the driver to say: a machine does not know its cluster.
+/// Why the coordinating node `home` does not accept this submission while `in_flight` transactions are in flight; `None` if it
+/// does. The driver checks whether the participants exist, because a machine does not know its cluster.
 fn refusal(submission: &Submission, home: NodeId, limits: &Limits, in_flight: usize) -> Option<Reason> {
     let limit = |what: &str, most: usize| Some(Reason::new(ReasonKind::Limit, format!("more than {most} {what}")));
     let steps = &submission.steps;
     if in_flight >= limits.in_flight {
         return limit("transactions in flight", limits.in_flight);
     }
-    // A sound plan has an operation in every step, so this limit bounds the steps too.
+    // A valid plan has an operation in every step, so this limit bounds the number of steps too.
     if steps.len().max(steps.iter().map(|step| step.ops.len()).sum()) > limits.operations {
         return limit("operations", limits.operations);
     }
-    // Compensations are carried and logged as well.
+    // Compensations are sent and logged too, so they count.
     if steps.iter().flat_map(|step| step.ops.iter().chain(&step.undo)).map(Operation::bytes).sum::<usize>()
         > limits.bytes
     {
@@ -210,7 +212,7 @@ mod tests {
         Submission { txn, epoch, audit: false, steps: vec![step] }
     }
 
-    /// A node in its first incarnation that remembers so many outcomes.
+    /// A node in its first incarnation that remembers `remembered` outcomes.
     fn admission(remembered: u32) -> Admission {
         let mut settings = Settings::default();
         settings.options.remembered = remembered;

@@ -1,32 +1,32 @@
-//! Names: of nodes, transactions, journals, records.
+//! The ids of nodes, transactions, journals, records and messages.
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 use std::{fmt, str::FromStr};
 
-/// What a node is for. The letter is the first of its name.
+/// The role of a node, which is the first letter of its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Role {
-    /// `c1`, `c2`, …: a coordinating node (a 2PC coordinator, a saga orchestrator, a baseline).
+    /// A coordinating node (a 2PC coordinator, a saga orchestrator, or a baseline): `c1`, `c2`, …
     Coordinating,
-    /// `p1`, `p2`, …: a participant (resource manager).
+    /// A participant (resource manager): `p1`, `p2`, …
     Participant,
-    /// `k1`, `k2`, …: a client. `k0` stands for callers of the unary `Submit` who name no id of their own.
+    /// A client: `k1`, `k2`, … The client `k0` stands for callers of the unary `Submit` that give no id.
     Client,
-    /// `lab`: the lab itself, and the operator's hand.
+    /// The lab, which also sends operator actions: `lab`.
     Lab,
 }
 
-/// The name of a node: a role and a 1-based number, written `c1`, `p2`, `k3`, or `lab`.
+/// The id of a node: a role and a number from 1. Written `c1`, `p2`, `k3`, or `lab`.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct NodeId {
-    /// What the node is for.
+    /// The role of the node.
     pub role: Role,
-    /// Its number within the role; 0 for `lab` and for the unnamed client `k0`.
+    /// The number among nodes of this role; 0 for `lab` and for the unnamed client `k0`.
     pub number: u16,
 }
 
 impl NodeId {
-    /// The lab itself.
+    /// The id of the lab.
     pub const LAB: NodeId = NodeId { role: Role::Lab, number: 0 };
 
     /// The coordinating node `c<number>`.
@@ -50,7 +50,7 @@ impl NodeId {
     }
 }
 
-/// Names are compared and hashed all the time, so each is one or two numbers for that: in the order of their fields.
+/// Ids are compared and hashed all the time, so they are converted to one or two numbers for that, in the order of their fields.
 macro_rules! as_numbers {
     ($name:ident) => {
         impl Ord for $name {
@@ -106,13 +106,13 @@ impl fmt::Debug for NodeId {
     }
 }
 
-/// A name that does not parse, with what was expected.
+/// A text that does not parse as an id.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{text}` is not {expected}")]
 pub struct BadName {
     /// The offending text.
     pub text: String,
-    /// What would have been right, with an example.
+    /// What was expected, with an example.
     pub expected: &'static str,
 }
 
@@ -140,15 +140,15 @@ impl FromStr for NodeId {
     }
 }
 
-/// The name of a transaction, unique over a run: the coordinating node it is given to (its *home*), the client that made
-/// it, and that client's count. Written `c1-k2-17`. The client chooses it, so that it can ask again after a broken link.
+/// The id of a transaction, which is unique over a run: the coordinating node to which it is submitted (its *home*), its client, and
+/// the client's count. Written `c1-k2-17`. The client chooses the id, so that it can submit again after a broken link.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct TxnId {
     /// The coordinating node that runs it.
     pub home: NodeId,
     /// The client that submitted it.
     pub client: NodeId,
-    /// The client's own count.
+    /// The client's count of its transactions, from 1.
     pub number: u64,
 }
 
@@ -183,7 +183,7 @@ impl FromStr for TxnId {
     }
 }
 
-/// Names are text for people (JSON, TOML) and numbers for machines (journals, binary traces).
+/// Ids are text in formats for people (JSON, TOML) and numbers in formats for machines (journals, binary traces).
 macro_rules! serde_as_text_or_numbers {
     ($name:ident { $($field:ident),* }) => {
         impl Serialize for $name {
@@ -208,7 +208,7 @@ macro_rules! serde_as_text_or_numbers {
 serde_as_text_or_numbers!(NodeId { role, number });
 serde_as_text_or_numbers!(TxnId { home, client, number });
 
-/// The identity of a journal. A journal that was lost comes back with another one.
+/// The identity of a journal. After a loss, the node's new journal has another one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct LogId(pub u64);
 
@@ -218,7 +218,7 @@ impl fmt::Display for LogId {
     }
 }
 
-/// The number of a record in one journal: 1, 2, 3, … without gaps; 0 is "nothing yet".
+/// The number of a record in one journal: 1, 2, 3, … without gaps. 0 means that there is no record yet.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Lsn(pub u64);
 
@@ -229,13 +229,13 @@ impl Lsn {
     }
 }
 
-/// A coordinating node's own running number of a transaction. It grows over restarts, because its upper bits are the
-/// incarnation, so a restart needs no forced write to keep numbers unique.
+/// The serial number that a coordinating node gives to a transaction. Its upper bits are the incarnation, so it grows over restarts
+/// without a forced write.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Serial(pub u64);
 
 impl Serial {
-    /// The first number that `incarnation` hands out.
+    /// The first serial of this incarnation.
     pub fn first_of(incarnation: u32) -> Serial {
         Serial(u64::from(incarnation) << 40)
     }
@@ -246,26 +246,26 @@ impl Serial {
     }
 }
 
-/// What a coordinating node says of a transaction on every request: its own journal, its running number, and the mark
-/// below which everything is finished (docs/rules.md, 17b).
+/// Goes with every request of a coordinating node and identifies the transaction there: the node's journal, the serial, and the
+/// mark below which everything is finished (docs/rules.md, 17b).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Ticket {
     /// The journal in which the coordinating node remembers this transaction.
     pub log: LogId,
-    /// Its running number there.
+    /// The serial of this transaction in that journal.
     pub serial: Serial,
-    /// Every transaction of this journal with a smaller serial is finished: nothing will ever be sent for it again.
+    /// The mark: every transaction of this journal with a smaller serial is finished, so nothing will be sent for it again.
     pub finished_below: Serial,
 }
 
-/// The id of one message, unique over a run: sender, its incarnation, its count. Both ends of a message write it.
+/// The id of a message, which is unique over a run: the sender, its incarnation, and its count. Both ends write it to the trace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct MessageId {
-    /// Who sent it.
+    /// The sender.
     pub from: NodeId,
-    /// In which incarnation.
+    /// The incarnation of the sender.
     pub incarnation: u32,
-    /// Its count there.
+    /// The number of the message in this incarnation.
     pub count: u64,
 }
 

@@ -1,52 +1,52 @@
-//! What a person may see of a live node: for `indoubt state`, and for checking final states. Never for measures, which
-//! come from observations alone.
+//! The state of a live node, for `indoubt state` and for checks of final states. Measures never use it, because they come from
+//! observations alone.
 
 use crate::{ids::TxnId, operation::Key};
 use serde::{Deserialize, Serialize};
 
-/// A node's state, for people and final checks.
+/// The state of a node.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Inspection {
-    /// Locks held and waited for.
+    /// The locks that are held or waited for.
     pub locks: Vec<LockView>,
-    /// 2PC branches, steps in progress, transactions and sagas that are not over.
+    /// Everything that has not ended: 2PC branches, steps in progress, transactions and sagas.
     pub open: Vec<OpenView>,
-    /// The data, when asked for; in key order.
+    /// The accounts and their values in the order of keys, if they were requested; otherwise empty.
     pub accounts: Vec<(Key, i64)>,
 }
 
-/// One lock.
+/// A lock that is held or waited for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LockView {
-    /// The record.
+    /// The record that is locked.
     pub key: Key,
-    /// `shared` or `exclusive`.
+    /// The mode in which the lock is held.
     pub mode: LockMode,
-    /// Who holds it.
+    /// The transactions that hold the lock.
     pub holders: Vec<TxnId>,
-    /// Who waits, in order.
+    /// The transactions that wait, in the order in which they will get the lock.
     pub waiters: Vec<TxnId>,
 }
 
-/// One open matter.
+/// A branch, step, transaction or saga that has not ended.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OpenView {
-    /// Which transaction.
+    /// The transaction that it belongs to.
     pub txn: TxnId,
-    /// Its state, in the words of its protocol (`in doubt`, `preparing`, `compensating 2`, `stuck`).
+    /// The state in the words of the protocol, such as `in doubt`, `preparing`, `compensating 2` or `stuck`.
     pub state: String,
     /// Whether it is a branch in doubt.
     pub in_doubt: bool,
-    /// Since when, in microseconds before now; filled in by the driver, which has the clock.
+    /// How long it has been in doubt or in progress, in microseconds. The node shell fills it in, because it has the clock.
     pub since_us: Option<u64>,
 }
 
-/// How a lock is held.
+/// The mode of a lock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum LockMode {
-    /// With other readers.
+    /// Several readers hold the lock together.
     Shared,
-    /// Alone.
+    /// One writer holds the lock alone.
     Exclusive,
 }

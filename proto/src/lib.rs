@@ -1,5 +1,5 @@
-//! The vocabulary of the lab: what nodes are called, what they say to each other, and the contract between a protocol
-//! (a pure state machine) and the world that runs it (virtual or real).
+//! The vocabulary of the lab: the ids of nodes, the messages between them, and the contract between a protocol (a pure state machine)
+//! and the world that runs it (virtual or real).
 //!
 //! Read in this order: [`ids`], [`operation`], [`plan`], [`message`], [`machine`], [`observation`].
 //! Without the `wire` feature this crate is pure: no clock, no I/O, no async.

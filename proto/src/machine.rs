@@ -1,15 +1,16 @@
 //! The contract between a protocol and the world that runs it.
 //!
-//! A protocol is a [`Machine`]: no clock, no randomness, no I/O. A *driver* (virtual or real) feeds it inputs and performs
-//! its effects. The driver's duties:
+//! A protocol is a [`Machine`], without clock, randomness and I/O. A *driver* gives it inputs and performs its effects, in the
+//! virtual or in the real world. The duties of the driver:
 //!
-//! 1. `Recover` is the first input, on a first boot with no records; so every restart is a test of recovery.
-//! 2. One input at a time; the effects of one step are performed in order, each after the gate was asked.
-//! 3. `Durable { upto }` only after the force that covers `upto` returned. A force that failed ends the process.
-//! 4. Lazy records ride with the next force; a driver with nothing to force flushes them after a short quiet.
-//! 5. The observations of a step are written before its sends leave.
-//! 6. On a crash, any prefix of the unforced tail may survive; nothing else of the machine does.
-//! 7. What was sent to one incarnation of a node never reaches a later one.
+//! 1. `Recover` is the first input. On the first boot it has no records. So every start tests recovery.
+//! 2. The machine gets one input at a time. The effects of a step are performed in order, each after the gate was asked.
+//! 3. `Durable { upto }` comes only after the forced write that covers `upto` has returned. A forced write that fails ends the
+//!    process.
+//! 4. Lazy records become durable with the next forced write. If nothing must be forced, the driver flushes them after a short time.
+//! 5. The observations of a step are written before its messages leave.
+//! 6. After a crash, any prefix of the unforced tail may survive, and nothing else of the machine.
+//! 7. A message that was sent to one incarnation of a node never reaches a later one.
 
 use crate::{
     ids::{LogId, Lsn, NodeId, TxnId},
@@ -23,66 +24,66 @@ use std::{fmt::Debug, hash::Hash};
 
 /// A protocol as a pure state machine.
 pub trait Machine: Debug {
-    /// What it logs.
+    /// The records that the machine logs.
     type Record: Record;
-    /// The timers that it arms. Arming one again replaces it.
+    /// The keys of the timers that the machine arms. Arming a timer with the same key replaces it.
     type Timer: Clone + Ord + Hash + Debug;
 
-    /// Takes one input; all effects go through `out`.
+    /// Takes one input. All effects go to `out`.
     fn handle(&mut self, input: InputOf<Self>, out: &mut OutOf<Self>);
 
-    /// The records that recreate the present state on an empty machine of the same settings.
+    /// Writes the records that recreate the current state, in a new machine with the same settings.
     fn compact(&self, out: &mut Vec<Self::Record>);
 
-    /// What a person may see of it: locks, branches, transactions. `accounts` asks for the data too.
+    /// The state of the machine for people: locks, branches, transactions. With `accounts`, also the data.
     fn inspect(&self, accounts: bool) -> Inspection;
 }
 
-/// What machine `M` is told.
+/// The inputs of machine `M`.
 pub type InputOf<M> = Input<<M as Machine>::Record, <M as Machine>::Timer>;
 
-/// What machine `M` wants done.
+/// The effects of machine `M`.
 pub type EffectOf<M> = Effect<<M as Machine>::Record, <M as Machine>::Timer>;
 
-/// Where machine `M` puts its effects.
+/// The sink for the effects of machine `M`.
 pub type OutOf<M> = Out<<M as Machine>::Record, <M as Machine>::Timer>;
 
-/// What a machine logs.
+/// A record that a machine logs.
 pub trait Record: Clone + Eq + Hash + Debug + Serialize + DeserializeOwned {
     /// The word that effect selectors and traces use, for example `committed`.
     fn word(&self) -> &'static str;
-    /// The transaction that it concerns.
+    /// The transaction that the record concerns, if there is one.
     fn txn(&self) -> Option<TxnId>;
 }
 
-/// One record of a journal, as recovered.
+/// A record of a journal, as a machine recovers it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Logged<R> {
-    /// Its number. All records of a compaction carry the number up to which it replaced the log.
+    /// The number of the record. All records of a compaction have the number of the last record that it replaced.
     pub lsn: Lsn,
-    /// Whether it comes from a compaction: its effects were observed when they happened.
+    /// Whether the record comes from a compaction. Then its effects were already observed when they happened.
     pub compacted: bool,
-    /// The record.
+    /// The record that survived.
     pub record: R,
 }
 
-/// What a machine with records `R` and timers `T` is told.
+/// An input of a machine with records `R` and timers `T`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Input<R, T> {
     /// The first input of every incarnation.
     Recover {
         /// The identity of the journal.
         log: LogId,
-        /// Counts restarts, from 1.
+        /// The number of this start of the node, from 1.
         incarnation: u32,
-        /// What survived, in order.
+        /// The records that survived, in order.
         records: Vec<Logged<R>>,
     },
     /// A message arrived.
     Message {
-        /// From whom.
+        /// The sender.
         from: NodeId,
-        /// What.
+        /// The message that arrived.
         message: Message,
     },
     /// Everything up to this record is durable.
@@ -98,14 +99,14 @@ pub enum Input<R, T> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Write {
-    /// Asks for an fdatasync.
+    /// The record must be forced with an fdatasync.
     Forced,
-    /// Rides with the next force.
+    /// The record becomes durable with the next forced write.
     Lazy,
 }
 
 impl Write {
-    /// `forced` or `lazy`.
+    /// The word in traces: `forced` or `lazy`.
     pub fn word(self) -> &'static str {
         match self {
             Write::Forced => "forced",
@@ -114,46 +115,46 @@ impl Write {
     }
 }
 
-/// What a machine with records `R` and timers `T` wants done.
+/// An effect of a machine with records `R` and timers `T`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Effect<R, T> {
     /// Append a record to the journal.
     Append {
-        /// Its number.
+        /// The number of the record.
         lsn: Lsn,
-        /// The record.
+        /// The record to append.
         record: R,
-        /// Forced or lazy.
+        /// Whether the record must be forced.
         write: Write,
     },
     /// Send a message.
     Send {
-        /// To whom.
+        /// The receiver.
         to: NodeId,
-        /// What.
+        /// The message to send.
         message: Message,
     },
-    /// Arm a timer; replaces one of the same key.
+    /// Arm a timer. It replaces a timer with the same key.
     Arm {
-        /// Its key.
+        /// The key of the timer.
         timer: T,
-        /// After how long.
+        /// The time after which it fires, on the clock of the node.
         after: Micros,
     },
     /// Disarm a timer.
     Disarm(T),
-    /// Replace the journal up to a record by these; counts as a force of it.
+    /// Replace the journal up to a record. This counts as a forced write.
     Compacted {
-        /// The last record replaced.
+        /// The last record that is replaced.
         upto: Lsn,
-        /// What replaces them.
+        /// The records that replace it and all earlier ones.
         records: Vec<R>,
     },
-    /// Something worth measuring happened.
+    /// Write an observation to the trace.
     Observe(Observation),
 }
 
-/// Where a machine puts its effects. The verbs read like the protocol's text.
+/// The sink for the effects of a machine.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Out<R, T> {
     effects: Vec<Effect<R, T>>,
@@ -166,12 +167,12 @@ impl<R, T> Out<R, T> {
         Out { effects: Vec::new(), last }
     }
 
-    /// Appends a record that asks for an fdatasync; what depends on it waits for `Durable` of the number returned.
+    /// Appends a forced record. Actions that depend on it must wait until `Durable` covers the returned number.
     pub fn force(&mut self, record: R) -> Lsn {
         self.append(record, Write::Forced)
     }
 
-    /// Appends a record that rides with the next force.
+    /// Appends a lazy record, which becomes durable with the next forced write.
     pub fn lazy(&mut self, record: R) -> Lsn {
         self.append(record, Write::Lazy)
     }
@@ -198,12 +199,12 @@ impl<R, T> Out<R, T> {
         self.effects.push(Effect::Disarm(timer));
     }
 
-    /// Observes.
+    /// Writes an observation to the trace.
     pub fn observe(&mut self, observation: Observation) {
         self.effects.push(Effect::Observe(observation));
     }
 
-    /// The number of the last record appended.
+    /// The number of the last record that was appended.
     pub fn last(&self) -> Lsn {
         self.last
     }
@@ -218,13 +219,13 @@ impl<R, T> Out<R, T> {
         self.effects.drain(..)
     }
 
-    /// Takes the effects, in order, and leaves an empty buffer for the next ones.
+    /// Takes the effects, in order. The next effects go into `empty`.
     pub fn exchange(&mut self, empty: Vec<Effect<R, T>>) -> Vec<Effect<R, T>> {
         debug_assert!(empty.is_empty());
         std::mem::replace(&mut self.effects, empty)
     }
 
-    /// Adds an effect as it is, for drivers; a record keeps its number.
+    /// Adds an effect unchanged, for drivers. A record keeps its number.
     pub fn push(&mut self, effect: Effect<R, T>) {
         self.effects.push(effect);
     }

@@ -1,5 +1,5 @@
-//! What is worth measuring. The stream of observations is the only source of every number, chart, check and diagram.
-//! Its shape on disk is in docs/03-measures-and-checks.md.
+//! Observations. The trace, a stream of observations, is the only source of all numbers, charts, checks and diagrams. Its shape on
+//! disk is in docs/03-measures-and-checks.md.
 
 use crate::{
     heuristic::HeuristicOutcome,
@@ -13,23 +13,24 @@ use crate::{
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 
-/// The neutral phases of a transaction, the same words for every protocol (docs/02-scenarios.md).
+/// The phases of a transaction. Every protocol has the same words for them (docs/02-scenarios.md).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Phase {
-    /// Accepted (a saga: its begin is durable), nothing sent.
+    /// The transaction is accepted, and nothing was sent. (A saga: its begin record is durable.)
     Begun,
-    /// Every participant was sent its work (a saga: the first step; `none`: the first call).
+    /// The work was sent to every participant. (A saga: the first step was sent; `none`: the first call.)
     WorkSent,
-    /// The first yes vote arrived, not the last (a saga: the first step's result; `none`: the first answer).
+    /// The first YES vote has arrived, but not the last. (A saga: the first step's result; `none`: the first answer.)
     HalfDone,
-    /// All yes votes arrived, the decision is not durable (a saga: the last step's result, the end is not durable).
+    /// All YES votes have arrived, and the decision is not durable. (A saga: the last step's result, and its end is not durable.)
     WorkDone,
-    /// The decision is durable, nobody told (a saga: its end, or the turn to compensation, is durable).
+    /// The decision is durable, and nobody was told. (A saga: its end, or the turn to compensation, is durable.)
     Decided,
-    /// A participant told, not all (a saga: its first compensation is durable).
+    /// A participant was told the decision, but not all were. (A saga: its first compensation is durable.)
     HalfTold,
-    /// Forgotten by the coordinator (a saga: end durable; after a turn: appended; `none`: answered).
+    /// The coordinator has forgotten the transaction. (A saga: its end is durable, or after a turn appended; `none`: the client was
+    /// answered.)
     Ended,
 }
 
@@ -45,7 +46,7 @@ impl Phase {
         Phase::Ended,
     ];
 
-    /// Its word.
+    /// The word in scenarios and traces.
     pub fn word(self) -> &'static str {
         match self {
             Phase::Begun => "begun",
@@ -59,38 +60,38 @@ impl Phase {
     }
 }
 
-/// Why a lock was not granted.
+/// The reason why a lock was not granted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Abandoned {
-    /// It waited too long.
+    /// The request waited too long.
     Timeout,
-    /// Its transaction was aborted meanwhile.
+    /// The transaction was aborted while it waited.
     Abort,
 }
 
-/// One operation of a plan, as `client-began` lists it: with neither `delta` nor `value` it is a read.
+/// One operation of a plan, in the form of `client-began`. It is a read if it has neither `delta` nor `value`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct PlanEntry {
-    /// Where.
+    /// The participant that has the record.
     pub node: NodeId,
-    /// The step, 1-based.
+    /// The number of the step, from 1.
     pub step: u32,
-    /// The record.
+    /// The record that the operation touches.
     pub key: Key,
-    /// What is added.
+    /// The number that is added, if it is an addition.
     pub delta: Option<i64>,
-    /// What is put.
+    /// The value that is written, if it is a put.
     pub value: Option<i64>,
 }
 
-/// One observation. Machines write what happens in the protocol; drivers write messages, journal and process life; the
-/// lab writes clients, faults and links. In JSON each field stands beside `kind`.
+/// An observation. Machines observe what happens in the protocol. Drivers observe messages, the journal and the life of processes.
+/// The lab observes clients, faults and links. In JSON, the fields of a variant are beside `kind`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[allow(missing_docs, reason = "fields are the columns of docs/03-measures-and-checks.md")]
 pub enum Observation {
-    /// A client's transaction is due. `what` is transfer, order, trip or audit; `total` is an audit's right answer.
+    /// A client's transaction is due. `what` is transfer, order, trip or audit. `total` is the correct answer of an audit.
     ClientBegan {
         txn: TxnId,
         due_us: Micros,
@@ -98,13 +99,13 @@ pub enum Observation {
         plan: Vec<PlanEntry>,
         total: Option<i64>,
     },
-    /// A client was told.
+    /// A client was told an outcome.
     ClientEnded {
         txn: TxnId,
         outcome: OutcomeWord,
         detail: String,
     },
-    /// A message left. `copy`: a duplicate that a fault made.
+    /// A message left. `copy` means that it is a duplicate that a fault made.
     Sent {
         id: MessageId,
         from: NodeId,
@@ -113,8 +114,8 @@ pub enum Observation {
         txn: Option<TxnId>,
         copy: bool,
     },
-    /// A message was taken as input. `ticket`: of a request, how far its coordinating node had finished; whoever hears it may
-    /// forget what it passed (rule 17b).
+    /// A message was taken as input. `ticket` is set for requests. The receiver may forget all transactions below its mark (rule
+    /// 17b).
     Received {
         id: MessageId,
         from: NodeId,
@@ -124,7 +125,7 @@ pub enum Observation {
         copy: bool,
         ticket: Option<Ticket>,
     },
-    /// A message was lost: a fault, the network, a link that is down.
+    /// A message was lost by a fault, by the network, or because a link was down.
     Dropped {
         id: MessageId,
         from: NodeId,
@@ -170,22 +171,22 @@ pub enum Observation {
         value: i64,
         step: u32,
     },
-    /// A participant voted (its vote leaves in the same step).
+    /// A participant voted. The vote leaves in the same step.
     Voted {
         txn: TxnId,
         vote: Vote,
     },
-    /// Its prepared record is durable.
+    /// The prepared record of a branch is durable.
     InDoubt {
         txn: TxnId,
     },
-    /// At a coordinator: durable, or, where the presumption logs nothing, taken. At a participant: learned.
+    /// At a coordinator, the decision is durable, or it is made if the presumption logs no record. At a participant, the branch has
+    /// learned the decision.
     Decided {
         txn: TxnId,
         outcome: Decision,
     },
-    /// An operator ends a branch in doubt so, whatever the decision is or will be: a heuristic decision. `decided` follows in the
-    /// same step.
+    /// An operator ends a branch in doubt, independently of the decision (a heuristic decision). `decided` follows in the same step.
     Heuristic {
         txn: TxnId,
         outcome: Decision,
@@ -195,14 +196,14 @@ pub enum Observation {
         txn: TxnId,
         outcome: HeuristicOutcome,
     },
-    /// A committed branch's effects; written when the record is durable.
+    /// The effects of a committed branch. Written when the record is durable.
     Applied {
         txn: TxnId,
         effects: Vec<Update>,
         log: LogId,
         lsn: Lsn,
     },
-    /// A step's effects; written when the record is durable.
+    /// The effects of a step. Written when the record is durable.
     StepApplied {
         txn: TxnId,
         step: u32,
@@ -210,7 +211,7 @@ pub enum Observation {
         log: LogId,
         lsn: Lsn,
     },
-    /// A step's constraint does not hold.
+    /// A step was refused, because a constraint does not hold.
     StepRefused {
         txn: TxnId,
         step: u32,
@@ -218,7 +219,7 @@ pub enum Observation {
         log: LogId,
         lsn: Lsn,
     },
-    /// A compensation's effects (none if the step had never run); written when the record is durable.
+    /// The effects of a compensation, which are empty if the step never ran. Written when the record is durable.
     Compensated {
         txn: TxnId,
         step: u32,
@@ -226,12 +227,12 @@ pub enum Observation {
         log: LogId,
         lsn: Lsn,
     },
-    /// A record is flagged: a saga that is not over has written it.
+    /// A record is flagged as pending, because an unfinished saga has written it.
     Pending {
         txn: TxnId,
         key: Key,
     },
-    /// The flag is gone; written by whoever ends it.
+    /// The pending flag of a record is cleared. The node that clears it writes this.
     Settled {
         txn: TxnId,
         key: Key,
@@ -241,13 +242,13 @@ pub enum Observation {
         txn: TxnId,
         phase: Phase,
     },
-    /// A saga cannot go on without an operator (`resumed`: it was told to try again).
+    /// A saga cannot continue without an operator. `resumed` means that an operator told it to try again.
     Stuck {
         txn: TxnId,
         step: u32,
         resumed: bool,
     },
-    /// A participant that once voted no longer knows the branch, under another log: its effect is lost (rule 17).
+    /// A participant that voted no longer knows the branch and has another log, so the effect of the branch is lost (rule 17).
     LostLog {
         txn: TxnId,
         participant: NodeId,
@@ -255,7 +256,7 @@ pub enum Observation {
     Crashed {
         incarnation: u32,
     },
-    /// A node is back, with its journal up to `upto`. `lost`: the one that it had is gone, and `log` is a new one.
+    /// A node restarted with its journal up to `upto`. `lost` means that the node lost its journal, and that `log` is a new one.
     Restarted {
         incarnation: u32,
         log: LogId,
@@ -276,7 +277,7 @@ pub enum Observation {
         from: NodeId,
         to: NodeId,
     },
-    /// A scripted fault fired.
+    /// A fault of the scenario fired.
     Fault {
         text: String,
     },
@@ -285,7 +286,7 @@ pub enum Observation {
 }
 
 impl Observation {
-    /// The transaction that it concerns.
+    /// The transaction that the observation concerns, if there is one.
     pub fn txn(&self) -> Option<TxnId> {
         use Observation::*;
         match self {
@@ -316,7 +317,7 @@ impl Observation {
         }
     }
 
-    /// Its kind: the word in traces and in effect selectors.
+    /// The kind of observation: its word in traces and in effect selectors.
     pub fn kind(&self) -> &'static str {
         use Observation::*;
         match self {
@@ -357,7 +358,7 @@ impl Observation {
         }
     }
 
-    /// What distinguishes observations of one kind, for selectors.
+    /// The word that distinguishes observations of one kind in effect selectors, if there is one.
     pub fn qualifier(&self) -> Option<&'static str> {
         match self {
             Observation::Reached { phase, .. } => Some(phase.word()),
@@ -368,7 +369,7 @@ impl Observation {
         }
     }
 
-    /// The step of a saga that it concerns, 1-based.
+    /// The step of a saga that the observation concerns, from 1, if there is one.
     pub fn step(&self) -> Option<u32> {
         match self {
             Observation::StepApplied { step, .. }
@@ -380,15 +381,15 @@ impl Observation {
     }
 }
 
-/// An observation with its time and place.
+/// An observation with its time and its node: one line of a trace.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Stamped {
-    /// Since the start of load; in a node's own file since an arbitrary moment of the host's monotonic clock.
+    /// The time since the start of the load. In the file of a single node, the time of the host's monotonic clock.
     pub t_us: i64,
-    /// Its place in the run.
+    /// The position in the trace, from 0.
     pub seq: u64,
-    /// Who wrote it: a node, a client, or the lab.
+    /// The node, client or lab that made the observation.
     pub node: NodeId,
-    /// What.
+    /// The observation.
     pub what: Observation,
 }

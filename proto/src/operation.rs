@@ -1,20 +1,20 @@
-//! What a transaction does to data: integer accounts under named keys (docs/02-scenarios.md).
+//! The operations of transactions on data. The data are integer accounts with names (docs/02-scenarios.md).
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 use std::{borrow::Borrow, fmt, sync::Arc};
 
-/// The name of one record, unique over the cluster by convention (`p2/acct-17`). Cheap to clone.
+/// The name of a record, for example `p2/acct-17`. By convention it is unique over the cluster. It is cheap to clone.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Key(pub Arc<str>);
 
 impl Key {
-    /// A key of this name.
+    /// The key with this name.
     pub fn new(name: impl AsRef<str>) -> Self {
         Key(Arc::from(name.as_ref()))
     }
 
-    /// The name.
+    /// The name as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -38,70 +38,70 @@ impl fmt::Debug for Key {
     }
 }
 
-/// One operation on one record. A record that was never written reads as 0.
+/// An operation on one record. A record that was never written has the value 0.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Operation {
-    /// Adds `delta`; refused if the result would fall below `min`. A compensation carries no `min`.
+    /// Adds to a record. The operation is refused if the result would be below `min`. Compensations have no `min`.
     Add {
-        /// The record.
+        /// The record to change.
         key: Key,
-        /// What to add; may be negative.
+        /// The number to add, which may be negative.
         delta: i64,
-        /// The constraint on the result.
+        /// The least valid result; `None` if every result is valid.
         min: Option<i64>,
     },
-    /// Overwrites.
+    /// Overwrites a record.
     Put {
-        /// The record.
+        /// The record to overwrite.
         key: Key,
         /// The new value.
         value: i64,
     },
-    /// Reads.
+    /// Reads a record.
     Get {
-        /// The record.
+        /// The record to read.
         key: Key,
     },
 }
 
 impl Operation {
-    /// The record that it touches.
+    /// The record that the operation touches.
     pub fn key(&self) -> &Key {
         match self {
             Operation::Add { key, .. } | Operation::Put { key, .. } | Operation::Get { key } => key,
         }
     }
 
-    /// Whether it changes nothing.
+    /// Whether the operation only reads.
     pub fn is_read(&self) -> bool {
         matches!(self, Operation::Get { .. })
     }
 
-    /// Its size on the wire, roughly, in bytes: what the limit on a transaction's bytes counts.
+    /// The approximate size on the wire, in bytes. The limit on the bytes of a transaction counts it.
     pub fn bytes(&self) -> usize {
         self.key().as_str().len() + 16
     }
 }
 
-/// A change of one record, as logged and as observed. In JSON `{ "key": …, "delta": … }` or `{ "key": …, "value": … }`.
+/// A change of one record, in logs and observations. In JSON it is `{ "key": …, "delta": … }` or `{ "key": …, "value": … }`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Update {
-    /// The record.
+    /// The record that changed.
     pub key: Key,
-    /// How it changed.
+    /// How the record changed.
     pub change: Change,
 }
 
 /// How a record changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Change {
-    /// By so much: commutes with other deltas.
+    /// This number was added. Deltas commute.
     Delta(i64),
-    /// To this value.
+    /// This value was written.
     Value(i64),
 }
 
-/// [`Update`] as people read it.
+/// The form of [`Update`] in formats for people.
 #[derive(Serialize, Deserialize)]
 struct UpdateText {
     key: Key,
@@ -138,13 +138,13 @@ impl<'de> Deserialize<'de> for Update {
     }
 }
 
-/// What a read found.
+/// The result of a read.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct ReadValue {
-    /// The step of the plan that read, 1-based.
+    /// The step of the plan that read the record, from 1.
     pub step: u32,
-    /// The record.
+    /// The record that was read.
     pub key: Key,
-    /// Its value.
+    /// The value that was read.
     pub value: i64,
 }

@@ -1,26 +1,26 @@
-//! What a client is told, and the word for it in results.
+//! The outcome of a transaction as its client is told, and the word for it in results.
 
 use crate::{heuristic::HeuristicOutcome, message::Decision, operation::ReadValue, reason::Reason};
 use serde::{Deserialize, Serialize};
 
-/// What a client is told: never a guess.
+/// The outcome that a client is told. It is `Unknown` if the node cannot know the truth.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Outcome {
-    /// All effects are there (2PC; an unprotected sequence whose calls all succeeded).
+    /// All effects are applied: 2PC committed, or all calls of an unprotected sequence succeeded.
     Committed {
-        /// What its reads found.
+        /// The results of the transaction's reads.
         reads: Vec<ReadValue>,
     },
     /// All steps of the saga are done, and its end is durable.
     Completed {
-        /// What its reads found.
+        /// The results of the saga's reads.
         reads: Vec<ReadValue>,
     },
-    /// No effects, or none that this protocol cares about (`none`).
+    /// There are no effects. Under `none`, effects may remain, because that protocol undoes nothing.
     Aborted(Reason),
     /// Every applied step of the saga was undone.
     Compensated(Reason),
-    /// Never begun.
+    /// The transaction never began.
     Refused(Reason),
     /// An operator ended branches otherwise than decided (docs/rules.md, 22).
     Heuristic {
@@ -31,7 +31,7 @@ pub enum Outcome {
         /// Which branches, and how they ended.
         reason: Reason,
     },
-    /// The truth is not known here.
+    /// The node does not know the outcome.
     Unknown(Reason),
 }
 
@@ -65,28 +65,28 @@ impl Outcome {
     }
 }
 
-/// The words of `clients` in summary.json.
+/// The kinds of outcomes, which are the words of `clients` in summary.json.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum OutcomeWord {
-    /// Committed or completed.
+    /// The transaction committed, or the saga completed.
     Succeeded,
-    /// Aborted.
+    /// The transaction aborted.
     Aborted,
-    /// Compensated.
+    /// The saga was compensated.
     Compensated,
-    /// Never begun.
+    /// The transaction never began.
     Refused,
     /// Some effects are there and others are not, because operators ended branches.
     Mixed,
     /// It is not known which effects are there: participants never said how their branches ended.
     Hazard,
-    /// Not known.
+    /// The node does not know the outcome.
     Unknown,
 }
 
 impl OutcomeWord {
-    /// The word.
+    /// The word in summary.json and in traces.
     pub fn word(self) -> &'static str {
         match self {
             OutcomeWord::Succeeded => "succeeded",

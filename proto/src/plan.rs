@@ -1,5 +1,5 @@
-//! The business transaction as a client submits it. The same plan runs under every protocol: 2PC makes one branch of all
-//! steps of a participant; a saga runs the steps in order and knows how to undo each.
+//! The plan of a transaction, as a client submits it. The same plan runs under every protocol: 2PC makes one branch of all steps of
+//! a participant. A saga runs the steps in order, and can undo each by its compensation.
 
 use crate::{
     ids::{NodeId, TxnId},
@@ -8,51 +8,52 @@ use crate::{
 use serde::{Deserialize, Serialize};
 use std::hash::{Hash, Hasher};
 
-/// How a saga may treat a step (docs/rules.md, 32: compensatable*, then at most one pivot, then retriable*).
+/// The kind of a step in a saga. A plan has compensatable steps, then at most one pivot, then retriable steps (docs/rules.md, 32).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum StepKind {
-    /// Can be undone by its compensation.
+    /// The step can be undone by its compensation.
     #[default]
     Compensatable,
-    /// The point of no return: once it is applied, the saga completes.
+    /// The step is the pivot: once it is applied, the saga completes.
     Pivot,
-    /// Comes after the pivot and is retried until it succeeds.
+    /// The step comes after the pivot, and is retried until it succeeds.
     Retriable,
 }
 
-/// One step: a local transaction at one participant, and what undoes it.
+/// One step: a local transaction at one participant, with its compensation.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct PlanStep {
-    /// Where it runs.
+    /// The participant at which the step runs.
     pub node: NodeId,
-    /// What it does.
+    /// The operations of the step.
     pub ops: Vec<Operation>,
-    /// Its compensation: semantic (rule 29), without constraints. Empty for reads, the pivot and retriable steps.
+    /// The operations of the compensation, which is semantic (rule 29) and has no constraints. Empty for reads, the pivot and
+    /// retriable steps.
     pub undo: Vec<Operation>,
-    /// How a saga may treat it.
+    /// The kind of the step in a saga.
     pub kind: StepKind,
 }
 
-/// A transaction as submitted.
+/// A transaction, as its client submits it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Submission {
-    /// Its name, chosen by the client.
+    /// The id, which the client chooses.
     pub txn: TxnId,
-    /// The incarnation of the coordinating node to which the client first sent this submission. A repeated submission
-    /// carries the first one, so that a later incarnation knows that it may have been begun, and never runs it again.
+    /// The incarnation of the coordinating node to which the client first sent this submission. A repeated submission has the same
+    /// epoch. So a later incarnation knows that the transaction may have begun, and never runs it again.
     pub epoch: u32,
-    /// A read-only audit: phases do not count it.
+    /// Whether it is a read-only audit. Audits are not counted in phases.
     pub audit: bool,
-    /// Its steps, in order.
+    /// The steps, in order.
     pub steps: Vec<PlanStep>,
 }
 
-/// The operations of one step, as sent to a participant.
+/// The operations of one step, as they are sent to a participant.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct StepOps {
-    /// The step of the plan, 1-based.
+    /// The number of the step in the plan, from 1.
     pub step: u32,
-    /// What it does.
+    /// The operations of the step.
     pub ops: Vec<Operation>,
 }
 
@@ -78,7 +79,8 @@ impl Submission {
             .collect()
     }
 
-    /// Why no protocol can run this plan, or `None` if it is sound. Limits are checked by the coordinating node, not here.
+    /// What is wrong with this plan under any protocol; `None` if it is valid. The coordinating node checks limits, not this
+    /// function.
     pub fn fault(&self) -> Option<String> {
         if self.steps.is_empty() {
             return Some("a transaction needs at least one step".into());

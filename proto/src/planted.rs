@@ -1,10 +1,10 @@
-//! Planted bugs: mistakes that real systems made. They prove the checks: a bug that no check catches is a hole in the checks.
+//! Planted bugs: mistakes that real systems have made. They test the checks: if no check catches a planted bug, a check is missing.
 //!
-//! They exist only with the feature `mutants` of this crate and of the machine crates, which only tests turn on. There each
-//! machine crate has a module `mutants`, which changes what its sound machine is told or does. Without the feature nothing
-//! can be planted, and [`Planted::is`] is `false` at compile time.
+//! They exist only with the feature `mutants` of this crate and of the machine crates, which only tests turn on. With it, each
+//! machine crate has a module `mutants`, which changes the inputs or effects of the correct machine. Without the feature no bug can
+//! be planted, and [`Planted::is`] is `false` at compile time.
 
-/// One planted bug.
+/// A bug that can be planted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Mutant {
     /// A participant votes YES before its prepared record is durable.
@@ -17,7 +17,7 @@ pub enum Mutant {
     ForgetPrepared,
     /// A participant does not take the locks of its prepared branches back when it restarts (rule 11).
     LocksNotRetaken,
-    /// A participant in doubt aborts when its patience ends (rule 6).
+    /// A participant in doubt aborts after its decision timeout (rule 6).
     AbortInDoubt,
     /// Presumed commit sends PREPARE before its initiation record is durable (rule 16).
     NoInitiation,
@@ -25,25 +25,25 @@ pub enum Mutant {
     ForgetAbortEarly,
     /// "Unknown branch" counts as an ACK although the participant lost its log (rule 17).
     UnknownIsDone,
-    /// A late copy of PREPARE for a finished branch votes afresh (rule 17b).
+    /// A participant votes again for a late copy of PREPARE, although the branch has finished (rule 17b).
     VoteAfresh,
     /// A read-only voter unlocks before every participant has finished its work (rule 12).
     ReadUnlocksEarly,
-    /// A cooperative peer answers ABORT for what it may have known and forgotten (rule 7).
+    /// Under cooperative termination, a participant answers ABORT for a transaction that it may have known and forgotten (rule 7).
     PeerGuessesAbort,
     /// A coordinator stops resending a decision that nobody acknowledged.
     ResendStops,
     /// A participant releases its locks at its vote.
     UnlockAtVote,
-    /// A compensation restores the pre-image (rule 29).
+    /// A compensation restores the values from before the step (rule 29).
     RestorePreImage,
     /// Compensations run in forward order (rule 24).
     CompensateForward,
-    /// A compensation of a step that never ran is applied (no empty compensation, rule 39).
+    /// A compensation is applied although its step never ran (no empty compensation, rule 39).
     NoEmptyCompensation,
-    /// A step that arrives after its compensation runs (a hanging step, rule 40).
+    /// A step that arrives after its compensation is run (a hanging step, rule 40).
     LateForwardRuns,
-    /// A copy of a step runs again (rule 38).
+    /// A participant runs the copy of a step again (rule 38).
     DuplicateRuns,
     /// A participant acknowledges a decision that an operator had overruled as if it had followed it (rule 22).
     HeuristicIsAck,
@@ -51,12 +51,12 @@ pub enum Mutant {
     HeuristicSpreads,
     /// A world hands a message to whatever incarnation of its receiver it meets (duty 7 of a driver).
     SessionsForgotten,
-    /// A journal leaves a torn record where it is and appends behind it, where no later replay arrives.
+    /// A journal leaves a torn record and appends behind it. A later replay ends at the torn record.
     TornRecordIgnored,
 }
 
 impl Mutant {
-    /// All of them.
+    /// All bugs that can be planted.
     pub const ALL: [Mutant; 23] = [
         Mutant::VoteBeforeDurable,
         Mutant::DecideBeforeDurable,
@@ -84,7 +84,7 @@ impl Mutant {
     ];
 }
 
-/// Which bug is planted, if any.
+/// The bug that is planted, if there is one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Planted {
     #[cfg(feature = "mutants")]
@@ -111,7 +111,7 @@ impl Planted {
         self.mutant == Some(mutant)
     }
 
-    /// Whether this bug is planted: never, in this build.
+    /// Whether this bug is planted, which is never true in this build.
     #[inline]
     #[cfg(not(feature = "mutants"))]
     pub fn is(self, _: Mutant) -> bool {

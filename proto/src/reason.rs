@@ -1,19 +1,19 @@
-//! Why something did not happen: a class for programs, the particulars for people.
+//! The reason why something did not happen: a class for programs, and details for people.
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// Why something did not happen.
+/// The reason why something did not happen.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Reason {
     /// The class, for programs.
     pub kind: ReasonKind,
-    /// The particulars, for people; may be empty.
+    /// The details, for people; may be empty.
     pub detail: String,
 }
 
 impl Reason {
-    /// A reason with its particulars.
+    /// A reason with its details.
     pub fn new(kind: ReasonKind, detail: impl Into<String>) -> Self {
         Reason { kind, detail: detail.into() }
     }
@@ -35,7 +35,7 @@ impl fmt::Display for Reason {
 /// The classes of [`Reason`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum ReasonKind {
-    /// An operation's `min` does not hold.
+    /// The result of an operation would be below its `min`.
     Constraint,
     /// A lock was not granted in time.
     LockTimeout,
@@ -43,25 +43,25 @@ pub enum ReasonKind {
     WorkTimeout,
     /// A vote did not come in time.
     VoteTimeout,
-    /// The unprotected call was not answered in time.
+    /// The call of an unprotected transaction was not answered in time.
     CallTimeout,
-    /// The request concerns something finished: a late or duplicated copy (rule 17b).
+    /// The request is a late or duplicated one, and its transaction has finished (rule 17b).
     Finished,
-    /// A failure answered in somebody's name (a `refuse` fault).
+    /// A `refuse` fault answered the request with a failure.
     Failure,
-    /// Beyond a limit of the coordinating node.
+    /// The submission exceeds a limit of the coordinating node.
     Limit,
-    /// The plan is none.
+    /// The submitted plan is not valid.
     BadPlan,
-    /// An operator decided.
+    /// An operator ended the branch.
     Operator,
-    /// Found begun but not decided at a restart.
+    /// The transaction had begun but was not decided when its coordinating node restarted.
     Recovery,
-    /// The coordinating node cannot be reached; nothing was sent.
+    /// The coordinating node cannot be reached, and nothing was sent.
     Unreachable,
-    /// Forgotten, or never heard of by this incarnation.
+    /// This incarnation has forgotten the transaction, or has never received it.
     Forgotten,
-    /// A participant gave its branch up, because PREPARE never came (rule 6).
+    /// A participant aborted its branch, because PREPARE never came (rule 6).
     GaveUp,
     /// A participant still holds work of another transaction with this name, from a journal that its coordinating node
     /// has lost.
@@ -69,7 +69,7 @@ pub enum ReasonKind {
 }
 
 impl ReasonKind {
-    /// All of them: their position is their number on the wire (from 1).
+    /// All classes. Their position, from 1, is their number on the wire.
     pub const ALL: [ReasonKind; 15] = [
         ReasonKind::Constraint,
         ReasonKind::LockTimeout,
@@ -88,7 +88,7 @@ impl ReasonKind {
         ReasonKind::NameTaken,
     ];
 
-    /// A sentence without its full stop.
+    /// The text for people, without a full stop.
     pub fn text(self) -> &'static str {
         match self {
             ReasonKind::Constraint => "a constraint does not hold",

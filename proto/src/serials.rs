@@ -1,5 +1,5 @@
-//! The serial numbers that a coordinating node gives to its transactions, and the mark below which all are finished
-//! (docs/rules.md, 17b). Every request carries both in its ticket.
+//! The serials that a coordinating node gives to its transactions, and the mark below which all transactions are finished
+//! (docs/rules.md, 17b). Every request has both in its ticket.
 
 use crate::ids::{LogId, Serial, Ticket};
 use std::collections::BTreeSet;
@@ -9,19 +9,19 @@ use std::collections::BTreeSet;
 pub struct Serials {
     log: LogId,
     next: Serial,
-    /// The transactions that are not finished; the first one is the mark.
+    /// The serials of transactions that are not finished. The first one is the mark.
     unfinished: BTreeSet<Serial>,
 }
 
 impl Default for Serials {
-    /// Before the first incarnation.
+    /// The serials before the first incarnation.
     fn default() -> Self {
         Serials { log: LogId(0), next: Serial::first_of(0), unfinished: BTreeSet::new() }
     }
 }
 
 impl Serials {
-    /// Begins an incarnation over this journal. Its serials lie above those of all earlier incarnations.
+    /// Begins an incarnation with this journal. Its serials are above those of all earlier incarnations.
     pub fn open(&mut self, log: LogId, incarnation: u32) {
         self.log = log;
         self.next = Serial::first_of(incarnation);
@@ -32,7 +32,7 @@ impl Serials {
         self.log
     }
 
-    /// Hands out the next serial. It is unfinished until [`Serials::finish`].
+    /// Returns the next serial. Its transaction is unfinished until [`Serials::finish`].
     pub fn begin(&mut self) -> Serial {
         let serial = self.next;
         self.next = serial.next();
@@ -40,17 +40,17 @@ impl Serials {
         serial
     }
 
-    /// A transaction of an earlier incarnation is not finished yet.
+    /// Notes that a transaction of an earlier incarnation is not finished yet.
     pub fn reopen(&mut self, serial: Serial) {
         self.unfinished.insert(serial);
     }
 
-    /// Nothing will be sent about this transaction any more, not even after a crash.
+    /// Notes that nothing will be sent for this transaction any more, not even after a crash.
     pub fn finish(&mut self, serial: Serial) {
         self.unfinished.remove(&serial);
     }
 
-    /// The ticket that goes with a request about a transaction.
+    /// The ticket of a request about the transaction with this serial.
     pub fn ticket(&self, serial: Serial) -> Ticket {
         let finished_below = self.unfinished.first().copied().unwrap_or(self.next);
         Ticket { log: self.log, serial, finished_below }

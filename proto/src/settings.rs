@@ -1,4 +1,4 @@
-//! What a cluster is told once: timeouts, limits, protocol options.
+//! The settings of a cluster: timeouts, limits, and protocol options. They never change during a run.
 
 use crate::{planted::Planted, time::Micros};
 use serde::{Deserialize, Serialize};
@@ -6,13 +6,14 @@ use serde::{Deserialize, Serialize};
 /// The timeouts of a cluster, as a scenario's `[timeouts]` sets them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Timeouts {
-    /// From PREPARE sent until a missing vote means abort; also how long an unprotected call waits for its answer.
+    /// How long a coordinator waits for votes after it has sent PREPARE. Then it aborts. Also how long an unprotected call waits for
+    /// its answer.
     pub vote: Micros,
     /// How long a participant stays in doubt before it first inquires.
     pub decision: Micros,
     /// How long a lock request waits.
     pub lock: Micros,
-    /// The first pause before something is sent again; doubled each time, at most ten times this.
+    /// The pause before the first resend. Each further pause is doubled, up to ten times this.
     pub retry: Micros,
 }
 
@@ -28,28 +29,28 @@ impl Default for Timeouts {
 }
 
 impl Timeouts {
-    /// The pause before the `attempt`-th resend (0 is the first): `retry` doubled each time, capped at 10 × `retry`.
-    /// Without jitter, because machines draw nothing; the shell's reconnects have it.
+    /// The pause before a resend; `attempt` counts resends from 0. It is `retry`, doubled each time, at most 10 × `retry`. There is no
+    /// jitter, because machines have no randomness.
     pub fn backoff(&self, attempt: u32) -> Micros {
         self.retry * (1u64 << attempt.min(4)).min(10)
     }
 
-    /// How long the work round may take: every lock may be waited for, and the answer must come back.
+    /// How long the work round may take. It includes waiting for locks and for the answer.
     pub fn work(&self) -> Micros {
         self.lock + self.vote
     }
 }
 
-/// What a coordinating node accepts; beyond it a submission is `refused`, with the limit in the reason.
+/// The limits of a coordinating node. A submission that exceeds one is `refused`, and the reason names the limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Limits {
-    /// Operations in one transaction.
+    /// The most operations of one transaction.
     pub operations: usize,
-    /// Participants of one transaction.
+    /// The most participants of one transaction.
     pub participants: usize,
-    /// Bytes of one transaction, as [`crate::operation::Operation::bytes`] counts them.
+    /// The most bytes of one transaction, as [`crate::operation::Operation::bytes`] counts them.
     pub bytes: usize,
-    /// Transactions in flight at one coordinating node.
+    /// The most transactions in flight at one coordinating node.
     pub in_flight: usize,
 }
 
@@ -59,36 +60,36 @@ impl Default for Limits {
     }
 }
 
-/// Where the operations of a 2PC branch travel.
+/// How the operations of a 2PC branch reach its participant.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum WorkRound {
-    /// In a round of their own before PREPARE (docs/02-scenarios.md).
+    /// They are sent in a separate round before PREPARE (docs/02-scenarios.md).
     #[default]
     Separate,
-    /// Inside PREPARE.
+    /// They are part of PREPARE.
     WithPrepare,
 }
 
-/// Which step a saga's backward recovery starts from when step k was refused (docs/rules.md, 30).
+/// The step with which a saga starts compensating when step k was refused (docs/rules.md, 30).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum CompensateFrom {
-    /// From k-1: the refused step did nothing, so it is left alone (Eventuate).
+    /// Step k-1. The refused step has no effects, so it is not compensated (as in Eventuate).
     #[default]
     Previous,
-    /// From k: the refused step's compensation runs too, and the barrier makes it an empty one (DTM).
+    /// Step k. The refused step is compensated too, and the barrier makes this an empty compensation (as in DTM).
     Failed,
 }
 
-/// When a coordinator that has a NO vote decides.
+/// When a coordinator with a NO vote decides.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum AbortWhen {
-    /// At the first NO: ABORT goes to everyone not known to have voted NO or READ.
+    /// At the first NO. ABORT goes to every participant that is not known to have voted NO or READ.
     #[default]
     AtOnce,
-    /// Once every vote arrived, or the vote timeout ran out: what the papers' tables count (docs/08-costs.md).
+    /// When every vote has arrived, or after the vote timeout. The tables of the papers count this case (docs/08-costs.md).
     AfterAllVotes,
 }
 
@@ -107,27 +108,27 @@ pub enum AnswerWhen {
 /// Protocol options, as a scenario's `[options]` sets them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Options {
-    /// Where the operations travel.
+    /// How the operations of a branch reach its participant.
     pub work: WorkRound,
-    /// Whether participants that only read may vote READ and drop out (docs/rules.md, 12).
+    /// Whether participants that only read may vote READ and need no decision (docs/rules.md, 12).
     pub read_only: bool,
-    /// When a NO vote becomes the decision to abort.
+    /// When a coordinator with a NO vote decides to abort.
     pub abort: AbortWhen,
     /// When the client is told.
     #[serde(default)]
     pub answer: AnswerWhen,
-    /// A restarted orchestrator goes on (rule 27) instead of turning back (rule 26).
+    /// Whether a restarted orchestrator continues its sagas (rule 27) instead of compensating them (rule 26).
     pub forward_recovery: bool,
-    /// Rule 30.
+    /// The step with which a saga starts compensating (rule 30).
     pub compensate_from: CompensateFrom,
-    /// Answered failures of one compensation before its saga is `stuck`.
+    /// The number of answered failures of one compensation after which its saga is `stuck`.
     pub compensation_attempts: u32,
-    /// Answered failures (not refusals) of one compensatable step before the saga turns back.
+    /// The number of answered failures (refusals do not count) of one compensatable step after which the saga compensates.
     pub step_attempts: u32,
-    /// Retries of `none-retry` after the first attempt.
+    /// The number of retries of `none-retry` after the first attempt.
     pub retries: u32,
-    /// Outcomes that a coordinating node remembers for clients that ask again. No protocol depends on it: with 0 an inquiry
-    /// about a forgotten transaction is answered by the presumption alone (docs/rules.md, 13).
+    /// The number of outcomes that a coordinating node remembers for clients that ask again. No protocol depends on it: with 0, an
+    /// inquiry about a forgotten transaction is answered by the presumption alone (docs/rules.md, 13).
     pub remembered: u32,
 }
 
@@ -148,16 +149,16 @@ impl Default for Options {
     }
 }
 
-/// Everything that a machine is told about its cluster.
+/// All settings of a machine.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Settings {
-    /// Timeouts.
+    /// The timeouts of the cluster.
     pub timeouts: Timeouts,
-    /// Limits.
+    /// The limits of coordinating nodes.
     pub limits: Limits,
-    /// Protocol options.
+    /// The options of the protocols.
     pub options: Options,
-    /// A planted bug; never one outside of tests.
+    /// A planted bug. Only tests plant one.
     #[serde(skip)]
     pub planted: Planted,
 }

@@ -1,4 +1,4 @@
-//! Integer time. Machines know only durations (for timers); drivers stamp instants.
+//! Time in whole microseconds. Machines know only durations, for timers. Drivers know the time.
 
 use serde::{Deserialize, Serialize};
 use std::{
@@ -6,31 +6,31 @@ use std::{
     ops::{Add, AddAssign, Mul, Sub},
 };
 
-/// Microseconds: a duration, or an instant counted from the start of load.
+/// Microseconds: a duration, or a time since the start of the load.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Micros(pub u64);
 
 impl Micros {
-    /// No time at all.
+    /// A duration of 0.
     pub const ZERO: Micros = Micros(0);
 
-    /// From whole milliseconds.
+    /// The duration of `ms` milliseconds.
     pub const fn from_millis(ms: u64) -> Self {
         Micros(ms * 1_000)
     }
 
-    /// From whole seconds.
+    /// The duration of `s` seconds.
     pub const fn from_secs(s: u64) -> Self {
         Micros(s * 1_000_000)
     }
 
-    /// In milliseconds, with the fraction.
+    /// The duration in milliseconds, with the fraction.
     pub fn as_millis_f64(self) -> f64 {
         self.0 as f64 / 1_000.0
     }
 
-    /// In seconds, with the fraction.
+    /// The duration in seconds, with the fraction.
     pub fn as_secs_f64(self) -> f64 {
         self.0 as f64 / 1_000_000.0
     }
@@ -69,7 +69,7 @@ impl Mul<u64> for Micros {
 }
 
 impl fmt::Display for Micros {
-    /// The shortest exact form with a unit: `500ms`, `12s`, `1500us`.
+    /// The shortest exact form with a unit, for example `500ms`, `12s` or `1500us`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
             us if us % 1_000_000 == 0 => write!(f, "{}s", us / 1_000_000),

@@ -1,4 +1,4 @@
-//! Charts. Those of a scenario are drawn from its summary alone.
+//! Charts. The charts of a scenario are drawn from its summary alone.
 
 mod canvas;
 mod chart;
@@ -31,7 +31,7 @@ use per_run::PerRun;
 use std::path::Path;
 use throughput::ThroughputOverTime;
 
-/// Draws all charts of one scenario into `folder` (created if need be).
+/// Draws all charts of one scenario into `folder`, which is created if it does not exist.
 pub(crate) fn draw_all(summary: &Summary, folder: &Path) -> Result<Vec<Drawn>> {
     std::fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
     let runs = first_seed(summary);
@@ -45,7 +45,7 @@ pub(crate) fn draw_all(summary: &Summary, folder: &Path) -> Result<Vec<Drawn>> {
     ])
 }
 
-/// The runs of the first seed: what charts over time show.
+/// The runs of the first seed. Charts over time show only these.
 fn first_seed(summary: &Summary) -> Vec<&Run> {
     let seed = summary.runs.first().map(|r| r.seed);
     summary.runs.iter().filter(|r| Some(r.seed) == seed).collect()

@@ -1,4 +1,4 @@
-//! Single files: written whole or not at all.
+//! Writes files, each completely or not at all.
 
 use anyhow::{Context, Result};
 use serde::Serialize;
@@ -9,7 +9,7 @@ pub fn write_json(path: &Path, value: &impl Serialize) -> Result<()> {
     write_text(path, &(serde_json::to_string_pretty(value)? + "\n"))
 }
 
-/// Writes a text file. If this is interrupted, the file is what it was before.
+/// Writes a text file. If this is interrupted, the file stays as it was.
 pub fn write_text(path: &Path, text: &str) -> Result<()> {
     let mut unfinished = path.as_os_str().to_owned();
     unfinished.push(".unfinished");

@@ -2,17 +2,17 @@
 
 use std::fmt::Write as _;
 
-/// Makes text safe inside HTML.
+/// Escapes text for HTML.
 pub(crate) fn escape(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 
-/// A table of escaped cells; the first row is its head.
+/// A table. The cells must be escaped.
 pub(crate) fn table(head: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> String {
     table_of("", head, rows)
 }
 
-/// A table of words, which stand at the left.
+/// A table of words, which are aligned left. The cells must be escaped.
 pub(crate) fn words(head: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> String {
     table_of(" class=\"words\"", head, rows)
 }

@@ -1,17 +1,17 @@
-//! What a run leaves behind: its folder and files, its charts, and the HTML report. Everything here is made from summaries,
-//! recordings and tables that are handed in; nothing is run, and nothing is printed.
+//! The results of runs: their folders and files, charts, and the HTML report. Everything is made from given summaries, recordings
+//! and tables. This crate runs nothing and prints nothing.
 //!
 //! ```text
 //!   page ─────────── report.html: sections of scenarios, sweeps and studies
 //!    │   swept ───── a finished sweep as charts, medians and a section
 //!    │    │
-//!   charts ───────── SVG and PNG, one file a chart;  palette: the colours
+//!   charts ───────── SVG and PNG, one file per chart;  palette: the colours
 //!    │
 //!   run_folder ───── results/runs/TIME-NAME, index.json, latest
 //!    └ scenario_files  scenario.toml, repro.txt, summary.json, summary.csv, trace/, charts/
-//!        └ files       one file, whole or not at all
+//!        └ files       one file, completely or not at all
 //!
-//!   summaries, over_seeds, sweep_table, units, html     questions and words that several of these share
+//!   summaries, over_seeds, sweep_table, units, html     helpers that several of these share
 //! ```
 
 pub mod charts;

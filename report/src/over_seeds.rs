@@ -1,4 +1,4 @@
-//! Many seeds of one protocol, summed up: how each measure is spread over them, and which seed was the worst.
+//! Sums up many seeds of one protocol: the spread of each measure, and the worst seed.
 
 use crate::{summaries::by_protocol, units::number};
 use indoubt_judge::{
@@ -8,19 +8,19 @@ use indoubt_judge::{
 };
 use indoubt_scenario::protocol::Protocol;
 
-/// One metric of one protocol over all seeds.
+/// The spread of one metric of one protocol over all seeds.
 pub struct OverSeeds {
-    /// The protocol.
+    /// The protocol of the runs.
     pub protocol: Protocol,
-    /// The metric's name.
+    /// The path of the metric.
     pub metric: &'static str,
-    /// The smallest value, the median, the 90th percentile and the largest, for people; quantiles by nearest rank.
+    /// The smallest value, the median, the 90th percentile and the largest value, for people. Quantiles are by nearest rank.
     pub quantiles: [String; 4],
-    /// The seed of the worst value, the first of several.
+    /// The seed with the worst value; among several, the first.
     pub worst: u64,
 }
 
-/// The metrics that are not 0 in every run, for each protocol that ran under several seeds.
+/// The spreads of all metrics, for each protocol that ran under several seeds. Metrics that are 0 in every run are left out.
 pub fn over_seeds(summary: &Summary) -> Vec<OverSeeds> {
     let mut found = Vec::new();
     for (protocol, runs) in by_protocol(summary).into_iter().filter(|(_, runs)| runs.len() > 1) {
@@ -41,7 +41,7 @@ pub fn over_seeds(summary: &Summary) -> Vec<OverSeeds> {
     found
 }
 
-/// How values are spread over seeds: the quantiles of a row, and the seed of the worst. `None` if all are 0.
+/// The quantiles of values with their seeds, and the seed of the worst value. `None` if all values are 0.
 fn spread(mut values: Vec<(f64, u64)>, worst: Worst) -> Option<([f64; 4], u64)> {
     values.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
     let (smallest, largest) = (values[0], values[values.len() - 1].0);
@@ -53,7 +53,7 @@ fn spread(mut values: Vec<(f64, u64)>, worst: Worst) -> Option<([f64; 4], u64)> 
     (largest != 0.0).then_some((quantiles, worst))
 }
 
-/// The index of a quantile among so many sorted values.
+/// The index of a quantile among `count` sorted values.
 fn nearest_rank(count: usize, q: f64) -> usize {
     ((count as f64 * q).ceil() as usize).clamp(1, count) - 1
 }

@@ -1,4 +1,4 @@
-//! report.html: one offline file with the verdicts, the charts and the tables. It loads nothing from elsewhere.
+//! Writes report.html: one file with the verdicts, the charts and the tables. It loads nothing from the network.
 
 mod tables;
 
@@ -12,35 +12,35 @@ use anyhow::Result;
 use indoubt_judge::summary::Summary;
 use std::{fmt::Write as _, path::Path};
 
-/// One scenario as the report shows it.
+/// The section of one scenario in the report.
 pub struct Section<'a> {
-    /// Its numbers.
+    /// The summary of all its runs.
     pub summary: &'a Summary,
-    /// Its charts.
+    /// The charts, in the order of the report.
     pub charts: Vec<Drawn>,
-    /// The command that repeats it.
+    /// The command that repeats the scenario.
     pub command: String,
 }
 
-/// A sweep, or another study of many runs, as the report shows it.
+/// The section of a sweep, or of another study of many runs.
 pub struct Study<'a> {
-    /// What it is: `Sweep`.
+    /// The kind of study, for example `Sweep`.
     pub kind: &'static str,
-    /// Its name.
+    /// The name of the scenario.
     pub name: &'a str,
-    /// What it asks.
+    /// What the study shows, in one sentence.
     pub about: &'a str,
-    /// The command that repeats it.
+    /// The command that repeats the study.
     pub command: &'a str,
-    /// Its charts.
+    /// The charts, in the order of the report.
     pub charts: &'a [Drawn],
-    /// Its medians, as HTML; may be empty.
+    /// A table of medians as HTML; may be empty.
     pub details: String,
 }
 
-/// What stands at the top of the report.
+/// The top of the report.
 pub struct Head<'a> {
-    /// The title.
+    /// The title of the report.
     pub title: &'a str,
     /// The command that made the run.
     pub command: &'a str,
@@ -119,14 +119,14 @@ fn scenario(section: &Section<'_>) -> String {
     }
     text += "<h3>Faults</h3>\n";
     text += &tables::faults(summary);
-    text += "<h3>What it cost</h3>\n";
+    text += "<h3>Times and costs</h3>\n";
     text += &tables::measures(summary);
     text += &tables::spreads(summary);
-    text += "<h3>What became of the transactions, and what clients were told</h3>\n";
+    text += "<h3>Final states, and what clients were told</h3>\n";
     text += &tables::fates(summary);
-    text += "<h3>What was claimed</h3>\n";
+    text += "<h3>Expectations</h3>\n";
     text += &tables::expectations(summary);
-    text += "<details><summary>Checks: promised, and kept?</summary>\n";
+    text += "<details><summary>Checks, and whether the protocol promises them</summary>\n";
     text += &tables::checks(summary);
     text += "</details>\n";
     for chart in &section.charts {

@@ -1,5 +1,6 @@
-//! The one palette: the Okabe-Ito colours with fixed meanings for every chart. Each state also has a mark or a hatch
-//! of its own in the charts, so that it reads without colour.
+//! The palette of all charts: the Okabe-Ito colours, which colour-blind readers can tell apart. In charts of states, each state has
+//! a fixed colour, and also a mark or a hatch, so that it can be told apart without colour. In charts that compare protocols, the
+//! same colours stand for protocols ([`of`]).
 
 use indoubt_scenario::protocol::{
     Protocol,
@@ -7,30 +8,30 @@ use indoubt_scenario::protocol::{
 };
 use plotters::style::RGBColor;
 
-/// Committed, and locks that are free of doubt.
+/// Transactions that committed, and locks that are not in doubt.
 pub(crate) const COMMITTED: RGBColor = RGBColor(0x00, 0x72, 0xB2);
-/// In doubt.
+/// Branches in doubt, and their locks.
 pub(crate) const IN_DOUBT: RGBColor = RGBColor(0xD5, 0x5E, 0x00);
-/// Waiting.
+/// Requests that wait for a lock.
 pub(crate) const WAITING: RGBColor = RGBColor(0xF0, 0xE4, 0x42);
-/// Aborted.
+/// Transactions that aborted.
 pub(crate) const ABORTED: RGBColor = RGBColor(0x99, 0x99, 0x99);
-/// Compensated.
+/// Sagas that were compensated.
 pub(crate) const COMPENSATED: RGBColor = RGBColor(0xCC, 0x79, 0xA7);
-/// A completed saga.
+/// Sagas that completed.
 pub(crate) const COMPLETED: RGBColor = RGBColor(0x00, 0x9E, 0x73);
-/// Pending: flagged by a saga that is not over.
+/// Records that unfinished sagas have flagged as pending.
 pub(crate) const PENDING: RGBColor = RGBColor(0x56, 0xB4, 0xE9);
-/// Fault windows.
+/// The times during which a fault lasts.
 pub(crate) const FAULT: RGBColor = RGBColor(0xDD, 0xDD, 0xDD);
-/// Partial: some effects there, others not, for good.
+/// Transactions of which some effects stand and others do not, for good.
 pub(crate) const PARTIAL: RGBColor = RGBColor(0x00, 0x00, 0x00);
 /// Text and axes.
 pub(crate) const INK: RGBColor = RGBColor(0x33, 0x33, 0x33);
 /// Grid lines.
 pub(crate) const GRID: RGBColor = RGBColor(0xEE, 0xEE, 0xEE);
 
-/// The colour of a protocol where lines of several stand side by side.
+/// The colour of a protocol in charts that compare protocols.
 pub(crate) fn of(protocol: Protocol) -> RGBColor {
     match protocol.entry().line.colour {
         Colour::Black => RGBColor(0x00, 0x00, 0x00),
@@ -45,7 +46,7 @@ pub(crate) fn of(protocol: Protocol) -> RGBColor {
     }
 }
 
-/// The colour of a transaction that succeeded: a saga's stands out, for others could read it half-done.
+/// The colour of transactions that succeeded. Sagas have their own, because other transactions could read them half-done.
 pub(crate) fn success(protocol: Protocol) -> RGBColor {
     match protocol.family().entry().waiting {
         Waiting::Pending => COMPLETED,

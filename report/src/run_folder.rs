@@ -1,4 +1,4 @@
-//! The folder of a run: where it is, its index, and the link to the latest one.
+//! The folder of a run, its index, and the link to the latest run.
 
 use crate::{
     files::write_json,
@@ -14,10 +14,10 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
-/// The folders of this process's runs. If nothing was written into one when the process is interrupted, it need not stay.
+/// The folders that this process has made. If the process is interrupted, the empty ones are removed.
 static MADE: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
 
-/// Removes the folders of runs in which there is nothing.
+/// Removes the folders of runs that are empty.
 pub fn forget_empty_folders() {
     for folder in MADE.lock().unwrap_or_else(PoisonError::into_inner).iter() {
         // Only an empty folder can be removed so.
@@ -29,7 +29,7 @@ pub fn forget_empty_folders() {
     }
 }
 
-/// Where the link of that name led is gone: it leads to what was latest before.
+/// Points the link `latest` to the newest run that exists, after its target was removed.
 fn point_latest_to_the_newest(runs: &Path) {
     let folders = fs::read_dir(runs).into_iter().flatten().flatten();
     let folders = folders.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()));
@@ -39,7 +39,7 @@ fn point_latest_to_the_newest(runs: &Path) {
     }
 }
 
-/// The link to the last run, beside the runs.
+/// The name of the link to the latest run.
 const LATEST: &str = "latest";
 
 /// The folder of one run.
@@ -70,12 +70,12 @@ impl RunFolder {
         Ok(RunFolder { path })
     }
 
-    /// Where it is.
+    /// The path of the folder.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// The folder of one scenario.
+    /// The folder for the files of one scenario.
     pub fn scenario(&self, name: &str) -> PathBuf {
         self.path.join(name)
     }
@@ -119,7 +119,7 @@ impl RunFolder {
     }
 }
 
-/// `results/runs/latest`: a convenience, so where links are not to be had it is left out.
+/// Points `results/runs/latest` to a run. If the system cannot make the link, it is left out, because it is only a convenience.
 fn point_latest_to(runs: &Path, stem: &str) {
     let latest = runs.join(LATEST);
     let _ = fs::remove_file(&latest);
@@ -127,7 +127,7 @@ fn point_latest_to(runs: &Path, stem: &str) {
     let _ = std::os::unix::fs::symlink(stem, &latest);
 }
 
-/// The present time, as `20260131-235959` (UTC).
+/// The current time in UTC, for example `20260131-235959`.
 fn timestamp() -> String {
     let seconds = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs());
     let (days, rest) = (seconds / 86_400, seconds % 86_400);
@@ -135,7 +135,7 @@ fn timestamp() -> String {
     format!("{year:04}{month:02}{day:02}-{:02}{:02}{:02}", rest / 3600, rest / 60 % 60, rest % 60)
 }
 
-/// Days since 1970-01-01 to a date of the Gregorian calendar, by 400-year eras that begin in March.
+/// Converts days since 1970-01-01 to a date of the Gregorian calendar, by 400-year eras that begin in March.
 fn civil(days: i64) -> (i64, i64, i64) {
     let shifted = days + 719_468;
     let era = shifted.div_euclid(146_097);

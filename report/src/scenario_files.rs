@@ -1,5 +1,5 @@
-//! What one scenario leaves in a run's folder (docs/03-measures-and-checks.md): the scenario as resolved, the command that
-//! repeats it, the summary in two forms, the traces and the charts.
+//! Writes the files of one scenario to a run's folder (docs/03-measures-and-checks.md): the scenario with all defaults, the command
+//! that repeats it, the summary as JSON and CSV, the traces and the charts.
 
 use crate::{
     charts::{self, Drawn},
@@ -15,7 +15,7 @@ use std::{
     path::Path,
 };
 
-/// Writes everything of one scenario, with the traces of these recordings.
+/// Writes all files of one scenario, with the traces of these recordings. Returns the charts.
 pub fn write_scenario(
     folder: &Path,
     scenario: &Scenario,
@@ -28,7 +28,7 @@ pub fn write_scenario(
     write_text(&folder.join("repro.txt"), &format!("{command}\n# indoubt {}\n", env!("CARGO_PKG_VERSION")))?;
     write_json(&folder.join("summary.json"), summary)?;
     write_text(&folder.join("summary.csv"), &csv(summary))?;
-    // Those of an earlier run into the same folder would be taken for this one's.
+    // Traces of an earlier run in the same folder are removed, because they would be taken for traces of this run.
     let traces = folder.join("trace");
     if traces.is_dir() {
         fs::remove_dir_all(&traces).with_context(|| format!("cannot remove {}", traces.display()))?;

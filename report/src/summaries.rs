@@ -1,4 +1,4 @@
-//! What every view asks of a summary: its name, its runs by protocol, and what does not hold.
+//! Questions about a summary that several views ask: its name, its runs by protocol, and what does not hold.
 
 use indoubt_judge::{
     promises::is_waived,
@@ -7,12 +7,12 @@ use indoubt_judge::{
 use indoubt_scenario::protocol::Protocol;
 use serde_json::Value;
 
-/// The scenario's name.
+/// The name of the scenario.
 pub fn scenario_name(summary: &Summary) -> &str {
     summary.scenario["name"].as_str().unwrap_or("scenario")
 }
 
-/// What tells scenarios of one run apart: the name, and the world where it is the real one. An anchor in the report.
+/// The anchor of a scenario in the report: its name, with `-real` for the real world.
 pub(crate) fn anchor(summary: &Summary) -> String {
     let name = scenario_name(summary);
     if summary.world == "real" { format!("{name}-real") } else { name.to_owned() }
@@ -23,7 +23,7 @@ pub fn holds(summary: &Summary) -> bool {
     failures(summary).is_empty()
 }
 
-/// Everything that does not hold, a line each: what, under which protocol and seed, and what was found.
+/// One line for each thing that does not hold: the protocol, the seed, what was expected and what was found.
 pub fn failures(summary: &Summary) -> Vec<String> {
     let mut lines = Vec::new();
     for run in &summary.runs {
@@ -37,7 +37,7 @@ pub fn failures(summary: &Summary) -> Vec<String> {
     lines
 }
 
-/// Each claim that does not hold under some seed, once: under how many, and what the first of them shows.
+/// One line for each expectation that is not met under some seed: the number of such seeds, and what the first of them shows.
 fn claims(summary: &Summary) -> Vec<String> {
     let mut broken: Vec<(Protocol, &str, u64, &Value, usize)> = Vec::new();
     for run in &summary.runs {
@@ -56,7 +56,7 @@ fn claims(summary: &Summary) -> Vec<String> {
     broken.into_iter().map(told).collect()
 }
 
-/// Faults that fired in no seed of their protocol: a scenario must not pass vacuously.
+/// One line for each fault that fired under no seed of its protocol. A scenario must not pass because nothing happened.
 fn never_fired(summary: &Summary) -> Vec<String> {
     let mut seen: Vec<(Protocol, &str, bool)> = Vec::new();
     for run in &summary.runs {
@@ -71,7 +71,7 @@ fn never_fired(summary: &Summary) -> Vec<String> {
     silent.map(|(protocol, text, _)| format!("{protocol}: the fault never fired: {text}")).collect()
 }
 
-/// The runs of a summary by protocol, in their order.
+/// The runs of a summary, by protocol in the order of the summary.
 pub fn by_protocol(summary: &Summary) -> Vec<(Protocol, Vec<&Run>)> {
     let mut groups: Vec<(Protocol, Vec<&Run>)> = Vec::new();
     for run in &summary.runs {
@@ -83,7 +83,7 @@ pub fn by_protocol(summary: &Summary) -> Vec<(Protocol, Vec<&Run>)> {
     groups
 }
 
-/// Whether a check counts in a run.
+/// The words for whether a check is promised in a run.
 pub fn promised(run: &Run, check: &Check) -> &'static str {
     match check.promised {
         true => "promised",

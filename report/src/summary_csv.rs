@@ -1,9 +1,9 @@
-//! summary.csv: one row per run, the scalars of the summary; nested ones have dots in their names.
+//! Writes summary.csv: one row per run, with all numbers and words of the summary. Nested ones have dots in their names.
 
 use crate::summaries::scenario_name;
 use indoubt_judge::summary::{Run, Summary};
 
-/// The document.
+/// The text of summary.csv.
 pub(crate) fn csv(summary: &Summary) -> String {
     let rows: Vec<Vec<(String, String)>> = summary.runs.iter().map(|run| row(summary, run)).collect();
     let Some(first) = rows.first() else { return String::new() };

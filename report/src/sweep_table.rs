@@ -9,13 +9,13 @@ use std::{collections::BTreeMap, path::Path};
 /// The columns before those of the parameters.
 const LEAD: [&str; 4] = ["cell", "scenario", "protocol", "seed"];
 
-/// The names of all columns: who ran, the parameters, the verdict, then every metric by its path.
+/// The names of all columns: cell, scenario, protocol, seed, the parameters, the verdict, then every metric by its path.
 pub fn head(grid: &Grid) -> Vec<String> {
     let lead = LEAD.into_iter().map(String::from).chain(grid.axes.iter().cloned());
     lead.chain(["verdict".to_owned()]).chain(metric_paths()).collect()
 }
 
-/// One run as cells of the table. A quantile of an empty measure is an empty cell.
+/// The cells of one run. A quantile of an empty measure is an empty cell.
 pub fn row(cell: &Cell<'_>, run: &Run) -> Vec<String> {
     let mut cells =
         vec![cell.index.to_string(), cell.point.scenario.name.clone(), run.protocol.to_string(), run.seed.to_string()];
@@ -30,14 +30,14 @@ fn word(run: &Run) -> String {
     verdict.as_str().unwrap_or_default().to_owned()
 }
 
-/// Cells as one line of CSV, with its newline.
+/// One line of CSV, with its newline.
 pub fn line(cells: &[String]) -> Result<String> {
     let mut writer = csv::Writer::from_writer(Vec::new());
     writer.write_record(cells)?;
     Ok(String::from_utf8(writer.into_inner()?)?)
 }
 
-/// The lines of a table by the number of their cell: text, so that what is merged is byte for byte what was written.
+/// The lines of a table, by the number of their cell. They stay text, so that merging does not change them.
 pub fn lines(text: &str, columns: usize) -> Result<BTreeMap<usize, String>> {
     let mut found = BTreeMap::new();
     for record in csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(text.as_bytes()).records() {
@@ -51,23 +51,23 @@ pub fn lines(text: &str, columns: usize) -> Result<BTreeMap<usize, String>> {
         if let Some(other) = found.insert(cell, line.clone())
             && other != line
         {
-            bail!("cell {cell} stands there twice, with different numbers");
+            bail!("cell {cell} is there twice, with different numbers");
         }
     }
     Ok(found)
 }
 
-/// A table read back, for charts and medians.
+/// The table of a sweep, read from its file, for charts and medians.
 pub struct Table {
-    /// Protocol, the values of the axes, the numbers of the metrics that were asked for.
+    /// For each row: the protocol, the values of the axes, and the values of the metrics that charts show.
     rows: Vec<(Protocol, Vec<String>, Vec<Option<f64>>)>,
     metrics: Vec<String>,
 }
 
-/// What many seeds gave at one point.
+/// The spread of a metric over the seeds at one point.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Band {
-    /// The 10th percentile, by nearest rank.
+    /// The 10th percentile. All quantiles are by nearest rank.
     pub low: f64,
     /// The median.
     pub median: f64,
@@ -76,7 +76,7 @@ pub struct Band {
 }
 
 impl Table {
-    /// Reads rows.csv.
+    /// Reads the file `rows.csv` of a sweep.
     pub fn read(path: &Path, grid: &Grid) -> Result<Table> {
         let mut reader = csv::Reader::from_path(path).with_context(|| format!("cannot read {}", path.display()))?;
         let head = reader.headers()?.clone();
@@ -93,7 +93,7 @@ impl Table {
             let at = |column: usize| record.get(column).unwrap_or_default();
             let line = record.position().map_or(0, csv::Position::line);
             let named = at(protocol);
-            let wrong = || format!("{}:{line}: `{named}` is no protocol", path.display());
+            let wrong = || format!("{}:{line}: unknown protocol `{named}`", path.display());
             let protocol = Protocol::from_name(named).with_context(wrong)?;
             let values = axes.iter().map(|axis| at(*axis).to_owned()).collect();
             rows.push((protocol, values, metrics.iter().map(|metric| at(*metric).parse().ok()).collect()));
@@ -101,7 +101,7 @@ impl Table {
         Ok(Table { rows, metrics: grid.metrics.clone() })
     }
 
-    /// What the seeds of one protocol gave for a metric at a point; `None` if no run had a number for it.
+    /// The spread of a metric over the seeds, for one protocol and point. `None` if no run had a value.
     pub fn band(&self, metric: &str, protocol: Protocol, values: &[String]) -> Option<Band> {
         let metric = self.metrics.iter().position(|other| other == metric)?;
         let of_it = |row: &&(Protocol, Vec<String>, Vec<Option<f64>>)| row.0 == protocol && row.1 == values;

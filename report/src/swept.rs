@@ -1,4 +1,4 @@
-//! A finished sweep: its charts, its medians, and its section of the report, all from the rows on disk.
+//! A finished sweep: draws its charts, and computes its medians and its section of the report, from the rows on disk.
 
 use crate::{
     charts::{self, Drawn, SweepChart},
@@ -10,18 +10,18 @@ use anyhow::{Context, Result};
 use indoubt_studies::sweep::Grid;
 use std::{fmt::Write as _, fs, path::Path};
 
-/// A finished sweep: what was swept, and its numbers.
+/// A finished sweep.
 pub struct Swept {
-    /// The grid.
+    /// The grid that was swept.
     pub grid: Grid,
-    /// The command that repeats it.
+    /// The command that repeats the sweep.
     pub command: String,
     table: Table,
     charts: Vec<Drawn>,
 }
 
 impl Swept {
-    /// Reads a finished sweep's rows and draws its charts.
+    /// Reads the rows of a finished sweep and draws its charts.
     pub fn draw(grid: Grid, folder: &Path, command: String) -> Result<Swept> {
         let table = Table::read(&folder.join("rows.csv"), &grid)?;
         let charts_folder = folder.join("charts");
@@ -34,7 +34,7 @@ impl Swept {
         Ok(Swept { grid, command, table, charts })
     }
 
-    /// How the report shows it.
+    /// The section of this sweep in the report.
     pub fn section(&self) -> Study<'_> {
         Study {
             kind: "Sweep",
@@ -46,12 +46,12 @@ impl Swept {
         }
     }
 
-    /// The medians of a metric at one point, one per protocol, as text; a dash where no run had a number.
+    /// The medians of a metric at one point, one per protocol, as text. A dash if no run had a value.
     pub fn medians<'a>(&'a self, metric: &'a str, values: &'a [String]) -> impl Iterator<Item = String> + 'a {
         self.grid.scenario.protocols.iter().map(move |protocol| show(self.table.band(metric, *protocol, values)))
     }
 
-    /// One table for each metric: a row for each point, a column for each protocol.
+    /// One table per metric, with a row per point and a column per protocol.
     fn medians_as_html(&self) -> String {
         let mut text = String::new();
         for metric in &self.grid.metrics {

@@ -1,8 +1,8 @@
-//! Numbers with their units, for people.
+//! Formats numbers with their units, for people.
 
 use indoubt_judge::shown::Unit;
 
-/// Milliseconds, with as many digits as matter; a dash for none.
+/// A time in milliseconds as text, with the digits that matter; a dash for 0.
 pub fn time(ms: f64) -> String {
     match ms {
         0.0 => "-".into(),
@@ -12,7 +12,7 @@ pub fn time(ms: f64) -> String {
     }
 }
 
-/// A number in its unit, with as many digits as matter.
+/// A number with its unit as text, with the digits that matter.
 pub(crate) fn number(unit: Unit, value: f64) -> String {
     match unit {
         Unit::Millis => time(value),

@@ -1,10 +1,10 @@
-//! The names of the checks: the judge decides each of them for every run, a scenario can claim whether one holds, and a
-//! protocol promises some of them (docs/03-measures-and-checks.md).
+//! The names of the checks (docs/03-measures-and-checks.md). The judge runs each check on every run, an `[[expect]]` can state
+//! whether one holds, and each protocol promises some of them.
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// Makes the enum, the list of its values and their words of one table.
+/// Makes the enum, the list of its values and their words from one table.
 macro_rules! checks {
     ($($name:ident $word:literal,)+) => {
         /// A check, by its name.
@@ -18,7 +18,7 @@ macro_rules! checks {
             /// All checks, in the order in which they are run and shown.
             pub const ALL: [CheckName; [$($word),+].len()] = [$(CheckName::$name),+];
 
-            /// As scenarios and results write it.
+            /// The word in scenarios and results.
             pub fn word(self) -> &'static str {
                 match self {
                     $(CheckName::$name => $word,)+

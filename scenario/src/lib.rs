@@ -1,4 +1,4 @@
-//! Scenarios: what is run, what breaks, and what is claimed about it.
+//! Scenarios: what runs, which faults strike, and what is expected.
 //!
 //! ```text
 //!   scenario.toml ── parse ──> Scenario ──> a world (virtual or real) ──> Recording ──> the judge
@@ -8,9 +8,10 @@
 //!           the words that a scenario may use
 //! ```
 //!
-//! Both worlds and the judge read a [`scenario::Scenario`]; nobody here knows how it is run. The words of the language stand
-//! here too, each set in one table: protocols ([`protocol`], where each is one entry that every room reads), where faults can
-//! strike ([`points`]), what can be claimed ([`checks`], [`measures`]). A [`recording::Recording`] is what a run leaves behind.
+//! Both worlds and the judge read a [`scenario::Scenario`]. This crate does not know how a scenario runs. It also has the words
+//! of the scenario language, each set in one table: the protocols ([`protocol`], one entry each, which every room reads), where
+//! faults can strike ([`points`]), and what can be expected ([`checks`], [`measures`]). A [`recording::Recording`] is the result
+//! of one run.
 //!
 //! Files, top down: [`scenario`] (the model), [`parse`] (from TOML and back), [`protocol`], [`points`], [`checks`],
 //! [`measures`] (the words), [`workload`] (the load), [`profile`] (latencies of a machine), [`recording`].

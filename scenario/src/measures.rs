@@ -1,58 +1,58 @@
-//! The numbers that a scenario can claim something about, and their paths: `in_doubt_ms.max`, `bystanders.count`,
-//! `transactions.partial`, `clients.unknown`.
+//! The numbers that an `[[expect]]` can name, and their paths, for example `in_doubt_ms.max`, `bystanders.count`,
+//! `transactions.partial` or `clients.unknown`.
 //!
-//! The parser knows a metric by these types, and the judge fills them in: a number that no claim could name does not exist.
+//! The judge fills in these types, and the parser derives the valid paths from them. So every number of a summary has a path.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
-/// What became of each transaction at the end. The states add up to `submitted`.
+/// Counts transactions by their state at the end of the run. The states add up to `submitted`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Transactions {
-    /// All, audits included.
+    /// All transactions, including audits.
     pub submitted: u64,
-    /// Committed or completed.
+    /// They committed, or the saga completed.
     pub succeeded: u64,
-    /// Accepted, nothing applied, nothing can be.
+    /// They were accepted, nothing is applied, and nothing can be applied any more.
     pub aborted: u64,
-    /// At least one effect undone, none left.
+    /// At least one effect was undone, and none is left.
     pub compensated: u64,
-    /// Some effects applied, others not, and nothing will change that.
+    /// Some effects are applied and others are not, and nothing will change that.
     pub partial: u64,
-    /// Never accepted; lost submissions included.
+    /// They were never accepted. Lost submissions count here too.
     pub refused: u64,
-    /// Not over.
+    /// They have not ended.
     pub unresolved: u64,
-    /// A saga that waits for an operator.
+    /// They are sagas that wait for an operator.
     pub stuck: u64,
 }
 
-/// What clients were told. Adds up to `submitted`.
+/// Counts transactions by the outcome that their client was told. The numbers add up to `submitted`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Clients {
-    /// Committed or completed.
+    /// The transaction committed, or the saga completed.
     pub succeeded: u64,
-    /// Aborted.
+    /// The transaction was aborted, and has no effects.
     pub aborted: u64,
-    /// Compensated.
+    /// The saga was compensated.
     pub compensated: u64,
-    /// Never begun.
+    /// The transaction was refused, and never began.
     pub refused: u64,
     /// Told that some effects are there and others not, because operators ended branches.
     pub mixed: u64,
     /// Told that it is not known which effects are there, because participants never said how their branches ended.
     pub hazard: u64,
-    /// Not known, or never told.
+    /// The node does not know the outcome, or the client got no answer.
     pub unknown: u64,
 }
 
-/// The spread of a quantity. With `count` 0 the quantiles are 0 and say nothing.
+/// The spread of a quantity. If `count` is 0, the quantiles are 0 and have no meaning.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Spread {
-    /// How many.
+    /// The number of values.
     pub count: u64,
-    /// Their sum.
+    /// The sum of all values.
     pub sum: f64,
     /// The median.
     pub p50: f64,
@@ -60,13 +60,13 @@ pub struct Spread {
     pub p90: f64,
     /// The 99th percentile.
     pub p99: f64,
-    /// The largest.
+    /// The largest value.
     pub max: f64,
-    /// How many of them were still open at the end and are longer than counted.
+    /// How many values were cut off by the end of the run. In truth they are larger.
     pub censored: u64,
 }
 
-/// Latency by what the client was told; audits apart.
+/// The latency of transactions, one spread for each outcome that a client was told. Audits have their own.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[allow(missing_docs, reason = "each stands for the outcome of its name")]
 pub struct Latency {
@@ -78,12 +78,12 @@ pub struct Latency {
     pub audit: Spread,
 }
 
-/// Transactions that waited on a lock held by a branch in doubt.
+/// Bystanders: transactions that waited for a lock held by a branch in doubt.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Bystanders {
-    /// How many.
+    /// The number of these transactions.
     pub count: u64,
-    /// How long.
+    /// How long each of them waited, in milliseconds.
     pub wait_ms: Spread,
 }
 
@@ -116,12 +116,12 @@ pub struct Measures {
     pub wrong_audits: u64,
 }
 
-/// All valid paths, sorted: into `measures` without a prefix, into `transactions` and `clients` with theirs.
+/// All valid paths, sorted. Paths into `transactions` and `clients` have this prefix; paths into `measures` have none.
 pub fn metric_paths() -> Vec<String> {
     numbers(&Measures::default(), &Transactions::default(), &Clients::default()).into_keys().collect()
 }
 
-/// Every number of a run by its path; `None` for a quantile (or the maximum) of an empty measure, which says nothing.
+/// Every number of a run, by its path. `None` for the quantiles and the maximum of an empty measure, which have no meaning.
 pub fn numbers(measures: &Measures, transactions: &Transactions, clients: &Clients) -> BTreeMap<String, Option<f64>> {
     let mut found = BTreeMap::new();
     flatten("", &plain(measures), &mut found);
@@ -138,7 +138,7 @@ fn flatten(prefix: &str, value: &Value, found: &mut BTreeMap<String, Option<f64>
     let Value::Object(fields) = value else {
         return;
     };
-    // Only spreads have quantiles beside their count.
+    // Only spreads have quantiles.
     let empty = fields.contains_key("p50") && fields.get("count").and_then(Value::as_u64) == Some(0);
     for (name, value) in fields {
         let path = format!("{prefix}{name}");

@@ -1,5 +1,5 @@
-//! From text to a [`Scenario`], which cannot hold nonsense (docs/02-scenarios.md). Every error names the file and the line,
-//! the offending text, and where there is one the nearest valid word.
+//! Parses the text of a scenario (docs/02-scenarios.md). A [`Scenario`] that was parsed is always valid. Every error names the
+//! file, the line and the offending text, and suggests the nearest valid word if there is one.
 
 mod change;
 mod error;
@@ -21,13 +21,13 @@ use crate::scenario::Scenario;
 use reader::{Source, Table};
 use toml::de::DeTable;
 
-/// A duration as scenarios and the command line write it (`500ms`, `1.5s`); `None` if it has no unit or is none.
+/// Parses a duration as scenarios and the command line write it (`500ms`, `1.5s`). `None` if it has no unit or is not valid.
 pub fn duration(text: &str) -> Option<indoubt_proto::time::Micros> {
     reader::duration(text)
 }
 
 impl Scenario {
-    /// Parses a scenario. `file_name` is only for errors. The first mistake found is the one reported.
+    /// Parses a scenario. `file_name` appears only in errors.
     pub fn parse(text: &str, file_name: &str) -> Result<Scenario, ScenarioError> {
         let source = Source::new(file_name, text);
         let document = DeTable::parse(text)

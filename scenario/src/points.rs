@@ -1,5 +1,5 @@
-//! Where faults can strike under a protocol: its points, messages, records and observations, as its entry lists them. The
-//! parser checks scenarios against it, and `indoubt list points` prints it.
+//! Where faults can strike under a protocol: its points, messages, records and observations, as the protocol's entry lists them.
+//! The parser checks scenarios against these lists, and `indoubt list points` prints them.
 
 mod messages;
 mod words;
@@ -10,7 +10,7 @@ use indoubt_proto::{ids::Role, observation::Phase};
 pub use messages::{MessageInfo, message, messages};
 pub use words::{has_steps, qualifiers};
 
-/// What a phase means under this family; `None` if it has no such phase (the table of docs/02-scenarios.md).
+/// What a phase means under this family (the table of docs/02-scenarios.md). `None` if the family does not have the phase.
 pub fn phase_meaning(family: Family, phase: Phase) -> Option<&'static str> {
     family.phase(phase).map(|entry| entry.meaning)
 }
@@ -24,7 +24,7 @@ fn all_points() -> impl Iterator<Item = &'static Point> {
     Family::ALL.into_iter().flat_map(|family| family.entry().points)
 }
 
-/// The point of this name, without a step.
+/// The point of this name, which must not contain a step.
 pub fn point(name: &str) -> Option<&'static Point> {
     all_points().find(|point| point.name == name)
 }
@@ -34,7 +34,7 @@ pub fn records(protocol: Protocol, role: Role) -> &'static [&'static str] {
     protocol.entry().records.of(role)
 }
 
-/// The words of what a node of this role observes of the protocol under this family.
+/// The words of the protocol's observations that a node of this role makes under this family.
 pub fn observations(family: Family, role: Role) -> &'static [&'static str] {
     family.entry().observations.of(role)
 }
@@ -53,7 +53,7 @@ mod tests {
             for point in family.entry().points {
                 let role = point.decided_at();
                 let known = match point.verb {
-                    // A protocol without the record does not have the point, but some protocol has it.
+                    // A protocol without this record does not have the point. Some protocol of the family must have it.
                     Verb::Append => Protocol::ALL.into_iter().any(|p| p.family() == family && p.has_point(point)),
                     Verb::Observe => observations(family, role).contains(&point.word),
                     Verb::Send | Verb::Deliver => message(point.word).is_some_and(|info| {

@@ -1,16 +1,16 @@
-//! A profile: the latencies of a machine, written as a fragment of a scenario and put in the place of a scenario's own.
+//! A profile: the latencies of a machine, which replace those of a scenario. Its file is a part of a scenario file.
 
 use crate::scenario::Scenario;
 use indoubt_driver::conditions::Latency;
 use indoubt_proto::time::Micros;
 use std::fmt::Write as _;
 
-/// A median and the 99th percentile.
+/// A distribution of times, given by its median and its 99th percentile.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Spread {
-    /// Half of all are faster.
+    /// Half of the times are shorter.
     pub median: Micros,
-    /// One in a hundred is slower.
+    /// One time in a hundred is longer.
     pub p99: Micros,
 }
 
@@ -20,17 +20,17 @@ impl From<Spread> for Latency {
     }
 }
 
-/// How long messages between nodes and forces take on a machine.
+/// How long messages between nodes, and forced writes, take on a machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Profile {
-    /// One way between two nodes.
+    /// The one-way latency between two nodes.
     pub latency: Spread,
-    /// One force.
+    /// The time of one forced write.
     pub force: Spread,
 }
 
 impl Profile {
-    /// As a fragment of a scenario; [`Profile::parse`] reads it. Each line of `about` becomes a comment.
+    /// The profile as TOML, which [`Profile::parse`] reads. Each line of `about` becomes a comment.
     pub fn to_toml(&self, about: &str) -> String {
         let mut text = String::new();
         for line in about.lines() {
@@ -42,7 +42,7 @@ impl Profile {
         text
     }
 
-    /// The scenario with these latencies in the place of its own. Links with latencies of their own keep them.
+    /// The scenario with these latencies instead of its own. Links that override the latency keep it.
     pub fn replaces(&self, scenario: &Scenario) -> Scenario {
         let mut scenario = scenario.clone();
         let base = std::mem::replace(&mut scenario.network.base.latency, self.latency.into());
@@ -53,16 +53,16 @@ impl Profile {
         scenario
     }
 
-    /// The scenario as real processes on this machine run it: its latencies are added to what the machine needs, and a
-    /// force takes at least what it says. Only medians are moved. A scenario that draws nothing of a link still draws
-    /// nothing, so that under one seed both worlds lose the same messages.
+    /// The scenario as real processes on this machine run it: its latencies are added to those of the machine, and a forced write
+    /// takes at least what the scenario says. This uses only the machine's medians, so a constant latency stays constant and
+    /// draws no random numbers. Therefore both worlds lose the same messages under one seed.
     pub fn with_medians(&self, scenario: &Scenario) -> Scenario {
         let here = Spread { p99: self.latency.median, ..self.latency };
         let least = Spread { p99: self.force.median, ..self.force };
         changed(scenario, |latency| longer(latency, here), |force| at_least(force, least))
     }
 
-    /// The same with the whole spread of the machine: no two messages take exactly the same time.
+    /// Like [`Profile::with_medians`], but with the whole spread of the machine, so that the times of messages vary.
     pub fn with_spreads(&self, scenario: &Scenario) -> Scenario {
         changed(scenario, |latency| longer(latency, self.latency), |force| at_least(force, self.force))
     }
@@ -78,8 +78,8 @@ fn changed(scenario: &Scenario, latency: impl Fn(Latency) -> Latency, force: imp
     scenario
 }
 
-/// What a message takes that needs `here` besides what the scenario says. A median and a 99th percentile are taken to be
-/// those of the sum, which is near enough where one of the two is small.
+/// The latency of a message that takes `here` in addition to what the scenario says. Median and 99th percentile are added. This
+/// is only an approximation, which is good if one of the two is small.
 fn longer(latency: Latency, here: Spread) -> Latency {
     match latency {
         Latency::Constant(latency) if here.median == here.p99 => Latency::Constant(latency + here.median),
@@ -89,7 +89,7 @@ fn longer(latency: Latency, here: Spread) -> Latency {
     }
 }
 
-/// What a force takes that takes at least what the scenario says and at least `here`.
+/// The time of a forced write that takes at least what the scenario says, and at least `here`.
 fn at_least(force: Latency, here: Spread) -> Latency {
     match force {
         Latency::Constant(force) if here.p99 <= force => Latency::Constant(force),

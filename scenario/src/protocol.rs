@@ -1,9 +1,10 @@
-//! The registry of protocols. A protocol is one entry: whatever a room wants to know of it (its name, what it promises, where
-//! faults can strike, what it costs, how it is drawn, which machine runs it) it reads from [`Entry`] and [`FamilyEntry`].
+//! The registry of protocols. A protocol is one entry. All rooms read the properties of a protocol from [`Entry`] and
+//! [`FamilyEntry`]: its name, what it promises, where faults can strike, what it costs, how charts draw it, and which machine
+//! runs it.
 //!
 //! Files, top down: the registry itself (here), [`build`] (the machine of a node), one file for each family with its entries
-//! (`two_phase`, `saga`, `unprotected`), [`entry`] (what an entry says), [`costs`] (cases and counts of the cost table),
-//! [`point`] (moments that a protocol has a name for).
+//! (`two_phase`, `saga`, `unprotected`), [`entry`] (the fields of an entry), [`costs`] (cases and counts of the cost table),
+//! [`point`] (the named moments of a protocol).
 
 pub mod build;
 pub mod costs;
@@ -29,10 +30,10 @@ macro_rules! registry {
         }
 
         impl Protocol {
-            /// All of them, in the order in which they are shown.
+            /// All protocols, in the order in which they are shown.
             pub const ALL: [Protocol; [$(Protocol::$id),*].len()] = [$(Protocol::$id),*];
 
-            /// What is known of it.
+            /// The properties of this protocol.
             pub fn entry(self) -> &'static Entry {
                 match self {
                     $(Protocol::$id => &$entry,)*
@@ -49,7 +50,7 @@ registry! {
     PresumedNothing = two_phase::PRESUMED_NOTHING;
     /// Two-phase commit, presumed commit.
     PresumedCommit = two_phase::PRESUMED_COMMIT;
-    /// Two-phase commit, presumed abort, participants in doubt ask each other.
+    /// Two-phase commit, presumed abort. Participants in doubt ask each other.
     Cooperative = two_phase::COOPERATIVE;
     /// An orchestrated saga.
     Saga = saga::SAGA;
@@ -60,7 +61,7 @@ registry! {
 }
 
 impl Protocol {
-    /// Its name in scenarios and results.
+    /// The name in scenarios and results.
     pub fn name(self) -> &'static str {
         self.entry().name
     }
@@ -70,12 +71,13 @@ impl Protocol {
         Protocol::ALL.into_iter().find(|p| p.name() == name)
     }
 
-    /// Its family.
+    /// The family, which decides how a transaction is judged.
     pub fn family(self) -> Family {
         self.entry().family
     }
 
-    /// Its points, in the order of a transaction's life: those of its family, without those of records that it has not.
+    /// The points of this protocol, in the order of a transaction's life: those of its family, except points of records that
+    /// this protocol does not have.
     pub fn points(self) -> impl Iterator<Item = &'static Point> {
         let appends = move |point: &&Point| {
             point.needs_record().is_none_or(|record| self.entry().records.of(point.role).contains(&record))
@@ -83,14 +85,14 @@ impl Protocol {
         self.family().entry().points.iter().filter(appends)
     }
 
-    /// Whether a point is one of its own.
+    /// Whether this protocol has a point of its family.
     pub fn has_point(self, point: &Point) -> bool {
         self.points().any(|own| own.name == point.name)
     }
 }
 
 impl Family {
-    /// What is known of it.
+    /// The properties of this family.
     pub fn entry(self) -> &'static FamilyEntry {
         match self {
             Family::TwoPhase => &two_phase::FAMILY,
@@ -99,7 +101,7 @@ impl Family {
         }
     }
 
-    /// What a phase is under this family; `None` if it has no such phase.
+    /// A phase under this family; `None` if the family does not have it.
     pub fn phase(self, phase: Phase) -> Option<&'static PhaseEntry> {
         self.entry().phases.iter().find(|entry| entry.phase == phase)
     }

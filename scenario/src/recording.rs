@@ -1,4 +1,4 @@
-//! What a world leaves behind after one run of one protocol: the observations, and which faults fired.
+//! The result of one run of one protocol, in either world: the observations, and which faults fired.
 
 use crate::protocol::Protocol;
 use indoubt_proto::{
@@ -7,39 +7,39 @@ use indoubt_proto::{
     time::Micros,
 };
 
-/// One run, observed.
+/// The observations of one run.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Recording {
-    /// What was run.
+    /// The protocol that ran.
     pub protocol: Protocol,
-    /// With which seed.
+    /// The seed of the run.
     pub seed: u64,
-    /// In the order of `seq`; the last one is `End`.
+    /// All observations, in the order of `seq`. The last one is `End`.
     pub trace: Vec<Stamped>,
     /// One entry per fault of the scenario that applies to this protocol.
     pub faults: Vec<FaultRecord>,
 }
 
-/// What became of one fault.
+/// When and where one fault acted.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FaultRecord {
-    /// Which fault: its index among the scenario's, those included that do not apply to the protocol.
+    /// The index of the fault among all faults of the scenario, including those that do not apply to the protocol.
     pub fault: usize,
-    /// The fault's line.
+    /// The fault in one line for people.
     pub text: String,
-    /// When it acted.
+    /// The times at which it acted.
     pub at: Vec<Micros>,
-    /// When it was undone (healed, restarted, resumed), for shading; one per entry of `at`, `None` if never.
+    /// The times at which it was undone (healed, restarted, resumed), one for each entry of `at`. `None` if it never was.
     pub until: Vec<Option<Micros>>,
-    /// Where it acted; one per entry of `at`, `None` for what came at a time.
+    /// Where it acted, one for each entry of `at`. `None` if it was triggered by time.
     pub sites: Vec<Option<FaultSite>>,
 }
 
 /// Where a fault acted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FaultSite {
-    /// The node that halted for it.
+    /// The node that halted for the fault.
     pub node: NodeId,
-    /// What the node halted at was about this transaction.
+    /// The transaction of the effect at which the node halted.
     pub txn: Option<TxnId>,
 }

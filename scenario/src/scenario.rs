@@ -1,5 +1,5 @@
-//! A scenario: what is run, what breaks, what is claimed. Parsed from TOML by [`crate::parse`] into types that cannot hold
-//! nonsense (docs/02-scenarios.md).
+//! The model of a scenario: what runs, which faults strike, and what is expected (docs/02-scenarios.md). [`crate::parse`] makes
+//! it from TOML. A scenario that was parsed is always valid.
 
 mod claim;
 mod describe;
@@ -23,59 +23,60 @@ use indoubt_proto::{
 use rand::RngExt;
 use serde::{Deserialize, Serialize};
 
-/// The key of `[sweep]` whose values are the metrics to draw.
+/// The key of `[sweep]` whose values are the metrics that charts show.
 pub const SWEEP_METRICS: &str = "metrics";
 /// The key of `[sweep]` whose values name the axes in charts.
 pub const SWEEP_LABELS: &str = "labels";
 
-/// A scenario, as resolved: defaults filled in, names checked.
+/// A scenario with all defaults filled in and all names checked.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Scenario {
-    /// Its name; also its folder among results.
+    /// The name, which is also the name of its folder in results.
     pub name: String,
-    /// What it shows, for people.
+    /// What the scenario shows, for people.
     pub about: String,
-    /// What is run, in this order.
+    /// The protocols to run, in this order.
     pub protocols: Vec<Protocol>,
     /// The master seed.
     pub seed: u64,
-    /// How long load is offered.
+    /// How long clients submit transactions.
     pub duration: Micros,
-    /// Then at most this long for everything to resolve.
+    /// How long the run then waits at most for all transactions to end.
     pub settle: Micros,
-    /// How many nodes.
+    /// The number of nodes.
     pub cluster: Cluster,
-    /// What clients do.
+    /// What clients submit, and when.
     pub workload: Workload,
-    /// What links do.
+    /// The conditions of links.
     pub network: Network,
-    /// How long a force takes (in the real world: at least).
+    /// How long a forced write takes; in the real world, how long it takes at least.
     pub force: Latency,
-    /// How fast the nodes' timers run.
+    /// The rates of the nodes' clocks.
     pub clocks: Clocks,
-    /// Timeouts.
+    /// The timeouts of machines.
     pub timeouts: Timeouts,
-    /// Protocol options.
+    /// The options of the protocols.
     pub options: Options,
-    /// What breaks, in the order of the file.
+    /// The faults, in the order of the file.
     pub faults: Vec<Fault>,
-    /// What is claimed.
+    /// What is expected of runs, in the order of the file.
     pub expects: Vec<Expect>,
-    /// `[sweep]`: parameter path to values, in the order of the file, and what is drawn: under [`SWEEP_METRICS`] and [`SWEEP_LABELS`].
+    /// `[sweep]`: parameter paths and their values, in the order of the file. The keys [`SWEEP_METRICS`] and [`SWEEP_LABELS`] say
+    /// what charts show.
     pub sweep: Vec<(String, Vec<String>)>,
-    /// A planted bug; never one outside of tests.
+    /// A planted bug. Only tests plant one.
     #[serde(skip)]
     pub planted: Planted,
 }
 
 impl Scenario {
-    /// The same under another master seed.
+    /// This scenario with another master seed.
     pub fn with_seed(mut self, seed: u64) -> Self {
         self.seed = seed;
         self
     }
 
-    /// k1, k2, …: in an open loop one for each coordinating node.
+    /// The clients k1, k2, … In an open loop there is one for each coordinating node.
     pub fn clients(&self) -> impl Iterator<Item = NodeId> + Clone + use<> {
         let count = match self.workload.arrivals {
             Arrivals::Rate(_) => self.cluster.coordinators,
@@ -84,52 +85,52 @@ impl Scenario {
         (1..=count).map(NodeId::client)
     }
 
-    /// What every machine of the cluster is told.
+    /// The settings of every machine of the cluster.
     pub fn settings(&self) -> Settings {
         Settings { timeouts: self.timeouts, limits: Limits::default(), options: self.options, planted: self.planted }
     }
 }
 
-/// How many nodes.
+/// The number of nodes of each role.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Cluster {
-    /// p1, p2, …
+    /// The number of participants, which are named p1, p2, …
     pub participants: u16,
-    /// c1, c2, …
+    /// The number of coordinating nodes, which are named c1, c2, …
     pub coordinators: u16,
 }
 
 impl Cluster {
-    /// p1, p2, …
+    /// The participants: p1, p2, …
     pub fn participants(self) -> impl Iterator<Item = NodeId> + Clone {
         (1..=self.participants).map(NodeId::participant)
     }
 
-    /// c1, c2, …
+    /// The coordinating nodes: c1, c2, …
     pub fn coordinating(self) -> impl Iterator<Item = NodeId> + Clone {
         (1..=self.coordinators).map(NodeId::coordinating)
     }
 
-    /// c1, c2, …, p1, p2, …
+    /// All nodes: c1, c2, …, p1, p2, …
     pub fn nodes(self) -> impl Iterator<Item = NodeId> + Clone {
         self.coordinating().chain(self.participants())
     }
 }
 
-/// The kinds of business transaction.
+/// The kinds of business transactions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum WorkloadKind {
-    /// Money between accounts on different participants.
+    /// A transaction moves money between accounts on different participants.
     Transfer,
-    /// Order row PENDING -> CONFIRMED | CANCELLED, stock, credit.
+    /// A transaction takes stock and credit, and sets its order row from PENDING to CONFIRMED or CANCELLED.
     Order,
-    /// Flight, hotel, car; the hotel is often full.
+    /// A transaction books a flight, a hotel and a car. With `refuse`, the hotel is full.
     Trip,
 }
 
 impl WorkloadKind {
-    /// Its word.
+    /// The word in scenarios.
     pub fn word(self) -> &'static str {
         match self {
             WorkloadKind::Transfer => "transfer",
@@ -143,67 +144,67 @@ impl WorkloadKind {
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Arrivals {
-    /// Open loop: Poisson, so many a second over the whole cluster.
+    /// Open loop: a Poisson process with this number of transactions per second over the whole cluster.
     Rate(f64),
-    /// Closed loop: so many clients, each with one transaction at a time.
+    /// Closed loop: this number of clients, each with one transaction at a time.
     Clients(u16),
 }
 
-/// What clients do.
+/// What clients submit, and when.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Workload {
-    /// The business transaction.
+    /// The kind of transactions.
     pub kind: WorkloadKind,
-    /// When they arrive.
+    /// When transactions arrive.
     pub arrivals: Arrivals,
-    /// Stop after so many.
+    /// The number of transactions after which clients stop.
     pub transactions: Option<u64>,
-    /// Account groups: records of each sort per participant.
+    /// The number of groups of records: each participant has this number of records of each sort.
     pub keys: u32,
-    /// The Zipf exponent; 0 is uniform.
+    /// The exponent of the Zipf distribution that draws groups; 0 is uniform.
     pub skew: f64,
-    /// Participants per transaction.
+    /// The number of participants that a transaction touches.
     pub touch: u16,
     /// The share of transactions that some participant must refuse, 0 to 1.
     pub refuse: f64,
     /// The share of read-only audits, 0 to 1.
     pub audit: f64,
-    /// The share of the other transactions that also read a record of one more participant, where they change nothing (12),
+    /// The share of the other transactions that also read a record at one more participant, where they change nothing (rule 12),
     /// 0 to 1.
     pub lookup: f64,
 }
 
-/// What links do.
+/// The conditions of links.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Network {
-    /// Every link, clients' included (but loss and duplication spare those).
+    /// The conditions of every link. Links of clients have them too, except loss and duplication.
     pub base: Conditions,
-    /// Exceptions, one direction each; a later one wins.
+    /// Exceptions, each for one direction of a link. A later one wins.
     pub links: Vec<LinkOverride>,
 }
 
 /// An exception for one direction of one link.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct LinkOverride {
-    /// From this node.
+    /// The sender.
     pub from: NodeId,
-    /// To this node.
+    /// The receiver.
     pub to: NodeId,
-    /// Its conditions.
+    /// The conditions in this direction.
     pub conditions: Conditions,
 }
 
-/// How fast the nodes' timers run; exactly, unless something is said.
+/// The rates of the nodes' clocks. By default, all clocks run at the true rate.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Clocks {
-    /// Each node's rate is drawn uniformly from 1 ± this; 0: every clock keeps time.
+    /// Each node's rate is drawn uniformly from 1 - drift to 1 + drift. With 0, all clocks run at the true rate.
     pub drift: f64,
-    /// Nodes whose rate is not drawn; a later entry wins.
+    /// The rates of nodes whose rate is not drawn. A later entry wins.
     pub nodes: Vec<(NodeId, ClockRate)>,
 }
 
 impl Clocks {
-    /// The rate of a node's clock under a master seed. It is the node's for the whole run, through restarts.
+    /// The rate of a node's clock under a master seed. It stays the same for the whole run, also after restarts.
     pub fn rate(&self, node: NodeId, seed: u64) -> ClockRate {
         if let Some((_, rate)) = self.nodes.iter().rfind(|(of, _)| *of == node) {
             return *rate;

@@ -1,9 +1,9 @@
-//! The load: which transactions arrive, when, and at which coordinating node. Drawn from the seed alone, so that every
-//! protocol and both worlds get the same transactions.
+//! The load: which transactions arrive, when, and at which coordinating node. It depends only on the seed, so every protocol and
+//! both worlds get the same transactions.
 //!
-//! Open loop: transactions arrive as a Poisson process over the whole cluster, and go to the coordinating nodes in turn;
-//! client `k<i>` is the one that speaks to `c<i>`. Closed loop: each client asks for its next transaction when it is free,
-//! and addresses the coordinating nodes in turn, every client beginning at another.
+//! Open loop: transactions arrive as a Poisson process over the whole cluster, and go to the coordinating nodes in turn. Client
+//! `k<i>` submits those of `c<i>`. Closed loop: each client asks for its next transaction when the last one has ended. Each client
+//! submits to the coordinating nodes in turn, and clients start at different nodes.
 
 mod business;
 
@@ -21,22 +21,22 @@ use rand::RngExt;
 use rand_distr::{Distribution, Exp1, Zipf};
 use std::collections::{BTreeMap, VecDeque};
 
-/// One transaction that arrives.
+/// A transaction that arrives.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Arrival {
-    /// When it is due, since the start of load. In a closed loop: when its client asked for it.
+    /// When it arrives, since the start of the load. In a closed loop this is when its client asked for it.
     pub due: Micros,
-    /// Its name: which client submits it, and to which coordinating node.
+    /// The id, which says which client submits it to which coordinating node.
     pub txn: TxnId,
-    /// `transfer`, `order`, `trip` or `audit`.
+    /// Its kind: `transfer`, `order`, `trip` or `audit`.
     pub what: &'static str,
-    /// What it does.
+    /// The steps of its plan.
     pub steps: Vec<PlanStep>,
-    /// An audit's right answer: the sum of everything that it reads.
+    /// The correct answer of an audit: the sum of everything that it reads. `None` for other kinds.
     pub total: Option<i64>,
 }
 
-/// What a client draws from, and how many transactions it has made.
+/// The random stream of a client, and the number of transactions that it has made.
 #[derive(Clone, Debug)]
 struct Source {
     random: Stream,
@@ -49,21 +49,21 @@ pub struct Workload {
     business: Business,
     arrivals: Arrivals,
     duration: Micros,
-    /// How many may still be made.
+    /// How many transactions may still be made.
     left: u64,
     coordinating: u64,
     groups: Zipf<f64>,
     refuse: f64,
     audit: f64,
     kind: &'static str,
-    /// What arrives instead of anything drawn.
+    /// The transactions that arrive if the load is scripted instead of drawn.
     script: Option<VecDeque<Arrival>>,
-    /// When transactions arrive (open loop).
+    /// Draws the times between arrivals (open loop).
     gaps: Stream,
-    /// When the last one arrived, in microseconds.
+    /// The time of the last arrival, in microseconds.
     last: f64,
-    /// One for all clients in an open loop (so that the n-th arrival does not depend on how many clients there are), one
-    /// per client in a closed one (so that a client's n-th does not depend on how fast the others are).
+    /// In an open loop, one source for all clients, so that the n-th arrival does not depend on the number of clients. In a closed
+    /// loop, one source per client, so that a client's n-th transaction does not depend on the speed of the others.
     sources: Vec<Source>,
 }
 
@@ -99,12 +99,12 @@ impl Workload {
         Workload { script: Some(arrivals.into()), ..Workload::new(scenario, 0) }
     }
 
-    /// What every participant's records open with: what its machine is given.
+    /// The opening balances of every participant, which its machine starts with.
     pub fn opening(&self) -> BTreeMap<NodeId, BTreeMap<Key, i64>> {
         self.business.opening()
     }
 
-    /// The clients, k1, k2, …
+    /// The clients: k1, k2, …
     pub fn clients(&self) -> impl Iterator<Item = NodeId> + Clone + use<> {
         let count = match self.arrivals {
             Arrivals::Rate(_) => self.coordinating as u16,
@@ -113,13 +113,13 @@ impl Workload {
         (1..=count).map(NodeId::client)
     }
 
-    /// The coordinating nodes that a client speaks to.
+    /// The coordinating nodes to which a client submits.
     pub fn homes_of(&self, client: NodeId) -> impl Iterator<Item = NodeId> + use<> {
         let (open, own) = (matches!(self.arrivals, Arrivals::Rate(_)), client.number);
         (1..=self.coordinating as u16).filter(move |number| !open || *number == own).map(NodeId::coordinating)
     }
 
-    /// The next transaction of the open loop; `None` when load is over, and always in a closed loop.
+    /// The next transaction of the open loop. `None` if the load has ended, and always in a closed loop.
     pub fn next_arrival(&mut self) -> Option<Arrival> {
         if let Some(script) = &mut self.script {
             return script.pop_front();
@@ -145,8 +145,8 @@ impl Workload {
         Some(self.make(0, due, txn))
     }
 
-    /// The next transaction of a client of the closed loop that is free; `None` when load is over, and always in an open
-    /// loop.
+    /// The next transaction of a client in the closed loop whose last one has ended. `None` if the load has ended, and always in
+    /// an open loop.
     pub fn next_of(&mut self, client: NodeId, now: Micros) -> Option<Arrival> {
         if !matches!(self.arrivals, Arrivals::Clients(_)) || self.left == 0 || now >= self.duration {
             return None;

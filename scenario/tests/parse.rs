@@ -105,7 +105,7 @@ fn a_toml_mistake_has_its_line() {
 
 #[test]
 fn wrong_types_are_refused_with_what_they_are() {
-    refused("name = 7", 1, &["`name` must be a text in quotes, not `7`"]);
+    refused("name = 7", 1, &["`name` must be a string in quotes, not `7`"]);
     bad("transactions = \"many\"", 1, &["`transactions` must be a whole number", "`many`"]);
     bad("transactions = 1.5", 1, &["whole number", "`1.5`"]);
     bad("[options]\nread_only = \"yes\"", 2, &["`read_only` must be true or false, not `yes`"]);
@@ -413,7 +413,7 @@ fn a_claim_is_about_something_that_is_measured() {
     bad(
         "[[expect]]\nprotocol = \"2pc-prc\"\nmetric = \"wrong_audits\"\nmin = 2",
         2,
-        &["`2pc-prc` is not run", "2pc, saga, none"],
+        &["does not run `2pc-prc`", "2pc, saga, none"],
     );
 }
 

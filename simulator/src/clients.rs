@@ -1,9 +1,9 @@
-//! The clients, as one pure machine that both worlds drive: transactions become due, are submitted over the session to
-//! their coordinating node, and are answered.
+//! The clients, as one pure machine that both worlds drive. When a transaction is due, its client submits it over the session to
+//! its coordinating node and waits for the outcome.
 //!
-//! Nothing is queued: if there is no session when a transaction is due, its client is told `refused` at once. What was
-//! submitted and not answered is submitted again over the next session, with the epoch of its first submission, so that a
-//! restarted coordinating node knows that it may have been begun and never runs it again.
+//! Nothing is queued: if there is no session when a transaction is due, its client is told `refused` at once. A transaction that
+//! was submitted and not answered is submitted again over the next session, with the epoch of its first submission. So a restarted
+//! coordinating node knows that it may already have begun, and never runs it again.
 
 use indoubt_proto::{
     ids::{NodeId, TxnId},
@@ -19,23 +19,23 @@ use indoubt_scenario::{
 };
 use std::{borrow::Cow, collections::BTreeMap};
 
-/// What a client wants done.
+/// What a world must do for a client.
 #[derive(Clone, Debug, PartialEq)]
 pub enum ClientEffect {
-    /// Send a message over the client's session to `to`.
+    /// Send a message over the client's session.
     Send {
-        /// Which client.
+        /// The client.
         from: NodeId,
-        /// To which coordinating node.
+        /// The coordinating node.
         to: NodeId,
-        /// What.
+        /// The message to send.
         message: Message,
     },
-    /// Write an observation in the client's name.
+    /// Write an observation of the client.
     Observe {
-        /// Which client.
+        /// The client.
         client: NodeId,
-        /// What.
+        /// The observation to write.
         observation: Observation,
     },
 }
@@ -44,13 +44,13 @@ pub enum ClientEffect {
 #[derive(Clone, Debug)]
 pub struct ClientPool {
     workload: Workload,
-    /// The sessions, by client and coordinating node, each with the incarnation of the latter.
+    /// The open sessions, by client and coordinating node, each with the incarnation of the coordinating node.
     sessions: BTreeMap<(NodeId, NodeId), u32>,
     /// The next transaction of the open loop.
     upcoming: Option<Arrival>,
-    /// Free clients of the closed loop, by when they begin their next transaction.
+    /// The free clients of the closed loop, by the time at which they begin their next transaction.
     free: BTreeMap<(Micros, NodeId), ()>,
-    /// Submitted and not answered, by coordinating node and name.
+    /// The transactions that were submitted and not answered.
     unanswered: BTreeMap<TxnId, Submission>,
     closed: bool,
     /// How long a client of the closed loop waits after a refusal.
@@ -58,12 +58,12 @@ pub struct ClientPool {
 }
 
 impl ClientPool {
-    /// The clients of `scenario` under this seed, without any session yet.
+    /// The clients of `scenario` under this seed, without sessions.
     pub fn new(scenario: &Scenario, seed: u64) -> Self {
         ClientPool::of(scenario, Workload::new(scenario, seed))
     }
 
-    /// The clients of exactly these transactions.
+    /// Clients that submit exactly these transactions.
     pub fn scripted(scenario: &Scenario, arrivals: Vec<Arrival>) -> Self {
         ClientPool::of(scenario, Workload::scripted(scenario, arrivals))
     }
@@ -83,30 +83,29 @@ impl ClientPool {
         }
     }
 
-    /// k1, k2, …
+    /// The clients: k1, k2, …
     pub fn clients(&self) -> impl Iterator<Item = NodeId> + Clone + use<> {
         self.workload.clients()
     }
 
-    /// What every participant's records open with.
+    /// The opening balances of every participant.
     pub fn opening(&self) -> BTreeMap<NodeId, BTreeMap<indoubt_proto::operation::Key, i64>> {
         self.workload.opening()
     }
 
-    /// Which client speaks to which coordinating node.
+    /// All pairs of a client and a coordinating node to which it submits.
     pub fn pairs(&self) -> impl Iterator<Item = (NodeId, NodeId)> + use<'_> {
         self.clients().flat_map(|client| self.workload.homes_of(client).map(move |home| (client, home)))
     }
 
-    /// All clients have sessions with this incarnation of a coordinating node.
+    /// All clients now have sessions with this incarnation of a coordinating node.
     pub fn up(&mut self, node: NodeId, incarnation: u32, out: &mut Vec<ClientEffect>) {
         for client in self.clients() {
             self.session_up(client, node, incarnation, out);
         }
     }
 
-    /// One client has a session with this incarnation of a coordinating node. What it did not hear the end of is submitted
-    /// again.
+    /// A client now has a session with this incarnation of a coordinating node. Transactions without an answer are submitted again.
     pub fn session_up(&mut self, client: NodeId, node: NodeId, incarnation: u32, out: &mut Vec<ClientEffect>) {
         self.sessions.insert((client, node), incarnation);
         for (txn, submission) in self.unanswered.iter().filter(|(txn, _)| txn.home == node && txn.client == client) {
@@ -114,22 +113,22 @@ impl ClientPool {
         }
     }
 
-    /// All sessions with this coordinating node are gone.
+    /// All sessions with this coordinating node have ended.
     pub fn down(&mut self, node: NodeId) {
         self.sessions.retain(|(_, home), _| *home != node);
     }
 
-    /// One client's session with a coordinating node is gone.
+    /// A client's session with a coordinating node has ended.
     pub fn session_down(&mut self, client: NodeId, node: NodeId) {
         self.sessions.remove(&(client, node));
     }
 
-    /// Whether some client waits for an answer of this coordinating node.
+    /// Whether a client waits for an answer of this coordinating node.
     pub fn waits_for(&self, node: NodeId) -> bool {
         self.unanswered.keys().any(|txn| txn.home == node)
     }
 
-    /// When something is due next; `None` when no further transaction will arrive until a client is answered.
+    /// The time of the next transaction. `None` if no transaction will arrive before a client is answered.
     pub fn next_due(&self) -> Option<Micros> {
         match (&self.upcoming, self.free.first_key_value()) {
             (Some(arrival), _) => Some(arrival.due),
@@ -138,7 +137,7 @@ impl ClientPool {
         }
     }
 
-    /// Begins whatever is due at `now`.
+    /// Begins all transactions that are due at `now`.
     pub fn due(&mut self, now: Micros, out: &mut Vec<ClientEffect>) {
         while self.upcoming.as_ref().is_some_and(|arrival| arrival.due <= now) {
             let arrival = self.upcoming.take().expect("just seen");
@@ -150,15 +149,15 @@ impl ClientPool {
                 break;
             }
             self.free.pop_first();
-            // A client that gets no further transaction has done its share.
+            // If there is no next transaction, the client has finished.
             if let Some(arrival) = self.workload.next_of(client, now) {
                 self.begin(arrival, now, out);
             }
         }
     }
 
-    /// A message reached a client. Whatever is no news is ignored. A client of the closed loop that is free now begins its
-    /// next transaction.
+    /// Takes a message that reached a client. Repeated outcomes are ignored. If a client of the closed loop is free now, it begins
+    /// its next transaction.
     pub fn message(&mut self, now: Micros, message: &Message, out: &mut Vec<ClientEffect>) {
         let Message::Outcome { txn, outcome } = message else { return };
         if self.unanswered.remove(txn).is_some() {
@@ -192,7 +191,7 @@ impl ClientPool {
     }
 }
 
-/// A plan as `client-began` lists it.
+/// The plan in the form of the observation `client-began`.
 fn plan(steps: &[PlanStep]) -> Vec<PlanEntry> {
     let mut entries = Vec::with_capacity(steps.len());
     for (step, number) in steps.iter().zip(1..) {
@@ -256,7 +255,7 @@ mod tests {
         pool.down(NodeId::coordinating(1));
         pool.up(NodeId::coordinating(1), 2, &mut out);
         assert_eq!(submitted(&out), first);
-        // Once answered it is not repeated, and an answer that comes twice is heard once.
+        // An answered transaction is not submitted again, and a second answer is ignored.
         let outcome = Message::Outcome { txn: first[0].txn, outcome: Outcome::Committed { reads: vec![] } };
         out.clear();
         pool.message(Micros(5), &outcome, &mut out);
@@ -272,7 +271,7 @@ mod tests {
         let closed = scenario("clients = 1");
         let mut pool = ClientPool::new(&closed, 1);
         let mut out = Vec::new();
-        // Only c2 can be reached: the first transaction, for c1, is refused, and the second waits for the pause.
+        // Only c2 has a session: the first transaction, for c1, is refused, and the second waits for the pause.
         pool.up(NodeId::coordinating(2), 1, &mut out);
         pool.due(Micros(0), &mut out);
         assert_eq!((ended(&out).len(), submitted(&out).len()), (1, 0));

@@ -1,8 +1,8 @@
-//! The virtual world: a deterministic discrete-event simulation of a whole cluster. One seed, one history, byte for byte.
+//! The virtual world: a deterministic discrete-event simulation of a whole cluster. One seed gives one history, byte for byte.
 //!
-//! Machines, clients, faults and the gate are the very code of real runs; network, disks and time are simulated. The plot:
-//! [`run`] sets everybody up, then takes whatever is due next (the lab's commands, arrivals of load, events), lets the nodes that
-//! it concerns act until they have nothing more to do at that instant, and goes on to the next instant.
+//! Machines, clients, faults and the gate are the same code as in real runs. Network, disks and time are simulated. [`run`] creates
+//! all nodes. Then, at each instant, it takes what is due (fault commands, new transactions, events) and lets the affected nodes
+//! act until they are idle.
 
 mod clients;
 mod disk;
@@ -48,41 +48,41 @@ use queue::Due;
 use rand::Rng;
 use std::collections::{BTreeMap, VecDeque};
 
-/// After load ended: the least time between two looks at whether everything is resolved.
+/// The least time between two checks, after the load, whether all transactions have ended.
 const LOOK: Micros = Micros::from_millis(5);
 
-/// Where a world writes what it observes.
+/// Receives the observations of a world.
 pub trait Sink {
     /// Takes the next observation, in the order of `seq`.
     fn take(&mut self, seen: Stamped);
 
-    /// Whether it wants to be told of every moment about which a gate may be asked.
+    /// Whether [`Sink::pass`] wants to be called.
     fn watches(&self) -> bool {
         false
     }
 
-    /// A node of the cluster passes an edge of a moment: here a fault can strike.
+    /// Called when a node of the cluster passes an edge of a moment, at which a fault could strike.
     fn pass(&mut self, _passed: Passed) {}
 }
 
-/// An edge of a moment that a node passes.
+/// An edge of a moment that a node passes. A fault can strike there.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Passed {
-    /// Which node.
+    /// The node that passes the edge.
     pub node: NodeId,
-    /// Before or after. An observation has one edge: before.
+    /// Whether it is before or after the moment. An observation has only the edge `Before`.
     pub edge: Edge,
     /// What the node does.
     pub verb: Verb,
-    /// The record's, message's or observation's word.
+    /// The word of the record, message or observation.
     pub word: &'static str,
-    /// `yes`, `commit`, …
+    /// The word after it, such as `yes` or `commit`, if there is one.
     pub qualifier: Option<&'static str>,
-    /// The step of a saga, 1-based.
+    /// The step of a saga, from 1, if there is one.
     pub step: Option<u32>,
-    /// How many records of its journal no force covers at this instant.
+    /// The number of records in the node's journal that no forced write covers.
     pub tail: usize,
-    /// After a send that no client takes: the message. The edge is reached when it is taken, and never if it is lost.
+    /// The message, if the edge is after a send to a node. The edge is reached when the message is taken, and never if it is lost.
     pub message: Option<MessageId>,
 }
 
@@ -103,15 +103,15 @@ pub fn run(scenario: &Scenario, protocol: Protocol, seed: u64) -> Recording {
     run_with(scenario, protocol, seed, ClientPool::new(scenario, seed)).0
 }
 
-/// Like [`run`], with the observations going straight into `sink`: nothing of them is kept here. Returns what became of
-/// each fault that applies to this protocol.
+/// Like [`run`], but gives the observations to `sink` and does not keep them. Returns the record of each fault that applies to this
+/// protocol.
 pub fn run_into(scenario: &Scenario, protocol: Protocol, seed: u64, sink: &mut dyn Sink) -> Vec<FaultRecord> {
     let mut world = World::new(scenario, protocol, seed, ClientPool::new(scenario, seed), sink);
     world.play();
     world.nemesis.fired()
 }
 
-/// Like [`run`], with these clients; and also what every node that is up at the end shows of itself, data included.
+/// Like [`run`], with these clients. Also returns the state of every node that is up at the end, including its data.
 pub fn run_with(
     scenario: &Scenario,
     protocol: Protocol,
@@ -132,12 +132,12 @@ struct World<'a> {
     kernel: Kernel<'a>,
     nemesis: Nemesis,
     pool: ClientPool,
-    /// Coordinating nodes, then participants.
+    /// All coordinating nodes, then all participants.
     nodes: Vec<Node>,
     clients: Vec<Client>,
-    /// Nodes that may have something to do at this instant, in order.
+    /// The nodes that may have something to do at this instant, in order.
     ready: VecDeque<usize>,
-    /// Journals lost so far, over all nodes: each new one gets another identity.
+    /// The number of journals lost so far, over all nodes. It gives each new journal a different identity.
     journals: u64,
     client_effects: Vec<ClientEffect>,
 }
@@ -213,7 +213,7 @@ impl<'a> World<'a> {
                 if now >= end || self.is_resolved() {
                     break;
                 }
-                // Looks become rarer: looking costs, and the end need not be exact.
+                // Checks become rarer with time, because they cost time and the end need not be exact.
                 look = now + LOOK.max(Micros((now - load_ends).0 / 20));
             } else {
                 self.take_due(loaded);
@@ -223,13 +223,13 @@ impl<'a> World<'a> {
         self.kernel.observe(NodeId::LAB, Observation::End);
     }
 
-    /// When something happens next.
+    /// The time of the next event, command or transaction.
     fn next_due(&self, loaded: bool) -> Option<Micros> {
         let arrival = if loaded { self.pool.next_due() } else { None };
         [self.nemesis.next_due(), arrival, self.kernel.queue.next_at()].into_iter().flatten().min()
     }
 
-    /// Takes one thing that is due now: the lab's commands first, then load, then what happens among the nodes.
+    /// Takes one thing that is due now: first fault commands, then new transactions, then events.
     fn take_due(&mut self, loaded: bool) {
         let now = self.kernel.now;
         if self.nemesis.next_due().is_some_and(|due| due <= now) {
@@ -273,15 +273,15 @@ impl<'a> World<'a> {
         }
     }
 
-    /// Lets everybody act who has something to do at this instant.
+    /// Lets all nodes act that have something to do at this instant.
     fn settle_instant(&mut self) {
         while let Some(at) = self.ready.pop_front() {
             self.act(at);
         }
     }
 
-    /// Whether nothing is left to wait for: no fault is pending, no message is on its way, and no node that is up has
-    /// anything open, locked, or not durable.
+    /// Whether there is nothing left to wait for: no fault is pending, no message is on its way, and no node that is up has an open
+    /// transaction, a lock, or a record that is not durable.
     fn is_resolved(&self) -> bool {
         self.nemesis.next_due().is_none()
             && self.kernel.flying == 0
@@ -295,7 +295,7 @@ impl<'a> World<'a> {
     }
 }
 
-/// Takes the machine of a node into its world; it is not booted yet.
+/// Makes the node of a machine. The node is not booted yet.
 struct Placed {
     port: Port,
     outlet: Outlet,

@@ -1,5 +1,5 @@
-//! What the speed of the virtual world is measured with: a steady load, a short run with a death in it, and a bare event loop
-//! beside which both stand.
+//! The workloads that measure the speed of the virtual world: a steady load, a short run with a crash, and a bare event loop to
+//! compare both with.
 
 use crate::script::{Script, at_phase};
 use indoubt_proto::{observation::Phase, time::Micros};
@@ -9,8 +9,9 @@ use indoubt_scenario::{
 };
 use std::{cmp::Reverse, collections::BinaryHeap};
 
-/// A steady load without faults: the default cluster and workload (two coordinating nodes, three participants, transfers
-/// between all three over 100 groups of accounts; links and forces take 1 ms), about so many transactions, 500 a second.
+/// A steady load without faults: about `transactions` transactions, 500 per second, with the default cluster and workload. That
+/// is two coordinating nodes and three participants, transfers between all three over 100 groups of accounts, and 1 ms for each
+/// link and forced write.
 pub fn steady(protocol: Protocol, transactions: u64) -> Scenario {
     const RATE: u64 = 500;
     let script = Script::new(protocol).with(|scenario| {
@@ -24,8 +25,8 @@ pub fn steady(protocol: Protocol, transactions: u64) -> Scenario {
     script.scenario
 }
 
-/// One transfer between three participants, as `indoubt crash-points` reduces a scenario to. Its coordinator dies when the
-/// work is done and the decision is not durable, and comes back 100 ms later.
+/// One transfer between three participants, reduced as by `indoubt crash-points`. Its coordinator crashes when the work is done and
+/// the decision is not durable, and restarts 100 ms later.
 pub fn short(protocol: Protocol) -> Scenario {
     let script = Script::new(protocol).with(|scenario| {
         scenario.name = "short".into();
@@ -37,8 +38,8 @@ pub fn short(protocol: Protocol) -> Scenario {
     script.kill(at_phase(Phase::WorkDone), "c1", Some(100)).scenario
 }
 
-/// A bare event loop: takes so many events off a binary heap with 64 pending, and schedules another for each. Returns the
-/// time of the last one, so that nobody can leave the work out.
+/// A bare event loop: takes `events` events from a binary heap with 64 pending ones, and schedules another event for each. Returns
+/// the time of the last event, so that the compiler cannot remove the work.
 pub fn bare_loop(events: u64) -> u64 {
     let mut heap: BinaryHeap<Reverse<(u64, u64)>> = (0..64).map(|event| Reverse((event * 37 % 64, event))).collect();
     let mut last = 0;

@@ -1,9 +1,8 @@
-//! What a transaction costs, beside the literature: every case of the cost table (docs/08-costs.md) is run once in the
-//! virtual world, its messages and log records are counted in the trace, and a count that is not the table's is a
-//! difference.
+//! Compares the cost of a transaction with the literature. Every case of the cost table (docs/08-costs.md) runs once in the virtual
+//! world. Its messages and log records are counted in the trace. A count that is not the table's is a difference.
 //!
 //! The table assumes that every vote arrived before the decision, so the cases that abort run with
-//! `options.abort = "after-all-votes"`; [`Table`] holds what deciding at the first NO sends instead.
+//! `options.abort = "after-all-votes"`. [`Table`] also has the messages of aborts that are decided at the first NO.
 
 mod counted;
 mod delays;
@@ -18,7 +17,7 @@ use indoubt_scenario::protocol::{
 };
 use serde::Serialize;
 
-/// The protocols of the table with their rows, in its order.
+/// The protocols of the cost table with their rows, in the order of the table.
 pub fn protocols() -> Vec<(Protocol, &'static CostTable)> {
     let with_rows = |protocol: Protocol| Some((protocol, protocol.entry().costs.table.as_ref()?));
     let mut protocols: Vec<_> = Protocol::ALL.into_iter().filter_map(with_rows).collect();
@@ -26,28 +25,28 @@ pub fn protocols() -> Vec<(Protocol, &'static CostTable)> {
     protocols
 }
 
-/// One row of the cost table for one protocol and number of participants: as counted, and as the literature has it.
+/// One row of the cost table for one protocol and number of participants, as counted and by the formulas.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Cell {
-    /// Which protocol.
+    /// The protocol that ran.
     pub protocol: Protocol,
-    /// N.
+    /// The number of participants, N.
     pub participants: usize,
-    /// Which row.
+    /// The case, which is a row of the table.
     #[serde(flatten)]
     pub case: Case,
-    /// What the client was told; `None` if nothing.
+    /// The outcome that the client was told; `None` if it was told nothing.
     pub outcome: Option<OutcomeWord>,
-    /// As counted in the trace.
+    /// The cost that was counted in the trace.
     pub measured: Cost,
-    /// As the formulas have it.
+    /// The cost by the formulas of the literature.
     pub paper: Cost,
-    /// Where the two differ: names of columns, or `outcome` if the transaction did not end as the case wants.
+    /// The columns in which the two costs differ, or `outcome` if the transaction did not end as the case expects.
     pub differences: Vec<&'static str>,
 }
 
 impl Cell {
-    /// Puts a count beside its formula.
+    /// Compares a counted cost with the formulas.
     pub fn new(protocol: Protocol, participants: usize, case: Case, counted: Counted, paper: Cost) -> Self {
         let Counted { cost: measured, outcome, resolved } = counted;
         let mut differences = measured.differences(&paper);
@@ -58,14 +57,14 @@ impl Cell {
     }
 }
 
-/// Everything, for some numbers of participants.
+/// All results, for some numbers of participants.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Table {
-    /// The papers' table.
+    /// The cost table of the papers.
     pub cells: Vec<Cell>,
-    /// Aborts as a coordinator that decides at the first NO really sends them, all links equally fast.
+    /// The cost of aborts if the coordinator decides at the first NO and all links are equally fast.
     pub at_once: Vec<Cell>,
-    /// Delays to a commit.
+    /// The delays of a commit.
     pub delays: Vec<DelayRow>,
 }
 
@@ -93,7 +92,7 @@ impl Table {
         self.delays.push(DelayRow::new(protocol, n, delays(protocol, n), (rows.delays)(n)));
     }
 
-    /// How many rows differ from the literature.
+    /// The number of rows that differ from the literature.
     pub fn differences(&self) -> usize {
         let cells = self.cells.iter().chain(&self.at_once).filter(|cell| !cell.differences.is_empty()).count();
         cells + self.delays.iter().filter(|row| !row.differences.is_empty()).count()

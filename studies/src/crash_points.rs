@@ -1,10 +1,10 @@
-//! Every crash point, enumerated: one transaction, and for each edge of each effect of each node a history in which the
-//! node crashes right there, with every prefix of its unforced tail that a disk could keep; it comes back, and everything is
-//! checked. And pairs of crashes: after the first one, again at each point of the history that results.
+//! Enumerates all crash points of one transaction: before and after each effect of each node. At each crash point the node crashes
+//! once for every prefix of its unforced tail that may survive. Then it restarts, and all checks run. Pairs of crashes are
+//! enumerated too: the second crash is at any crash point of the history after the first one.
 //!
-//! Nothing here is special: a [`Case`] is an ordinary scenario with ordinary kill faults (`effect`, `edge`, `nth`, `keep`),
-//! so it can be written down, repeated, explained and run on real processes. Which points there are is not guessed from the
-//! protocol but counted at the gate, in the run itself.
+//! A [`Case`] is an ordinary scenario with ordinary kill faults (`effect`, `edge`, `nth`, `keep`). So it can be written to a file,
+//! repeated, explained and run on real processes. The crash points are not derived from the protocol, but counted at the gate in
+//! the run itself.
 
 mod case_result;
 mod census;

@@ -1,4 +1,4 @@
-//! Studies: questions that take many judged runs of the virtual world.
+//! Studies: questions whose answer takes many judged runs of the virtual world.
 //!
 //! ```text
 //!   trial: Scenario, protocol, seed ──> simulator ──> judge ──> Run
@@ -9,8 +9,8 @@
 //!     └── parity         the virtual world beside the real one
 //! ```
 //!
-//! Files, top down: [`trial`] (one judged run), the studies above, [`script`] (a run told in a few words, for tests and
-//! counts), [`bench_workloads`] (the loads that measure the virtual world's speed).
+//! Files, top down: [`trial`] (one judged run), the studies above, [`script`] (small scripted runs, for tests and for counting
+//! costs), [`bench_workloads`] (the loads that measure the speed of the virtual world).
 
 pub mod bench_workloads;
 pub mod costs;

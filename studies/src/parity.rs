@@ -1,11 +1,12 @@
-//! Parity: whether the virtual and the real world tell the same story of one scenario.
+//! Parity: checks that a scenario behaves the same in the virtual and in the real world.
 //!
-//! Two kinds of comparison. With **one client**, one transaction at a time and timeouts longer than any outage, nothing is
-//! left to chance but the length of things: the same transactions must come to the same ends, by the same messages and
-//! writes, and every fault must strike at the same place ([`one_client`], [`compare`]). **As written**, with concurrent
-//! clients, scheduling decides who meets whom: then verdicts and distributions must agree ([`agree`]).
+//! There are two kinds of comparison. With **one client**, one transaction at a time and timeouts longer than any outage, only
+//! durations are left to chance. So the same transactions must end the same way, with the same messages and writes, and every
+//! fault must strike at the same point ([`one_client`], [`compare`]). **As written**, with concurrent clients, the outcome of
+//! conflicts depends on scheduling. So verdicts and distributions must agree ([`agree`]).
 //!
-//! So that times can be compared too, the virtual world runs with the latencies of the machine ([`Profile`](indoubt_scenario::profile::Profile)).
+//! The virtual world runs with the latencies of the machine ([`Profile`](indoubt_scenario::profile::Profile)), so that times can be
+//! compared too.
 
 mod compare;
 mod latencies;

@@ -1,5 +1,5 @@
-//! Small runs told in a few words: a handful of scripted transactions, the faults that hit them, and what to look for in
-//! the trace. Golden conversations and the papers' rules are tested with it.
+//! Small scripted runs: a few transactions, the faults that strike them, and helpers to look into the trace. Golden conversations
+//! and tests of the papers' rules use them.
 
 use indoubt_driver::{
     conditions::{Conditions, Latency},
@@ -29,36 +29,36 @@ use indoubt_scenario::{
 use indoubt_simulator::{clients::ClientPool, world};
 use std::collections::BTreeMap;
 
-/// A run in the making. Links take 1 ms, forces 1 ms; nothing breaks unless it is said.
+/// Builds a run. Links and forced writes take 1 ms each. There are no faults unless they are added.
 #[derive(Clone, Debug)]
 pub struct Script {
-    /// What is run.
+    /// The scenario that runs.
     pub scenario: Scenario,
     protocol: Protocol,
     seed: u64,
     arrivals: Vec<Arrival>,
 }
 
-/// A node by its name.
+/// The node with this name.
 ///
 /// # Panics
-/// If that is no name: scripts are written by hand.
+/// If the name is not valid.
 pub fn node(name: &str) -> NodeId {
     name.parse().expect("a node's name")
 }
 
-/// The record that scripts use at a participant, `p2/x`. It opens with 0.
+/// The record that scripts use at a participant, for example `p2/x`. Its opening value is 0.
 pub fn record(participant: &str) -> Key {
     Key::new(format!("{participant}/x"))
 }
 
-/// A step that adds to the record of a participant, with the compensation that takes it back.
+/// A step that adds to the record of a participant, with a compensation that subtracts the same amount.
 pub fn add(participant: &str, delta: i64) -> PlanStep {
     let op = |delta| Operation::Add { key: record(participant), delta, min: None };
     PlanStep { node: node(participant), ops: vec![op(delta)], undo: vec![op(-delta)], kind: StepKind::Compensatable }
 }
 
-/// The same step, which asks for more than there is: the participant must refuse it.
+/// A step that takes more than there is, so that the participant must refuse it.
 pub fn refused(participant: &str) -> PlanStep {
     let ops = vec![Operation::Add { key: record(participant), delta: 1, min: Some(1_000_000) }];
     PlanStep { ops, ..add(participant, 1) }
@@ -70,23 +70,24 @@ pub fn read(participant: &str) -> PlanStep {
     PlanStep { node: node(participant), ops, undo: vec![], kind: StepKind::Compensatable }
 }
 
-/// The same step as the point of no return, or after it.
+/// The step with another kind: the pivot, or a retriable step.
 pub fn of_kind(kind: StepKind, step: PlanStep) -> PlanStep {
     PlanStep { undo: vec![], kind, ..step }
 }
 
-/// When the first of c1's transactions reaches a phase.
+/// The trigger that fires when the first transaction of c1 reaches a phase.
 pub fn at_phase(phase: Phase) -> Trigger {
     Trigger::Phase { home: NodeId::coordinating(1), phase, nth: 1 }
 }
 
-/// When an effect happens at a node for the `nth` time: `append:committed`, `send:decision:commit`, `deliver:vote`.
+/// The trigger that fires when an effect happens at a node for the `nth` time, for example `append:committed`,
+/// `send:decision:commit` or `deliver:vote`.
 ///
 /// # Panics
-/// If the text is no effect: scripts are written by hand.
+/// If `effect` is not an effect.
 pub fn at_effect(at: &str, effect: &str, edge: Edge, nth: u64) -> Trigger {
     let mut words = effect.split(':');
-    let verb = words.next().and_then(Verb::from_word).unwrap_or_else(|| panic!("`{effect}` is no effect"));
+    let verb = words.next().and_then(Verb::from_word).unwrap_or_else(|| panic!("`{effect}` is not an effect"));
     let word = words.next().map(str::to_owned);
     let qualifier = words.next().map(str::to_owned);
     let selector = Selector { word, qualifier, edge, ..Selector::any(verb) };
@@ -132,8 +133,8 @@ impl Script {
         Script { scenario, protocol, seed: 1, arrivals: vec![] }
     }
 
-    /// A busy cluster on a bad network, in which everything breaks once: c1 (at its fifth transaction whose work is done)
-    /// and p2 die and come back, p2 freezes, c1 is cut off from p3. With refusals, audits, and hot records.
+    /// A busy cluster on a bad network with several faults: c1 crashes when the work of its fifth transaction is done, and restarts;
+    /// p2 crashes and restarts, and later freezes; c1 is cut off from p3. There are refusals, audits and hot records.
     pub fn rough(protocol: Protocol, kind: WorkloadKind) -> Self {
         let (c1, p2, p3) = (NodeId::coordinating(1), NodeId::participant(2), NodeId::participant(3));
         let at = |ms| Trigger::At(Micros::from_millis(ms));
@@ -162,18 +163,18 @@ impl Script {
         self
     }
 
-    /// Runs under another seed.
+    /// Sets the seed.
     pub fn seed(mut self, seed: u64) -> Self {
         self.seed = seed;
         self
     }
 
-    /// A transaction that client k1 gives to c1 at this time, in milliseconds; named c1-k1-1, c1-k1-2, …
+    /// Adds a transaction that client k1 submits to c1 at this time, in milliseconds. Their ids are c1-k1-1, c1-k1-2, …
     pub fn transaction(self, at_ms: u64, steps: Vec<PlanStep>) -> Self {
         self.transaction_of("c1", at_ms, steps)
     }
 
-    /// A transaction that its client gives to this coordinating node at this time, in milliseconds.
+    /// Adds a transaction that a client submits to this coordinating node at this time, in milliseconds.
     pub fn transaction_of(mut self, home: &str, at_ms: u64, steps: Vec<PlanStep>) -> Self {
         let home = node(home);
         let client = NodeId::client(home.number);
@@ -189,14 +190,14 @@ impl Script {
         self
     }
 
-    /// Something breaks.
+    /// Adds a fault.
     pub fn fault(mut self, trigger: Trigger, action: FaultAction) -> Self {
         let text = format!("{action:?}");
         self.scenario.faults.push(Fault { text, trigger, action, protocols: None });
         self
     }
 
-    /// A node is killed; it comes back after this many milliseconds, if given.
+    /// Kills a node. It restarts after this many milliseconds, if given.
     pub fn kill(self, trigger: Trigger, name: &str, restart_after_ms: Option<u64>) -> Self {
         let restart_after = restart_after_ms.map(Micros::from_millis);
         let mut script =
@@ -205,7 +206,7 @@ impl Script {
         script
     }
 
-    /// A node is killed and comes back without its journal.
+    /// Kills a node. It restarts without its journal after this many milliseconds.
     pub fn lose_log(self, trigger: Trigger, name: &str, restart_after_ms: u64) -> Self {
         let restart_after = Some(Micros::from_millis(restart_after_ms));
         let mut script =
@@ -214,7 +215,7 @@ impl Script {
         script
     }
 
-    /// Something happens to messages of one kind between two nodes.
+    /// Adds a fault on messages of one kind between two nodes.
     pub fn messages(self, deed: MessageDeed, message: MessageKind, from: &str, to: &str, which: Which) -> Self {
         let trigger = Trigger::Messages {
             from_time: Micros::ZERO,
@@ -240,7 +241,7 @@ impl Script {
         }
     }
 
-    /// Runs it: with its scripted transactions, or, if there are none, with the load of its scenario.
+    /// Runs the scripted transactions or, if there are none, the load of the scenario.
     pub fn play(mut self) -> Play {
         self.arrivals.sort_by_key(|arrival| arrival.due);
         let pool = if self.arrivals.is_empty() {
@@ -253,12 +254,12 @@ impl Script {
     }
 }
 
-/// What a script left behind.
+/// The result of a scripted run.
 #[derive(Clone, Debug)]
 pub struct Play {
-    /// Everything that was observed.
+    /// The recording of the run.
     pub recording: Recording,
-    /// What each node shows of itself at the end.
+    /// The state of each node that is up at the end.
     pub at_end: BTreeMap<NodeId, Inspection>,
 }
 
@@ -268,7 +269,7 @@ impl Play {
         conversation::tell(&self.recording, Filter::default())
     }
 
-    /// What was observed, with its time and place, where `pick` finds something.
+    /// Everything that `pick` finds in the observations, with its time.
     pub fn find<T>(&self, mut pick: impl FnMut(NodeId, &Observation) -> Option<T>) -> Vec<(Micros, T)> {
         let seen = |stamped: &indoubt_proto::observation::Stamped| {
             Some((Micros(stamped.t_us as u64), pick(stamped.node, &stamped.what)?))
@@ -276,12 +277,12 @@ impl Play {
         self.recording.trace.iter().filter_map(seen).collect()
     }
 
-    /// How often something was observed.
+    /// The number of observations that `pick` selects.
     pub fn count(&self, pick: impl Fn(NodeId, &Observation) -> bool) -> usize {
         self.recording.trace.iter().filter(|stamped| pick(stamped.node, &stamped.what)).count()
     }
 
-    /// The decisions that a node took or learned, in order.
+    /// The decisions that a node made or learned, in order.
     pub fn decisions(&self, name: &str) -> Vec<Decision> {
         let at = node(name);
         let decided = self.find(|seen, what| match what {
@@ -291,7 +292,7 @@ impl Play {
         decided.into_iter().map(|(_, outcome)| outcome).collect()
     }
 
-    /// What clients were told, in order.
+    /// The outcomes that clients were told, in order.
     pub fn told(&self) -> Vec<OutcomeWord> {
         let ended = self.find(|_, what| match what {
             Observation::ClientEnded { outcome, .. } => Some(*outcome),
@@ -300,12 +301,12 @@ impl Play {
         ended.into_iter().map(|(_, outcome)| outcome).collect()
     }
 
-    /// How many messages of one kind were sent, copies by faults not counted.
+    /// The number of messages of one kind that were sent. Copies that faults made do not count.
     pub fn sent(&self, kind: MessageKind) -> usize {
         self.count(|_, what| matches!(what, Observation::Sent { message, copy: false, .. } if *message == kind))
     }
 
-    /// How many messages the papers count: between nodes that are no clients, the work round's not.
+    /// The number of messages that the papers count: those between nodes other than clients, without the work round.
     pub fn commit_messages(&self) -> usize {
         self.count(|_, what| match what {
             Observation::Sent { message, from, to, copy: false, .. } => {
@@ -315,7 +316,7 @@ impl Play {
         })
     }
 
-    /// How many records of transactions were written at nodes of a role.
+    /// The number of records of transactions that nodes of a role wrote in this way.
     pub fn written(&self, role: Role, how: Write) -> usize {
         self.count(|at, what| {
             matches!(what, Observation::Appended { write, txn: Some(_), .. } if *write == how && at.role == role)
@@ -332,13 +333,13 @@ impl Play {
         inspection.accounts.iter().find(|(name, _)| *name == key).map_or(0, |(_, value)| *value)
     }
 
-    /// The branches in doubt and the locks held at the end, over all nodes that are up.
+    /// The number of branches in doubt and the number of locks at the end, over all nodes that are up.
     pub fn left_over(&self) -> (usize, usize) {
         let in_doubt = self.at_end.values().flat_map(|node| &node.open).filter(|open| open.in_doubt).count();
         (in_doubt, self.at_end.values().map(|node| node.locks.len()).sum())
     }
 
-    /// Whether nothing is open and nothing locked at any node that is up.
+    /// Whether no transaction is open and no record is locked at any node that is up.
     pub fn is_resolved(&self) -> bool {
         self.at_end.values().all(|node| node.open.is_empty() && node.locks.is_empty())
     }

@@ -1,8 +1,8 @@
 //! A sweep: one scenario over a grid of parameters, under each of its protocols, with many seeds.
 //!
-//! `[sweep]` names parameters by the paths that `--set` takes, each with its values; the grid is their product. Parameters
-//! that move together stand in one key with commas between them. Each *cell* (point × protocol × seed) has a number that
-//! depends on the sweep alone, so that a grid can be divided among machines and put together again.
+//! `[sweep]` names parameters by the paths that `--set` takes, each with its values. The grid is the product of all values.
+//! Parameters that change together share a key, with commas between them. Each *cell* (point × protocol × seed) has a number that
+//! depends only on the sweep, so that a grid can be divided among machines and merged again.
 
 use crate::trial::trial;
 use indoubt_judge::summary::Run;
@@ -14,32 +14,32 @@ use indoubt_scenario::{
 };
 use std::collections::BTreeMap;
 
-/// What is drawn unless the sweep says otherwise.
+/// The metrics that charts show by default.
 const DRAWN: [&str; 4] = ["blocked_ms.max", "latency_ms.succeeded.p50", "throughput_tps", "messages_per_txn"];
 /// The most points that a grid may have.
 const MOST_POINTS: usize = 10_000;
 
-/// Why a scenario cannot be swept.
+/// The reason why a scenario cannot be swept.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum SweepError {
-    /// It has no parameters to sweep.
+    /// The scenario has no parameters to sweep.
     #[error("`{0}` has no [sweep] with a parameter and its values")]
     Nothing(String),
-    /// A value is refused where it would stand.
+    /// A value is not valid for its parameter.
     #[error("`{path}` = {value}: {error}")]
     Value {
-        /// The parameter.
+        /// The path of the parameter.
         path: String,
-        /// The value.
+        /// The invalid value.
         value: String,
-        /// Why, in the words of the parser.
+        /// The error of the parser.
         error: String,
     },
-    /// Names for axes that are not there, or axes without a name.
-    #[error("`labels` names {0} axes, [sweep] has {1}")]
+    /// The number of labels is not the number of axes.
+    #[error("`labels` has {0} names for {1} axes")]
     Labels(usize, usize),
-    /// More points than anybody waits for.
-    #[error("the grid has {0} points; at most {MOST_POINTS} are run: fewer values, or several sweeps")]
+    /// The grid has too many points.
+    #[error("the grid has {0} points, more than {MOST_POINTS}; use fewer values or several sweeps")]
     TooLarge(usize),
 }
 
@@ -52,31 +52,31 @@ pub struct Point {
     pub scenario: Scenario,
 }
 
-/// One run of a sweep.
+/// One cell of a sweep, which is one run.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Cell<'a> {
-    /// Its number, from 0.
+    /// The number of the cell, from 0.
     pub index: usize,
-    /// Where in the grid.
+    /// The point of the grid.
     pub point: &'a Point,
-    /// What is run.
+    /// The protocol of the run.
     pub protocol: Protocol,
-    /// Under which seed.
+    /// The seed of the run.
     pub seed: u64,
 }
 
-/// A scenario's whole grid.
+/// The whole grid of a scenario.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Grid {
-    /// The scenario as it stands in the file.
+    /// The scenario of the file.
     pub scenario: Scenario,
     /// The parameters that are swept, in the order of the file.
     pub axes: Vec<String>,
-    /// What they are called in charts.
+    /// The names of the axes in charts.
     pub labels: Vec<String>,
-    /// The metrics that are drawn, by their paths.
+    /// The paths of the metrics that charts show.
     pub metrics: Vec<String>,
-    /// The last axis moves fastest.
+    /// The points. The value of the last axis changes fastest.
     pub points: Vec<Point>,
     /// The seeds of every point.
     pub seeds: Vec<u64>,
@@ -84,6 +84,9 @@ pub struct Grid {
 
 impl Grid {
     /// The grid of a scenario under these seeds.
+    ///
+    /// # Errors
+    /// If the scenario cannot be swept.
     pub fn new(scenario: &Scenario, seeds: Vec<u64>) -> Result<Grid, SweepError> {
         let said = |key: &str| scenario.sweep.iter().find(|(path, _)| path == key).map(|(_, values)| values.clone());
         let mut axes = scenario.sweep.clone();
@@ -121,30 +124,31 @@ impl Grid {
         })
     }
 
-    /// How many cells it has.
+    /// The number of cells.
     pub fn len(&self) -> usize {
         self.points.len() * self.scenario.protocols.len() * self.seeds.len()
     }
 
-    /// Whether it has none: never, unless there are no seeds.
+    /// Whether there are no cells, which is true only without seeds.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// A cell by its number, which is below [`Grid::len`]: by point, then protocol, then seed.
+    /// The cell with this number, which must be below [`Grid::len`]. Cells are ordered by point, then protocol, then seed.
     pub fn cell(&self, index: usize) -> Cell<'_> {
         let (protocols, seeds) = (&self.scenario.protocols, self.seeds.len());
         let point = &self.points[index / (protocols.len() * seeds)];
         Cell { index, point, protocol: protocols[index / seeds % protocols.len()], seed: self.seeds[index % seeds] }
     }
 
-    /// The cells of one shard of so many, 1-based: every `of`-th, so that each shard has its share of the slow ones.
+    /// The cells of one of `of` shards, which are numbered from 1. A shard has every `of`-th cell, so that slow cells are shared
+    /// evenly.
     pub fn shard(&self, shard: usize, of: usize) -> impl Iterator<Item = Cell<'_>> {
         (shard - 1..self.len()).step_by(of.max(1)).map(|index| self.cell(index))
     }
 
-    /// A number that two sweeps share only if all their cells are the same runs of the same version. Of one version there are
-    /// many builds: what the first cell comes to tells them apart, unless they differ elsewhere. It is run for that.
+    /// The fingerprint of the sweep. Two sweeps share it only if they have the same cells and the same version. It also contains the
+    /// result of the first cell, which runs for this purpose, because builds of one version can differ.
     pub fn fingerprint(&self) -> u64 {
         let seeds = self.seeds.iter().map(|seed| format!(" {seed}")).collect::<String>();
         let first = (!self.is_empty()).then(|| self.cell(0));
@@ -154,14 +158,14 @@ impl Grid {
     }
 }
 
-/// A point with one more value in it.
+/// The point with one more value.
 fn moved(point: &Point, path: &str, value: &str) -> Result<Point, SweepError> {
     let refused =
         |error: ScenarioError| SweepError::Value { path: path.into(), value: value.into(), error: error.message };
     let mut scenario = point.scenario.clone();
     for one in path.split(',') {
         if one.trim() == "seed" {
-            let error = "every point runs under the same seeds: say which with --seeds".into();
+            let error = "the seed cannot be swept, because every point runs under the same seeds; use --seeds".into();
             return Err(SweepError::Value { path: path.into(), value: value.into(), error });
         }
         scenario = scenario.set(one.trim(), value).map_err(refused)?;
@@ -170,12 +174,12 @@ fn moved(point: &Point, path: &str, value: &str) -> Result<Point, SweepError> {
     Ok(Point { values, scenario })
 }
 
-/// Every number of a run by the path that `[[expect]]` knows; `None` for a quantile of an empty measure.
+/// Every number of a run, by its path in `[[expect]]`. `None` for a quantile of an empty measure.
 pub fn row(run: &Run) -> BTreeMap<String, Option<f64>> {
     numbers(&run.measures, &run.transactions, &run.clients)
 }
 
-/// A value on a numeric axis: a number, or a duration in milliseconds.
+/// The position of a value on a numeric axis: a number, or a duration in milliseconds. `None` if it is neither.
 pub fn position(value: &str) -> Option<f64> {
     value.parse().ok().or_else(|| Some(duration(value)?.as_millis_f64())).filter(|x: &f64| x.is_finite())
 }

@@ -1,4 +1,4 @@
-//! One run in the virtual world, judged: the unit of which many seeds, sweeps, enumerations and swarms are made.
+//! Runs a scenario once in the virtual world and judges it. All studies are made of such trials.
 
 use indoubt_judge::{judge::pass_judgement, measurer::Measurer, summary::Run};
 use indoubt_proto::observation::Stamped;
@@ -8,11 +8,11 @@ use indoubt_scenario::{
 };
 use indoubt_simulator::world;
 
-/// Runs one protocol of a scenario under one seed and judges it. The trace goes straight into the measures and is not kept;
-/// the result is that of [`indoubt_judge::judge::judge`] on the recording of [`world::run`].
+/// Runs one protocol of a scenario under one seed and judges it. The trace goes directly to the measures and is not kept. The result
+/// equals that of [`indoubt_judge::judge::judge`] on the recording of [`world::run`].
 ///
-/// Where nobody dies and no operator acts, transactions that are over are forgotten, so that the length of a run costs no
-/// memory. If what was forgotten turns out to be needed, the same history is run again and kept.
+/// If the scenario has no crashes and no operator actions, transactions that have ended are forgotten, so that a long run needs no
+/// more memory. If a forgotten transaction turns out to be needed, the same history runs again without forgetting.
 pub fn trial(scenario: &Scenario, protocol: Protocol, seed: u64) -> Run {
     let needs_the_past =
         |action: &FaultAction| matches!(action, FaultAction::Kill { .. } | FaultAction::Resolve { .. });
@@ -26,7 +26,7 @@ pub fn trial(scenario: &Scenario, protocol: Protocol, seed: u64) -> Run {
     judged(scenario, protocol, seed, Measurer::new(protocol, scenario.duration)).expect("it forgets nothing")
 }
 
-/// One run; `None` if its measurer has forgotten what it needs.
+/// Runs and judges once. `None` if the measurer has forgotten a transaction that it needs.
 fn judged(scenario: &Scenario, protocol: Protocol, seed: u64, mut measurer: Measurer) -> Option<Run> {
     let faults = world::run_into(scenario, protocol, seed, &mut |seen: Stamped| measurer.take(&seen));
     (!measurer.is_spoiled()).then(|| pass_judgement(scenario, protocol, seed, &faults, measurer.finish()))

@@ -1,5 +1,5 @@
-//! Agreement (docs/rules.md, rule 1): all processes that decide, decide the same. Where nobody decides for others (sagas,
-//! baselines), a participant decides by what it applied: some effects there and others not, for good.
+//! The check `agreement` (docs/rules.md, rule 1): all processes that decide reach the same decision. Under sagas and baselines no
+//! node decides for others. There, agreement is broken if some effects stand and others do not, for good.
 
 use super::{deciders::deciders, entry::Check, evidence::Evidence};
 use crate::{

@@ -1,4 +1,4 @@
-//! Every committed audit sums to its group's total (docs/rules.md, rule 42).
+//! The check `audits`: every committed audit reads the total of its group (docs/rules.md, rule 42).
 
 use super::{entry::Check, evidence::Evidence};
 use crate::{
@@ -15,7 +15,13 @@ fn audits(evidence: &Evidence<'_>) -> Vec<Finding> {
     let find = |wrong: WrongAudit| {
         let txn_history = &final_state.transactions[&wrong.txn];
         let told = txn_history.told.first().map_or(txn_history.began.unwrap_or_default(), |(t, _)| *t);
-        let text = format!("{} found {} instead of {}, told at {}", wrong.txn, wrong.found, wrong.total, At(told));
+        let text = format!(
+            "{} found {} instead of {}; its client was told so at {}",
+            wrong.txn,
+            wrong.found,
+            wrong.total,
+            At(told)
+        );
         let keys = txn_history.plan.0.iter().map(|entry| entry.key.clone()).collect();
         Finding { keys, at: Some(told), ..Finding::about(wrong.txn, txn_history, text) }
     };

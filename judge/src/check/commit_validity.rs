@@ -1,5 +1,5 @@
-//! Commit validity (docs/rules.md, rule 3): commit only if all voted YES (or READ). An operator who ends a branch so decides
-//! nothing for the others.
+//! The check `commit-validity` (docs/rules.md, rule 3): a transaction commits only if all participants voted YES or READ. An
+//! operator action that ends a branch does not count as a decision for the other branches.
 
 use super::{deciders::deciders, entry::Check, evidence::Evidence};
 use crate::{
@@ -27,7 +27,7 @@ fn commit_validity(evidence: &Evidence<'_>) -> Vec<Finding> {
             yes && !votes.iter().any(|(at, vote)| *at <= t && *vote == Vote::No)
         };
         let without: Vec<NodeId> = txn_history.plan.nodes().into_iter().filter(|node| !agreed(node)).collect();
-        let text = format!("{txn}: {decider} decided commit at {} without a yes of {}", At(t), listed(&without));
+        let text = format!("{txn}: {decider} decided commit at {} without a YES vote of {}", At(t), listed(&without));
         (!without.is_empty()).then(|| Finding::about(txn, txn_history, text))
     };
     if evidence.family() != Family::TwoPhase {

@@ -1,5 +1,6 @@
-//! Completeness (docs/rules.md, rule 24): a saga is whole, or each applied step has exactly one effective compensation, in an
-//! order that respects the dependencies: the later step is undone first. The other protocols: whole or nothing.
+//! The check `completeness` (docs/rules.md, rule 24). A saga completes, or each applied step has exactly one effective
+//! compensation, in an order that respects the dependencies: the later step is undone first. Under the other protocols, all
+//! effects of a transaction are applied, or none.
 
 use super::{entry::Check, evidence::Evidence};
 use crate::{
@@ -20,7 +21,7 @@ fn completeness(evidence: &Evidence<'_>) -> Vec<Finding> {
     let mut found = Vec::new();
     for (txn, txn_history, fate) in final_state.all() {
         let wrong = match (evidence.family(), fate) {
-            // What is not over is a matter for termination.
+            // The check `termination` covers transactions that have not ended.
             (_, Fate::Unresolved | Fate::Stuck | Fate::Refused) => Vec::new(),
             (Family::TwoPhase, _) => {
                 let missing = |node: &NodeId| !txn_history.branch_stands(*node, &final_state.topology);
@@ -37,7 +38,7 @@ fn completeness(evidence: &Evidence<'_>) -> Vec<Finding> {
     found
 }
 
-/// What is wrong with the steps and compensations of a saga that is over.
+/// What is wrong with the steps and compensations of a saga that has ended.
 fn trace_of(txn_history: &TxnHistory) -> Vec<String> {
     let mut wrong = Vec::new();
     let steps = txn_history.plan.writing_steps();
@@ -53,7 +54,7 @@ fn trace_of(txn_history: &TxnHistory) -> Vec<String> {
         match (seq(EffectKind::Step(*step)), seq(EffectKind::Undo(*step))) {
             (Some((_, t, _)), None) if turned => {
                 wrong.push(format!(
-                    "step {step} applied at {node} at {} has no compensation, and the saga is not whole",
+                    "step {step} applied at {node} at {} has no compensation, and the saga did not complete",
                     At(t)
                 ));
             }

@@ -1,8 +1,8 @@
-//! Conservation: money is neither made nor lost (docs/rules.md, rules 42 and 44).
+//! The check `conservation`: money is neither made nor lost (docs/rules.md, rules 42 and 44).
 //!
-//! Accounts that transactions change together form a group. When nothing of a group is open any more, its total has changed
-//! by exactly what the transactions that succeeded were to change it: by nothing, where money only moves. While sagas run,
-//! rule 44: if every transaction of a group debits first, its total is never above what it was, if every one credits first,
+//! Accounts that transactions change together form a group. When all transactions of a group have ended, its total has changed by
+//! exactly what the transactions that succeeded were to change: by nothing, if money only moves. While sagas run, rule 44 holds:
+//! if every transaction of a group debits first, its total is never above the opening total. If every one credits first, it is
 //! never below.
 
 use super::{entry::Check, evidence::Evidence};
@@ -39,7 +39,7 @@ fn conservation(evidence: &Evidence<'_>) -> Vec<Finding> {
     found
 }
 
-/// All groups, in the order of their first records.
+/// All groups, in the order of their first accounts.
 fn groups(final_state: &FinalState) -> Vec<Group> {
     let mut joined = final_state.forgotten.groups.clone();
     let members: Vec<(TxnId, Option<usize>)> =
@@ -70,7 +70,7 @@ fn planned(txn_history: &TxnHistory) -> i64 {
     txn_history.plan.0.iter().filter_map(|entry| entry.delta).sum()
 }
 
-/// Quiet, a group's total is what its whole transactions made of it.
+/// Checks the total of a group whose transactions have all ended.
 fn at_the_end(final_state: &FinalState, group: &Group) -> Option<Finding> {
     let open = |txn: &TxnId| matches!(final_state.fates[txn], Fate::Unresolved | Fate::Stuck);
     if group.txns.iter().any(open) {
@@ -114,8 +114,7 @@ fn order_of(txn_history: &TxnHistory) -> (bool, bool) {
     (debit_first, credit_first)
 }
 
-/// Whether a transaction keeps to rule 44 by itself. A group in which all do keeps to it too, whichever of them are looked
-/// at.
+/// Whether a transaction alone keeps to rule 44. If all transactions of a group do, the group keeps to it too.
 pub(super) fn keeps_to_order(txn_history: &TxnHistory) -> bool {
     let (debit_first, credit_first) = order_of(txn_history);
     let mut total = 0;
@@ -125,7 +124,7 @@ pub(super) fn keeps_to_order(txn_history: &TxnHistory) -> bool {
     })
 }
 
-/// Rule 44, at every moment of the run.
+/// Checks rule 44 at every moment of the run.
 fn on_the_way(final_state: &FinalState, group: &Group) -> Option<Finding> {
     let histories = || group.txns.iter().map(|txn| (*txn, &final_state.transactions[txn]));
     let effects =

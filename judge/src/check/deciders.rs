@@ -1,4 +1,4 @@
-//! Who decided what, and when.
+//! The nodes that decided a transaction.
 
 use crate::history::txn_history::{EffectKind, TxnHistory};
 use indoubt_proto::{
@@ -6,7 +6,7 @@ use indoubt_proto::{
     message::Decision,
 };
 
-/// When and where a decision was made or learned; a branch found applied in recovery had learned COMMIT before.
+/// Times and nodes at which this decision was made or learned. A branch that recovery finds applied had learned COMMIT before.
 pub(super) fn deciders(txn: TxnId, txn_history: &TxnHistory, decision: Decision) -> Vec<(i64, NodeId)> {
     let mut deciders: Vec<(i64, NodeId)> = Vec::new();
     let first = |decisions: &[(i64, Decision)]| decisions.iter().find(|(_, d)| *d == decision).map(|(t, _)| *t);

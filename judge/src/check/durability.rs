@@ -1,5 +1,6 @@
-//! No acknowledged commit is lost: what a client was told to have succeeded, or a participant acknowledged, is there. A
-//! participant that lost its journal is excused, but not a coordinator that takes "unknown branch" for an ACK then (rule 17).
+//! The check `durability`: no acknowledged commit is lost. The effects of a transaction stand if its client was told that it
+//! succeeded, or if the participant acknowledged them. A participant that lost its journal is excused. A coordinator that takes
+//! "unknown branch" for an ACK is not (rule 17).
 
 use super::{entry::Check, evidence::Evidence};
 use crate::{
@@ -20,15 +21,15 @@ fn durability(evidence: &Evidence<'_>) -> Vec<Finding> {
         let told = txn_history.told.iter().find(|(_, outcome)| *outcome == OutcomeWord::Succeeded);
         let gone = id.applications(txn_history).find_map(|effect| effect.gone.map(|gone| (effect.t, gone)));
         let said = if gone.is_some() { "applied" } else { "committed" };
-        let told = told.map_or(said.into(), |(t, _)| format!("told succeeded at {}", At(*t)));
+        let told = told.map_or(said.into(), |(t, _)| format!("its client was told succeeded at {}", At(*t)));
         let what = id.kind.describe();
-        let fate = gone.map_or("was never applied".into(), |(applied, gone)| {
-            format!("applied at {} is gone since {}", At(applied), At(gone))
+        let fate = gone.map_or(" was never applied".into(), |(applied, gone)| {
+            format!(", applied at {}, is gone since {}", At(applied), At(gone))
         });
-        let text = format!("{}: {told}, but its {what} at {} {fate}", id.txn, id.node);
+        let text = format!("{}: {told}, but its {what} at {}{fate}", id.txn, id.node);
         let taken_as_done = gone.is_none() && txn_history.ended.is_some() && !txn_history.lost_at.contains(&id.node);
         let unnoticed = evidence.acknowledges_commits && taken_as_done;
-        // Only this node answers for it.
+        // Only the lost log of this node excuses it.
         let (txns, nodes) = (BTreeSet::from([id.txn]), BTreeSet::from([id.node]));
         Finding { txns, nodes, unnoticed, text, ..Finding::default() }
     };

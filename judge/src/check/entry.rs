@@ -1,14 +1,14 @@
-//! What a check is.
+//! The definition of a check.
 
 use super::evidence::Evidence;
 use crate::finding::{Excuse, Finding};
 use indoubt_scenario::checks::CheckName;
 
-/// A check: its name, what it finds in a run, and what may excuse a finding.
+/// A check.
 pub(super) struct Check {
     pub(super) name: CheckName,
-    /// Everything for which it does not hold.
+    /// Finds everything in a run for which the check does not hold.
     pub(super) search: fn(&Evidence<'_>) -> Vec<Finding>,
-    /// A fault excuses a finding only in one of these ways.
+    /// The ways in which a fault may excuse a finding.
     pub(super) excuses: &'static [Excuse],
 }

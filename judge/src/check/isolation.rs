@@ -1,4 +1,4 @@
-//! Isolation: no dirty reads, lost updates, fuzzy reads (docs/rules.md, Anomalies; rule 42).
+//! The check `isolation`: no dirty reads, lost updates or fuzzy reads (docs/rules.md, Anomalies; rule 42).
 
 use super::{entry::Check, evidence::Evidence};
 use crate::{

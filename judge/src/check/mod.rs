@@ -1,6 +1,6 @@
-//! Verdicts on a run: the checks of docs/03-measures-and-checks.md. Each is one file: its name, what it finds, and what may excuse
-//! that. Every check is computed for every protocol where it makes sense; [`crate::promises`] knows which protocol promises
-//! which, and which faults excuse what.
+//! The checks of docs/03-measures-and-checks.md. Each is one file: its name, what it finds, and what may excuse a finding. Every
+//! check runs for every protocol where it makes sense. [`crate::promises`] knows which protocol promises which checks, and which
+//! faults excuse what.
 
 mod agreement;
 mod audits;
@@ -31,10 +31,10 @@ use evidence::Evidence;
 use indoubt_proto::settings::Timeouts;
 use indoubt_scenario::checks::CheckName;
 
-/// How many findings a check's detail tells before "and n more".
+/// How many findings the detail of a check lists before "and n more".
 const TOLD: usize = 5;
 
-/// One line for each check, in the order in which they are shown.
+/// All checks, in the order in which they are shown.
 const CHECKS: [Check; CheckName::ALL.len()] = [
     agreement::CHECK,
     stability::CHECK,
@@ -53,7 +53,7 @@ const CHECKS: [Check; CheckName::ALL.len()] = [
     world_contract::CHECK,
 ];
 
-/// Runs all checks. A check is promised if the protocol's family promises it and no fault waives all that was found.
+/// Runs all checks. A check counts as promised if the protocol's family promises it, unless faults waive everything that it found.
 pub(crate) fn check(evidence: &Evidence<'_>, waivers: &Waivers) -> Vec<summary::Check> {
     let family = evidence.family();
     let run = |&Check { name, search, excuses }: &Check| {
@@ -71,13 +71,13 @@ pub(crate) fn check(evidence: &Evidence<'_>, waivers: &Waivers) -> Vec<summary::
     CHECKS.iter().map(run).collect()
 }
 
-/// Whether no check, promised or not, finds anything. (Anomalies are found while a run is measured, and are not looked at.)
+/// Whether no check finds anything, promised or not. Anomalies do not count here, because they are found while a run is measured.
 pub(crate) fn finds_nothing(final_state: &FinalState, timeouts: Timeouts) -> bool {
     let evidence = Evidence { final_state, anomalies: &[], timeouts, acknowledges_commits: false, clocks: None };
     CHECKS.iter().all(|check| (check.search)(&evidence).is_empty())
 }
 
-/// Whether a transaction keeps to rule 44 (docs/rules.md) by itself.
+/// Whether a transaction alone keeps to rule 44 (docs/rules.md).
 pub(crate) fn keeps_to_order(txn_history: &TxnHistory) -> bool {
     conservation::keeps_to_order(txn_history)
 }

@@ -1,6 +1,7 @@
-//! Non-triviality (docs/rules.md, rule 4): no failures and all YES -> commit. Only where every participant's one vote arrived
-//! within the vote timeout (by true time and by the coordinator's clock, from the first PREPARE on), no PREPARE and no vote
-//! was lost or refused, and the coordinator neither crashed nor froze.
+//! The check `non-triviality` (docs/rules.md, rule 4): if all participants vote YES and nothing fails, the transaction commits. A
+//! transaction counts only if all of this is true: the single vote of each participant arrived within the vote timeout after the
+//! first PREPARE, by true time and by the coordinator's clock; no PREPARE and no vote was lost or refused; and the coordinator
+//! neither crashed nor froze.
 
 use super::{entry::Check, evidence::Evidence};
 use crate::{
@@ -30,7 +31,7 @@ fn non_triviality(evidence: &Evidence<'_>) -> Vec<Finding> {
         let (home, then) = (topology.life(txn.home), txn_history.home_then);
         let no_failure = (home.crashes, home.pauses) == (then.crashes, then.pauses);
         let (t, _) = txn_history.home_decided.iter().find(|(_, decision)| *decision == Decision::Abort)?;
-        let text = format!("{txn}: {} aborted at {} although every vote was yes and came in time", txn.home, At(*t));
+        let text = format!("{txn}: {} aborted at {} although every vote was YES and arrived in time", txn.home, At(*t));
         (txn_history.accepted && all_yes && no_failure).then(|| Finding::about(txn, txn_history, text))
     };
     if evidence.family() != Family::TwoPhase {

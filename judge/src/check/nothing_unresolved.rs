@@ -1,4 +1,5 @@
-//! Nothing is left open: no transaction, no saga that waits for an operator, no lock of a transaction that is over.
+//! The check `nothing-unresolved`: at the end of a run there is no open transaction, no saga that waits for an operator, and no
+//! lock of a transaction that has ended.
 
 use super::{entry::Check, evidence::Evidence, termination::termination};
 use crate::{
@@ -29,7 +30,7 @@ fn nothing_unresolved(evidence: &Evidence<'_>) -> Vec<Finding> {
                 txns: BTreeSet::from([*txn]),
                 nodes: BTreeSet::from([*node, txn.home]),
                 keys: BTreeSet::from([key.clone()]),
-                text: format!("{txn} is over and still holds or awaits {key} at {node}"),
+                text: format!("{txn} has ended and still holds or waits for the lock on {key} at {node}"),
                 ..Finding::default()
             });
         }

@@ -1,5 +1,5 @@
-//! Stability (docs/rules.md, rule 2): a decision is never reversed. For a saga: a step that was refused is never applied
-//! afterwards.
+//! The check `stability` (docs/rules.md, rule 2): a decision is never reversed. For a saga, this means that a step that was
+//! refused is never applied afterwards.
 
 use super::{entry::Check, evidence::Evidence};
 use crate::{

@@ -1,4 +1,5 @@
-//! Termination (docs/rules.md, rule 5): failures repaired and none new for long enough -> all decide.
+//! The check `termination` (docs/rules.md, rule 5): if all failures are repaired and no new ones occur for long enough, all
+//! participants decide.
 
 use super::{entry::Check, evidence::Evidence};
 use crate::{
@@ -19,14 +20,14 @@ pub(super) fn termination(evidence: &Evidence<'_>) -> Vec<Finding> {
     let final_state = evidence.final_state();
     let open = final_state.all().filter(|(.., fate)| *fate == Fate::Unresolved);
     open.map(|(txn, txn_history, _)| {
-        let text = format!("{txn} is not over: {}", why_open(final_state, txn, txn_history));
+        let text = format!("{txn} has not ended: {}", why_open(final_state, txn, txn_history));
         Finding { nodes: open_at(final_state, txn, txn_history), ..Finding::about(txn, txn_history, text) }
     })
     .collect()
 }
 
-/// The nodes on which the end of an open transaction depends: its home, those with a branch in doubt, and all that it asked
-/// for anything; once 2PC is decided, of those only where a commit is missing.
+/// The nodes on which the end of an open transaction depends: its home, nodes with a branch in doubt, and all nodes that it sent
+/// a request. After a decision of 2PC, the latter count only if their commit is missing.
 fn open_at(final_state: &FinalState, txn: TxnId, txn_history: &TxnHistory) -> BTreeSet<NodeId> {
     let topology = &final_state.topology;
     let mut nodes = BTreeSet::from([txn.home]);
@@ -54,7 +55,7 @@ fn why_open(final_state: &FinalState, txn: TxnId, txn_history: &TxnHistory) -> S
     why.extend(nodes.iter().filter(|node| !topology.running(**node)).map(|node| format!("{node} is not running")));
     if why.is_empty() {
         let last = txn_history.effects.iter().map(|effect| effect.t).max().or(txn_history.began).unwrap_or_default();
-        why.push(format!("the last that was seen of it was at {}, and {} has not ended it", At(last), txn.home));
+        why.push(format!("its last effect was at {}, and {} has not ended it", At(last), txn.home));
     }
     listed(why)
 }

@@ -1,4 +1,4 @@
-//! A client that was told something definite was told the truth, and never two different things.
+//! The check `told-truth`: a client that was told a definite outcome was told the truth, and was not told two different outcomes.
 
 use super::{entry::Check, evidence::Evidence};
 use crate::{
@@ -18,7 +18,7 @@ fn told_truth(evidence: &Evidence<'_>) -> Vec<Finding> {
         for (t, outcome) in definite.clone() {
             let lie = match outcome {
                 OutcomeWord::Succeeded => !matches!(fate, Fate::Succeeded | Fate::Unresolved),
-                // Both say that nothing of it is left; which of them depends on what was undone.
+                // Both outcomes mean that no effects are left. They differ only in whether there was something to undo.
                 OutcomeWord::Aborted | OutcomeWord::Compensated => {
                     matches!(fate, Fate::Succeeded | Fate::Partial | Fate::Stuck)
                         || half_there(evidence, txn_history, fate)

@@ -1,4 +1,4 @@
-//! The branches of one transaction: a handful, in the order of their nodes, in buffers that a later transaction uses again.
+//! The branches of one transaction, in the order of their nodes. A later transaction uses the same buffers again.
 
 use indoubt_proto::{
     ids::{Lsn, NodeId},
@@ -11,18 +11,18 @@ pub(crate) struct Branch {
     pub(crate) prepare_sent: Option<i64>,
     pub(crate) votes: Vec<(i64, Vote)>,
     pub(crate) votes_received: Vec<i64>,
-    /// A PREPARE to it or a vote of it was lost, or answered with a failure in its name.
+    /// Whether its PREPARE or its vote was lost, or a fault answered one of them with a failure.
     pub(crate) disturbed: bool,
-    /// Since when it is in doubt, and how many journals its node had lost by then.
+    /// The time since which it is in doubt, and how many journals its node had lost by then.
     pub(crate) in_doubt: Option<(i64, u32)>,
-    /// Its node came back with it in doubt, and has not said so yet.
+    /// Its node restarted, and the journal says that the branch is in doubt, but the node has not observed that yet.
     pub(crate) assumed: Option<(i64, u32)>,
     pub(crate) decisions: Vec<(i64, Decision)>,
-    /// What it learned last, unless it is in doubt again.
+    /// The decision that it learned last, unless it is in doubt again.
     pub(crate) learned: Option<Learned>,
-    /// An operator is about to end it.
+    /// Whether the next decision of the branch comes from an operator.
     pub(super) overruled: bool,
-    /// How operators ended it, and when.
+    /// The operator actions that ended it, with their times.
     pub(crate) heuristics: Vec<(i64, Decision)>,
 }
 
@@ -30,9 +30,9 @@ pub(crate) struct Branch {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Learned {
     pub(crate) decision: Decision,
-    /// The doubt that it ended.
+    /// The `in_doubt` of the branch that the decision ended.
     pub(crate) doubt: Option<(i64, u32)>,
-    /// The record of it, once it is appended.
+    /// The record of the decision, once it is appended.
     pub(crate) record: Option<Lsn>,
 }
 
@@ -43,7 +43,7 @@ impl Learned {
 }
 
 impl Branch {
-    /// Empties it, and keeps its buffers.
+    /// Clears the branch and keeps its buffers.
     pub(super) fn clear(&mut self) {
         let Branch { mut votes, mut votes_received, mut decisions, .. } = std::mem::take(self);
         votes.clear();
@@ -52,8 +52,8 @@ impl Branch {
         *self = Branch { votes, votes_received, decisions, ..Branch::default() };
     }
 
-    /// Its node is back with its journal up to `upto`: what it had learned is known again, or it is in doubt as before. A node
-    /// says at boot what it is in doubt about; one that does not has forgotten it.
+    /// Its node restarted with its journal up to `upto`. Either the record of the decision survived, or the branch is in doubt as
+    /// before. At boot, a node observes its branches in doubt. If it does not observe this one, it has forgotten it.
     pub(super) fn recover(&mut self, upto: Lsn) {
         self.overruled = false;
         let forgotten = self.learned.take_if(|learned| !learned.is_durable(upto));
@@ -64,13 +64,13 @@ impl Branch {
 /// The branches of one transaction.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Branches {
-    /// In order; those beyond `used` are spare.
+    /// The first `used` branches, in the order of their nodes. The others are spare.
     all: Vec<(NodeId, Branch)>,
     used: usize,
 }
 
 impl Branches {
-    /// The branch at a node, which it begins if there is none.
+    /// The branch at a node. Adds one if there is none.
     pub(super) fn of(&mut self, node: NodeId) -> &mut Branch {
         let slot = self.all[..self.used].partition_point(|(at, _)| *at < node);
         if slot == self.used || self.all[slot].0 != node {
@@ -84,17 +84,17 @@ impl Branches {
         &mut self.all[slot].1
     }
 
-    /// The branch at a node.
+    /// The branch at a node, if there is one.
     pub(crate) fn get(&self, node: NodeId) -> Option<&Branch> {
         self.iter().find(|(at, _)| *at == node).map(|(_, branch)| branch)
     }
 
-    /// What the branch at a node learned last.
+    /// The decision that the branch at a node learned last.
     pub(super) fn learned_at(&mut self, node: NodeId) -> Option<&mut Learned> {
         self.existing(node)?.learned.as_mut()
     }
 
-    /// See [`Branch::recover`].
+    /// Calls [`Branch::recover`] for the branch at a node.
     pub(super) fn recover(&mut self, node: NodeId, upto: Lsn) {
         if let Some(branch) = self.existing(node) {
             branch.recover(upto);
@@ -105,17 +105,17 @@ impl Branches {
         self.all[..self.used].iter_mut().find(|(at, _)| *at == node).map(|(_, branch)| branch)
     }
 
-    /// All, in the order of their nodes.
+    /// All branches, in the order of their nodes.
     pub(crate) fn iter(&self) -> impl ExactSizeIterator<Item = (NodeId, &Branch)> + '_ {
         self.all[..self.used].iter().map(|(node, branch)| (*node, branch))
     }
 
-    /// All, in the order of their nodes.
+    /// All branches, in the order of their nodes.
     pub(crate) fn values(&self) -> impl Iterator<Item = &Branch> + '_ {
         self.iter().map(|(_, branch)| branch)
     }
 
-    /// Forgets them, and keeps their buffers.
+    /// Clears all branches and keeps their buffers.
     pub(super) fn clear(&mut self) {
         for (_, branch) in &mut self.all[..self.used] {
             branch.clear();

@@ -1,4 +1,4 @@
-//! What became of a transaction at the end (docs/03-measures-and-checks.md, `transactions`).
+//! The state of a transaction at the end of a run (docs/03-measures-and-checks.md, `transactions`).
 
 use super::{
     topology::Topology,
@@ -13,24 +13,24 @@ use indoubt_scenario::protocol::Family;
 /// The states of `transactions` in summary.json.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fate {
-    /// Committed or completed.
+    /// It committed or completed.
     Succeeded,
-    /// Accepted, nothing applied, nothing can be.
+    /// It was accepted, nothing is applied, and nothing can be applied any more.
     Aborted,
-    /// At least one effect undone, none left.
+    /// At least one effect was undone, and none is left.
     Compensated,
-    /// Some effects applied, others not, and nothing will change that.
+    /// Some effects are applied and others are not, and nothing will change that.
     Partial,
-    /// Never accepted.
+    /// It was never accepted.
     Refused,
-    /// Not over.
+    /// It has not ended.
     Unresolved,
-    /// A saga that waits for an operator.
+    /// It is a saga that waits for an operator.
     Stuck,
 }
 
 impl Fate {
-    /// Its word in summary.json.
+    /// The word in summary.json.
     pub(crate) fn word(self) -> &'static str {
         match self {
             Fate::Succeeded => "succeeded",
@@ -44,7 +44,7 @@ impl Fate {
     }
 }
 
-/// What became of a transaction of this family, in the cluster as it is at the end.
+/// The fate of a transaction of this family, with the cluster in its final state.
 pub(crate) fn fate(family: Family, topology: &Topology, txn: TxnId, txn_history: &TxnHistory) -> Fate {
     if !txn_history.accepted {
         return Fate::Refused;
@@ -55,7 +55,7 @@ pub(crate) fn fate(family: Family, topology: &Topology, txn: TxnId, txn_history:
     }
 }
 
-/// The 2PC family.
+/// The fate of a transaction of the 2PC family.
 fn committed_or_not(topology: &Topology, txn: TxnId, txn_history: &TxnHistory) -> Fate {
     if txn_history.branches.iter().any(|(node, _)| txn_history.in_doubt_at(node, topology)) {
         return Fate::Unresolved;
@@ -64,7 +64,7 @@ fn committed_or_not(topology: &Topology, txn: TxnId, txn_history: &TxnHistory) -
     let missing: Vec<NodeId> =
         writing.iter().copied().filter(|node| !txn_history.branch_stands(*node, topology)).collect();
     let commit = txn_history.decided_at_home(Decision::Commit);
-    // Without a durable commit a coordinator that crashed can only abort.
+    // Without a durable commit record, a coordinator that crashed can only abort.
     let no_commit_will_come = txn_history.decided_at_home(Decision::Abort)
         || topology.life(txn.home).crashes > txn_history.home_then.crashes
         || txn_history.ended.is_some()
@@ -82,14 +82,14 @@ fn committed_or_not(topology: &Topology, txn: TxnId, txn_history: &TxnHistory) -
     }
     let mut hopeless = missing.iter().map(|node| hopeless(topology, txn, txn_history, *node));
     if nothing_applied {
-        // Decided to commit, and an operator aborted every branch, or every effect is gone with its journal: no part of it is
-        // or will be there, whatever was said.
+        // The coordinator decided to commit, but an operator aborted every branch, or every effect is lost with its journal. So no
+        // effect stands, and none will.
         return if hopeless.all(|it| it) { Fate::Aborted } else { Fate::Unresolved };
     }
     if hopeless.any(|it| it) { Fate::Partial } else { Fate::Unresolved }
 }
 
-/// Whether nothing will apply a branch any more, though others are, or the coordinator decided COMMIT.
+/// Whether a branch will never be applied, although others are, or the coordinator decided COMMIT.
 fn hopeless(topology: &Topology, txn: TxnId, txn_history: &TxnHistory, node: NodeId) -> bool {
     let branch = txn_history.branches.get(node).cloned().unwrap_or_default();
     txn_history.lost_since_begun(node, topology)
@@ -98,19 +98,19 @@ fn hopeless(topology: &Topology, txn: TxnId, txn_history: &TxnHistory, node: Nod
         || branch.decisions.iter().any(|(_, decision)| *decision == Decision::Abort)
         || branch.votes.iter().any(|(_, vote)| *vote == Vote::No)
         || txn_history.decided_at_home(Decision::Abort)
-        // Without a durable commit a coordinator that crashed can only abort.
+        // Without a durable commit record, a coordinator that crashed can only abort.
         || (!txn_history.decided_at_home(Decision::Commit) && topology.life(txn.home).crashes > txn_history.home_then.crashes)
         || (txn_history.ended.is_some() && topology.running(txn.home))
 }
 
-/// Sagas and the unprotected baselines: step by step.
+/// The fate of a saga, or of a transaction of the unprotected baselines.
 fn stepwise(family: Family, topology: &Topology, txn: TxnId, txn_history: &TxnHistory) -> Fate {
     let home = topology.life(txn.home);
     let crashed = home.crashes > txn_history.home_then.crashes;
     let steps = txn_history.plan.writing_steps();
     if steps.is_empty() {
-        // It only reads: nothing is left behind. Its end is what its client heard; a saga that nobody heard of ends by its
-        // journal, through crashes, and an unprotected one with its home.
+        // It only reads, so it has no effects, and its fate is what its client was told. If the client was told nothing, a saga
+        // still ends by its journal after crashes. An unprotected transaction ends with its home.
         return match (txn_history.told(), family) {
             (Some(OutcomeWord::Succeeded), _) => Fate::Succeeded,
             (None | Some(OutcomeWord::Unknown), Family::Saga) => match txn_history.closed {
@@ -126,9 +126,9 @@ fn stepwise(family: Family, topology: &Topology, txn: TxnId, txn_history: &TxnHi
     }
     let over = txn_history.ended.is_some()
         || match family {
-            // Nothing of it survives a crash of its home, and nobody takes it up again.
+            // If its home crashes, nothing of the transaction survives there, and nothing resumes it.
             Family::Unprotected => !txn_history.told.is_empty() || crashed,
-            // An orchestrator that lost its journal has forgotten it.
+            // An orchestrator that lost its journal has forgotten the saga.
             _ => {
                 home.losses > txn_history.home_then.losses
                     || txn_history.told.iter().any(|(_, outcome)| {

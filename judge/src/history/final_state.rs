@@ -1,4 +1,4 @@
-//! The final state of a run: what effects and checks are read from.
+//! The final state of a run, from which effects and checks are computed.
 
 use super::{
     contract::Breach,
@@ -14,7 +14,7 @@ use indoubt_proto::{
 use indoubt_scenario::protocol::Family;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// What is known when the trace has ended.
+/// Everything that is known at the end of the trace.
 #[derive(Clone, Debug)]
 pub(crate) struct FinalState {
     pub(crate) family: Family,
@@ -24,16 +24,16 @@ pub(crate) struct FinalState {
     /// Where the world broke its promises to the machines.
     pub(crate) breaches: Vec<Breach>,
     pub(crate) transactions: BTreeMap<TxnId, TxnHistory>,
-    /// What became of each transaction that a client began.
+    /// The fate of each transaction that a client began.
     pub(crate) fates: BTreeMap<TxnId, Fate>,
-    /// Who still holds or awaits which record, at which node.
+    /// The locks that are still held or waited for: by node and record, the transactions.
     pub(crate) open_locks: BTreeMap<(NodeId, Key), BTreeSet<TxnId>>,
-    /// What is left of transactions that were over long before, and in which no check would find anything.
+    /// Counts of the transactions that were forgotten during the run, because no check would find anything in them.
     pub(crate) forgotten: Forgotten,
 }
 
 impl FinalState {
-    /// The end of a run with these transactions, no locks open and nothing forgotten.
+    /// A final state with these transactions, without open locks and without forgotten transactions.
     pub(crate) fn new(
         family: Family,
         topology: Topology,

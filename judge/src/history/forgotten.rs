@@ -1,4 +1,4 @@
-//! What is left of transactions that are forgotten: counts, and which records they changed together.
+//! What is kept of forgotten transactions: counts, and which accounts they changed together.
 
 use super::{
     fate::Fate,
@@ -8,19 +8,19 @@ use crate::summary::{Clients, Transactions};
 use indoubt_proto::{message::OutcomeWord, operation::Key};
 use rustc_hash::FxHashMap;
 
-/// See the file.
+/// What is kept of forgotten transactions.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Forgotten {
-    /// What became of them.
+    /// How many of them had each fate.
     pub(crate) transactions: Transactions,
-    /// What their clients were told.
+    /// How many of their clients were told each outcome.
     pub(crate) clients: Clients,
-    /// Accounts that they changed together.
+    /// The accounts that they changed together.
     pub(crate) groups: Groups,
 }
 
 impl Forgotten {
-    /// Adds one.
+    /// Adds a transaction that is forgotten.
     pub(crate) fn add(&mut self, txn_history: &TxnHistory, fate: Fate) {
         count_fate(&mut self.transactions, fate);
         count_told(&mut self.clients, txn_history.told());
@@ -28,7 +28,7 @@ impl Forgotten {
     }
 }
 
-/// Counts one more transaction.
+/// Counts one more transaction with this fate.
 pub(crate) fn count_fate(to: &mut Transactions, fate: Fate) {
     to.submitted += 1;
     *match fate {
@@ -42,7 +42,7 @@ pub(crate) fn count_fate(to: &mut Transactions, fate: Fate) {
     } += 1;
 }
 
-/// Counts one more client, by what it was told first.
+/// Counts one more client, by the first outcome that it was told.
 pub(crate) fn count_told(to: &mut Clients, told: Option<OutcomeWord>) {
     *match told {
         Some(OutcomeWord::Succeeded) => &mut to.succeeded,
@@ -51,23 +51,23 @@ pub(crate) fn count_told(to: &mut Clients, told: Option<OutcomeWord>) {
         Some(OutcomeWord::Refused) => &mut to.refused,
         Some(OutcomeWord::Mixed) => &mut to.mixed,
         Some(OutcomeWord::Hazard) => &mut to.hazard,
-        // Never told: unknown.
+        // A client that was told nothing does not know the outcome either.
         Some(OutcomeWord::Unknown) | None => &mut to.unknown,
     } += 1;
 }
 
-/// Accounts by connected components: two in one plan belong together. (Records that are only put, like an order's row,
-/// have no total.)
+/// The connected components of accounts: two accounts in one plan belong together. Records that are only put, such as the row of
+/// an order, have no total and do not count.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Groups {
-    /// Only looked up, never iterated.
+    /// The map is only used for look-ups and never iterated.
     numbers: FxHashMap<Key, usize>,
     keys: Vec<Key>,
     parent: Vec<usize>,
 }
 
 impl Groups {
-    /// Joins what a plan adds to. Returns one of these records by its number; `None` if it adds to nothing.
+    /// Joins the accounts that a plan adds to. Returns the number of one of them; `None` if the plan adds to nothing.
     pub(crate) fn join(&mut self, plan: &Plan) -> Option<usize> {
         let mut first = None;
         for entry in plan.0.iter().filter(|entry| entry.delta.is_some()) {
@@ -88,7 +88,7 @@ impl Groups {
         first
     }
 
-    /// The number that stands for the group of a record.
+    /// The number of the account that represents the group of this account.
     pub(crate) fn root(&mut self, mut at: usize) -> usize {
         while self.parent[at] != at {
             self.parent[at] = self.parent[self.parent[at]];
@@ -97,7 +97,7 @@ impl Groups {
         at
     }
 
-    /// All records, by number.
+    /// All accounts, by number.
     pub(crate) fn keys(&self) -> &[Key] {
         &self.keys
     }

@@ -1,5 +1,5 @@
-//! Where the fold keeps the history of each transaction: in a slot, a small number under which the other folds keep their
-//! own state of the transaction too. A transaction that is forgotten leaves its slot, with all its buffers, to a later one.
+//! Assigns a slot, a small number, to each transaction. The history of the transaction, and the state that each measure keeps of
+//! it, are found by the slot. When a transaction is forgotten, a later one uses its slot and its buffers again.
 
 use super::txn_history::TxnHistory;
 use indoubt_proto::ids::TxnId;
@@ -9,11 +9,11 @@ use std::collections::BTreeMap;
 /// The histories of all transactions, by slot.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct HistoryIndex {
-    /// Only looked up, never iterated.
+    /// The map is only used for look-ups and never iterated.
     slot_of: FxHashMap<TxnId, usize>,
     slots: Vec<(Option<TxnId>, TxnHistory)>,
     free: Vec<usize>,
-    /// The last one asked for: the observations of one step mostly concern one transaction.
+    /// The last transaction that was looked up. The observations of one step mostly concern one transaction.
     last: Option<(TxnId, usize)>,
 }
 
@@ -30,7 +30,7 @@ impl HistoryIndex {
         Some(slot)
     }
 
-    /// Gives a slot to a transaction that has none.
+    /// Assigns a slot to a transaction that has none.
     pub(crate) fn add(&mut self, txn: TxnId) -> usize {
         let slot = self.free.pop().unwrap_or_else(|| {
             self.slots.push(Default::default());
@@ -55,7 +55,7 @@ impl HistoryIndex {
         &mut self.slots[slot].1
     }
 
-    /// All slots of transactions.
+    /// All slots that are in use.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (usize, TxnId, &TxnHistory)> + '_ {
         self.slots.iter().enumerate().filter_map(|(slot, (txn, txn_history))| Some((slot, (*txn)?, txn_history)))
     }
@@ -75,7 +75,8 @@ impl HistoryIndex {
         }
     }
 
-    /// Takes a history out, to look at it alone; [`HistoryIndex::put_back`] or [`HistoryIndex::forget`] comes next.
+    /// Takes a history out, so that it can be looked at alone. The next call for this slot must be [`HistoryIndex::put_back`] or
+    /// [`HistoryIndex::forget`].
     pub(super) fn take(&mut self, slot: usize) -> TxnHistory {
         std::mem::take(&mut self.slots[slot].1)
     }
@@ -84,7 +85,7 @@ impl HistoryIndex {
         self.slots[slot].1 = txn_history;
     }
 
-    /// All of them, in the order of their names.
+    /// All histories, in the order of their transactions.
     pub(super) fn into_map(self) -> BTreeMap<TxnId, TxnHistory> {
         self.slots.into_iter().filter_map(|(txn, txn_history)| Some((txn?, txn_history))).collect()
     }

@@ -1,5 +1,5 @@
-//! The trace, transaction by transaction: what each was to do, what became of it at every node, what its client heard.
-//! Final states, effects and checks read this; measures of time are folded beside it, in [`crate::measure`].
+//! The history of each transaction, read from the trace: its plan, what happened to it at every node, and what its client was
+//! told. Final states, effects and checks read this. Measures of time are computed in [`crate::measure`].
 
 pub(crate) mod branches;
 pub(crate) mod contract;
@@ -26,7 +26,7 @@ use rustc_hash::FxHashSet;
 use topology::Topology;
 use txn_history::{Effect, EffectKind, Logged};
 
-/// The histories of all transactions, and the cluster as it is now.
+/// The histories of all transactions, and the current state of the cluster.
 #[derive(Clone, Debug)]
 pub(crate) struct History {
     pub(crate) family: Family,
@@ -34,15 +34,16 @@ pub(crate) struct History {
     pub(crate) topology: Topology,
     /// Whether the world kept its promises to the machines.
     contract: Contract,
-    /// How long load was offered.
+    /// How long clients submitted transactions, in microseconds.
     pub(crate) duration: i64,
     /// The time of the last line.
     pub(crate) end: i64,
     /// Whether the trace has its last line.
     pub(crate) complete: bool,
-    /// Whether the last line taken was an effect seen for the first time.
+    /// Whether the last line was an effect that was seen for the first time.
     pub(crate) fresh: bool,
-    /// Effects by their place in a journal: recovery observes again what it replays. Only looked up, never iterated.
+    /// The journal positions of all effects. Recovery observes an effect again when it replays its record. The set is only used
+    /// for look-ups and never iterated.
     effects_seen: FxHashSet<(NodeId, LogId, Lsn)>,
     /// Buffers of effects that are forgotten.
     spare: Vec<Vec<Update>>,
@@ -64,8 +65,8 @@ impl History {
         }
     }
 
-    /// Takes the next line; `slot` is that of the transaction that it is about. Returns whether reachability or a journal
-    /// changed.
+    /// Takes the next line of the trace. `slot` is the slot of its transaction. Returns whether the line changed reachability or
+    /// the state of a journal.
     pub(crate) fn take(&mut self, seen: &Stamped, slot: Option<usize>) -> bool {
         self.end = self.end.max(seen.t_us);
         self.fresh = false;
@@ -77,7 +78,7 @@ impl History {
         match &seen.what {
             Observation::Restarted { log, upto, lost, .. } => {
                 self.replayed(seen.node, *log, *upto);
-                // Of a journal that is gone nothing is durable.
+                // Of a lost journal, nothing is durable.
                 let upto = if *lost { Lsn(0) } else { *upto };
                 for (txn, txn_history) in self.index.iter_mut() {
                     txn_history.branches.recover(seen.node, upto);
@@ -154,7 +155,7 @@ impl History {
                     Some(logged) => logged.last = *lsn,
                     None => txn_history.logged.push(Logged { node, since: t, last: *lsn }),
                 }
-                // What is learned is logged in the same step, and nothing about it before.
+                // A node logs a decision in the step that learns it, and no other record of the transaction before that.
                 if let Some(Learned { record: record @ None, .. }) = txn_history.branches.learned_at(node) {
                     *record = Some(*lsn);
                 }
@@ -165,7 +166,7 @@ impl History {
                 let branch = txn_history.branch(node);
                 let since = branch.assumed.take().filter(|(_, then)| *then == losses);
                 branch.in_doubt.get_or_insert(since.unwrap_or((t, losses)));
-                // In doubt again after a crash: what it had learned was not durable.
+                // It is in doubt again after a crash, so the decision that it had learned was not durable.
                 branch.learned = None;
             }
             O::Heuristic { .. } => txn_history.branch(node).overruled = true,
@@ -203,7 +204,7 @@ impl History {
         self.index.at_mut(slot).effects.push(Effect { t, seq, node, kind, updates, log, lsn, gone: None });
     }
 
-    /// A node came back with its journal up to `upto`: what it had written beyond, or in another journal, is gone.
+    /// A node restarted with its journal up to `upto`. Later records, and records in another journal, are lost.
     fn replayed(&mut self, node: NodeId, log: LogId, upto: Lsn) {
         let History { index, effects_seen, end, .. } = self;
         for effect in index.iter_mut().flat_map(|(_, txn_history)| &mut txn_history.effects) {
@@ -214,7 +215,7 @@ impl History {
         }
     }
 
-    /// Forgets a transaction and everything that only it is the reason for.
+    /// Forgets a transaction and everything that is kept only for it.
     pub(crate) fn forget(&mut self, slot: usize) {
         for Effect { node, log, lsn, mut updates, .. } in self.index.at_mut(slot).effects.drain(..) {
             self.effects_seen.remove(&(node, log, lsn));
@@ -224,7 +225,7 @@ impl History {
         self.index.forget(slot);
     }
 
-    /// One transaction as if the run ended now and there were no other.
+    /// Looks at one transaction as if the run ended now and there were no other transaction.
     pub(crate) fn alone<T>(&mut self, slot: usize, look: impl FnOnce(&FinalState) -> T) -> T {
         let (txn, txn_history) = (self.index.name(slot), self.index.take(slot));
         let mut alone = FinalState::new(self.family, self.topology.clone(), true, [(txn, txn_history)].into());
@@ -233,20 +234,20 @@ impl History {
         seen
     }
 
-    /// The end of the run.
+    /// The final state at the end of the run.
     pub(crate) fn into_final_state(self) -> FinalState {
         let breaches = self.contract.breaches;
         FinalState { breaches, ..FinalState::new(self.family, self.topology, self.complete, self.index.into_map()) }
     }
 }
 
-/// Whether this line shows that the transaction was accepted: a phase, a message or a decision of its home that no client
-/// gets, or anything that a participant did.
+/// Whether this line shows that the transaction was accepted: a phase or a decision of its home, a message of its home that does
+/// not go to a client, or anything that a participant did.
 fn accepts(txn: TxnId, seen: &Stamped) -> bool {
     match &seen.what {
         Observation::Sent { from, to, .. } => *from == txn.home && !to.is_client() && to.role != Role::Lab,
         Observation::Received { .. } | Observation::Dropped { .. } => false,
-        // A begin that is not durable may be lost, and with it the transaction; what follows from it shows.
+        // A begin record of the home is no sign, because it may be lost before it is durable. Later lines will show it.
         Observation::Appended { .. } => seen.node.role == Role::Participant,
         _ => seen.node == txn.home || seen.node.role == Role::Participant,
     }

@@ -1,4 +1,4 @@
-//! Which nodes are up, which links are cut, and which journals were lost, as the trace tells it.
+//! The state of the cluster, read from the trace: nodes that are up, links that are cut, journals that were lost.
 
 use indoubt_proto::{
     ids::{Lsn, NodeId, Role},
@@ -6,24 +6,26 @@ use indoubt_proto::{
 };
 use std::collections::BTreeSet;
 
-/// One node's life so far.
+/// What happened to one node so far.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Life {
     pub(crate) down: bool,
     pub(crate) paused: bool,
-    /// It came back and has taken nothing yet: what it finds in its journal it may not have said.
+    /// Whether it restarted and has taken no input yet. It may not have observed everything that its journal says.
     pub(crate) booting: bool,
     /// How often it crashed.
     pub(crate) crashes: u32,
     /// How often it froze.
     pub(crate) pauses: u32,
-    /// How often it came back.
+    /// How often it restarted.
     pub(crate) restarts: u32,
-    /// How often it came back without its journal, and when it last did.
+    /// How often it restarted without its journal.
     pub(crate) losses: u32,
+    /// The time of its last restart without its journal.
     pub(crate) lost_last: Option<i64>,
-    /// When it died, the last time, and the last time that it came back without its journal.
+    /// The time of its last crash.
     pub(crate) crashed_last: Option<i64>,
+    /// The time of the crash before that restart, when the journal was lost.
     pub(crate) log_lost_last: Option<i64>,
     /// The last record known to be durable.
     durable: Lsn,
@@ -32,13 +34,13 @@ pub(crate) struct Life {
 /// The cluster at one moment.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Topology {
-    /// By role and number.
+    /// One list for each role, by the number of the node.
     lives: [Vec<Life>; 4],
     cut: BTreeSet<(NodeId, NodeId)>,
 }
 
 impl Topology {
-    /// Takes one observation; whether reachability or a journal changed with it.
+    /// Takes one observation. Returns whether it changed reachability or the state of a journal.
     pub(crate) fn take(&mut self, seen: &Stamped) -> bool {
         match &seen.what {
             Observation::Crashed { .. } => {
@@ -97,7 +99,7 @@ impl Topology {
         &mut lives[at]
     }
 
-    /// A node's life; one that nothing was seen of is up since the beginning.
+    /// What happened to a node. If nothing was observed of it, it is up since the start.
     pub(crate) fn life(&self, node: NodeId) -> Life {
         self.lives[node.role as usize].get(usize::from(node.number)).copied().unwrap_or_default()
     }
@@ -107,18 +109,18 @@ impl Topology {
         self.life(node).durable
     }
 
-    /// Up and not paused.
+    /// Whether a node is up and not paused.
     pub(crate) fn running(&self, node: NodeId) -> bool {
         let life = self.life(node);
         !life.down && !life.paused
     }
 
-    /// Whether `to` runs and both directions between the two are uncut.
+    /// Whether `to` is running and the link between the two is not cut in either direction.
     pub(crate) fn reaches(&self, from: NodeId, to: NodeId) -> bool {
         self.running(to) && !self.cut.contains(&(from, to)) && !self.cut.contains(&(to, from))
     }
 
-    /// Nodes that do not run now.
+    /// The nodes that are down or paused.
     pub(crate) fn not_running(&self) -> impl Iterator<Item = NodeId> + '_ {
         [Role::Coordinating, Role::Participant, Role::Client, Role::Lab].into_iter().flat_map(|role| {
             let still =
@@ -127,7 +129,7 @@ impl Topology {
         })
     }
 
-    /// Links that are cut now, in one direction each.
+    /// The links that are cut, each in one direction.
     pub(crate) fn cut_links(&self) -> impl Iterator<Item = (NodeId, NodeId)> + '_ {
         self.cut.iter().copied()
     }

@@ -12,7 +12,7 @@ use indoubt_proto::{
 };
 use std::collections::{BTreeMap, BTreeSet};
 
-/// What a transaction was to do, as its client listed it.
+/// The effects that a transaction shall have, as its client listed them.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Plan(pub(crate) Vec<PlanEntry>);
 
@@ -22,22 +22,22 @@ impl Plan {
         self.0.iter().filter(|entry| entry.delta.is_some() || entry.value.is_some())
     }
 
-    /// The participants.
+    /// The participants of the transaction.
     pub(crate) fn nodes(&self) -> BTreeSet<NodeId> {
         self.0.iter().map(|entry| entry.node).collect()
     }
 
-    /// The participants where it writes.
+    /// The participants at which the transaction writes.
     pub(crate) fn writing_nodes(&self) -> BTreeSet<NodeId> {
         self.writes().map(|entry| entry.node).collect()
     }
 
-    /// The steps that write, and where.
+    /// The steps that write, each with its participant.
     pub(crate) fn writing_steps(&self) -> BTreeMap<u32, NodeId> {
         self.writes().map(|entry| (entry.step, entry.node)).collect()
     }
 
-    /// What one node's part changes.
+    /// The changes that the plan makes at a node.
     pub(crate) fn updates_at(&self, node: NodeId) -> impl Iterator<Item = Update> + '_ {
         self.writes().filter(move |entry| entry.node == node).filter_map(|entry| {
             let change = entry.delta.map(Change::Delta).or(entry.value.map(Change::Value))?;
@@ -51,14 +51,14 @@ impl Plan {
 pub(crate) enum EffectKind {
     /// A committed 2PC branch.
     Branch,
-    /// A step, 1-based.
+    /// A step, with its number from 1.
     Step(u32),
-    /// A step's compensation.
+    /// The compensation of a step.
     Undo(u32),
 }
 
 impl EffectKind {
-    /// For people.
+    /// The text for people.
     pub(crate) fn describe(self) -> String {
         match self {
             EffectKind::Branch => "branch".into(),
@@ -72,29 +72,29 @@ impl EffectKind {
 #[derive(Clone, Debug)]
 pub(crate) struct Effect {
     pub(crate) t: i64,
-    /// Its `seq` in the trace.
+    /// The `seq` of its line in the trace.
     pub(crate) seq: u64,
     pub(crate) node: NodeId,
     pub(crate) kind: EffectKind,
     pub(crate) updates: Vec<Update>,
     pub(crate) log: LogId,
     pub(crate) lsn: Lsn,
-    /// When its node came back without it.
+    /// The time at which its node restarted without it.
     pub(crate) gone: Option<i64>,
 }
 
-/// Everything that the trace says of one transaction.
+/// Everything that the trace says about one transaction.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct TxnHistory {
     pub(crate) began: Option<i64>,
     pub(crate) audit: bool,
     pub(crate) plan: Plan,
-    /// An audit's right answer.
+    /// The correct answer of an audit.
     pub(crate) total: Option<i64>,
-    /// What its client was told; more than once only by mistake.
+    /// The outcomes that its client was told. More than one is a mistake.
     pub(crate) told: Vec<(i64, OutcomeWord)>,
     pub(crate) accepted: bool,
-    /// Its home's life when it was accepted.
+    /// The state of its home when it was accepted.
     pub(crate) home_then: Life,
     pub(crate) home_decided: Vec<(i64, Decision)>,
     pub(crate) ended: Option<i64>,
@@ -102,27 +102,27 @@ pub(crate) struct TxnHistory {
     pub(crate) heuristic_known: bool,
     /// The step whose compensation waits for an operator.
     pub(crate) stuck: Option<u32>,
-    /// The records of a saga's home that say that it turned back, and that it is over.
+    /// The records of a saga's home that begin compensation (`turned`) and end the saga (`closed`).
     pub(crate) turned: Option<Lsn>,
     pub(crate) closed: Option<Lsn>,
-    /// Participants of which its home knows that they lost their branch with their journal.
+    /// The participants that lost their branch with their journal, as far as its home knows.
     pub(crate) lost_at: BTreeSet<NodeId>,
     pub(crate) branches: Branches,
-    /// Each once, in the order of the trace.
+    /// The effects, each once, in the order of the trace.
     pub(crate) effects: Vec<Effect>,
-    /// Steps refused: when, where, which.
+    /// The refused steps: time, node and number of the step.
     pub(crate) refused: Vec<(i64, NodeId, u32)>,
-    /// What each step read last.
+    /// The value that each step last read of each record.
     pub(crate) reads: BTreeMap<(u32, Key), i64>,
-    /// Its messages, copies included, that were sent and neither taken nor lost yet.
+    /// The number of its messages, including copies, that were sent and are neither received nor lost yet.
     pub(crate) under_way: i64,
-    /// The records about it in the journal of each node that logged one.
+    /// The first and the last record about it in the journal of each node.
     pub(crate) logged: Vec<Logged>,
     /// The participants to which its home has sent anything about it.
     pub(crate) asked: Vec<NodeId>,
 }
 
-/// When a node first appended a record about a transaction, and which is the last one.
+/// The records about a transaction in the journal of one node.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Logged {
     pub(crate) node: NodeId,
@@ -131,7 +131,7 @@ pub(crate) struct Logged {
 }
 
 impl TxnHistory {
-    /// Empties it, and keeps its buffers.
+    /// Clears the history and keeps its buffers.
     pub(super) fn clear(&mut self) {
         let old = std::mem::take(self);
         let TxnHistory { mut plan, mut told, mut home_decided, mut branches, mut effects, .. } = old;
@@ -152,9 +152,9 @@ impl TxnHistory {
         self.branches.of(node)
     }
 
-    /// Its home is back with its journal up to `upto`.
+    /// Its home restarted with its journal up to `upto`.
     pub(super) fn recover_home(&mut self, upto: Lsn) {
-        // It says again at boot that it is stuck, if it knows.
+        // If the home knows that the saga is stuck, it observes that again at boot.
         self.stuck = None;
         for record in [&mut self.turned, &mut self.closed] {
             record.take_if(|record| *record > upto);
@@ -165,7 +165,7 @@ impl TxnHistory {
         self.reads.insert((step, key.clone()), value);
     }
 
-    /// What its client was told first.
+    /// The first outcome that its client was told.
     pub(crate) fn told(&self) -> Option<OutcomeWord> {
         self.told.first().map(|(_, outcome)| *outcome)
     }
@@ -189,23 +189,23 @@ impl TxnHistory {
         topology.life(node).log_lost_last.is_some_and(|lost| self.began.is_none_or(|began| lost >= began))
     }
 
-    /// Effects of this kind that are still there.
+    /// The effects of this kind that are not lost.
     pub(crate) fn present(&self, kind: EffectKind) -> impl Iterator<Item = &Effect> + '_ {
         self.effects.iter().filter(move |effect| effect.kind == kind && effect.gone.is_none())
     }
 
-    /// How often a step stands: its applications that are there, less its effective compensations.
+    /// How often a step stands: the number of its applications minus the number of its effective compensations.
     pub(crate) fn standing(&self, step: u32) -> i64 {
         let undone = self.present(EffectKind::Undo(step)).filter(|effect| !effect.updates.is_empty()).count();
         self.present(EffectKind::Step(step)).count() as i64 - undone as i64
     }
 
-    /// Whether a 2PC branch stands at a participant: applied, or commit learned and not lost since.
+    /// Whether a 2PC branch stands at a participant: it is applied, or it learned COMMIT and has not lost that since.
     pub(crate) fn branch_stands(&self, node: NodeId, topology: &Topology) -> bool {
         self.present(EffectKind::Branch).any(|effect| effect.node == node) || self.commit_learned(node, topology)
     }
 
-    /// Whether a branch learned COMMIT and has not lost it: its node has not died since, or its record is durable.
+    /// Whether a branch learned COMMIT and has not lost that: its node has not crashed since, or the record is durable.
     pub(crate) fn commit_learned(&self, node: NodeId, topology: &Topology) -> bool {
         let learned = self.branches.get(node).and_then(|branch| branch.learned);
         learned.is_some_and(|l| {
@@ -213,8 +213,8 @@ impl TxnHistory {
         })
     }
 
-    /// Since when a branch is in doubt at a participant, in a journal that still exists. A node that died before the record
-    /// of what it had learned was durable, and is down, may know nothing of it: its journal says that the branch is prepared.
+    /// The time since which a branch is in doubt at a participant, in a journal that still exists. If a node crashed before the
+    /// record of the decision was durable, its journal may still say that the branch is prepared.
     pub(crate) fn doubt_at(&self, node: NodeId, topology: &Topology) -> Option<i64> {
         let branch = self.branches.get(node)?;
         let life = topology.life(node);
@@ -225,13 +225,13 @@ impl TxnHistory {
         doubt.filter(|(_, losses)| *losses == life.losses).map(|(since, _)| since)
     }
 
-    /// See [`TxnHistory::doubt_at`].
+    /// Whether a branch is in doubt at a participant (see [`TxnHistory::doubt_at`]).
     pub(crate) fn in_doubt_at(&self, node: NodeId, topology: &Topology) -> bool {
         self.doubt_at(node, topology).is_some()
     }
 
-    /// What is there of it at the end: the changes of its effects, compensations included, by record. A branch whose commit
-    /// is learned and not durable yet counts by its plan.
+    /// The changes that stand, by record: those of its effects, including compensations. A branch that learned COMMIT counts with
+    /// its plan, even if the record is not durable yet.
     pub(crate) fn changes(&self, topology: &Topology) -> Vec<Update> {
         let there = self.effects.iter().filter(|effect| effect.gone.is_none());
         let mut changes: Vec<Update> = there.flat_map(|effect| effect.updates.iter().cloned()).collect();

@@ -1,11 +1,12 @@
-//! Isolation anomalies by the definitions of docs/rules.md: `dirty_reads`, `lost_updates`, `fuzzy_reads`.
+//! Isolation anomalies as docs/rules.md defines them: `dirty_reads`, `lost_updates`, `fuzzy_reads`.
 //!
-//! - Dirty read: a `read` of a record that another transaction has changed and neither finished nor compensated there. A
-//!   transaction is finished when its phase `ended` is reached or its client was told how it ended; a 2PC transaction is
-//!   when its coordinator decided COMMIT.
-//! - Lost update: a transaction puts a value (adding commutes, rule 34) on a record that another changed since it last read
-//!   or wrote it; a compensation that puts back an old value (rule 29) is one too. A put without an access before is none.
-//! - Fuzzy read: two steps of one transaction read the same record differently, and its own plan does not explain it.
+//! - Dirty read: a transaction reads a record that another one has changed, and the other one has neither finished nor
+//!   compensated the change. A transaction is finished when it reaches the phase `ended`, or when its client was told the
+//!   outcome. A 2PC transaction is finished when its coordinator decides COMMIT.
+//! - Lost update: a transaction puts a value on a record that another one has changed since the first one last read or wrote it.
+//!   A compensation that puts back an old value (rule 29) counts too. Additions commute and do not count (rule 34), and neither
+//!   does a put without an earlier access.
+//! - Fuzzy read: two steps of one transaction read different values of the same record, and its own plan does not explain it.
 
 use super::{
     fold::{Measure, Results},
@@ -28,7 +29,7 @@ use indoubt_proto::{
 use rustc_hash::FxHashMap;
 use std::collections::BTreeSet;
 
-/// Who changed a record last, and who of the others did: each with the place of the change in the trace.
+/// The last change of a record, and the last change by a different transaction, each with its `seq` in the trace.
 #[derive(Clone, Copy, Debug)]
 struct Changes {
     last: (TxnId, u64),
@@ -41,37 +42,37 @@ impl Changes {
     }
 }
 
-/// One record.
+/// The state of one record.
 #[derive(Clone, Debug, Default)]
 struct Record {
     changes: Option<Changes>,
-    /// Unfinished transactions that changed it.
+    /// The unfinished transactions that changed it.
     unfinished: Vec<TxnId>,
 }
 
-/// One transaction.
+/// The state of one transaction.
 #[derive(Clone, Debug, Default)]
 struct OfTxn {
     finished: bool,
     /// The records that it changed while it was unfinished.
     changed: Vec<Key>,
-    /// The place in the trace of its last access to each record.
+    /// The `seq` of its last access to each record.
     accessed: Vec<(Key, u64)>,
-    /// What it read last of each record, and in which step.
+    /// The step that last read each record, and the value.
     read: Vec<(Key, (u32, i64))>,
 }
 
-/// The fold.
+/// Finds anomalies in the trace.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Anomalies {
-    /// Only looked up, never iterated.
+    /// The map is only used for look-ups and never iterated.
     records: FxHashMap<Key, Record>,
-    /// By the slot of the transaction.
+    /// The states of transactions, by slot.
     of: Vec<OfTxn>,
     found: Vec<Anomaly>,
 }
 
-/// Puts a value beside a key, and returns the one that was there.
+/// Sets the value of a key, and returns the old value.
 fn put<T>(list: &mut Vec<(Key, T)>, key: &Key, value: T) -> Option<T> {
     match list.iter_mut().find(|(k, _)| k == key) {
         Some((_, old)) => Some(std::mem::replace(old, value)),
@@ -149,7 +150,7 @@ impl Measure for Anomalies {
 }
 
 impl Anomalies {
-    /// A node is back, and `history` knows without which effects: what is gone is no change of a record any more.
+    /// A node restarted, and `history` knows which effects are lost. These no longer count as changes.
     fn retract(&mut self, node: NodeId, history: &History) {
         let effects = |gone: bool| {
             let all = history
@@ -210,7 +211,7 @@ impl Anomalies {
         put(&mut of.accessed, key, seen.seq);
     }
 
-    /// New effects of a transaction: forwards, or the compensation of a step.
+    /// Takes new effects of a transaction. They are a compensation unless `forwards`.
     fn change(&mut self, seen: &Stamped, (slot, txn): (usize, TxnId), updates: &[Update], forwards: bool) {
         let of = at(&mut self.of, slot);
         for Update { key, change } in updates {
@@ -237,7 +238,7 @@ impl Anomalies {
     }
 }
 
-/// Whether the plan of a transaction changes `key` in a step from the earlier to the later of two, both included.
+/// Whether the plan of a transaction changes `key` in one of the steps between these two, both included.
 fn writes_between(txn_history: &TxnHistory, key: &Key, one: u32, two: u32) -> bool {
     let between = one.min(two)..=one.max(two);
     txn_history.plan.writes().any(|e| e.key == *key && between.contains(&e.step))

@@ -1,8 +1,8 @@
-//! The papers' costs: messages and log writes per transaction begun that is no audit.
+//! The costs that papers count: messages and log writes per transaction. Audits do not count.
 //!
-//! A message counts where it was sent, if it carries the id of such a transaction and goes between two nodes that are no
-//! clients; a resend is a message of its own, a copy that a fault made is none. The work round stands apart. A log write
-//! counts if its record carries the id.
+//! A message counts when it is sent, if it carries the id of such a transaction and goes between two nodes other than clients. A
+//! resend counts again; a copy that a fault made does not. The messages of the work round are counted apart. A log write counts if
+//! its record carries the id.
 
 use super::{
     fold::{Measure, Results},
@@ -19,7 +19,7 @@ use indoubt_proto::{
     observation::{Observation, Stamped},
 };
 
-/// What one transaction has cost so far.
+/// The cost of one transaction so far.
 #[derive(Clone, Copy, Debug, Default)]
 struct Cost {
     messages: u64,
@@ -37,17 +37,17 @@ impl Cost {
     }
 }
 
-/// The fold.
+/// Counts the costs of each transaction.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Costs {
-    /// By the slot of the transaction.
+    /// The costs of transactions, by slot.
     of: Vec<Cost>,
-    /// What transactions that count and are forgotten have cost, and how many they were.
+    /// The total cost of transactions that are forgotten, and their number. Audits are not among them.
     forgotten: Cost,
     begun: u64,
 }
 
-/// An average over transactions, with its column of the report.
+/// Where people see an average over transactions.
 const fn per_txn(path: &'static str, value: fn(&Measures) -> f64, heading: &'static str) -> Shown {
     Shown::new(path, value, Unit::PerTxn).column(Table::Costs, heading)
 }
@@ -109,7 +109,7 @@ fn is_node(node: NodeId) -> bool {
     matches!(node.role, Role::Coordinating | Role::Participant)
 }
 
-/// Transactions begun that are no audits.
+/// Whether a transaction counts: it has begun and is not an audit.
 fn counts(txn_history: &TxnHistory) -> bool {
     txn_history.began.is_some() && txn_history.accepted && !txn_history.audit
 }

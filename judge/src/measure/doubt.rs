@@ -1,12 +1,12 @@
-//! `in_doubt_ms`, `in_doubt_up_ms` and `blocked_ms`: per branch.
+//! `in_doubt_ms`, `in_doubt_up_ms` and `blocked_ms`, for each branch.
 //!
-//! A branch is in doubt from its prepared record being durable (`in-doubt`; a repetition while it is in doubt says nothing
-//! new) to its learning the decision (`decided` at its node). A node that is down keeps its branches in doubt. A branch
-//! whose node came back without its journal is gone: its doubt ends there, for nobody is left to have it.
+//! A branch is in doubt from the time when its prepared record is durable (the line `in-doubt`) until it learns the decision (the
+//! line `decided` at its node). Repeated lines `in-doubt` change nothing. While its node is down, a branch stays in doubt. If the
+//! node restarts without its journal, the branch no longer exists, and its doubt ends.
 //!
-//! It is blocked while nobody that it can reach knows the decision. An operator who ends a branch does not know it, and so
-//! neither does the node at which he did (docs/rules.md, rule 21). A participant knows what it decided or learned until its
-//! coordinator's mark allows it to forget (rule 17b): from then on it answers `unknown` (rule 7), whoever asks.
+//! A branch is blocked while no node that it can reach knows the decision. An operator who ends a branch does not know the
+//! decision, so his node does not know it either (docs/rules.md, rule 21). A participant knows what it decided or learned until
+//! its coordinator's mark allows it to forget (rule 17b). From then on it answers `unknown` to all inquiries (rule 7).
 
 use super::{
     fold::{Measure, Results},
@@ -26,7 +26,7 @@ use indoubt_proto::{
 use indoubt_scenario::protocol::Family;
 use rustc_hash::FxHashMap;
 
-/// One branch in doubt.
+/// The state of one branch in doubt.
 #[derive(Clone, Debug)]
 struct Open {
     since: i64,
@@ -35,23 +35,24 @@ struct Open {
     blocked: Stopwatch,
 }
 
-/// One transaction.
+/// The state of one transaction.
 #[derive(Clone, Debug, Default)]
 struct OfTxn {
     /// Its branches in doubt.
     open: Vec<(NodeId, Open)>,
-    /// Who has learned its decision, with the count of its journal losses then.
+    /// The nodes that have learned its decision, each with its number of journal losses at that time.
     informed: Vec<(NodeId, u32)>,
-    /// Where its coordinator keeps it, once a request said so.
+    /// The log of its coordinator and its serial number there, once a request named them.
     serial: Option<(LogId, Serial)>,
 }
 
-/// The mark that each participant last heard of each journal of a coordinator. Only looked up, never iterated.
+/// The last mark that each participant received for each journal of a coordinator. The map is only used for look-ups and never
+/// iterated.
 #[derive(Clone, Debug, Default)]
 struct Marks(FxHashMap<(NodeId, LogId), Serial>);
 
 impl Marks {
-    /// Whether the mark rises.
+    /// Takes the mark of a request. Returns whether it is higher than before.
     fn hear(&mut self, node: NodeId, ticket: &Ticket) -> bool {
         let mark = self.0.entry((node, ticket.log)).or_default();
         let rises = ticket.finished_below > *mark;
@@ -65,13 +66,13 @@ impl Marks {
     }
 }
 
-/// The fold.
+/// Measures the doubt of all branches.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Doubt {
-    /// By the slot of the transaction: a decision anywhere may unblock its other branches.
+    /// The states of transactions, by slot. A decision at one node may unblock the other branches of the transaction.
     of: Vec<OfTxn>,
     marks: Marks,
-    /// The places with a branch in doubt.
+    /// The slots of transactions with a branch in doubt.
     doubted: Vec<usize>,
     in_doubt: Sample,
     up: Sample,
@@ -177,8 +178,8 @@ impl Measure for Doubt {
 }
 
 impl Doubt {
-    /// A participant is back: what it had learned and not made durable it does not know any more. (A coordinator answers by
-    /// what it presumes.)
+    /// A participant restarted. It no longer knows decisions whose records were not durable. (A coordinator still answers, by its
+    /// presumption.)
     fn recover(&mut self, node: NodeId, history: &History) {
         for (slot, txn, txn_history) in history.index.iter().filter(|(_, txn, _)| txn.home != node) {
             if txn_history.branches.get(node).is_none_or(|branch| branch.learned.is_none())
@@ -190,7 +191,7 @@ impl Doubt {
         }
     }
 
-    /// Recomputes who of a transaction's branches is up and who is blocked.
+    /// Recomputes which branches of a transaction are at a running node, and which are blocked.
     fn look_again(&mut self, t: i64, history: &History, slot: usize) {
         let Some(OfTxn { open, informed, serial }) = self.of.get_mut(slot) else { return };
         for (node, open) in open {
@@ -201,7 +202,7 @@ impl Doubt {
         }
     }
 
-    /// A mark rose: somebody may have forgotten what others are in doubt about.
+    /// A mark rose, so a participant may have forgotten a decision about which other branches are in doubt.
     fn forgets(&mut self, t: i64, history: &History, mark: &Ticket) {
         for at in 0..self.doubted.len() {
             let slot = self.doubted[at];
@@ -212,7 +213,7 @@ impl Doubt {
         }
     }
 
-    /// Closes some of the open branches, in the order of their names.
+    /// Ends the doubt of some branches, in the order of their transactions.
     fn close_if(&mut self, history: &History, t: i64, censored: bool, which: impl Fn(NodeId, &Open) -> bool) {
         let mut ended = Vec::new();
         for (slot, of) in self.of.iter_mut().enumerate().filter(|(_, of)| !of.open.is_empty()) {
@@ -245,8 +246,8 @@ impl Doubt {
     }
 }
 
-/// Whether a node that `node` can reach knows the decision of the transaction in `slot`: of those who learned it, one that
-/// still `remembers`.
+/// Whether a node that `node` can reach knows the decision of the transaction in `slot`. A node that learned it counts only if it
+/// still `remembers` it.
 fn knows(
     informed: &[(NodeId, u32)],
     remembers: impl Fn(NodeId) -> bool,
@@ -260,7 +261,7 @@ fn knows(
     if informed.iter().any(|informed| kept(informed) && tells(informed.0)) {
         return true;
     }
-    // A restarted coordinator answers by its presumption, unless its journal is another one.
+    // A restarted coordinator answers by its presumption, unless it lost its journal.
     let then = history.index.at(slot).home_then;
     let txn_home = history.index.name(slot).home;
     let home = topology.life(txn_home);

@@ -1,8 +1,8 @@
-//! `exposed_ms`: per transaction, the time when one of its effects is committed and unlocked while another is neither
-//! applied nor locked. Whoever reads then sees half of it. A compensated effect no longer counts as committed.
+//! `exposed_ms`: for each transaction, the time during which one of its effects is committed and unlocked while another is
+//! neither applied nor locked. A reader then sees only a part of the transaction. A compensated effect does not count as committed.
 //!
-//! A 2PC branch is committed from the moment that it learned COMMIT: it releases its locks then, though a lazy outcome
-//! record is durable only later. Transactions that were never exposed are not in the sample.
+//! A 2PC branch counts as committed when it learns COMMIT, because it then releases its locks, even if a lazy outcome record is
+//! durable only later. Transactions that were never exposed are not in the sample.
 
 use super::{
     fold::{Measure, Results},
@@ -22,7 +22,7 @@ use indoubt_proto::{
 };
 use indoubt_scenario::protocol::Family;
 
-/// One planned effect.
+/// The state of one planned effect.
 #[derive(Clone, Debug)]
 struct Part {
     node: NodeId,
@@ -32,19 +32,19 @@ struct Part {
     locked: bool,
 }
 
-/// One transaction. With fewer than two effects it has no parts: there is no other one.
+/// The state of one transaction. It has no parts if it has fewer than two effects, because it then cannot be exposed.
 #[derive(Clone, Debug, Default)]
 struct Open {
     parts: Vec<Part>,
     clock: Stopwatch,
 }
 
-/// The fold.
+/// Measures how long transactions are exposed.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Exposed {
-    /// By the slot of the transaction.
+    /// The states of transactions, by slot.
     of: Vec<Open>,
-    /// Of those that are forgotten.
+    /// The times of transactions that are forgotten.
     sample: Sample,
 }
 
@@ -80,7 +80,7 @@ impl Measure for Exposed {
             {
                 self.change(t, slot, |part| part.node == node, |part| part.applied = true);
             }
-            // In doubt again after a crash: what it had learned was not durable.
+            // It is in doubt again after a crash, so the decision that it had learned was not durable.
             Observation::InDoubt { .. } => {
                 self.change(t, slot, |part| part.node == node, |part| part.applied = false);
             }
@@ -113,8 +113,7 @@ impl Measure for Exposed {
 }
 
 impl Exposed {
-    /// A node died, or came back: of its locks, those of branches in doubt are left, and its effects are those that its
-    /// journal tells of.
+    /// A node crashed or restarted. Only the locks of branches in doubt remain, and only effects that are in its journal.
     fn look_again(&mut self, t: i64, node: NodeId, history: &History) {
         for (slot, _, txn_history) in history.index.iter() {
             let in_doubt = txn_history.in_doubt_at(node, &history.topology);

@@ -1,4 +1,4 @@
-//! What a measure is: a fold over the lines of a trace.
+//! The trait of measures. A measure is a fold over the lines of a trace.
 
 use crate::{
     anomaly::Anomaly,
@@ -13,11 +13,11 @@ use indoubt_proto::{
 };
 use std::collections::{BTreeMap, BTreeSet};
 
-/// A fold that comes to one number or to several that belong together. It takes the lines in the order of `seq`, each one
-/// after `history` has taken it, and only through the methods that it implements. `slot` is that of the transaction which
-/// the line is about (see [`crate::history::history_index`]).
+/// A fold that computes one number, or several that belong together. It gets the lines in the order of `seq`, each one after
+/// `history` has taken it. It implements only the methods for the lines that it needs. `slot` is the slot of the line's
+/// transaction (see [`crate::history::history_index`]).
 pub(crate) trait Measure: Default {
-    /// Which of its numbers people see, and where.
+    /// The numbers that people see without asking, and where they see them.
     const SHOWN: &'static [Shown];
 
     /// A message was sent, received or dropped.
@@ -26,34 +26,34 @@ pub(crate) trait Measure: Default {
     /// A node appended a record.
     fn record(&mut self, _seen: &Stamped, _slot: usize) {}
 
-    /// A client began a transaction or was told how it ended.
+    /// A client began a transaction, or was told its outcome.
     fn client(&mut self, _seen: &Stamped, _slot: usize, _history: &History) {}
 
-    /// Anything else that nodes do for a transaction: locks, reads, votes, decisions, effects, phases.
+    /// A node did anything else for a transaction: locks, reads, votes, decisions, effects, phases.
     fn progress(&mut self, _seen: &Stamped, _slot: usize, _history: &History) {}
 
-    /// A node crashed, came back, froze or went on, or a link was cut or healed.
+    /// A node crashed, restarted, froze or resumed, or a link was cut or healed.
     fn cluster(&mut self, _seen: &Stamped, _history: &History) {}
 
-    /// Whether nothing that it measures is under way in a transaction. Only then the transaction may be forgotten.
+    /// Whether the measure does not wait for later lines of this transaction. Only then may the transaction be forgotten.
     fn is_quiet(&self, _slot: usize) -> bool {
         true
     }
 
-    /// Forgets a transaction that is over at `t`, and keeps what it came to: `slot` is used again.
+    /// Forgets a transaction that has ended, at time `t`, and keeps its result. Another transaction will use `slot`.
     fn forget(&mut self, _slot: usize, _t: i64, _history: &History) {}
 
-    /// Writes down what it comes to. What is still open at the end of the trace is censored.
+    /// Writes the result. What is still open at the end of the trace is counted as censored.
     fn finish(self, history: &History, results: &mut Results);
 }
 
-/// What all measures of a run come to.
+/// The results of all measures of a run.
 #[derive(Debug, Default)]
 pub(crate) struct Results {
     pub(crate) measures: Measures,
     pub(crate) series: Series,
-    /// In the order of the trace.
+    /// All anomalies, in the order of the trace.
     pub(crate) anomalies: Vec<Anomaly>,
-    /// Who holds or awaits which record at the end, at which node.
+    /// The locks that are held or waited for at the end: by node and record, the transactions.
     pub(crate) open_locks: BTreeMap<(NodeId, Key), BTreeSet<TxnId>>,
 }

@@ -1,4 +1,4 @@
-//! What clients see: `latency_ms`, `throughput_tps`, `unavailable_ms`.
+//! The measures of clients: `latency_ms`, `throughput_tps`, `unavailable_ms`.
 
 use super::{
     fold::{Measure, Results},
@@ -18,10 +18,10 @@ use indoubt_proto::{
 };
 use std::collections::BTreeMap;
 
-/// The fold.
+/// Measures latencies and successes.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Clients {
-    /// By the slot of a transaction that was not answered yet: its scheduled arrival, and whether it is an audit.
+    /// For each slot of a transaction without an answer: its scheduled arrival, and whether it is an audit.
     due: Vec<Option<(i64, bool)>>,
     succeeded: Sample,
     aborted: Sample,
@@ -29,10 +29,10 @@ pub(crate) struct Clients {
     refused: Sample,
     unknown: Sample,
     audit: Sample,
-    /// Clients told that they succeeded, audits included: over time, and so many while load was offered.
+    /// The successes that clients were told, including audits: over time, and their number while clients submitted load.
     successes: Successes,
     within: u64,
-    /// When the last of those was told, and the longest time before one, from the start of load or the one before it.
+    /// The time of the last success, and the longest time without one, counted from the start of the load.
     last: i64,
     longest: i64,
 }
@@ -55,7 +55,7 @@ impl Measure for Clients {
                 *at(&mut self.due, slot) = Some((due_us.0 as i64, what == "audit"));
             }
             Observation::ClientEnded { outcome, .. } => {
-                // Only the first answer counts; a second one is a matter for the check `told-truth`.
+                // Only the first answer counts. The check `told-truth` finds a second one.
                 let Some((due, audit)) = at(&mut self.due, slot).take() else {
                     return;
                 };
@@ -101,7 +101,7 @@ impl Clients {
         }
     }
 
-    /// The distribution behind each outcome that occurred.
+    /// The distribution of latencies for each outcome that occurred.
     fn distributions(&self) -> BTreeMap<String, Vec<(f64, f64)>> {
         let named = [
             ("succeeded", &self.succeeded),

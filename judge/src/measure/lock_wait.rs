@@ -1,9 +1,9 @@
-//! `lock_wait_ms`: per transaction that waited for a lock, how long its waits lasted, added up; `lock_timeouts`: how many
-//! waits ended because they took too long.
+//! `lock_wait_ms`: for each transaction that waited for locks, the sum of all its waits. `lock_timeouts`: the number of waits that
+//! ended by a timeout.
 //!
-//! A wait lasts from `lock-requested` to `lock-granted` or `lock-abandoned`, whoever holds the lock and whether or not it is
-//! ever granted. A crash of the node ends it too. A lock that is granted in the instant in which it was requested has not
-//! been waited for: a transaction with no other requests is not in the sample.
+//! A wait lasts from `lock-requested` to `lock-granted` or `lock-abandoned`, no matter who holds the lock and whether it is ever
+//! granted. A crash of the node also ends it. A lock that is granted in the instant of its request is not a wait. A transaction
+//! without waits is not in the sample.
 
 use super::{
     fold::{Measure, Results},
@@ -20,21 +20,21 @@ use indoubt_proto::{
     operation::Key,
 };
 
-/// One transaction.
+/// The state of one transaction.
 #[derive(Clone, Debug, Default)]
 struct OfTxn {
-    /// What it waits for: where, which record, since when.
+    /// Its open waits: node, record, and time of the request.
     open: Vec<(NodeId, Key, i64)>,
-    /// How long the waits that are over lasted.
+    /// The sum of its finished waits.
     waited: i64,
 }
 
-/// The fold.
+/// Measures the waits for locks.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct LockWait {
-    /// By the slot of the transaction.
+    /// The states of transactions, by slot.
     of: Vec<OfTxn>,
-    /// Of those that are forgotten.
+    /// The waits of transactions that are forgotten.
     sample: Sample,
     timeouts: u64,
 }

@@ -1,10 +1,10 @@
 //! `lock_hold_ms`, `bystanders` and the counts of the series `locks_held`: the lock tables of all participants, replayed.
 //!
-//! A lock is held from its first `lock-granted` to its `lock-released`. A crash ends every lock and wait of branches that
-//! are not in doubt; those in doubt keep theirs, until their node comes back without its journal.
+//! A lock is held from its first `lock-granted` to its `lock-released`. A crash ends all locks and waits of branches that are not
+//! in doubt. Branches in doubt keep their locks, unless their node restarts without its journal.
 //!
-//! A bystander is a transaction that waited, for any time at all, on a record of which another holder was in doubt; how long
-//! it did is the length of the union of those times over all its waits.
+//! A bystander is a transaction that waited, for any time, for a record that a branch in doubt of another transaction had locked.
+//! Its waiting time is the length of the union of those times over all its waits.
 
 use super::{
     fold::{Measure, Results},
@@ -26,42 +26,43 @@ use indoubt_proto::{
 use rustc_hash::FxHashMap;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// One record of one participant that somebody holds or waits for. Transactions are meant by their places.
+/// One record of one participant that is locked or waited for. Transactions are given by their slots.
 #[derive(Clone, Debug)]
 struct Record {
     node: NodeId,
     key: Key,
-    /// With since when.
+    /// The transactions that hold the lock, each with the time since when.
     holders: Vec<(usize, i64)>,
     waiters: Vec<usize>,
-    /// The waiters that wait on a holder in doubt.
+    /// The waiters that wait for a holder in doubt.
     behind: Vec<usize>,
 }
 
-/// One transaction.
+/// The state of one transaction.
 #[derive(Clone, Debug, Default)]
 struct OfTxn {
-    /// The records that it holds, and those that it waits for.
+    /// The records that it has locked.
     held: Vec<usize>,
+    /// The records for which it waits.
     awaited: Vec<usize>,
-    /// Where it is in doubt.
+    /// The nodes at which it is in doubt.
     in_doubt: Vec<NodeId>,
-    /// On how many records it waits behind a holder in doubt, and how long it has waited on any.
+    /// The number of records for which it waits behind a holder in doubt.
     behind: u32,
     bystander: Stopwatch,
 }
 
-/// The fold.
+/// Replays the lock tables of all participants.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Locks {
-    /// Where each record is. Only looked up, never iterated.
+    /// The index of each record in `records`. The map is only used for look-ups and never iterated.
     numbers: FxHashMap<(NodeId, Key), usize>,
-    /// A record that nobody wants any more leaves its place, with its buffers, to a later one.
+    /// All records. When a record is neither locked nor waited for, a later one uses its entry again.
     records: Vec<Record>,
     free: Vec<usize>,
-    /// By the slot of the transaction.
+    /// The states of transactions, by slot.
     of: Vec<OfTxn>,
-    /// Times of bystanders that are forgotten.
+    /// The waiting times of bystanders that are forgotten.
     waits: Sample,
     hold: Sample,
     now: LocksHeld,
@@ -146,7 +147,7 @@ impl Measure for Locks {
 }
 
 impl Locks {
-    /// Records that are flagged now; they stand in the same series.
+    /// Sets the number of records that are flagged as pending, which is part of the same series.
     pub(crate) fn pending(&mut self, t: i64, count: u64) {
         if self.now.pending != count {
             self.now.pending = count;
@@ -154,13 +155,13 @@ impl Locks {
         }
     }
 
-    /// Which of some records of a transaction it is.
+    /// The index of a record among some records of a transaction.
     fn find(&self, slot: usize, among: fn(&OfTxn) -> &Vec<usize>, node: NodeId, key: &Key) -> Option<usize> {
         let is = |number: &usize| self.records[*number].node == node && self.records[*number].key == *key;
         among(self.of.get(slot)?).iter().copied().find(is)
     }
 
-    /// The record of this name, which begins if nobody wanted it until now.
+    /// The index of a record. Adds an entry if there is none.
     fn record(&mut self, node: NodeId, key: &Key) -> usize {
         let name = (node, key.clone());
         if let Some(number) = self.numbers.get(&name) {
@@ -267,7 +268,8 @@ impl Locks {
         }
     }
 
-    /// Recomputes who waits on a holder in doubt of one record, and forgets a record that nobody wants.
+    /// Recomputes which transactions wait for a holder in doubt of one record. Removes the record if it is neither locked nor waited
+    /// for.
     fn refresh(&mut self, t: i64, number: usize) {
         let Locks { records, of, .. } = self;
         let Record { node, holders, waiters, behind, .. } = &mut records[number];
@@ -295,7 +297,7 @@ impl Locks {
         }
     }
 
-    /// Who holds or awaits which record now, at which node.
+    /// The locks that are held or waited for now: by node and record, the transactions.
     fn open(&self, index: &HistoryIndex) -> BTreeMap<(NodeId, Key), BTreeSet<TxnId>> {
         let wanted = self.records.iter().filter(|record| !record.holders.is_empty() || !record.waiters.is_empty());
         let open = |record: &Record| {

@@ -1,5 +1,5 @@
-//! The measures of docs/03-measures-and-checks.md. Each is one file: what it reads of a trace, what it forgets, what it comes to,
-//! and where people see it. [`crate::measurer`] drives them.
+//! The measures of docs/03-measures-and-checks.md. Each is one file: what it reads from a trace, what it forgets, its result, and
+//! where people see it. [`crate::measurer`] drives them.
 
 mod anomalies;
 mod costs;
@@ -20,7 +20,7 @@ use fold::{Measure, Results};
 use indoubt_proto::observation::Stamped;
 use indoubt_scenario::protocol::Family;
 
-/// Makes [`MeasureSet`] of the list of measures. A macro, so that a line of a trace costs no dynamic call for each of them.
+/// Makes [`MeasureSet`] from the list of measures. It is a macro, so that no line of a trace needs a dynamic call per measure.
 macro_rules! measures {
     ($($name:ident: $measure:ty,)+) => {
         /// All measures of one run.
@@ -45,7 +45,7 @@ macro_rules! measures {
             pub(crate) fn progress(&mut self, seen: &Stamped, slot: usize, history: &History) {
                 $(self.$name.progress(seen, slot, history);)+
                 if history.family == Family::Saga {
-                    // The series of locks shows the flags as well.
+                    // The series of locks also shows the number of pending records.
                     self.locks.pending(seen.t_us, self.pending.open());
                 }
             }
@@ -69,12 +69,12 @@ macro_rules! measures {
             }
         }
 
-        /// What the measures show: [`Measure::SHOWN`] of each.
+        /// [`Measure::SHOWN`] of each measure.
         const OF_TRACES: &[&[Shown]] = &[$(<$measure as Measure>::SHOWN,)+];
     };
 }
 
-// One line for each measure, in the order in which they are shown.
+// All measures, in the order in which they are shown.
 measures! {
     doubt: doubt::Doubt,
     locks: locks::Locks,
@@ -86,7 +86,7 @@ measures! {
     anomalies: anomalies::Anomalies,
 }
 
-/// The numbers that people see, in order, each with where they see it.
+/// The numbers that people see without asking, in the order in which they are shown.
 pub fn shown() -> impl Iterator<Item = &'static Shown> {
     OF_TRACES.iter().copied().chain([effects::SHOWN]).flatten()
 }
@@ -99,7 +99,7 @@ mod tests {
     use serde_json::Value;
     use std::collections::BTreeSet;
 
-    /// Gives each number a value of its own.
+    /// Gives each number a different value.
     fn number(value: &mut Value, next: &mut u64) {
         match value {
             Value::Object(fields) => fields.values_mut().for_each(|value| number(value, next)),

@@ -1,6 +1,7 @@
-//! `pending_ms`: per record that a saga touched, from its step applied to the saga's end or its own compensation, as its
-//! flag tells it (`pending`, `settled`). A step whose record was durable a moment before a crash is seen in recovery,
-//! without its flags: `step-applied` begins them too. Recovery may also show again what was settled since: that is no news.
+//! `pending_ms`: for each record that a saga changed, the time from the applied step until the saga ends or the step is
+//! compensated. The lines `pending` and `settled` show it. If a step's record was durable just before a crash, recovery observes
+//! the step without its flags, so `step-applied` begins the time too. Recovery may also observe again a step that was settled
+//! since; this is ignored.
 
 use super::{
     fold::{Measure, Results},
@@ -17,10 +18,10 @@ use indoubt_proto::{
 };
 use indoubt_scenario::protocol::Family;
 
-/// The fold.
+/// Measures how long records are pending.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Pending {
-    /// By the slot of a transaction: since when each of its records is flagged; `None` once that was settled.
+    /// For each slot, the records of the transaction, with the time since when each is pending. `None` if it was settled.
     flags: Vec<Vec<(Key, Option<i64>)>>,
     open: u64,
     sample: Sample,
@@ -82,7 +83,7 @@ impl Pending {
         }
     }
 
-    /// How many records are flagged now.
+    /// The number of records that are pending now.
     pub(crate) fn open(&self) -> u64 {
         self.open
     }

@@ -1,31 +1,31 @@
-//! Numbers over time: a point wherever something changed, thinned as they come so that a chart can hold them and a long run
-//! needs no more memory than a short one, but never so that a peak is lost.
+//! Numbers over time, with one point for each change. The points are thinned as they come, so that a chart can show them and a
+//! long run needs no more memory than a short one. Thinning never loses a peak.
 
 use crate::summary::{DoubtInterval, LocksHeld, Throughput};
 use indoubt_proto::ids::{NodeId, TxnId};
 
-/// How many points of `locks_held`, and how many intervals in doubt, are kept, at most.
+/// The most points of `locks_held`, and the most intervals in doubt, that are kept.
 const POINTS: usize = 400;
-/// How many intervals of `throughput_tps` there are, at most.
+/// The most intervals of `throughput_tps`.
 const INTERVALS: i64 = 240;
-/// Points of a stretch of time: first, last, four highest, one lowest.
+/// The number of points that a stretch of time keeps: the first, the last, the four highest and the lowest.
 const KEPT: usize = 7;
 
 type Point = (i64, LocksHeld);
 
-/// The series `locks_held` as it grows: one point for each instant at which something changed, with what held after it.
+/// The series `locks_held` while the trace is read: one point for each instant of a change, with the state after it.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct LockSeries {
-    /// The last point: its instant may not be over.
+    /// The last point. More changes may follow in the same instant.
     last: Option<Point>,
-    /// Those before it, while there are few.
+    /// The earlier points, while there are few of them.
     whole: Vec<Point>,
-    /// Those before it, when there are many: by stretches of time that all have this width.
+    /// The earlier points, when there are many of them: in stretches of time that all have this width.
     stretches: Vec<Stretch>,
     width: i64,
 }
 
-/// What is kept of the points of one stretch of time, which begins at a multiple of the width.
+/// The points that are kept of one stretch of time, which begins at a multiple of the width.
 #[derive(Clone, Copy, Debug)]
 struct Stretch {
     number: i64,
@@ -44,7 +44,7 @@ impl Stretch {
         [held.held, held.in_doubt, held.waiters, held.pending]
     }
 
-    /// Takes in another that comes after it.
+    /// Joins the next stretch to this one.
     fn join(&mut self, next: &Stretch) {
         self.last = next.last;
         for column in 0..self.highest.len() {
@@ -57,7 +57,7 @@ impl Stretch {
         }
     }
 
-    /// Its points, each once, in order.
+    /// The points, each once, in order.
     fn points(&self) -> Vec<Point> {
         let mut points = vec![self.first, self.last, self.fewest];
         points.extend(self.highest);
@@ -85,7 +85,7 @@ impl LockSeries {
             return self.keep_in_stretch(point);
         }
         self.whole.push(point);
-        // The last one counts as well.
+        // `last` is one of the points too.
         if self.whole.len() >= POINTS {
             let points = std::mem::take(&mut self.whole);
             self.width = 1;
@@ -99,7 +99,7 @@ impl LockSeries {
             Some(last) if last.number == one.number => last.join(&one),
             _ => self.stretches.push(one),
         }
-        // One stretch is left for the points that close the series.
+        // One stretch is reserved for the points at the end of the series.
         while self.stretches.len() >= POINTS / KEPT {
             self.width *= 2;
             let narrow = std::mem::take(&mut self.stretches);
@@ -113,7 +113,7 @@ impl LockSeries {
         }
     }
 
-    /// Closed with a point at `end`.
+    /// The finished series, with a point at `end`.
     pub(crate) fn finish(mut self, end: i64) -> Vec<LocksHeld> {
         let Some((t, last)) = self.last else {
             return Vec::new();
@@ -129,7 +129,7 @@ impl LockSeries {
     }
 }
 
-/// One branch's time in doubt, over or cut off by the end.
+/// The time in doubt of one branch, until the decision or the end of the run.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Interval {
     pub(crate) txn: TxnId,
@@ -139,11 +139,11 @@ pub(crate) struct Interval {
     pub(crate) censored: bool,
 }
 
-/// The intervals in doubt as they end; of more than [`POINTS`] every n-th and the longest.
+/// The finished intervals in doubt. If there are more than [`POINTS`], every n-th one and the longest are kept.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct DoubtSeries {
     kept: Vec<Interval>,
-    /// How many have ended; of them one in 2^`thinned` is kept.
+    /// The number of intervals that have ended. One of 2^`thinned` is kept.
     ended: u64,
     thinned: u32,
     longest: Option<Interval>,
@@ -158,7 +158,7 @@ impl DoubtSeries {
             self.kept.push(interval);
         }
         self.ended += 1;
-        // Once it is thinned, one place is for the longest.
+        // After the first thinning, one entry is reserved for the longest interval.
         if self.kept.len() > POINTS - usize::from(self.thinned > 0) {
             self.thinned += 1;
             let mut even = false;
@@ -169,7 +169,7 @@ impl DoubtSeries {
         }
     }
 
-    /// In the order of their begin.
+    /// The intervals, in the order of their start.
     pub(crate) fn finish(mut self) -> Vec<DoubtInterval> {
         let name = |interval: &Interval| (interval.from, interval.txn, interval.node);
         if let Some(longest) = self.longest
@@ -189,19 +189,19 @@ impl DoubtSeries {
     }
 }
 
-/// Lengths of the intervals of `throughput_tps` in milliseconds; beyond, multiples of the last one.
+/// The valid lengths of the intervals of `throughput_tps` in milliseconds. Longer ones are multiples of the last.
 const NICE_MS: [i64; 10] = [100, 200, 500, 1_000, 2_000, 5_000, 10_000, 30_000, 60_000, 600_000];
-/// In which steps successes are counted, in milliseconds, once the run is longer than so many intervals of the second number
-/// of milliseconds: every length that is then still possible is a multiple of the first.
+/// Pairs of a step and an interval, in milliseconds. Successes are counted by steps of this length once the run is longer than
+/// [`INTERVALS`] intervals of the second number. All interval lengths that are then still possible are multiples of the step.
 const STEPS_MS: [(i64, i64); 7] =
     [(100, 0), (1_000, 500), (5_000, 2_000), (10_000, 5_000), (30_000, 10_000), (60_000, 30_000), (600_000, 60_000)];
 
-/// Successes over time, counted as they come.
+/// Counts successes over time.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Successes {
-    /// By step of time.
+    /// The number of successes in each step of time.
     counts: Vec<u64>,
-    /// Which of [`STEPS_MS`].
+    /// The index of the current step in [`STEPS_MS`].
     step: usize,
 }
 
@@ -221,7 +221,7 @@ impl Successes {
         self.counts[at] += 1;
     }
 
-    /// Successes a second, interval by interval over [0, `end`).
+    /// Successes per second, for each interval of [0, `end`).
     pub(crate) fn throughput(&self, end: i64) -> Vec<Throughput> {
         let end = end.max(1);
         let fits = |ms: &i64| end <= INTERVALS * ms * 1_000;
@@ -314,7 +314,7 @@ mod tests {
         assert_eq!(points.iter().map(|p| p.tps).collect::<Vec<_>>(), [20.0, 10.0, 10.0]);
         assert_eq!((points[1].t_ms, points[1].interval_ms), (100.0, 100.0));
         assert!(throughput(&[1], 3_600_000_000).len() as i64 <= INTERVALS);
-        // Whatever the length of the run, each success is counted in the interval in which it was told.
+        // For every length of the run, each success is counted in the interval in which it was told.
         let mut end = 50_000;
         while end < 400_000_000_000 {
             let times: Vec<i64> = (0..1_000).map(|n| end / 1_000 * n).chain([end]).collect();

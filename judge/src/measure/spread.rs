@@ -1,14 +1,13 @@
-//! The spread of a quantity: an HDR histogram at microsecond resolution with three significant digits, an exact sum and an
-//! exact maximum.
+//! The spread of a quantity: an HDR histogram in microseconds with three significant digits, an exact sum and an exact maximum.
 
 use crate::summary::Spread;
 use hdrhistogram::Histogram;
 
-/// So many values are kept as they are before a histogram is made of them: most samples of a short run hold a handful, and
-/// a histogram's counters are 16 KiB.
+/// The number of values that are kept exactly before a histogram is allocated. Most samples of a short run have only a few values,
+/// and the counters of a histogram take 16 KiB.
 const FEW: usize = 64;
 
-/// Durations in microseconds, gathered one by one.
+/// A sample of durations in microseconds.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Sample {
     gathered: Gathered,
@@ -37,15 +36,15 @@ fn histogram(of: &[u64]) -> Histogram<u64> {
     histogram
 }
 
-/// The highest value that stands in the same bucket of a histogram of three significant digits: 2,048 buckets of one
-/// microsecond, then for each doubling 1,024 that are twice as wide.
+/// The highest value in the same bucket of a histogram with three significant digits. The histogram has 2,048 buckets of one
+/// microsecond, then for each doubling 1,024 buckets that are twice as wide.
 fn highest_alike(us: u64) -> u64 {
     let shift = (u64::BITS - us.leading_zeros()).saturating_sub(11);
     us | ((1 << shift) - 1)
 }
 
 impl Sample {
-    /// Adds one; a negative duration (clocks of two hosts) counts as none.
+    /// Adds a duration. A negative one, which the clocks of two hosts may give, counts as 0.
     pub(crate) fn add(&mut self, us: i64) {
         let us = us.max(0) as u64;
         match &mut self.gathered {
@@ -61,7 +60,7 @@ impl Sample {
         self.max = self.max.max(us);
     }
 
-    /// Adds one that was still open at the end, and so is longer than this.
+    /// Adds a duration that was still open at the end of the run, so that it is in truth longer.
     pub(crate) fn add_open(&mut self, us: i64) {
         self.add(us);
         self.censored += 1;
@@ -78,8 +77,8 @@ impl Sample {
         }
     }
 
-    /// The values at these quantiles, which rise: of each the highest of its bucket, but never more than the exact maximum.
-    /// Nothing if the sample is empty.
+    /// The values at these quantiles, which must rise. Each is the highest value of its bucket, but at most the exact maximum.
+    /// Empty if the sample is empty.
     fn at_quantiles(&self, quantiles: impl Iterator<Item = f64>) -> Vec<u64> {
         let total = self.len();
         let rank = |quantile: f64| ((quantile * total as f64).ceil() as u64).clamp(1, total);
@@ -108,7 +107,7 @@ impl Sample {
         }
     }
 
-    /// Pairs of milliseconds and the share that is at most so long; at most 100, the last share is 1.
+    /// At most 100 pairs of a duration in milliseconds and the share of values up to that duration. The last share is 1.
     pub(crate) fn distribution(&self) -> Vec<(f64, f64)> {
         const PAIRS: u32 = 100;
         let shares = || (1..=PAIRS).map(|pair| f64::from(pair) / f64::from(PAIRS));
@@ -125,7 +124,7 @@ impl Sample {
         pairs
     }
 
-    /// In milliseconds.
+    /// The spread in milliseconds.
     pub(crate) fn spread(&self) -> Spread {
         let ms = |us: u64| us as f64 / 1_000.0;
         let quantiles = self.at_quantiles([0.5, 0.9, 0.99].into_iter());

@@ -1,8 +1,8 @@
-//! How long a condition holds.
+//! Measures how long a condition holds.
 
 use super::spread::Sample;
 
-/// Time gathered while a condition holds.
+/// The time during which a condition holds.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Stopwatch {
     total: i64,
@@ -10,7 +10,7 @@ pub(crate) struct Stopwatch {
 }
 
 impl Stopwatch {
-    /// From now on the condition holds, or does not.
+    /// Says whether the condition holds from `t` on.
     pub(crate) fn set(&mut self, t: i64, holds: bool) {
         match (self.since, holds) {
             (None, true) => self.since = Some(t),
@@ -22,7 +22,7 @@ impl Stopwatch {
         }
     }
 
-    /// The time gathered until now.
+    /// The time until `t` during which the condition held.
     pub(crate) fn at(&self, t: i64) -> i64 {
         self.total + self.since.map_or(0, |since| t - since)
     }
@@ -32,8 +32,8 @@ impl Stopwatch {
         self.since.is_some()
     }
 
-    /// Adds the time gathered until now to a sample, as censored if the condition still holds; no time is no member of it.
-    /// It begins anew.
+    /// Adds the time until `t` to a sample, and resets the stopwatch. The value is censored if the condition still holds. A time of 0
+    /// is not added.
     pub(crate) fn end(&mut self, t: i64, sample: &mut Sample) {
         match (self.at(t), self.holds()) {
             (0, _) => {}

@@ -1,10 +1,11 @@
-//! Forgetting: what is over everywhere, and in which no check would find anything, becomes a few counts, so that a run of ten
-//! million transactions needs no more memory than one of ten thousand.
+//! Forgets transactions, so that a run of ten million transactions needs no more memory than one of ten thousand. Only a few
+//! counts are kept of a forgotten transaction.
 //!
-//! Nothing is approximated. A transaction is forgotten only when nobody will ever speak of it again: its client was told, its
-//! coordinating node has ended it, none of its messages is on its way, it holds no lock, no flag and no doubt, and all that was
-//! logged of it is durable. And only if every check, looking at it alone, finds nothing. Should the run speak of it all the same, or do
-//! something that needs the past (a node dies), the fold is spoiled, and the run must be folded again without forgetting.
+//! Nothing is approximated. A transaction is forgotten only if no later line of the trace can concern it: its client was told the
+//! outcome, its coordinating node has ended it, none of its messages is on its way, it has no lock, no pending record and no
+//! branch in doubt, and all its log records are durable. In addition, every check that looks at it alone must find nothing. If a
+//! later line concerns it all the same, or needs the past (a node crashes), the result is spoiled. The run must then be measured
+//! again without forgetting.
 
 use super::Measurer;
 use crate::{
@@ -26,10 +27,10 @@ use indoubt_proto::{
 use indoubt_scenario::protocol::Family;
 use std::collections::VecDeque;
 
-/// How many transactions are looked at, the oldest first, whenever another one begins.
+/// How many transactions are checked, the oldest first, whenever a new one begins.
 const LOOKS: usize = 4;
 
-/// See the file.
+/// The state of forgetting.
 #[derive(Clone, Debug)]
 pub(super) struct Forgetting {
     timeouts: Timeouts,
@@ -45,7 +46,7 @@ impl Forgetting {
         Forgetting { timeouts, open, forgotten, spoiled: false }
     }
 
-    /// A transaction begins.
+    /// Takes note of a transaction that begins.
     pub(super) fn watch(&mut self, slot: usize) {
         self.open.push_back(slot);
     }
@@ -56,10 +57,10 @@ impl Forgetting {
 }
 
 impl Measurer {
-    /// Whether what was forgotten is needed after all.
+    /// Whether a forgotten transaction turned out to be needed. Then the results must not be used.
     pub fn is_spoiled(&self) -> bool {
         self.forgetting.as_ref().is_some_and(|forgetting| {
-            // Rule 44 adds up all transactions of a group. What one that breaks it comes to depends on the others.
+            // Rule 44 is about all transactions of a group. Whether one that breaks it causes a finding depends on the others.
             let together = || {
                 self.history.family == Family::Saga
                     && forgetting.forgotten.transactions.submitted > 0
@@ -69,16 +70,16 @@ impl Measurer {
         })
     }
 
-    /// How many transactions the fold still holds.
+    /// The number of transactions that are not forgotten.
     pub fn held(&self) -> usize {
         self.history.index.iter().count()
     }
 
-    /// Whether a line may be taken, which is about a transaction in this slot, if it is `known`.
+    /// Whether a line may be taken. `known` is the slot of its transaction, if that has one. Otherwise the results are spoiled.
     pub(super) fn may_take(&mut self, seen: &Stamped, known: Option<usize>) -> bool {
         let Some(forgetting) = &mut self.forgetting else { return true };
         forgetting.spoiled |= match &seen.what {
-            // Each begins with its client.
+            // This is the first line of every transaction.
             Observation::ClientBegan { .. } => false,
             Observation::Crashed { .. } | Observation::Restarted { .. } => true,
             what => known.is_none() && what.txn().is_some(),
@@ -86,7 +87,7 @@ impl Measurer {
         !forgetting.spoiled
     }
 
-    /// Forgets some of what is over.
+    /// Forgets some of the transactions that have ended.
     pub(super) fn forget_some(&mut self, t: i64) {
         let Some(mut forgetting) = self.forgetting.take() else { return };
         for _ in 0..LOOKS.min(forgetting.open.len()) {
@@ -96,7 +97,7 @@ impl Measurer {
                 continue;
             }
             match self.harmless(slot, forgetting.timeouts) {
-                // It stays, with everything that is wrong with it.
+                // A check finds something in it, so it is kept.
                 None => {}
                 Some(fate) => {
                     forgetting.forgotten.add(self.history.index.at(slot), fate);
@@ -108,11 +109,11 @@ impl Measurer {
         self.forgetting = Some(forgetting);
     }
 
-    /// Whether nobody will speak of a transaction again.
+    /// Whether no later line can concern a transaction.
     fn is_over(&self, slot: usize) -> bool {
         let txn_history = self.history.index.at(slot);
         let in_doubt = || txn_history.branches.values().any(|branch| branch.in_doubt.is_some());
-        // What is logged lazily is observed when it is durable: an outcome record, a refusal, a step that only read.
+        // A lazy record (an outcome, a refusal, a step that only read) is durable only later, and that is another line.
         let durable = |logged: &Logged| logged.last <= self.history.topology.durable(logged.node);
         !txn_history.told.is_empty()
             && txn_history.under_way == 0
@@ -123,7 +124,7 @@ impl Measurer {
             && txn_history.logged.iter().all(durable)
     }
 
-    /// The fate of a transaction that is over, if no check finds anything in it.
+    /// The fate of a transaction that has ended, if no check finds anything in it.
     fn harmless(&mut self, slot: usize, timeouts: Timeouts) -> Option<Fate> {
         let plain = plain_success(self.history.family, self.history.index.at(slot));
         let alone = |final_state: &FinalState| {
@@ -139,8 +140,8 @@ impl Measurer {
     }
 }
 
-/// Whether a transaction that is over went exactly by the book, so that no check needs to look at it: it succeeded, and every
-/// participant did its part once, in order.
+/// Whether a transaction that has ended is so plain that no check needs to look at it: it succeeded, and every participant did its
+/// part once and in order.
 fn plain_success(family: Family, txn_history: &TxnHistory) -> bool {
     let [(told, OutcomeWord::Succeeded)] = txn_history.told[..] else { return false };
     if txn_history.audit
@@ -151,7 +152,7 @@ fn plain_success(family: Family, txn_history: &TxnHistory) -> bool {
     {
         return false;
     }
-    // One effect for each part of the plan, which is what the plan says: branches in any order, steps in theirs.
+    // There must be one effect for each part of the plan. Branches come in any order, steps in the order of the plan.
     if txn_history.effects.len() != txn_history.plan.0.len() {
         return false;
     }
@@ -164,7 +165,7 @@ fn plain_success(family: Family, txn_history: &TxnHistory) -> bool {
         let kind = if two_phase { EffectKind::Branch } else { EffectKind::Step(entry.step) };
         let [Update { key, change: Change::Delta(done) }] = &effect.updates[..] else { return false };
         running += done;
-        // Rule 44, for a saga that debits first.
+        // This is rule 44 for a saga that debits first.
         let by_rule = family != Family::Saga || running <= 0;
         let as_planned = effect.node == entry.node && effect.kind == kind && (key, *done) == (&entry.key, delta);
         if !as_planned || !by_rule || effect.gone.is_some() {

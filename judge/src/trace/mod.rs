@@ -1,8 +1,7 @@
-//! The shape of observations on disk: one JSON object a line, in the order of `seq` (docs/03-measures-and-checks.md).
+//! The shape of a trace on disk: one JSON object per line, in the order of `seq` (docs/03-measures-and-checks.md).
 //!
-//! Every line has `t_us`, `seq`, `node`, `kind`, then `txn` where it applies, then the details of its kind. Four kinds
-//! stand beside it: `reached` (`phase`), `stuck` (`step`, `resumed`), `lost-log` (`participant`) `heuristic` and `heuristic-outcome` (`outcome`).
-//! Fields that say nothing are left out: `copy` unless it is true, `total` unless it is an audit, an empty `detail`.
+//! Every line has `t_us`, `seq`, `node` and `kind`. Then follow `txn`, if the line concerns a transaction, and the details of its
+//! kind. Fields without information are left out: `copy` if it is false, `total` except for audits, and an empty `detail`.
 
 mod read;
 #[cfg(test)]

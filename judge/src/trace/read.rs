@@ -14,38 +14,38 @@ use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::Value;
 use std::borrow::Cow;
 
-/// Why a line is no observation.
+/// Why a line is not an observation.
 #[derive(Debug, thiserror::Error)]
 pub enum TraceError {
-    /// It is no JSON object, or a field has the wrong type.
+    /// The line is not a JSON object, or a field has the wrong type.
     #[error("not a line of a trace: {0}")]
     Json(#[from] serde_json::Error),
-    /// Its `kind` is none.
-    #[error("`{0}` is no kind of observation")]
+    /// The `kind` is unknown.
+    #[error("unknown kind of observation `{0}`")]
     Kind(String),
-    /// A field that its kind needs is missing.
+    /// A field that the kind needs is missing.
     #[error("a line of kind `{kind}` needs `{field}`")]
     Missing {
-        /// The line's kind.
+        /// The kind of the line.
         kind: String,
-        /// What it lacks.
+        /// The missing field.
         field: &'static str,
     },
-    /// A field holds something else than its kind of value.
+    /// A field has an invalid value.
     #[error("`{field}` of a line of kind `{kind}` is {value}: {why}")]
     Field {
-        /// The line's kind.
+        /// The kind of the line.
         kind: String,
-        /// Which field.
+        /// The field with the invalid value.
         field: &'static str,
-        /// What it holds.
+        /// The value, as JSON.
         value: String,
-        /// What was wrong.
+        /// Why the value is invalid.
         why: String,
     },
 }
 
-/// A line, with its details not looked at yet.
+/// A line whose details are not parsed yet.
 #[derive(Deserialize)]
 struct Line {
     t_us: i64,
@@ -56,10 +56,10 @@ struct Line {
     details: serde_json::Map<String, Value>,
 }
 
-/// The observation of one line. Fields that its kind does not have are ignored.
+/// Parses one line. Fields that its kind does not have are ignored.
 ///
 /// # Errors
-/// If the line is no JSON, its kind is none, or a field is missing or wrong; the error names the field.
+/// If the line is not JSON, its kind is unknown, or a field is missing or invalid. The error names the field.
 pub fn from_json_line(line: &str) -> Result<Stamped, TraceError> {
     let mut line: Line = serde_json::from_str(line)?;
     let what = line.observation()?;
@@ -152,7 +152,7 @@ impl Line {
     }
 }
 
-/// The details of one line, taken out one after another.
+/// The details of one line. Parsing removes them one by one.
 struct Fields<'a> {
     kind: &'a str,
     details: &'a mut serde_json::Map<String, Value>,
@@ -195,7 +195,7 @@ impl Fields<'_> {
         }
     }
 
-    /// Only requests have one.
+    /// The ticket, which only requests have.
     fn ticket(&mut self) -> Result<Option<Ticket>, TraceError> {
         let Some(serial) = self.maybe("serial")?.map(Serial) else { return Ok(None) };
         let finished_below = Serial(self.need("finished_below")?);

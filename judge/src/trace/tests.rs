@@ -1,4 +1,4 @@
-//! The shape of every kind of line, and that it survives the round trip.
+//! Tests the shape of every kind of line, and that writing and reading it gives the same observation.
 
 use super::{from_json_line, to_json_line};
 use indoubt_proto::{
@@ -25,7 +25,7 @@ fn updates() -> Vec<Update> {
     ]
 }
 
-/// Every kind once, with the details that a line of it shows.
+/// One observation of every kind, with the details that its line must show.
 fn every_kind() -> Vec<(O, &'static str)> {
     let (txn, key, log, lsn) = (txn(), Key::new("p1/acct-3"), LogId(0xab), Lsn(9));
     let id = MessageId { from: C1, incarnation: 1, count: 17 };
@@ -170,7 +170,7 @@ fn what_is_no_observation_is_refused_with_the_field() {
     assert!(error("nonsense").contains("not a line of a trace"));
     assert!(error(r#"{"t_us":1,"seq":1,"node":"p1"}"#).contains("kind"));
     assert!(error(r#"{"t_us":1,"seq":1,"node":"x1","kind":"end"}"#).contains("x1"));
-    assert_eq!(error(r#"{"t_us":1,"seq":1,"node":"p1","kind":"ends"}"#), "`ends` is no kind of observation");
+    assert_eq!(error(r#"{"t_us":1,"seq":1,"node":"p1","kind":"ends"}"#), "unknown kind of observation `ends`");
     assert_eq!(error(r#"{"t_us":1,"seq":1,"node":"p1","kind":"in-doubt"}"#), "a line of kind `in-doubt` needs `txn`");
     assert!(
         error(r#"{"t_us":1,"seq":1,"node":"p1","kind":"voted","txn":"c1-k1-1","vote":"maybe"}"#).contains("`vote`")

@@ -1,4 +1,4 @@
-//! The words of the small vocabularies that have no table of their own elsewhere.
+//! The words in traces for small enums that have no other table of words.
 
 use indoubt_proto::{inspect::LockMode, observation::Abandoned};
 

@@ -1,5 +1,5 @@
-//! Writes observations as JSON. By hand rather than through serde, because a run of some seconds has hundreds of
-//! thousands of lines and the order of the fields is part of the shape.
+//! Writes observations as JSON. The code does not use serde, because a run of some seconds has hundreds of thousands of lines, and
+//! because the order of the fields is part of the shape.
 
 use super::words::{mode_word, why_word};
 use indoubt_proto::{
@@ -10,8 +10,8 @@ use indoubt_proto::{
 };
 use std::fmt::{Display, Write};
 
-/// A number that two traces share if they are the same line for line: FNV-1a over their lines. Histories are compared by it
-/// between builds and machines.
+/// The fingerprint of a trace: FNV-1a over its lines. Equal traces have equal fingerprints, so histories can be compared between
+/// builds and machines.
 pub fn fingerprint(trace: &[Stamped]) -> u64 {
     let mut line = String::new();
     trace.iter().fold(0xcbf2_9ce4_8422_2325, |hash, seen| {
@@ -29,7 +29,7 @@ pub fn to_json_line(seen: &Stamped) -> String {
     line
 }
 
-/// The same, appended to `line`: a writer of many lines keeps one buffer.
+/// Appends one observation as one line to `line`, so that a writer of many lines needs only one buffer.
 pub fn push_json_line(seen: &Stamped, line: &mut String) {
     line.push_str("{\"t_us\":");
     show(line, seen.t_us);
@@ -180,13 +180,13 @@ fn list<T>(line: &mut String, field: &str, items: &[T], mut each: impl FnMut(&mu
     line.push(']');
 }
 
-/// A field whose value stands without quotes.
+/// Writes a field whose value has no quotes.
 fn number(line: &mut String, field: &str, value: impl Display) {
     begin(line, field);
     show(line, value);
 }
 
-/// A field whose value is a word or a name, which never needs escapes.
+/// Writes a field whose value is a word or a name, which needs no escapes.
 fn name(line: &mut String, field: &str, value: impl Display) {
     begin(line, field);
     line.push('"');
@@ -194,7 +194,7 @@ fn name(line: &mut String, field: &str, value: impl Display) {
     line.push('"');
 }
 
-/// A field whose value may hold anything.
+/// Writes a field whose value may be any text.
 fn text(line: &mut String, field: &str, value: &str) {
     begin(line, field);
     quoted(line, value);

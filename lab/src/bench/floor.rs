@@ -1,5 +1,5 @@
-//! The floor: machines that exchange the messages of a protocol with no logic and no disk. What remains is processes,
-//! links and the runtime, and no implementation of the protocol on this shell can be faster.
+//! The floor: machines that exchange the messages of a protocol without logic and without a disk. Only processes, links and
+//! the runtime remain, so no implementation of the protocol on this shell can be faster.
 
 use indoubt_proto::{
     ids::{LogId, Lsn, NodeId, Serial, Ticket, TxnId},
@@ -11,7 +11,7 @@ use indoubt_proto::{
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// A floor machine logs nothing.
+/// The record type of floor machines. It has no values, because they log nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(crate) enum NoRecord {}
 
@@ -34,7 +34,7 @@ pub(crate) enum Pattern {
     Saga,
 }
 
-/// Passes a transaction through its messages.
+/// The coordinator of the floor: takes each transaction through the messages of its pattern.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct FloorCoordinator {
     pattern: Pattern,
@@ -72,7 +72,7 @@ impl FloorCoordinator {
         self.open.insert(txn, Open { client, submission, nodes, missing });
     }
 
-    /// One more answer of a round. When it is the last, the next round begins.
+    /// Counts one answer of a round. The last answer begins the next round.
     fn answered(&mut self, txn: TxnId, next: impl FnOnce(&mut Open, &mut OutOf<Self>), out: &mut OutOf<Self>) {
         if let Some(open) = self.open.get_mut(&txn) {
             open.missing -= 1;
@@ -150,7 +150,7 @@ impl Machine for FloorCoordinator {
     }
 }
 
-/// Answers whatever it is asked.
+/// The participant of the floor: answers every request at once.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct FloorParticipant;
 

@@ -1,4 +1,4 @@
-//! The load of a benchmark: so many transactions in flight, each over all participants, and what became of them.
+//! The load of a benchmark: keeps a fixed number of transactions in flight, each over all participants, and measures them.
 
 use anyhow::{Context, Result, bail};
 use hdrhistogram::Histogram;
@@ -20,23 +20,22 @@ use std::{
 };
 use tokio::sync::mpsc;
 
-/// The node that coordinates.
+/// The coordinating node of a benchmark.
 pub(super) const HOME: NodeId = NodeId::coordinating(1);
 
 /// What was measured at one number in flight.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Measured {
-    /// Transactions in flight.
     pub(super) in_flight: u32,
-    /// Transactions a second that succeeded.
+    /// Transactions that succeeded, per second.
     pub(super) tps: f64,
     /// Median latency in milliseconds.
     pub(super) p50_ms: f64,
-    /// The 99th percentile.
+    /// The 99th percentile of the latency in milliseconds.
     pub(super) p99_ms: f64,
 }
 
-/// Which transactions are made: one addition at each participant, to a key drawn uniformly.
+/// Makes the transactions: one addition at each participant, to a key that is drawn uniformly.
 pub(super) struct Maker {
     participants: u16,
     keys: u32,
@@ -49,7 +48,7 @@ impl Maker {
         Maker { participants, keys, random: stream(1, "bench"), made: 0 }
     }
 
-    /// The opening balances: every account 0.
+    /// The opening balances: 0 in every account.
     pub(super) fn opening(participants: u16, keys: u32) -> BTreeMap<NodeId, BTreeMap<Key, i64>> {
         let accounts = |node: NodeId| (0..keys).map(|k| (Key::new(format!("{node}/acct-{k}")), 0)).collect();
         (1..=participants).map(NodeId::participant).map(|node| (node, accounts(node))).collect()
@@ -78,14 +77,14 @@ impl Maker {
     }
 }
 
-/// A client with a session, and the count of what it was told.
+/// A client with an open session, and the number of outcomes that it was told.
 pub(super) struct Load {
     session: ClientSession,
     events: mpsc::UnboundedReceiver<ClientEvent>,
     epoch: u32,
     maker: Maker,
     begun: HashMap<TxnId, Instant>,
-    /// Transactions that succeeded, all in all.
+    /// Transactions that succeeded since the session was opened.
     pub(super) succeeded: u64,
 }
 
@@ -111,7 +110,7 @@ impl Load {
         }
     }
 
-    /// Keeps so many in flight for `warm_up` and then for `measure`; waits until all are answered.
+    /// Keeps `in_flight` transactions in flight for `warm_up` and then for `measure`. Waits until all are answered.
     pub(super) async fn stream(&mut self, in_flight: u32, warm_up: Duration, measure: Duration) -> Result<Measured> {
         let mut latencies = histogram();
         let begin = Instant::now();
@@ -153,12 +152,12 @@ impl Load {
     fn flush(&mut self) -> Result<()> {
         match self.session.flush() {
             0 => Ok(()),
-            lost => bail!("{lost} submissions found a full queue"),
+            lost => bail!("{lost} submissions were dropped because the queue was full"),
         }
     }
 }
 
-/// The same with unary calls: each waits for its own answer.
+/// Measures `callers` parallel unary calls instead of a session. Each call waits for its own answer.
 pub(super) async fn unary(
     cluster: &Cluster,
     participants: u16,
@@ -194,7 +193,7 @@ pub(super) async fn unary(
     let mut latencies = histogram();
     let (mut counted, mut all) = (0, 0);
     for call in calls.collect::<Vec<_>>() {
-        let (seen, succeeded) = call.await.context("a caller was cut off")??;
+        let (seen, succeeded) = call.await.context("a client task was interrupted")??;
         counted += seen.len() as u64;
         all += succeeded;
         seen.into_iter().for_each(|us| latencies.saturating_record(us));
@@ -216,7 +215,7 @@ fn measured(in_flight: u32, counted: u64, measure: Duration, latencies: &Histogr
     }
 }
 
-/// Every effect is there: the accounts of each participant add up to the transactions that succeeded.
+/// Checks that every effect is applied: the accounts of each participant add up to the transactions that succeeded.
 pub(super) async fn verify(cluster: &Cluster, participants: u16, succeeded: u64) -> Result<()> {
     for node in (1..=participants).map(NodeId::participant) {
         let client = NodeClient::connect(&cluster.address(node)).await?;

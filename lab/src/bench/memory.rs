@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 const ACCOUNTS: u32 = 1_000_000;
 const P1: NodeId = NodeId::participant(1);
 
-/// Measures both.
+/// Measures the resident memory and the time of a restart.
 pub(super) async fn measure(tell: &dyn Fn(String)) -> Result<Value> {
     let launch = Launch {
         protocol: Protocol::TwoPhase,
@@ -28,19 +28,19 @@ pub(super) async fn measure(tell: &dyn Fn(String)) -> Result<Value> {
     let mut cluster = Cluster::prepare(launch)?;
     cluster.start_all().await?;
     cluster.wait_for_links().await?;
-    // Enough records that the log is compacted: then it holds every account.
+    // This load writes enough records for a compaction. After it the log holds every account.
     let mut load = Load::open(&cluster, Maker::new(1, ACCOUNTS)).await?;
     let client = NodeClient::connect(&cluster.address(P1)).await?;
     while client.state(false).await?.stats.compactions == 0 {
         load.stream(512, Duration::ZERO, Duration::from_secs(1)).await?;
     }
     load::verify(&cluster, 1, load.succeeded).await?;
-    // What the data itself costs is seen after a restart, when nothing of the opening file is left in memory.
+    // After a restart, nothing of the opening file is left in memory, so what remains is the cost of the data itself.
     cluster.kill(P1, None)?;
     let begin = Instant::now();
     cluster.start_one(P1).await?;
     let restart = begin.elapsed();
-    let bytes = cluster.memory(P1).context("the participant's memory is not known")?;
+    let bytes = cluster.memory(P1).context("cannot read the participant's memory use")?;
     load::verify(&cluster, 1, load.succeeded).await?;
     cluster.end()?;
     let (megabytes, seconds) = (bytes as f64 / 1e6, restart.as_secs_f64());

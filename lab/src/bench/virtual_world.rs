@@ -1,6 +1,6 @@
-//! How fast the virtual world is on one core, with all measures and checks: messages, transactions and observations a second
-//! under a steady load, short runs a second, and the memory of a long run. A bare event loop of the same moment stands
-//! beside them, so that figures of machines, and of busy and quiet moments, can be compared.
+//! Measures the speed of the virtual world on one core, with all measures and checks: messages, transactions and observations
+//! per second under a steady load, short runs per second, and the memory of a long run. It also measures a bare event loop at
+//! the same time, so that the figures of different machines, and of busy and idle ones, can be compared.
 
 use crate::output;
 use anyhow::{Context, Result, ensure};
@@ -15,22 +15,22 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// Transactions of one steady run.
+/// The number of transactions in one run under a steady load.
 const STEADY: u64 = 10_000;
-/// Events of one bare loop.
+/// The number of events in one run of the bare event loop.
 const EVENTS: u64 = 1_000_000;
 
 /// What is measured.
 pub(crate) struct Options {
     /// How long each figure is measured.
     pub(crate) time: Duration,
-    /// Also the memory of a run of so many transactions.
+    /// Also measure the memory of a run with this number of transactions.
     pub(crate) long_run: Option<u64>,
     /// Show no progress.
     pub(crate) silent: bool,
 }
 
-/// Runs the benchmark; `tell` gets each line for people as soon as it is known.
+/// Runs the benchmark. `tell` receives each line of the report as soon as it is known.
 pub(crate) fn run(options: &Options, tell: &dyn Fn(String)) -> Result<Value> {
     let window = options.time;
     let bare = EVENTS as f64 * rate(window, || bench_workloads::bare_loop(black_box(EVENTS)));
@@ -58,14 +58,14 @@ pub(crate) fn run(options: &Options, tell: &dyn Fn(String)) -> Result<Value> {
             "observations_per_s": found.observations, "short_runs_per_s": found.short_runs,
         });
     }
-    tell("messages: between nodes that are no clients, the work round included; all with measures on, one core".into());
+    tell("messages: between nodes other than clients, including the work round; all measures on, one core".into());
     if let Some(transactions) = options.long_run {
         report["memory"] = memory(transactions, options.silent, tell)?;
     }
     Ok(report)
 }
 
-/// What is done a second.
+/// What was counted, per second.
 struct Found {
     messages: f64,
     transactions: f64,
@@ -73,7 +73,7 @@ struct Found {
     short_runs: f64,
 }
 
-/// Counts what a run is made of.
+/// Counts the messages and observations of a run.
 #[derive(Default)]
 struct Counted {
     messages: u64,
@@ -110,7 +110,7 @@ fn measure(protocol: Protocol, window: Duration) -> Result<Found> {
     })
 }
 
-/// How often a second `what` is done, over about `window`.
+/// How often `what` can be done per second, measured over about `window`.
 fn rate<T>(window: Duration, mut what: impl FnMut() -> T) -> f64 {
     let begin = Instant::now();
     let mut times = 0u64;
@@ -121,7 +121,7 @@ fn rate<T>(window: Duration, mut what: impl FnMut() -> T) -> f64 {
     times as f64 / begin.elapsed().as_secs_f64()
 }
 
-/// The most memory that this process has occupied after a run of a tenth of the transactions, and after one of all of them.
+/// The peak memory of this process after a run with a tenth of the transactions, and after a run with all of them.
 fn memory(transactions: u64, silent: bool, tell: &dyn Fn(String)) -> Result<Value> {
     let bar = output::progress(2, silent);
     let mut rows = Vec::new();
@@ -143,12 +143,11 @@ fn memory(transactions: u64, silent: bool, tell: &dyn Fn(String)) -> Result<Valu
     Ok(json!(rows))
 }
 
-/// The most memory that this process has occupied so far.
+/// The peak memory of this process so far, in megabytes.
 fn peak_mb() -> Result<f64> {
-    let status =
-        fs::read_to_string("/proc/self/status").context("this system does not tell what memory a process has")?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).context("no peak of memory is told")?;
-    let kilobytes: f64 =
-        line.trim().trim_end_matches("kB").trim().parse().context("the peak of memory is no number")?;
+    let status = fs::read_to_string("/proc/self/status").context("cannot read this process's memory use")?;
+    let line =
+        status.lines().find_map(|line| line.strip_prefix("VmHWM:")).context("the system reports no peak memory")?;
+    let kilobytes: f64 = line.trim().trim_end_matches("kB").trim().parse().context("cannot parse the peak memory")?;
     Ok(kilobytes * 1024.0 / 1e6)
 }

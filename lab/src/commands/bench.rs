@@ -1,4 +1,4 @@
-//! `indoubt bench`: how fast the two worlds are.
+//! `indoubt bench`: measures the speed of either world.
 
 use crate::{
     bench::{self, virtual_world},
@@ -11,16 +11,16 @@ use anyhow::{Result, ensure};
 use clap::Args;
 use std::time::Duration;
 
-/// `indoubt bench`.
+/// Arguments of `indoubt bench`.
 #[derive(Args, Clone, Debug)]
 #[command(after_help = "\
---world real starts processes, warms up, and prints throughput and latency at each number in flight for durable 2PC over \
-three participants and for sagas of three steps, beside the floor of the same run: the same processes, links and message \
-counts, without logic and without a disk.
+With --world real, this starts processes and warms up. For each number of transactions in flight it prints throughput and \
+latency of durable 2PC over three participants, and of sagas with three steps. Beside them it prints the floor of the same \
+run: the same processes, links and message counts, without protocol logic and without a disk.
 
---world virtual runs the simulation on one core and prints messages a second with all measures on, transactions and \
-observations a second, and short runs (one transaction, one death, recovery, all checks) a second, beside a bare event \
-loop; with --memory also the memory that a long run needs.
+With --world virtual, this runs the simulation on one core with all measures on. It prints messages, transactions and \
+observations per second, and short runs per second (a short run is one transaction with one crash, recovery and all checks). \
+Beside them it prints the speed of a bare event loop. With --memory it also prints the memory that a long run needs.
 
 Examples:
   indoubt bench
@@ -28,7 +28,7 @@ Examples:
   indoubt bench --world virtual
   indoubt bench --world virtual --memory --transactions 10000000")]
 pub struct BenchArgs {
-    /// Which world.
+    /// Which world to measure.
     #[arg(long, value_enum, default_value_t = World::Real)]
     pub world: World,
     /// Transactions in flight, separated by commas (real world).
@@ -37,14 +37,14 @@ pub struct BenchArgs {
     /// Seconds of measurement for each number, after the warm-up.
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..=600))]
     pub seconds: u64,
-    /// Only the floor (real world).
+    /// Measure only the floor (real world).
     #[arg(long)]
     pub floor: bool,
-    /// Also with the trace on (real world).
+    /// Also measure with the trace switched on (real world).
     #[arg(long)]
     pub trace: bool,
-    /// Real world: a participant with a million accounts, its memory, and its restart from a log of a million records.
-    /// Virtual world: the memory of a long run.
+    /// Also measure memory. Real world: a participant with a million accounts, and its restart from a log of a million
+    /// records. Virtual world: a long run.
     #[arg(long)]
     pub memory: bool,
     /// How many transactions the long run of `--world virtual --memory` has.
@@ -72,10 +72,7 @@ pub(super) fn run(args: &BenchArgs, common: &Common) -> Result<Status> {
             bench::run(&options, &tell)?
         }
         World::Virtual => {
-            ensure!(
-                !args.floor && !args.trace,
-                "--floor and --trace are for --world real: the virtual world has neither"
-            );
+            ensure!(!args.floor && !args.trace, "--floor and --trace need --world real: the virtual world has neither");
             let options = virtual_world::Options {
                 time,
                 long_run: args.memory.then_some(args.transactions),

@@ -1,5 +1,5 @@
-//! `indoubt calibrate`: how long messages between node processes and forces take on this machine, as a profile for the
-//! virtual world. Measured in the trace of an ordinary run on real processes, by the very code that parity compares.
+//! `indoubt calibrate`: measures how long messages between node processes and forced writes take on this machine, and prints
+//! the profile that the virtual world needs to run with these latencies.
 
 use crate::{
     calibration::{self, rows},
@@ -14,27 +14,27 @@ use indoubt_report::time;
 use indoubt_studies::parity::Latencies;
 use std::path::PathBuf;
 
-/// `indoubt calibrate`.
+/// Arguments of `indoubt calibrate`.
 #[derive(Args, Clone, Debug)]
 #[command(after_help = "\
-Runs two-phase commit on real processes, one transaction at a time over three participants, with nothing added to links \
-and disks, and reads from its trace how long each message took from one node to another and how long each forced write \
-took to be durable: at the coordinator alone, and at the participants, which force at the same time.
+Runs two-phase commit on real processes: one transaction at a time, over three participants, without added latency. Then reads \
+two things from the trace: how long each message between two nodes took, and how long each forced write took to become \
+durable. The coordinator forces alone; the participants force at the same time, so they are counted apart.
 
 Examples:
   indoubt calibrate
   indoubt calibrate --output here.toml
   indoubt run happy-path --profile here.toml")]
 pub struct CalibrateArgs {
-    /// Write the profile into this file too.
+    /// Also write the profile to this file.
     #[arg(long, value_name = "FILE")]
     pub output: Option<PathBuf>,
-    /// Seconds of measurement.
+    /// How many seconds to measure.
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..=600))]
     pub seconds: u64,
 }
 
-/// Measures, prints, writes.
+/// Runs `indoubt calibrate`.
 pub(super) fn calibrate(args: &CalibrateArgs, common: &Common) -> Result<Status> {
     let bar = output::progress(1, common.is_silent());
     bar.set_message(format!("{} s of two-phase commit on real processes", args.seconds));

@@ -1,8 +1,8 @@
-//! `indoubt` alone: the comparison. Every bundled scenario in the virtual world under many seeds, the showcase on real
-//! processes, and one report of both.
+//! `indoubt` without a subcommand: the comparison. It runs every bundled scenario in the virtual world under many seeds, the
+//! showcase on real processes, and writes one report of both.
 //!
-//! Real runs come first, several clusters at a time while nothing else keeps the processors busy; the last word on
-//! latencies has a cluster that is alone, because those of clusters that share two processors say little.
+//! Real runs come first, several clusters at a time, while nothing else keeps the processors busy. The latencies that the
+//! report shows come from a cluster that runs alone, because clusters that share processors slow each other down.
 
 use super::finish::finish;
 use crate::{
@@ -21,29 +21,29 @@ use indoubt_proto::time::Micros;
 use indoubt_report::{RunFolder, Swept, page::Section, write_scenario};
 use std::path::{Path, PathBuf};
 
-/// How the comparison runs.
+/// Arguments of `indoubt` without a subcommand.
 #[derive(Args, Clone, Debug)]
 pub struct CompareArgs {
-    /// The run's folder (default: results/runs/TIME-comparison).
+    /// The folder for the results (default: results/runs/TIME-comparison).
     #[arg(long, value_name = "DIR")]
     pub output: Option<PathBuf>,
-    /// The first master seed of all scenarios instead of their own.
+    /// The first seed of every scenario, instead of the scenario's own.
     #[arg(long)]
     pub seed: Option<u64>,
-    /// Seeds of each scenario in the virtual world.
+    /// How many seeds each scenario runs with in the virtual world.
     #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u16).range(1..=10_000))]
     pub seeds: u16,
-    /// Jobs at a time (default: the processors; for real clusters half as many more).
+    /// How many runs at the same time (default: the number of processors; for real clusters, one and a half times that).
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
     pub jobs: Option<u16>,
 }
 
-/// The most load that a real scenario of the comparison offers.
+/// How long a real scenario of the comparison submits load, at most.
 const LOAD: Micros = Micros::from_secs(3);
-/// The scenario whose latencies are taken with the machine alone.
+/// The scenario that runs on real processes while nothing else runs, so that its latencies can be trusted.
 const ALONE: &str = "happy-path";
 
-/// Seeds of each point of a bundled sweep, at most.
+/// How many seeds each point of a bundled sweep runs with, at most.
 const SWEEP_SEEDS: u64 = 10;
 
 /// Runs the comparison.
@@ -67,7 +67,7 @@ pub(super) fn compare(args: &CompareArgs, common: &Common) -> Result<Status> {
     let seeds = SWEEP_SEEDS.min(args.seeds.into());
     let swept = sweeps::run_bundled(&folder.path().join("sweeps"), seeds, jobs, &output::progress(0, quiet))?;
 
-    // The virtual results are the run's own scenarios; the real ones have a folder of their own beside them.
+    // The virtual results go directly into the run's folder, the real ones into a subfolder.
     let mut sections = write_all(folder.path(), &simulated)?;
     sections.extend(write_all(&folder.path().join("real"), &real)?);
     let summaries: Vec<&Summary> = sections.iter().map(|section| section.summary).collect();
@@ -76,7 +76,7 @@ pub(super) fn compare(args: &CompareArgs, common: &Common) -> Result<Status> {
     finish(&folder, title, &words(args), &sections, &swept_sections, &summaries, common)
 }
 
-/// Each task that was run, with the command that repeats it.
+/// The finished tasks of one world, each with the command that repeats it.
 struct Part {
     tasks: Vec<Task>,
     finished: Vec<Finished>,
@@ -131,7 +131,7 @@ fn write_all<'a>(folder: &Path, part: &'a Part) -> Result<Vec<Section<'a>>> {
     part.tasks.iter().zip(&part.finished).map(write).collect()
 }
 
-/// The command line, as the report names it.
+/// The command line that the report names.
 fn words(args: &CompareArgs) -> String {
     let mut words = vec!["indoubt".to_owned(), format!("--seeds {}", args.seeds)];
     words.extend(args.seed.map(|seed| format!("--seed {seed}")));

@@ -1,4 +1,4 @@
-//! `indoubt completions`.
+//! `indoubt completions`: prints a completion script for a shell.
 
 use crate::status::Status;
 use anyhow::Result;

@@ -1,5 +1,5 @@
-//! `indoubt costs`: what one transaction costs, case by case, beside the formulas of the literature; a difference is marked
-//! and gives status 1.
+//! `indoubt costs`: counts what one transaction costs in each case, and compares it with the formulas of the literature. A
+//! difference is marked and gives status 1.
 
 use crate::{
     options::{Common, Format},
@@ -16,13 +16,14 @@ use std::{
     path::PathBuf,
 };
 
-/// `indoubt costs`.
+/// Arguments of `indoubt costs`.
 #[derive(Args, Clone, Debug)]
 #[command(after_help = "\
-Runs one transaction of each case in each protocol in the virtual world (two-phase commit presuming nothing, abort and \
-commit: commit, abort with 0 to N-1 yes votes, all read-only, some updating and the rest read-only; a saga whole, and \
-refused at each step), counts its messages and log records in the trace, and prints them beside the formulas of the \
-literature. Exit status 1 if one differs.
+Runs one transaction of each case under each protocol in the virtual world, counts its messages and log records in the trace, \
+and prints them beside the formulas of the literature. The exit status is 1 if a count differs.
+
+The cases of two-phase commit: commit; abort with 0 to N-1 YES votes; all participants read-only; some read-only. The cases of \
+a saga: it completes, and it is refused at each of its steps.
 
 Examples:
   indoubt costs
@@ -31,10 +32,10 @@ Examples:
   indoubt costs --format json
   indoubt costs --output out")]
 pub struct CostsArgs {
-    /// N, the participants of the transaction: a number, or a range with both ends.
+    /// How many participants the transaction has: a number, or a range with both ends included.
     #[arg(long, value_name = "N|A..B", default_value = "1..8", value_parser = parse_participants)]
     pub participants: Participants,
-    /// Also write costs.json and the chart into this folder.
+    /// Also write costs.json and the chart to this folder.
     #[arg(long, value_name = "DIR")]
     pub output: Option<PathBuf>,
 }
@@ -50,19 +51,19 @@ fn parse_participants(text: &str) -> Result<Participants, String> {
     const MOST: usize = 32;
     let number = |t: &str| {
         let found = t.trim().parse().ok().filter(|n| (1..=MOST).contains(n));
-        found.ok_or_else(|| format!("`{t}` is no number of participants between 1 and {MOST}"))
+        found.ok_or_else(|| format!("`{t}` is not a number of participants from 1 to {MOST}"))
     };
     let (from, to) = match text.split_once("..") {
         None => (number(text)?, number(text)?),
         Some((from, to)) => (number(from)?, number(to.trim_start_matches('='))?),
     };
     if from > to {
-        return Err(format!("the range {from}..{to} is empty: the second must not be smaller"));
+        return Err(format!("the range {from}..{to} is empty: its end is smaller than its start"));
     }
     Ok(Participants { from, to })
 }
 
-/// Measures, prints, compares.
+/// Runs `indoubt costs`.
 pub(super) fn costs(args: &CostsArgs, common: &Common) -> Result<Status> {
     let table = Table::measure(args.participants.from..=args.participants.to);
     let differences = table.differences();
@@ -83,7 +84,7 @@ pub(super) fn costs(args: &CostsArgs, common: &Common) -> Result<Status> {
         Format::Text if common.quiet => output::costs::differing(&table, &mut out),
         Format::Text => output::costs::everything(&table, &mut out),
     };
-    // A pager that was closed has seen enough.
+    // If the reader closed the pipe (a pager, for example), this is not an error.
     said.or_else(|error| if error.kind() == ErrorKind::BrokenPipe { Ok(()) } else { Err(error) })
         .context("cannot print")?;
     Ok((differences == 0).into())

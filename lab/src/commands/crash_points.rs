@@ -1,4 +1,4 @@
-//! `indoubt crash-points`: one transaction, and a crash at each edge of each effect of each node.
+//! `indoubt crash-points`: crashes each node before and after each of its effects, in the run of one transaction.
 
 use crate::{
     bundled,
@@ -20,13 +20,13 @@ use indoubt_studies::crash_points::{Case, CaseResult, MiniRun};
 use serde_json::json;
 use std::path::PathBuf;
 
-/// `indoubt crash-points`.
+/// Arguments of `indoubt crash-points`.
 #[derive(Args, Clone, Debug)]
 #[command(after_help = "\
-Reduces the scenario to one transaction: its business, options, timeouts, latencies and disk stay; load, loss and faults go. \
-Every append, send, receipt and observation of every node is a crash point, just before it and just after it. At each of them \
-the node crashes once for every prefix of the unforced tail that the disk may keep; then it restarts, and everything is \
-checked. This is done for a transaction that commits, and for one that is refused at each step that can be refused.
+Reduces the scenario to one transaction. Workload kind, options, timeouts, latencies and disk stay; load, loss and faults go. \
+Every append, send, receipt and observation of every node has two crash points: just before it and just after it. At each \
+crash point the node crashes once for every prefix of the unforced log tail that may survive. Then it restarts, and all checks \
+run. This is done for a transaction that commits, and for one that is refused, at each step that can be refused.
 
 Examples:
   indoubt crash-points coordinator-dies-after-votes
@@ -34,33 +34,33 @@ Examples:
   indoubt crash-points happy-path --participants 2 --pairs
   indoubt crash-points happy-path --protocols 2pc --case 2/commit/c1/after/append:committed/1/keep1
 
-A case is PARTICIPANTS/ENDING/NODE/EDGE/EFFECT/N/keepK: K records of the tail survive. A second crash follows a `+`.")]
+A case is PARTICIPANTS/ENDING/NODE/EDGE/EFFECT/N/keepK, where K unforced records survive the crash. `+` adds a second crash.")]
 pub struct CrashPointsArgs {
     /// A scenario file, or the name of a bundled scenario.
     #[arg(value_name = "SCENARIO", hide_possible_values = true, value_parser = FileOrBundled(bundled::SCENARIOS))]
     pub scenario: String,
-    /// Only these protocols, separated by commas (default: the scenario's).
+    /// Run only these protocols, separated by commas (default: those of the scenario).
     #[arg(long, value_delimiter = ',', value_parser = parse_protocol)]
     pub protocols: Vec<Protocol>,
-    /// How many participants the transaction touches, separated by commas.
+    /// How many participants the transaction touches; several numbers are separated by commas.
     #[arg(long, value_name = "N", value_delimiter = ',', default_value = "2,3", value_parser = clap::value_parser!(u16).range(1..=8))]
     pub participants: Vec<u16>,
-    /// Also crash a second time, at every crash point of the history that the first crash leaves.
+    /// Also crash a second time, at every crash point of the history after the first crash.
     #[arg(long)]
     pub pairs: bool,
-    /// Try this one case and show it as a conversation.
+    /// Run only this case, and print it as a conversation.
     #[arg(long, value_name = "CASE", value_parser = parse_case, conflicts_with_all = ["pairs"])]
     pub case: Option<Case>,
     /// How long a crashed node stays down.
     #[arg(long, value_name = "DURATION", default_value = "2s", value_parser = parse_back)]
     pub restart_after: Micros,
-    /// Change a parameter, as `options.work=with-prepare`; may be repeated.
+    /// Change a parameter, for example `options.work=with-prepare`. May be given several times.
     #[arg(long = "set", value_name = "PATH=VALUE")]
     pub set: Vec<String>,
-    /// Cases at a time (default: the processors).
+    /// How many cases to run at the same time (default: the number of processors).
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub jobs: Option<u16>,
-    /// The run's own folder (default: results/runs/TIME-crash-points; with --case: none).
+    /// The folder for the results (default: results/runs/TIME-crash-points; with --case: none).
     #[arg(long, value_name = "DIR")]
     pub output: Option<PathBuf>,
 }
@@ -71,10 +71,10 @@ fn parse_case(text: &str) -> Result<Case, String> {
 
 fn parse_back(text: &str) -> Result<Micros, String> {
     let found = duration(text).filter(|found| *found > Micros::ZERO && *found <= Micros::from_secs(120));
-    found.ok_or_else(|| format!("`{text}` is no time to come back after: such as 500ms or 2s, two minutes at most"))
+    found.ok_or_else(|| format!("`{text}` is not a duration above 0 and up to 2m, such as 500ms or 2s"))
 }
 
-/// Tries every crash point, or one case.
+/// Runs `indoubt crash-points`: every crash point, or the one case of `--case`.
 pub(super) fn crash_points(args: &CrashPointsArgs, common: &Common) -> Result<Status> {
     let mut scenario = changed(bundled::load(&args.scenario)?, &args.set)?;
     if !args.protocols.is_empty() {
@@ -117,7 +117,7 @@ fn all(scenario: &Scenario, args: &CrashPointsArgs, common: &Common) -> Result<S
     Ok((failed == 0).into())
 }
 
-/// Says what failed, on standard error. How many there are.
+/// Prints the failures on standard error. Returns how many there are.
 fn failures(study: &CrashStudy, of: &dyn Fn(Protocol, &CaseResult) -> String) -> u64 {
     let summaries = [Some(&study.single), study.pairs.as_ref()];
     let mut failed = 0;
@@ -133,13 +133,13 @@ fn failures(study: &CrashStudy, of: &dyn Fn(Protocol, &CaseResult) -> String) ->
 fn one(scenario: &Scenario, case: &Case, args: &CrashPointsArgs, common: &Common) -> Result<Status> {
     let mut verdict = Status::Holds;
     let mut told = Vec::new();
-    // A crash point of one protocol need not be one of another.
+    // Protocols differ in their crash points, so some of them may not have this one.
     let mut reached = 0;
     for protocol in &scenario.protocols {
         let run = MiniRun::of(scenario, *protocol, case, args.restart_after)?;
         let tried = run.try_case(case.strikes.clone());
         if tried.fired < case.strikes.len() {
-            anstream::eprintln!("{protocol} never passes {}", unreached(&run, case));
+            anstream::eprintln!("{protocol} never reaches the crash point {}", unreached(&run, case));
             continue;
         }
         reached += 1;
@@ -168,7 +168,7 @@ fn one(scenario: &Scenario, case: &Case, args: &CrashPointsArgs, common: &Common
         }
     }
     if reached == 0 {
-        bail!("no protocol passes there; the case column of cases.csv has the places of each");
+        bail!("no protocol has this crash point; the column `case` of cases.csv lists those of each protocol");
     }
     if common.format == Format::Json {
         outln!("{}", serde_json::to_string_pretty(&told)?);
@@ -176,18 +176,18 @@ fn one(scenario: &Scenario, case: &Case, args: &CrashPointsArgs, common: &Common
     Ok(verdict)
 }
 
-/// The first crash point that was not reached.
+/// The first crash point of `case` that the run did not reach.
 fn unreached(run: &MiniRun, case: &Case) -> String {
     let faults = world::run(&run.scenario_of(&case.strikes), run.protocol, run.scenario.seed).faults;
     let silent = faults.iter().zip(&case.strikes).find(|(fault, _)| fault.at.is_empty());
     silent.map_or_else(String::new, |(_, strike)| strike.point.to_string())
 }
 
-/// What all commands of this enumeration have in common.
+/// The words that all commands of this enumeration have in common.
 fn words(args: &CrashPointsArgs) -> String {
     let bundled = bundled::SCENARIOS.iter().any(|(bundled, _)| *bundled == args.scenario);
     let mut words = vec![if bundled { args.scenario.clone() } else { "scenario.toml".into() }];
-    // What --set changed stands in the folder's own scenario, and has to be said of a bundled one.
+    // The scenario file in the results already contains the changes of --set. A bundled scenario does not.
     if bundled {
         words.extend(set_words(&args.set));
     }

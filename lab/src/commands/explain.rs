@@ -1,4 +1,5 @@
-//! `indoubt explain`: what happens in a scenario, as a conversation. From the virtual world, or from a trace on disk.
+//! `indoubt explain`: prints what happens in a scenario as a conversation. The history comes from the virtual world, or from a
+//! trace on disk.
 
 use crate::{
     bundled,
@@ -20,7 +21,7 @@ use indoubt_simulator::world;
 use serde_json::json;
 use std::{io::Write, path::Path};
 
-/// `indoubt explain`.
+/// Arguments of `indoubt explain`.
 #[derive(Args, Clone, Debug)]
 #[command(after_help = "\
 Examples:
@@ -36,18 +37,18 @@ pub struct ExplainArgs {
     /// The seed (default: the scenario's own).
     #[arg(long)]
     pub seed: Option<u64>,
-    /// Only this transaction (default: those that the first fault concerns).
+    /// Show only this transaction (default: the one that the first fault struck).
     #[arg(long, value_name = "TXN")]
     pub transaction: Option<TxnId>,
-    /// Everything, not only what the first fault concerns.
+    /// Show all transactions.
     #[arg(long, conflicts_with = "transaction")]
     pub all: bool,
-    /// Stop at this time of load, with a unit: 2s, 500ms.
+    /// Stop this long after the start of the load, for example 2s or 500ms.
     #[arg(long, value_name = "TIME")]
     pub until: Option<String>,
 }
 
-/// Tells it.
+/// Runs `indoubt explain`.
 pub(super) fn explain(args: &ExplainArgs, common: &Common) -> Result<Status> {
     let until = args
         .until
@@ -58,7 +59,7 @@ pub(super) fn explain(args: &ExplainArgs, common: &Common) -> Result<Status> {
     let transaction = match args.transaction {
         Some(txn) => Some(known(&recording, txn)?),
         None if args.all => None,
-        None => Some(concerned(&recording).context("no transaction ever began")?),
+        None => Some(concerned(&recording).context("no transaction began in this run")?),
     };
     let mut out = std::io::stdout().lock();
     let told = conversation::tell(&recording, Filter { transaction, until });
@@ -81,7 +82,7 @@ pub(super) fn explain(args: &ExplainArgs, common: &Common) -> Result<Status> {
         write!(out, "{told}")
     })();
     match said {
-        // A pager that was closed has seen enough.
+        // If the reader closed the pipe (a pager, for example), this is not an error.
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(Status::Holds),
         other => other.map(|()| Status::Holds).context("cannot print"),
     }
@@ -110,7 +111,7 @@ fn record(args: &ExplainArgs) -> Result<(String, Recording)> {
     Ok((format!("{}: {}", scenario.name, scenario.about), recording))
 }
 
-/// Protocol and seed of a trace that bears them in its name, as the lab writes it: `2pc-7.jsonl`.
+/// Protocol and seed of a trace whose file name says them. The lab names traces so: `2pc-7.jsonl`.
 fn named(path: &Path) -> Option<(Protocol, u64)> {
     let (protocol, seed) = path.file_stem()?.to_str()?.rsplit_once('-')?;
     Some((Protocol::from_name(protocol)?, seed.parse().ok()?))
@@ -122,7 +123,7 @@ fn read_trace(path: &Path) -> Result<Vec<Stamped>> {
         .zip(1..)
         .map(|(line, number)| {
             trace::from_json_line(line)
-                .map_err(|e| anyhow::anyhow!("{}:{number}: no line of a trace: {e}", path.display()))
+                .map_err(|e| anyhow::anyhow!("{}:{number}: not a line of a trace: {e}", path.display()))
         })
         .collect()
 }
@@ -139,8 +140,8 @@ fn known(recording: &Recording, txn: TxnId) -> Result<TxnId> {
     bail!("there is no transaction {txn} in this run; the first are {}", some.join(", "))
 }
 
-/// The transaction at which the first fault struck: the one that the fault itself names, or the last one of which something
-/// was observed before. Without a fault the first transaction that is no audit.
+/// The transaction that the first fault struck: the one that the fault names, or else the last one that was observed before
+/// it. Without a fault, the first transaction that is not an audit.
 fn concerned(recording: &Recording) -> Option<TxnId> {
     let first = recording.faults.iter().filter(|fault| !fault.at.is_empty()).min_by_key(|fault| fault.at[0]);
     if let Some(txn) = first.and_then(|fault| fault.sites.first()?.as_ref()?.txn) {

@@ -1,4 +1,4 @@
-//! How a run of scenarios ends: the index, the report, the verdicts, the status.
+//! The end of every run of scenarios: writes the index and the report, prints the verdicts, and finds the exit status.
 
 use crate::{
     options::{Common, Format},
@@ -36,7 +36,7 @@ pub(super) fn finish(
         Format::Text if common.quiet => {}
         Format::Text => {
             output::verdicts(summaries);
-            // Of many scenarios the report has the spreads; here they would bury the verdicts.
+            // With many scenarios the spreads would hide the verdicts on the terminal. The report has them.
             if let [only] = summaries {
                 output::over_seeds(only);
             }

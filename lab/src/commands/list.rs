@@ -1,4 +1,4 @@
-//! `indoubt list`: the bundled scenarios, and everything that a fault or an expectation can name.
+//! `indoubt list`: prints the bundled scenarios, and everything that a fault or an expectation can name.
 
 use crate::{
     bundled,
@@ -17,7 +17,7 @@ use indoubt_scenario::{
 };
 use serde_json::{Value, json};
 
-/// `indoubt list`.
+/// Arguments of `indoubt list`.
 #[derive(Args, Clone, Debug)]
 #[command(after_help = "Examples:\n  indoubt list\n  indoubt list points --format json\n  indoubt list protocols")]
 pub struct ListArgs {
@@ -41,7 +41,7 @@ pub enum Listing {
     Metrics,
 }
 
-/// Lists it.
+/// Runs `indoubt list`.
 pub(super) fn list(args: &ListArgs, common: &Common) -> Result<Status> {
     let (json, text) = match args.what {
         Listing::Scenarios => scenarios()?,

@@ -1,4 +1,4 @@
-//! `indoubt coordinator`, `indoubt participant`, `indoubt orchestrator`: one node each.
+//! `indoubt coordinator`, `indoubt participant`, `indoubt orchestrator`: each runs one node.
 
 use crate::{
     bench::floor::{FloorCoordinator, FloorParticipant, Pattern},
@@ -44,16 +44,17 @@ pub struct NodeArgs {
     /// The folder of the journal; created if it does not exist.
     #[arg(long, value_name = "DIR")]
     pub data_dir: PathBuf,
-    /// The nodes to connect to, as p1=127.0.0.1:4001,p2=…: a coordinating node's participants, a participant's peers.
+    /// The nodes to connect to, for example p1=127.0.0.1:4001,p2=127.0.0.1:4002. A coordinating node needs its participants;
+    /// a participant needs other participants only for cooperative termination.
     #[arg(long, value_delimiter = ',', value_name = "NAME=ADDR", value_parser = parse_peer)]
     pub peers: Vec<(NodeId, String)>,
-    /// Timeouts, limits and options, as a JSON file (docs/02-scenarios.md shows the defaults).
+    /// Timeouts, limits and options as a JSON file. docs/02-scenarios.md shows its format with the defaults.
     #[arg(long, value_name = "FILE")]
     pub settings: Option<PathBuf>,
-    /// Append observations to this file.
+    /// Append the trace of this node to this file, one JSON object per line.
     #[arg(long, value_name = "FILE")]
     pub trace: Option<PathBuf>,
-    /// Obey a lab: serve the control service through which faults are injected.
+    /// Serve the control service through which a lab injects faults.
     #[arg(long, hide = true)]
     pub lab: bool,
     /// The master seed of this node's random streams.
@@ -67,7 +68,7 @@ fn parse_peer(text: &str) -> Result<(NodeId, String), String> {
     Ok((id, addr.to_owned()))
 }
 
-/// `indoubt coordinator`.
+/// Arguments of `indoubt coordinator`.
 #[derive(Args, Clone, Debug)]
 #[command(after_help = "\
 Example:
@@ -81,27 +82,27 @@ pub struct CoordinatorArgs {
     /// Which protocol.
     #[arg(long, default_value = "2pc", value_parser = parse_protocol, help = protocols_of("coordinator"))]
     pub protocol: Protocol,
-    /// The same messages without logic and disk: the floor of `bench`.
+    /// Exchange the same messages without logic and disk: the floor of `indoubt bench`.
     #[arg(long, hide = true)]
     pub floor: bool,
 }
 
-/// `indoubt participant`.
+/// Arguments of `indoubt participant`.
 #[derive(Args, Clone, Debug)]
 #[command(after_help = "Example:\n  indoubt participant --id p1 --data-dir p1.d --listen 127.0.0.1:4001")]
 pub struct ParticipantArgs {
     /// Options of every node.
     #[command(flatten)]
     pub node: NodeArgs,
-    /// The opening balances, a JSON object of key to number: what an empty journal starts from.
+    /// The opening balances: a JSON file with an object of keys and numbers. Used only if the journal is empty.
     #[arg(long, value_name = "FILE")]
     pub accounts: Option<PathBuf>,
-    /// The same messages without logic and disk: the floor of `bench`.
+    /// Exchange the same messages without logic and disk: the floor of `indoubt bench`.
     #[arg(long, hide = true)]
     pub floor: bool,
 }
 
-/// `indoubt orchestrator`.
+/// Arguments of `indoubt orchestrator`.
 #[derive(Args, Clone, Debug)]
 #[command(
     after_help = "Example:\n  indoubt orchestrator --id c1 --data-dir c1.d --peers p1=127.0.0.1:4001,p2=127.0.0.1:4002"
@@ -115,7 +116,7 @@ pub struct OrchestratorArgs {
     pub protocol: Protocol,
 }
 
-/// The help of `--protocol`: what a node of this subcommand can speak.
+/// The help of `--protocol`: the protocols that a node of this subcommand can run.
 fn protocols_of(command: &str) -> String {
     let own = Protocol::ALL.into_iter().filter(|protocol| protocol.family().entry().command == command);
     format!("Which protocol: {}", own.map(Protocol::name).collect::<Vec<_>>().join(", "))
@@ -129,7 +130,7 @@ pub(super) fn coordinator(args: &CoordinatorArgs) -> Result<Status> {
         return run(FloorCoordinator::new(pattern), &args.node, args.protocol.name());
     }
     if args.protocol.family().entry().command != "coordinator" {
-        bail!("a coordinator does not speak `{}`; `indoubt orchestrator` does", args.protocol);
+        bail!("a coordinator cannot run `{}`; use `indoubt orchestrator`", args.protocol);
     }
     coordinating(&args.node, args.protocol, settings)
 }
@@ -151,7 +152,7 @@ pub(super) fn participant(args: &ParticipantArgs) -> Result<Status> {
 pub(super) fn orchestrator(args: &OrchestratorArgs) -> Result<Status> {
     let settings = prepare(&args.node, Role::Coordinating)?;
     if args.protocol.family().entry().command != "orchestrator" {
-        bail!("an orchestrator does not speak `{}`; `indoubt coordinator` does", args.protocol);
+        bail!("an orchestrator cannot run `{}`; use `indoubt coordinator`", args.protocol);
     }
     coordinating(&args.node, args.protocol, settings)
 }
@@ -160,10 +161,10 @@ fn coordinating(args: &NodeArgs, protocol: Protocol, settings: Settings) -> Resu
     build(protocol, args.id, settings, BTreeMap::new(), Process { args, name: protocol.name() })
 }
 
-/// The process of a node, which runs its machine.
+/// A node process, before it is given its machine.
 struct Process<'a> {
     args: &'a NodeArgs,
-    /// What the node speaks, for its readiness line.
+    /// The protocol that the readiness line names.
     name: &'a str,
 }
 
@@ -178,12 +179,12 @@ impl UseMachine for Process<'_> {
     }
 }
 
-/// Checks what the command line says of a node, and reads its settings.
+/// Checks the arguments of a node, and reads its settings.
 fn prepare(args: &NodeArgs, role: Role) -> Result<Settings> {
     let NodeId { role: named, .. } = args.id;
     if named != role {
         let expected = if role == Role::Participant { "p1, p2, …" } else { "c1, c2, …" };
-        bail!("--id {}: this node is called {expected}", args.id);
+        bail!("--id {}: the id of this node must be one of {expected}", args.id);
     }
     tracing_subscriber::registry()
         .with(tracing_subscriber::fmt::layer().with_writer(std::io::stderr))
@@ -195,15 +196,16 @@ fn prepare(args: &NodeArgs, role: Role) -> Result<Settings> {
     args.settings.as_deref().map_or_else(|| Ok(Settings::default()), |file| read_json(file, "settings"))
 }
 
-/// What is logged: `INDOUBT_LOG` says it, for example `info` or `indoubt_node=debug,warn`.
+/// The log filter that `INDOUBT_LOG` sets, for example `info` or `indoubt_node=debug,warn`.
 fn log_filter() -> Result<Targets> {
     match std::env::var("INDOUBT_LOG") {
-        Ok(filter) => filter.parse().with_context(|| format!("INDOUBT_LOG={filter}: this is no log filter")),
+        Ok(filter) => filter.parse().with_context(|| format!("INDOUBT_LOG={filter}: not a log filter")),
         Err(_) => Ok(Targets::new().with_default(LevelFilter::WARN)),
     }
 }
 
-/// The lab holds this process's standard input open; when it closes, the lab is gone, and nobody would end us.
+/// Ends this process when its standard input closes. The lab holds it open; if it closes, the lab has died, and nobody else
+/// would end this process.
 fn end_with_the_lab() {
     std::thread::spawn(|| {
         let mut rest = Vec::new();
@@ -215,7 +217,7 @@ fn end_with_the_lab() {
 fn read_json<T: DeserializeOwned>(file: &Path, what: &str) -> Result<T> {
     let text =
         std::fs::read_to_string(file).with_context(|| format!("cannot read the {what} in {}", file.display()))?;
-    serde_json::from_str(&text).with_context(|| format!("{}: these are no {what}", file.display()))
+    serde_json::from_str(&text).with_context(|| format!("{}: cannot read the {what}", file.display()))
 }
 
 fn run<M>(machine: M, args: &NodeArgs, protocol: &str) -> Result<Status>

@@ -1,4 +1,4 @@
-//! `indoubt resolve`, `indoubt resume`, `indoubt forget`, `indoubt state`: what an operator does to a live node, and sees of it.
+//! `indoubt resolve`, `indoubt resume`, `indoubt state`: operator actions on a live node, and a view of its state.
 
 use crate::{
     live_node::call,
@@ -15,19 +15,19 @@ use indoubt_proto::{
 };
 use indoubt_report::time;
 
-/// `indoubt resolve`.
+/// Arguments of `indoubt resolve`.
 #[derive(Args, Clone, Debug)]
 #[command(after_help = "\
-Ends a branch in doubt without a decision of its coordinator. If the guess is wrong, the transaction is no longer atomic. Use it \
-only where the coordinator lost its log or will never come back.
+Ends a branch in doubt without its coordinator's decision. If you guess wrong, the transaction is no longer atomic. Use it only \
+if the coordinator lost its log or will never come back.
 
 Examples:
   indoubt resolve c1-k1-17 abort --node 127.0.0.1:41234
   indoubt resolve all abort --node 127.0.0.1:41234")]
 pub struct ResolveArgs {
-    /// The transaction, or `all` for every branch in doubt there.
+    /// The transaction, or `all` for every branch in doubt at this participant.
     pub txn: String,
-    /// `commit` or `abort`.
+    /// How to end the branch.
     #[arg(value_enum)]
     pub decision: DecisionName,
     /// The participant's address.
@@ -35,16 +35,16 @@ pub struct ResolveArgs {
     pub node: String,
 }
 
-/// Commit or abort.
+/// The decisions that an operator can give.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum DecisionName {
-    /// Apply the branch.
+    /// Apply the branch's writes
     Commit,
-    /// Drop it.
+    /// Discard the branch's writes
     Abort,
 }
 
-/// `indoubt resume`.
+/// Arguments of `indoubt resume`.
 #[derive(Args, Clone, Debug)]
 #[command(after_help = "Example:\n  indoubt resume c1-k1-17 --node 127.0.0.1:41234")]
 pub struct ResumeArgs {
@@ -73,7 +73,7 @@ pub struct ForgetArgs {
     pub node: String,
 }
 
-/// `indoubt state`.
+/// Arguments of `indoubt state`.
 #[derive(Args, Clone, Debug)]
 #[command(
     after_help = "Examples:\n  indoubt state --node 127.0.0.1:41234\n  indoubt state --node 127.0.0.1:41234 --accounts --format json"
@@ -82,16 +82,16 @@ pub struct StateArgs {
     /// The node's address.
     #[arg(long, value_name = "ADDR")]
     pub node: String,
-    /// Show the data too.
+    /// Also show the accounts and their values.
     #[arg(long)]
     pub accounts: bool,
 }
 
-/// Ends branches in doubt.
+/// Runs `indoubt resolve`.
 pub(super) fn resolve(args: &ResolveArgs) -> Result<Status> {
     let txn: Option<TxnId> = match args.txn.as_str() {
         "all" => None,
-        name => Some(name.parse().with_context(|| format!("cannot resolve {name}"))?),
+        name => Some(name.parse().with_context(|| format!("`{name}` is not a transaction"))?),
     };
     let decision = match args.decision {
         DecisionName::Commit => Decision::Commit,
@@ -101,7 +101,7 @@ pub(super) fn resolve(args: &ResolveArgs) -> Result<Status> {
     Ok(told(&reply))
 }
 
-/// Lets a stuck saga try again.
+/// Runs `indoubt resume`.
 pub(super) fn resume(args: &ResumeArgs) -> Result<Status> {
     let txn = args.txn;
     let reply = call(&args.node, |node| async move { node.resume(txn).await })?;
@@ -115,13 +115,13 @@ pub(super) fn forget(args: &ForgetArgs) -> Result<Status> {
     Ok(told(&reply))
 }
 
-/// Says what was achieved; nothing achieved is status 1.
+/// Prints what the operator action achieved. The status is 1 if it achieved nothing.
 fn told(reply: &OperatorReply) -> Status {
     outln!("{}", reply.detail);
     (reply.count > 0).into()
 }
 
-/// Shows a node.
+/// Runs `indoubt state`.
 pub(super) fn state(args: &StateArgs, common: &Common) -> Result<Status> {
     let accounts = args.accounts;
     let state = call(&args.node, |node| async move { node.state(accounts).await })?;

@@ -1,4 +1,4 @@
-//! `indoubt parity`: whether the virtual world and real processes tell the same story of one scenario.
+//! `indoubt parity`: checks that a scenario behaves the same in the virtual world and on real processes.
 
 use crate::{
     bundled, calibration,
@@ -16,16 +16,20 @@ use indoubt_studies::swarm;
 use serde_json::json;
 use std::path::PathBuf;
 
-/// `indoubt parity`.
+/// Arguments of `indoubt parity`.
 #[derive(Args, Clone, Debug)]
 #[command(after_help = "\
-Runs each scenario in both worlds, twice.
+Runs each scenario in both worlds and compares the traces, in two ways.
 
-With one client: the scenario reduced to one transaction at a time and timeouts longer than any outage. The same \
-transactions must end the same way, by the same messages and writes, and each fault must strike the same transaction at \
-the same node. As written: the verdict, the checks, the counts of faults and the times of a real run must lie among those \
-of many virtual seeds. Before that, the links and forces of this machine are measured (or --profile names a file of \
-`indoubt calibrate`), and the virtual world runs with them. Exit status 1 if something differs.
+With one client, the scenario is reduced to one transaction at a time, with timeouts longer than any outage. The same \
+transactions must end the same way, with the same messages and writes, and each fault must strike the same transaction at \
+the same node.
+
+As written, the verdict, the checks, the counts of faults and the times of a real run must lie in the range of many virtual \
+runs.
+
+The virtual world runs with the latencies of this machine. They are measured first, or read from the file of --profile. The \
+exit status is 1 if something differs.
 
 Examples:
   indoubt parity
@@ -40,39 +44,40 @@ pub struct ParityArgs {
     /// Scenario files, or names of bundled scenarios (default: all bundled ones).
     #[arg(value_name = "FILE-OR-NAME", hide_possible_values = true, value_parser = FileOrBundled(bundled::SCENARIOS))]
     pub scenarios: Vec<String>,
-    /// Six short ones.
+    /// Compare only six short scenarios.
     #[arg(long, conflicts_with = "scenarios")]
     pub quick: bool,
-    /// So many random scenarios with one client: each combines two of what the network and faults can do to messages.
+    /// Compare this many random scenarios with one client. Each combines two ways in which the network or a fault treats
+    /// messages.
     #[arg(long, value_name = "N", conflicts_with_all = ["scenarios", "quick", "only"],
         value_parser = clap::value_parser!(u64).range(1..=10_000))]
     pub random: Option<u64>,
-    /// The seed of the first random scenario; the others follow.
+    /// The seed of the first random scenario. The next scenarios have the next seeds.
     #[arg(long, value_name = "SEED", default_value_t = 0, requires = "random")]
     pub first: u64,
-    /// Only one of the two comparisons.
+    /// Make only one of the two comparisons.
     #[arg(long, value_enum)]
     pub only: Option<Kind>,
-    /// The latencies of this machine, as `indoubt calibrate` wrote them (default: they are measured first).
+    /// The latencies of this machine: a file that `indoubt calibrate` wrote (default: they are measured first).
     #[arg(long, value_name = "FILE")]
     pub profile: Option<PathBuf>,
-    /// How many virtual runs a real run as written is compared with.
+    /// How many virtual runs give the range in which a real run as written must lie.
     #[arg(long, value_name = "N", default_value_t = 30, value_parser = clap::value_parser!(u16).range(1..=10_000))]
     pub seeds: u16,
-    /// By which factor to widen the tolerance of times, on a machine that is busy with other things.
+    /// Multiply the tolerance of times by this factor, for a machine that is busy with other things.
     #[arg(long, value_name = "FACTOR", default_value_t = 1.0, value_parser = parse_slack)]
     pub slack: f64,
-    /// Only these protocols, separated by commas.
+    /// Run only these protocols, separated by commas.
     #[arg(long, value_delimiter = ',', value_parser = parse_protocol)]
     pub protocols: Vec<Protocol>,
-    /// Clusters at a time (default: half as many more than there are processors).
+    /// How many clusters to run at the same time (default: one and a half times the number of processors).
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
     pub jobs: Option<u16>,
 }
 
 fn parse_slack(text: &str) -> Result<f64, String> {
     let slack = text.parse().ok().filter(|slack| (1.0..=100.0).contains(slack));
-    slack.ok_or_else(|| format!("`{text}` is no factor from 1 to 100"))
+    slack.ok_or_else(|| format!("`{text}` is not a number from 1 to 100"))
 }
 
 impl ValueEnum for Kind {
@@ -88,7 +93,7 @@ impl ValueEnum for Kind {
     }
 }
 
-/// What `--quick` runs: each family of faults, and short.
+/// The scenarios of `--quick`: short ones that cover each family of faults.
 const QUICK: [&str; 6] = [
     "happy-path",
     "coordinator-dies-after-votes",
@@ -98,10 +103,10 @@ const QUICK: [&str; 6] = [
     "duplicated-messages",
 ];
 
-/// How long the machine is measured.
+/// How long the latencies of the machine are measured.
 const CALIBRATION: Micros = Micros::from_secs(2);
 
-/// The scenarios to compare.
+/// The scenarios to compare, as the arguments choose them.
 fn chosen(args: &ParityArgs) -> Result<Vec<Scenario>> {
     if let Some(count) = args.random {
         let protocols = if args.protocols.is_empty() { &Protocol::ALL[..] } else { &args.protocols };
@@ -120,7 +125,7 @@ fn chosen(args: &ParityArgs) -> Result<Vec<Scenario>> {
     Ok(scenarios)
 }
 
-/// Compares, prints.
+/// Runs `indoubt parity`.
 pub(super) fn parity(args: &ParityArgs, common: &Common) -> Result<Status> {
     let scenarios = chosen(args)?;
     let only = if args.random.is_some() { Some(Kind::OneClient) } else { args.only };

@@ -1,5 +1,5 @@
-//! `indoubt replay`: one run of one protocol under one seed, again, with its whole trace and every check. What a failed
-//! sweep, swarm or enumeration names as its command.
+//! `indoubt replay`: repeats one run of one protocol under one seed, with its whole trace and every check. Sweeps, the swarm
+//! and crash points name this command for each failure.
 
 use crate::{
     bundled,
@@ -22,10 +22,10 @@ use indoubt_scenario::{protocol::Protocol, scenario::Scenario};
 use serde_json::json;
 use std::path::{Path, PathBuf};
 
-/// `indoubt replay`.
+/// Arguments of `indoubt replay`.
 #[derive(Args, Clone, Debug)]
 #[command(after_help = "\
-One seed is one history, byte for byte, in every build: the fingerprint that is printed says whether two are the same.
+One seed gives one history, byte for byte, in every build. Two histories are the same if the printed fingerprints are.
 
 Examples:
   indoubt replay coordinator-dies-after-votes
@@ -33,7 +33,7 @@ Examples:
   indoubt replay results/runs/latest/slow-lossy-network --protocol 2pc --seed 17
   indoubt explain results/runs/latest/happy-path/trace/2pc-1.jsonl --all")]
 pub struct ReplayArgs {
-    /// A scenario file, the name of a bundled scenario, or a scenario's folder of an earlier run.
+    /// A scenario file, the name of a bundled scenario, or a scenario's folder in the results of an earlier run.
     #[arg(value_name = "SCENARIO", hide_possible_values = true, value_parser = FileOrBundled(bundled::SCENARIOS))]
     pub scenario: String,
     /// Which protocol (default: the scenario's first).
@@ -42,15 +42,15 @@ pub struct ReplayArgs {
     /// The seed (default: the scenario's own).
     #[arg(long)]
     pub seed: Option<u64>,
-    /// Change a parameter, as `workload.rate=200`; may be repeated.
+    /// Change a parameter, for example `workload.rate=200`. May be given several times.
     #[arg(long = "set", value_name = "PATH=VALUE")]
     pub set: Vec<String>,
-    /// The run's own folder (default: results/runs/TIME-NAME).
+    /// The folder for the results (default: results/runs/TIME-NAME).
     #[arg(long, value_name = "DIR")]
     pub output: Option<PathBuf>,
 }
 
-/// Runs it again.
+/// Runs `indoubt replay`.
 pub(super) fn replay(args: &ReplayArgs, common: &Common) -> Result<Status> {
     let scenario = changed(load(&args.scenario)?, &args.set)?;
     let protocol = args.protocol.unwrap_or(scenario.protocols[0]);
@@ -64,7 +64,7 @@ pub(super) fn replay(args: &ReplayArgs, common: &Common) -> Result<Status> {
 
     let folder = RunFolder::create(args.output.as_deref(), &format!("replay-{}", task.scenario.name))?;
     let path = folder.scenario(&task.scenario.name);
-    // The folder's own scenario has all changes in it, so the command needs none.
+    // The scenario in the results folder contains all changes, so the command needs no --set.
     let command = format!("indoubt replay scenario.toml --protocol {protocol} --seed {}", run.seed);
     let charts = write_scenario(&path, &task.scenario, &done.summary, &done.recordings, &command)?;
     folder.write_index(&[&done.summary])?;
@@ -95,13 +95,13 @@ pub(super) fn replay(args: &ReplayArgs, common: &Common) -> Result<Status> {
     Ok(holds(&done.summary).into())
 }
 
-/// A file, a bundled name, or the folder that an earlier run left.
+/// Loads a scenario from a file, a bundled name, or the results folder of an earlier run.
 fn load(what: &str) -> Result<Scenario> {
     let resolved = Path::new(what).join("scenario.toml");
     if resolved.is_file() { bundled::load(&resolved.to_string_lossy()) } else { bundled::load(what) }
 }
 
-/// What happened, and every check.
+/// Prints what happened, and every check.
 fn tell(run: &Run) {
     outln!("{} with seed {}\n", run.protocol, run.seed);
     let (now, told) = (&run.transactions, &run.clients);
@@ -126,7 +126,7 @@ fn tell(run: &Run) {
     );
     let measures = &run.measures;
     outln!(
-        "  in doubt {} at most, blocked {}, pending {}; {} bystanders\n",
+        "  longest times: in doubt {}, blocked {}, pending {}; {} bystanders\n",
         time(measures.in_doubt_ms.max),
         time(measures.blocked_ms.max),
         time(measures.pending_ms.max),
@@ -135,7 +135,7 @@ fn tell(run: &Run) {
     for fault in &run.faults {
         let at: Vec<String> = fault.at_ms.iter().take(5).map(|ms| format!("{ms} ms")).collect();
         let more = if fault.fired > 5 { ", …" } else { "" };
-        outln!("  fault {}: fired {} times at {}{more}", fault.text, fault.fired, at.join(", "));
+        outln!("  fault {}: fired {} times, at {}{more}", fault.text, fault.fired, at.join(", "));
     }
     output::checks(run);
 }

@@ -1,4 +1,4 @@
-//! `indoubt run`: scenarios in either world, with their summaries, charts and report.
+//! `indoubt run`: runs scenarios in either world, and writes their summaries, charts and report.
 
 use super::finish::finish;
 use crate::{
@@ -17,7 +17,7 @@ use indoubt_report::{RunFolder, page::Section, write_scenario};
 use indoubt_scenario::{protocol::Protocol, scenario::Scenario};
 use std::path::PathBuf;
 
-/// `indoubt run`.
+/// Arguments of `indoubt run`.
 #[derive(Args, Clone, Debug)]
 #[command(after_help = "\
 Examples:
@@ -28,36 +28,36 @@ pub struct RunArgs {
     /// Scenario files, or names of bundled scenarios.
     #[arg(required = true, value_name = "FILE-OR-NAME", hide_possible_values = true, value_parser = FileOrBundled(bundled::SCENARIOS))]
     pub scenarios: Vec<String>,
-    /// Where to run.
+    /// In which world to run.
     #[arg(long, value_enum, default_value_t = World::Virtual)]
     pub world: World,
-    /// The master seed instead of the scenario's own.
+    /// The seed (default: the scenario's own).
     #[arg(long, conflicts_with = "seeds")]
     pub seed: Option<u64>,
-    /// Many seeds: a count (`100`: the first is the scenario's own) or a range (`1..20`, both included).
+    /// Run with several seeds: a count (`100`; the first is the scenario's own) or a range (`1..20`, both included).
     #[arg(long, value_name = "N|A..B", value_parser = parse_seeds)]
     pub seeds: Option<Seeds>,
-    /// Only these protocols, separated by commas.
+    /// Run only these protocols, separated by commas.
     #[arg(long, value_delimiter = ',', value_parser = parse_protocol)]
     pub protocols: Vec<Protocol>,
-    /// Change a parameter, as `workload.rate=200`; may be repeated.
+    /// Change a parameter, for example `workload.rate=200`. May be given several times.
     #[arg(long = "set", value_name = "PATH=VALUE")]
     pub set: Vec<String>,
-    /// The latencies of a machine, as `indoubt calibrate` wrote them, instead of the scenario's own (virtual world).
+    /// Use the latencies of a machine instead of the scenario's own: a file that `indoubt calibrate` wrote (virtual world).
     #[arg(long, value_name = "FILE")]
     pub profile: Option<PathBuf>,
-    /// The run's own folder (default: results/runs/TIME-NAME).
+    /// The folder for the results (default: results/runs/TIME-NAME).
     #[arg(long, value_name = "DIR")]
     pub output: Option<PathBuf>,
-    /// Write the traces, one JSON object per line.
+    /// Also write the traces, one JSON object per line.
     #[arg(long)]
     pub trace: bool,
-    /// Clusters at a time.
+    /// How many runs at the same time (default: the number of processors; for real clusters, one and a half times that).
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
     pub jobs: Option<u16>,
 }
 
-/// Runs them.
+/// Runs `indoubt run`.
 pub(super) fn run(args: &RunArgs, common: &Common) -> Result<Status> {
     let tasks = args.scenarios.iter().map(|name| task(name, args)).collect::<Result<Vec<_>>>()?;
     let mut names: Vec<&str> = tasks.iter().map(|t| t.scenario.name.as_str()).collect();
@@ -83,14 +83,12 @@ pub(super) fn run(args: &RunArgs, common: &Common) -> Result<Status> {
     finish(&folder, &title, &command, &sections, &[], &summaries, common)
 }
 
-/// A scenario with everything that the command line changes in it.
+/// Loads a scenario and applies everything that the command line changes in it.
 fn task(name: &str, args: &RunArgs) -> Result<Task> {
     let mut scenario = changed(bundled::load(name)?, &args.set)?;
     if let Some(path) = &args.profile {
         if args.world == World::Real {
-            bail!(
-                "--profile is for the virtual world: real processes need what they need, and a scenario's latency is added to it"
-            );
+            bail!("--profile works only in the virtual world: real processes have the latencies of the machine");
         }
         scenario = calibration::load(path)?.replaces(&scenario);
     }
@@ -110,7 +108,7 @@ fn task(name: &str, args: &RunArgs) -> Result<Task> {
     Ok(Task { scenario, seeds })
 }
 
-/// The command that repeats one scenario. What was changed on the command line stands in the scenario as resolved.
+/// The command that repeats one scenario. The scenario in the results folder already contains what the command line changed.
 fn repro(name: &str, scenario: &Scenario, args: &RunArgs) -> String {
     let changed = !args.set.is_empty() || !args.protocols.is_empty() || args.profile.is_some();
     let bundled = bundled::SCENARIOS.iter().any(|(bundled, _)| *bundled == name);
@@ -134,7 +132,7 @@ fn words(args: &RunArgs) -> String {
     words.join(" ")
 }
 
-/// The last part of a path: nothing of a machine's file system belongs into a report.
+/// The last part of a path. A report must not contain paths of the machine that wrote it.
 fn file_name(path: &str) -> &str {
     path.rsplit('/').next().unwrap_or(path)
 }

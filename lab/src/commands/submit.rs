@@ -1,4 +1,4 @@
-//! `indoubt submit`: one transaction, submitted by a person.
+//! `indoubt submit`: submits one transaction to a live node.
 
 use crate::{
     live_node::call,
@@ -17,12 +17,13 @@ use indoubt_proto::{
 };
 use indoubt_scenario::protocol::{Family, Protocol};
 
-/// `indoubt submit`.
+/// Arguments of `indoubt submit`.
 #[derive(Args, Clone, Debug)]
 #[command(after_help = "\
-One transaction; each step is PARTICIPANT:OPERATION, in order. Operations: add(KEY,DELTA), add(KEY,DELTA,MIN), \
-put(KEY,VALUE), get(KEY). A saga undoes an add by the opposite add. A put cannot be undone: the first step that puts is the pivot \
-of a saga, and the steps after it may have no MIN, because they must succeed.
+Submits one transaction and waits for its outcome. Each step is PARTICIPANT:OPERATION. The operations are add(KEY,DELTA), \
+add(KEY,DELTA,MIN), put(KEY,VALUE) and get(KEY); `;` separates several operations of one step. A saga undoes an add by the \
+opposite add. A put cannot be undone: the first step with a put is the pivot of a saga, and later steps may have no MIN, because \
+they must succeed.
 
 Example:
   indoubt submit --node 127.0.0.1:41234 'p1:add(p1/acct-1,-5,0)' 'p2:add(p2/acct-1,5)'")]
@@ -30,12 +31,12 @@ pub struct SubmitArgs {
     /// The coordinating node's address.
     #[arg(long, value_name = "ADDR")]
     pub node: String,
-    /// The steps.
+    /// The steps of the transaction, in order.
     #[arg(required = true)]
     pub steps: Vec<String>,
 }
 
-/// Submits it and prints what became of it; anything but success is status 1.
+/// Runs `indoubt submit`. The status is 1 unless the transaction succeeds.
 pub(super) fn submit(args: &SubmitArgs, common: &Common) -> Result<Status> {
     let steps = kinds(args.steps.iter().map(|text| step(text)).collect::<Result<_>>()?);
     let audit = steps.iter().flat_map(|s| &s.ops).all(Operation::is_read);
@@ -72,7 +73,7 @@ pub(super) fn submit(args: &SubmitArgs, common: &Common) -> Result<Status> {
     Ok((outcome.word() == OutcomeWord::Succeeded).into())
 }
 
-/// `p1:add(p1/acct-1,-5,0)`; several operations of one step stand behind each other, separated by `;`.
+/// Parses a step such as `p1:add(p1/acct-1,-5,0)`. Several operations of one step are separated by `;`.
 fn step(text: &str) -> Result<PlanStep> {
     let (node, ops) = text.split_once(':').with_context(|| format!("`{text}`: a step is PARTICIPANT:OPERATION"))?;
     let node: NodeId = node.parse().with_context(|| format!("`{text}`"))?;
@@ -98,7 +99,8 @@ fn explain(steps: &[PlanStep]) -> Option<String> {
     Some(text)
 }
 
-/// The first step that cannot be undone by its opposite is a saga's pivot; what follows is retried until it succeeds.
+/// Gives each step its kind in a saga. The first step that has no opposite is the pivot; later steps are retried until they
+/// succeed.
 fn kinds(mut steps: Vec<PlanStep>) -> Vec<PlanStep> {
     let puts = |step: &PlanStep| step.ops.iter().any(|op| matches!(op, Operation::Put { .. }));
     if let Some(pivot) = steps.iter().position(puts) {
@@ -108,7 +110,7 @@ fn kinds(mut steps: Vec<PlanStep>) -> Vec<PlanStep> {
     steps
 }
 
-/// The opposite of an addition.
+/// The opposite of an addition; `None` for other operations.
 fn undo(op: &Operation) -> Option<Operation> {
     match op {
         Operation::Add { key, delta, .. } => {

@@ -1,4 +1,4 @@
-//! `indoubt swarm`: random clusters, loads and fault schedules; what fails is shrunk to the smallest scenario that still does.
+//! `indoubt swarm`: runs random clusters, loads and fault schedules. Each failure is shrunk to a small scenario that still fails.
 
 use crate::{
     options::{Common, Format, Seeds, jobs, parse_protocol, parse_seeds},
@@ -15,36 +15,37 @@ use indoubt_studies::swarm::Coverage;
 use serde_json::json;
 use std::path::PathBuf;
 
-/// `indoubt swarm`.
+/// Arguments of `indoubt swarm`.
 #[derive(Args, Clone, Debug)]
 #[command(after_help = "\
-Each seed is a cluster, a load, options, a network and a schedule of faults; the shares of faults are drawn too. First \
-everything may break, then all is healed and everything must resolve. A failure is a promise that breaks, something that \
-stays unresolved, or a panic; it is shrunk and written as a scenario file with the command that repeats it.
+Each seed draws one case: a cluster, a load, options, a network and a schedule of faults. The kinds of faults and their \
+frequency are drawn too. In the first part of a run anything may break. Then everything is repaired, and all transactions must \
+end. A failure is a broken promise, a transaction that does not end, or a panic. It is shrunk and written as a scenario file \
+with the command that repeats it.
 
 Examples:
   indoubt swarm --seeds 10000
   indoubt swarm --seeds 5000..9999 --protocols 2pc,2pc-prc --jobs 2
   indoubt swarm --seeds 1000 --format json")]
 pub struct SwarmArgs {
-    /// Which seeds: a count (from 0 on) or a range (`1..20`, both included).
+    /// Which seeds to run: a count (starting at 0) or a range (`1..20`, both included).
     #[arg(long, value_name = "N|A..B", value_parser = parse_seeds, default_value = "2000")]
     pub seeds: Seeds,
-    /// Only these protocols, which take turns, separated by commas (default: all).
+    /// Run only these protocols, separated by commas (default: all). They take turns, seed by seed.
     #[arg(long, value_delimiter = ',', value_parser = parse_protocol)]
     pub protocols: Vec<Protocol>,
-    /// Cases at a time (default: the processors).
+    /// How many cases to run at the same time (default: the number of processors).
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub jobs: Option<u16>,
-    /// How many runs may be spent on shrinking one failure.
+    /// The most runs to spend on shrinking one failure.
     #[arg(long, value_name = "N", default_value_t = 2_000)]
     pub shrink: u64,
-    /// The run's own folder, made only if something fails (default: results/runs/TIME-swarm).
+    /// The folder for the failures, created only if something fails (default: results/runs/TIME-swarm).
     #[arg(long, value_name = "DIR")]
     pub output: Option<PathBuf>,
 }
 
-/// Runs the swarm.
+/// Runs `indoubt swarm`.
 pub(super) fn swarm(args: &SwarmArgs, common: &Common) -> Result<Status> {
     let protocols: Vec<Protocol> =
         if args.protocols.is_empty() { Protocol::ALL.to_vec() } else { args.protocols.clone() };
@@ -60,7 +61,7 @@ pub(super) fn swarm(args: &SwarmArgs, common: &Common) -> Result<Status> {
     Ok(found.is_empty().into())
 }
 
-/// Writes what failed; the folder is made only if something did.
+/// Writes the failures. Creates the folder only if there are any.
 fn write(found: &[Found], args: &SwarmArgs, jobs: usize, common: &Common) -> Result<Vec<PathBuf>> {
     if found.is_empty() {
         return Ok(Vec::new());
@@ -82,7 +83,7 @@ fn tell(cases: usize, coverage: &Coverage, found: &[Found], written: &[PathBuf],
         return Ok(());
     }
     if !common.quiet {
-        outln!("{cases} cases, {} failures. In so many of them:", found.len());
+        outln!("{cases} cases, {} failures. Number of cases with:", found.len());
         for (what, runs) in coverage.seen() {
             outln!("  {runs:>8}  {what}{}", if runs == 0 { "  (never: more seeds, or other protocols)" } else { "" });
         }

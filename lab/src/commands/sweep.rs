@@ -1,4 +1,4 @@
-//! `indoubt sweep` and `indoubt merge`: a scenario over a grid of parameters, on one machine or on many.
+//! `indoubt sweep` and `indoubt merge`: run a scenario over a grid of parameters, on one machine or on many.
 
 use crate::{
     bundled,
@@ -20,14 +20,14 @@ use indoubt_studies::sweep::{Grid, SweepError};
 use serde_json::json;
 use std::path::PathBuf;
 
-/// Seeds of each point unless it is said.
+/// How many seeds each point runs with by default.
 const SEEDS: u64 = 10;
 
-/// `indoubt sweep`.
+/// Arguments of `indoubt sweep`.
 #[derive(Args, Clone, Debug)]
 #[command(after_help = "\
 Runs every combination of the values in [sweep], under each protocol, with many seeds, in the virtual world. Writes one \
-tidy CSV (one row per run) and a chart for each metric. An interrupted sweep goes on when it is given the same --output again.
+tidy CSV (one row per run) and one chart per metric. To continue an interrupted sweep, give the same --output again.
 
 Examples:
   indoubt sweep coordinator-downtime
@@ -39,39 +39,39 @@ pub struct SweepArgs {
     /// A scenario file with a `[sweep]` section, or the name of a bundled sweep (`indoubt list sweeps`).
     #[arg(value_name = "FILE-OR-NAME", hide_possible_values = true, value_parser = FileOrBundled(bundled::SWEEPS))]
     pub scenario: String,
-    /// Seeds of each point: a count (the first is the scenario's own) or a range (`1..20`, both included) [default: 10].
+    /// The seeds of each point: a count (the first is the scenario's own) or a range (`1..20`, both included) [default: 10].
     #[arg(long, value_name = "N|A..B", value_parser = parse_seeds)]
     pub seeds: Option<Seeds>,
-    /// Only these protocols, separated by commas.
+    /// Run only these protocols, separated by commas.
     #[arg(long, value_delimiter = ',', value_parser = parse_protocol)]
     pub protocols: Vec<Protocol>,
-    /// Change a parameter that is not swept, as `workload.rate=200`; may be repeated.
+    /// Change a parameter that is not swept, for example `workload.rate=200`. May be given several times.
     #[arg(long = "set", value_name = "PATH=VALUE")]
     pub set: Vec<String>,
-    /// Run only the i-th of n parts of the grid, for a job array over many machines.
+    /// Run only part I of N of the grid, for sweeps that are distributed over many machines.
     #[arg(long, value_name = "I/N", value_parser = parse_shard)]
     pub shard: Option<(usize, usize)>,
-    /// Runs at a time (default: the processors).
+    /// How many runs at the same time (default: the number of processors).
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub jobs: Option<u16>,
-    /// The run's own folder (default: results/runs/TIME-NAME).
+    /// The folder for the results (default: results/runs/TIME-NAME).
     #[arg(long, value_name = "DIR")]
     pub output: Option<PathBuf>,
 }
 
-/// `indoubt merge`.
+/// Arguments of `indoubt merge`.
 #[derive(Args, Clone, Debug)]
 #[command(after_help = "\
-Rows and charts are byte for byte what one machine would have written. Missing shards, unfinished ones and shards of \
-different sweeps are refused.
+The rows and charts equal, byte for byte, those of a sweep on one machine. It is an error if a shard is missing or not \
+finished, or if the shards belong to different sweeps.
 
 Example:
   indoubt merge shard-1 shard-2 shard-3 --output all")]
 pub struct MergeArgs {
-    /// The folders that `indoubt sweep --shard` left.
+    /// The folders that `indoubt sweep --shard` wrote.
     #[arg(required = true, value_name = "DIR")]
     pub shards: Vec<PathBuf>,
-    /// The run's own folder (default: results/runs/TIME-NAME).
+    /// The folder for the results (default: results/runs/TIME-NAME).
     #[arg(long, value_name = "DIR")]
     pub output: Option<PathBuf>,
 }
@@ -80,16 +80,16 @@ fn parse_shard(text: &str) -> Result<(usize, usize), String> {
     let parts = text.split_once('/').and_then(|(i, n)| Some((i.trim().parse().ok()?, n.trim().parse().ok()?)));
     match parts {
         Some((shard, of)) if (1..=of).contains(&shard) && of <= 100_000 => Ok((shard, of)),
-        _ => Err(format!("`{text}` is no part of a whole: expected I/N with I from 1 to N, such as 3/8")),
+        _ => Err(format!("`{text}` is not a shard: expected I/N with I from 1 to N, such as 3/8")),
     }
 }
 
-/// Sweeps.
+/// Runs `indoubt sweep`.
 pub(super) fn sweep(args: &SweepArgs, common: &Common) -> Result<Status> {
     let mut scenario = bundled::load_sweep(&args.scenario)?;
     let swept = std::mem::take(&mut scenario.sweep);
     if let Some(path) = args.set.iter().filter_map(|set| set.split('=').next()).find(|path| is_swept(&swept, path)) {
-        bail!("--set {path}: it is swept, and every point has a value of its own; change it in [sweep]");
+        bail!("--set {path}: this parameter is swept; change its values in [sweep]");
     }
     scenario = changed(scenario, &args.set)?;
     if !args.protocols.is_empty() {
@@ -108,7 +108,7 @@ pub(super) fn sweep(args: &SweepArgs, common: &Common) -> Result<Status> {
     bar.set_message(scenario.name.clone());
     if !quiet {
         anstream::eprintln!(
-            "{}: {} points, {} protocols, {} seeds. Interrupted, it goes on with --output {}",
+            "{}: {} points, {} protocols, {} seeds. If it is interrupted, continue it with --output {}",
             scenario.name,
             grid.points.len(),
             scenario.protocols.len(),
@@ -124,14 +124,14 @@ pub(super) fn sweep(args: &SweepArgs, common: &Common) -> Result<Status> {
             outln!("{}", json!({ "scenario": scenario.name, "shard": shard, "of": of, "folder": path }));
         } else if !common.quiet {
             outln!("shard {shard} of {of}: {}", path.display());
-            outln!("when all are there: indoubt merge DIR... with each shard's folder");
+            outln!("when all shards are finished: indoubt merge DIR... with the folder of each shard");
         }
         return Ok(Status::Holds);
     }
     tell(&folder, &Swept::draw(grid, &path, command)?, common)
 }
 
-/// Whether a path, or a part or the whole of it, is an axis.
+/// Whether a path is swept: it is an axis, lies inside one, or contains one.
 fn is_swept(sweep: &[(String, Vec<String>)], path: &str) -> bool {
     let within = |outer: &str, inner: &str| {
         inner.strip_prefix(outer).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
@@ -140,7 +140,7 @@ fn is_swept(sweep: &[(String, Vec<String>)], path: &str) -> bool {
     axes.into_iter().any(|axis| within(axis, path.trim()) || within(path.trim(), axis))
 }
 
-/// Merges.
+/// Runs `indoubt merge`.
 pub(super) fn merge(args: &MergeArgs, common: &Common) -> Result<Status> {
     let shards: Vec<PathBuf> = args.shards.iter().map(|shard| sweep_folder(shard)).collect();
     let folder = RunFolder::create(args.output.as_deref(), "merged")?;
@@ -148,19 +148,19 @@ pub(super) fn merge(args: &MergeArgs, common: &Common) -> Result<Status> {
     let merged = sweeps::merge(&shards, &staged, "indoubt merge");
     let grid = merged.inspect_err(|_| {
         _ = std::fs::remove_dir_all(&staged);
-        // A refusal leaves nothing behind; a folder that held something stays.
+        // An error leaves no new folder behind. A folder that is not empty stays.
         _ = std::fs::remove_dir(folder.path());
     })?;
     let path = folder.scenario(&grid.scenario.name);
     if path.exists() {
         std::fs::remove_dir_all(&staged).with_context(|| format!("cannot remove {}", staged.display()))?;
-        return Err(anyhow!("{} is there already: choose another --output", path.display()));
+        return Err(anyhow!("{} already exists: choose another --output", path.display()));
     }
     std::fs::rename(&staged, &path).with_context(|| format!("cannot write {}", path.display()))?;
     tell(&folder, &Swept::draw(grid, &path, "indoubt merge".into())?, common)
 }
 
-/// The folder with a shard's rows: the one that was named, or the only sweep in it.
+/// The folder with a shard's rows: the folder that was named, or the only sweep in it.
 fn sweep_folder(named: &std::path::Path) -> PathBuf {
     if named.join("sweep.json").is_file() {
         return named.to_owned();
@@ -196,7 +196,7 @@ fn tell(folder: &RunFolder, swept: &Swept, common: &Common) -> Result<Status> {
     Ok(Status::Holds)
 }
 
-/// An error about a value, with the line of the file where it stands.
+/// Adds file and line of the value to an error about it.
 fn placed(error: SweepError, file: &str) -> anyhow::Error {
     let text = bundled::sweep_text(file).or_else(|| std::fs::read_to_string(file).ok()).unwrap_or_default();
     let wanted = match &error {
@@ -221,7 +221,7 @@ fn words(args: &SweepArgs) -> String {
         Some(Seeds::Count(n)) => format!("--seeds {n}"),
         Some(Seeds::Range(from, to)) => format!("--seeds {from}..{to}"),
     });
-    // Other protocols and changed parameters stand in the scenario as resolved; of a bundled one they must be said.
+    // The scenario file in the results contains protocols and changed parameters. A bundled scenario does not.
     if bundled {
         let protocols: Vec<&str> = args.protocols.iter().map(|p| p.name()).collect();
         words.extend((!protocols.is_empty()).then(|| format!("--protocols {}", protocols.join(","))));

@@ -1,4 +1,4 @@
-//! What an enumeration leaves on disk: a row for each case, the heat map's cells with the command that repeats each, one JSON
+//! The files of a crash study: one row per case, the cells of the heat maps with the command that repeats each, one JSON
 //! document, the charts, and a report.
 
 use super::summary::{Counts, CrashStudy, CrashSummary, IntendedEnding};
@@ -20,17 +20,17 @@ use indoubt_studies::crash_points::{Broken, CaseResult, Cell, Row, role_word};
 use serde_json::{Value, json};
 use std::{fs, path::Path};
 
-/// What is written about an enumeration besides its numbers.
+/// What is written about a crash study besides its numbers.
 pub(crate) struct Document<'a> {
     /// The scenario that was reduced.
     pub(crate) scenario: &'a Scenario,
-    /// The command that enumerates it again.
+    /// The command that repeats the study.
     pub(crate) command: String,
-    /// The command that repeats one case of a protocol, and tells it.
+    /// Gives the command that repeats one case of a protocol and prints it as a conversation.
     pub(crate) repeat: &'a dyn Fn(Protocol, &CaseResult) -> String,
 }
 
-/// Writes everything; answers with the JSON document.
+/// Writes all files. Returns the JSON document.
 pub(crate) fn write(study: &CrashStudy, about: &Document<'_>, folder: &RunFolder) -> Result<Value> {
     let path = folder.path();
     let charts_folder = path.join("charts");
@@ -38,7 +38,7 @@ pub(crate) fn write(study: &CrashStudy, about: &Document<'_>, folder: &RunFolder
     write_text(&path.join("scenario.toml"), &about.scenario.to_toml())?;
     rows(&study.single, &path.join("cases.csv"))?;
     cells(&study.single, about, &path.join("heat-map.csv"))?;
-    let mut drawn = draw(&study.single, &charts_folder, "heat-map", "one death")?;
+    let mut drawn = draw(&study.single, &charts_folder, "heat-map", "one crash")?;
     let mut document = json!({
         "version": 1, "indoubt": env!("CARGO_PKG_VERSION"), "scenario": about.scenario.name, "command": about.command,
         "single": summary_json(&study.single, about),
@@ -46,19 +46,19 @@ pub(crate) fn write(study: &CrashStudy, about: &Document<'_>, folder: &RunFolder
     if let Some(pairs) = &study.pairs {
         rows(pairs, &path.join("pairs.csv"))?;
         cells(pairs, about, &path.join("heat-map-pairs.csv"))?;
-        drawn.extend(draw(pairs, &charts_folder, "heat-map-pairs", "two deaths, at the place of the first")?);
+        drawn.extend(draw(pairs, &charts_folder, "heat-map-pairs", "two crashes, by the crash point of the first")?);
         document["pairs"] = summary_json(pairs, about);
     }
     write_json(&path.join("crash-points.json"), &document)?;
     let section = Study {
-        kind: "Every place to die",
+        kind: "Crash points",
         name: &about.scenario.name,
-        about: "One transaction, and for each edge of each effect of each node a history in which that node dies right there.",
+        about: "One transaction, run once for each crash point: before and after each effect of each node.",
         command: &about.command,
         charts: &drawn,
         details: String::new(),
     };
-    let head = Head { title: "Every place to die", command: &about.command, outcomes: None };
+    let head = Head { title: "Crash points", command: &about.command, outcomes: None };
     page::write(&path.join("report.html"), &head, &[], &[section])?;
     Ok(document)
 }

@@ -1,40 +1,40 @@
-//! What came of the cases of a crash study.
+//! The results of a crash study.
 
 use indoubt_scenario::protocol::Protocol;
 use indoubt_studies::crash_points::{CaseResult, Ending, HeatMap};
 use std::collections::BTreeMap;
 
-/// At most so many failures are kept whole; all are counted.
+/// The most failures that are kept as a whole. All are counted.
 const MOST_KEPT: usize = 20;
 
-/// Everything that was tried.
+/// The results of all cases.
 #[derive(Default)]
 pub(crate) struct CrashStudy {
-    /// With one crash each.
+    /// The cases with one crash.
     pub(crate) single: CrashSummary,
-    /// With two.
+    /// The cases with two crashes; `None` if they were not run.
     pub(crate) pairs: Option<CrashSummary>,
 }
 
-/// What came of all cases with one crash, or of all with two.
+/// The results of all cases with one crash, or of all cases with two.
 #[derive(Default)]
 pub(crate) struct CrashSummary {
-    /// By protocol.
+    /// The counts of each protocol.
     pub(crate) counts: BTreeMap<Protocol, Counts>,
-    /// By how the transaction was to end, and by crash point: the first, where there are two.
+    /// The worst times at each crash point, for each intended ending. If a case has two crashes, the first one counts.
     pub(crate) heat: BTreeMap<IntendedEnding, HeatMap>,
-    /// A row for each case.
+    /// One row per case.
     pub(crate) rows: Vec<(Protocol, CaseResult)>,
-    /// The first cases in which something promised does not hold.
+    /// The first cases that break a promise.
     pub(crate) failures: Vec<(Protocol, CaseResult)>,
 }
 
-/// How the transaction was to end.
+/// How the transaction ends without a crash.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum IntendedEnding {
-    /// Everybody can do their part.
+    /// It commits: every participant can do its part.
     Commit,
-    /// Somebody must refuse.
+    /// One participant refuses.
     Refuse,
 }
 
@@ -46,7 +46,7 @@ impl IntendedEnding {
         }
     }
 
-    /// As files and tables name it.
+    /// The word in files and tables.
     pub(crate) fn word(self) -> &'static str {
         match self {
             IntendedEnding::Commit => "commit",
@@ -54,7 +54,7 @@ impl IntendedEnding {
         }
     }
 
-    /// For readers.
+    /// The panel title of a chart.
     pub(crate) fn meaning(self) -> &'static str {
         match self {
             IntendedEnding::Commit => "nobody refuses",
@@ -63,22 +63,22 @@ impl IntendedEnding {
     }
 }
 
-/// What came of the cases of one protocol.
+/// The results of the cases of one protocol.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Counts {
-    /// Crash points of a first crash.
+    /// The number of crash points of a first crash.
     pub(crate) places: u64,
-    /// Cases.
+    /// The number of cases: each crash point, with each prefix of the log that may survive.
     pub(crate) cases: u64,
-    /// Cases by outcome.
+    /// The number of cases with each outcome.
     pub(crate) outcomes: BTreeMap<&'static str, u64>,
-    /// Cases in which something promised does not hold.
+    /// The number of cases that break a promise.
     pub(crate) failed: u64,
-    /// The longest times, in milliseconds.
+    /// The longest `blocked_ms` of any branch in any case.
     pub(crate) blocked_ms: f64,
-    /// See `blocked_ms`.
+    /// The longest `in_doubt_ms` of any branch in any case.
     pub(crate) in_doubt_ms: f64,
-    /// See `blocked_ms`.
+    /// The longest `pending_ms` of any record in any case.
     pub(crate) pending_ms: f64,
 }
 
@@ -98,7 +98,7 @@ impl CrashSummary {
         self.rows.push((protocol, tried));
     }
 
-    /// Cases in which something promised does not hold.
+    /// The number of cases that break a promise, over all protocols.
     pub(crate) fn failed(&self) -> u64 {
         self.counts.values().map(|counts| counts.failed).sum()
     }

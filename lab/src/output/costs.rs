@@ -11,13 +11,13 @@ use std::io::{self, Write};
 /// The heads of a cost's columns.
 const HEADS: [&str; 7] = ["messages", "work", "forced c", "forced p", "lazy c", "lazy p", "own note"];
 
-/// All tables and a last line that says whether they hold.
+/// Prints all tables, and a last line with the number of differences.
 pub(crate) fn everything(table: &Table, out: &mut impl Write) -> io::Result<()> {
     writeln!(out, "What one transaction costs: counted in the trace, and by the formulas of the literature.")?;
     writeln!(
         out,
         "{FAINT}N participants; c: at the coordinating node, p: at all participants together. work: the messages of the work round,\n\
-         counted apart. own note: lazy records of those who refused, which the papers do not list. The papers count an abort\n\
+         counted apart. own note: lazy records of participants that refused; the papers do not list them. They count an abort\n\
          as if every vote had arrived before the decision, so these runs have options.abort = \"after-all-votes\".{FAINT:#}"
     )?;
     let mut n = 0;
@@ -33,7 +33,7 @@ pub(crate) fn everything(table: &Table, out: &mut impl Write) -> io::Result<()> 
     verdict(table, out)
 }
 
-/// Only what differs.
+/// Prints only the rows that differ.
 pub(crate) fn differing(table: &Table, out: &mut impl Write) -> io::Result<()> {
     for cell in table.cells.iter().chain(&table.at_once).filter(|cell| !cell.differences.is_empty()) {
         row(cell, out)?;
@@ -56,7 +56,7 @@ fn row(cell: &Cell, out: &mut impl Write) -> io::Result<()> {
     writeln!(out, "{:8} {:13}{counts}{}", cell.protocol, cell.case, note(&cell.differences))
 }
 
-/// One count beside its formula, right-aligned. Where there is nothing to count, and nothing was, a dot.
+/// One count beside its formula, right-aligned; a dot if both are 0.
 fn count(counted: usize, paper: usize, width: usize) -> String {
     if counted == paper && paper == 0 {
         return format!("{FAINT}{:>width$}{FAINT:#}", "·");
@@ -73,13 +73,13 @@ fn note(differences: &[&str]) -> String {
     if differences.is_empty() { String::new() } else { format!("  {BAD}differs: {}{BAD:#}", differences.join(", ")) }
 }
 
-/// What deciding at the first NO sends, where that is not what the papers count.
+/// Prints the messages of aborts that are decided at the first NO, where they differ from what the papers count.
 fn at_once(cells: &[Cell], out: &mut impl Write) -> io::Result<()> {
     let votes = |cell: &Cell| match cell.case {
         Case::Abort { yes } => (cell.participants, yes),
         _ => (cell.participants, cell.participants),
     };
-    // With a single NO voter both ways are the same.
+    // With a single NO vote, deciding at the first NO and after all votes is the same.
     let mut several: Vec<(usize, usize)> = cells.iter().map(votes).filter(|(n, yes)| yes + 1 < *n).collect();
     several.sort_unstable();
     several.dedup();
@@ -91,8 +91,8 @@ fn at_once(cells: &[Cell], out: &mut impl Write) -> io::Result<()> {
     let heads: String = voting.iter().map(|protocol| format!("{:>11}", protocol.name())).collect();
     writeln!(
         out,
-        "\nMessages of an abort with several NO votes as the coordinator really sends it (options.abort = \"at-once\"): the first NO\n\
-         decides, ABORT goes to everyone not known to have voted NO; all links equally fast, so the NO votes come first."
+        "\nMessages of an abort with several NO votes, as the coordinator really sends them (options.abort = \"at-once\"): the first NO\n\
+         decides, and ABORT goes to everyone not known to have voted NO. All links are equally fast, so the NO votes come first."
     )?;
     writeln!(out, "{STRONG}{:>3} {:>5}{heads}{STRONG:#}", "N", "yes")?;
     for (n, yes) in several {
@@ -105,11 +105,11 @@ fn at_once(cells: &[Cell], out: &mut impl Write) -> io::Result<()> {
     Ok(())
 }
 
-/// Delays; numbers of participants that give the same share a row.
+/// Prints the delays. Numbers of participants with the same delays share a row.
 fn delays(rows: &[DelayRow], out: &mut impl Write) -> io::Result<()> {
     writeln!(
         out,
-        "\nDelays to a commit, the work inside PREPARE: m message delays and f serial forced writes from the transaction's arrival."
+        "\nDelays of a commit with the work inside PREPARE: m message delays and f serial forced writes since the transaction arrived."
     )?;
     writeln!(
         out,

@@ -1,4 +1,4 @@
-//! What an enumeration of crash points says on the terminal.
+//! The terminal output of `indoubt crash-points`.
 
 use super::{
     line::outln,
@@ -11,19 +11,19 @@ use indoubt_report::time;
 use indoubt_scenario::protocol::Protocol;
 use indoubt_studies::crash_points::{CaseResult, Cell};
 
-/// Counts by protocol, and the crash points that cost most.
+/// Prints the counts of each protocol, and the crash points with the longest times.
 pub(crate) fn tell(study: &CrashStudy, repeat: &dyn Fn(Protocol, &CaseResult) -> String) {
-    counts("one death", &study.single);
+    counts("one crash", &study.single);
     if let Some(pairs) = &study.pairs {
         outln!();
-        counts("two deaths", pairs);
+        counts("two crashes", pairs);
     }
-    outln!("\n{STRONG}Where it hurts most{STRONG:#}");
+    outln!("\n{STRONG}The longest times{STRONG:#}");
     for protocol in study.single.counts.keys() {
         for (ms, what, tried) in worst(&study.single, *protocol) {
             let (moment, at) = tried.case.strikes.first().map_or_else(Default::default, |strike| {
                 let point = &strike.point;
-                let edge = if point.verb == Verb::Observe { "dies as it" } else { point.edge_word() };
+                let edge = if point.verb == Verb::Observe { "crashes as it" } else { point.edge_word() };
                 (point.deed(), format!("{} {edge}", point.node))
             });
             outln!(
@@ -40,7 +40,7 @@ pub(crate) fn tell(study: &CrashStudy, repeat: &dyn Fn(Protocol, &CaseResult) ->
 fn counts(what: &str, summary: &CrashSummary) {
     outln!(
         "{STRONG}{what:15} {:>6} {:>7} {:>9} {:>9} {:>9} {:>11} {:>8} {:>8} {:>9} {:>9} {:>9}{STRONG:#}",
-        "places",
+        "points",
         "cases",
         "committed",
         "completed",
@@ -76,8 +76,8 @@ fn counts(what: &str, summary: &CrashSummary) {
     }
 }
 
-/// The worst case of each kind of node: that in which somebody is blocked the longest or, where nobody ever is, a record
-/// is pending the longest. Of equals the first.
+/// The worst case of each kind of node: the one with the longest blocked time or, if no branch is ever blocked, with the longest
+/// pending time. Among equals, the first one.
 fn worst(summary: &CrashSummary, protocol: Protocol) -> Vec<(f64, &'static str, &CaseResult)> {
     let rows = || summary.heat.values().flat_map(|map| &map.rows);
     let of = |role: Role| rows().filter(move |(row, _)| row.role == role).filter_map(|(_, cells)| cells.get(&protocol));
@@ -90,19 +90,23 @@ fn worst(summary: &CrashSummary, protocol: Protocol) -> Vec<(f64, &'static str, 
     found.map(|cell| (time(cell), what, &cell.worst)).filter(|(ms, ..)| *ms > 0.0).collect()
 }
 
-/// A case that broke a promise, in two lines.
+/// Two lines about a case that broke a promise.
 pub(crate) fn failure(protocol: Protocol, tried: &CaseResult, repeat: &str) -> String {
     let broken: Vec<String> =
         tried.broken.iter().filter(|b| b.promised).map(|b| format!("{}: {}", b.check, b.detail)).collect();
-    let broken = if broken.is_empty() { "something is left open".to_owned() } else { broken.join("; ") };
+    let broken = if broken.is_empty() {
+        "the verdict is unknown, because something is not finished".to_owned()
+    } else {
+        broken.join("; ")
+    };
     format!("{BAD}{protocol}{BAD:#}: {broken}\n  {repeat}")
 }
 
-/// What became of one case.
+/// Prints the result of one case.
 pub(crate) fn one(tried: &CaseResult) {
     outln!("{}; its client was told {}", tried.outcome, tried.told);
     outln!(
-        "in doubt {} at most, blocked {}, pending {}",
+        "longest times: in doubt {}, blocked {}, pending {}",
         time(tried.in_doubt_ms),
         time(tried.blocked_ms),
         time(tried.pending_ms)

@@ -1,5 +1,5 @@
-//! Lines on standard output, with colours only where they are wanted. A reader that has gone, such as a closed pager, is no
-//! error; anything else that prevents printing is.
+//! Prints lines to standard output, with colours only on terminals that want them. If the reader has closed the pipe (a pager,
+//! for example), the command ends quietly. Every other failure to print is an error.
 
 use std::{
     fmt,
@@ -13,11 +13,11 @@ macro_rules! outln {
 }
 pub(crate) use outln;
 
-/// What [`outln`] does.
+/// The function behind [`outln`].
 pub(crate) fn print(words: fmt::Arguments<'_>) {
     match writeln!(anstream::stdout().lock(), "{words}") {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => {
-            // A full disk, for example: half of the output in a file must not be taken for all of it.
+            // The disk is full, for example. Half of the output must not be taken for all of it.
             anstream::eprintln!("error: cannot print: {error}");
             std::process::exit(2);
         }

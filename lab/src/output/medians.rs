@@ -1,9 +1,9 @@
-//! The medians of a sweep: one table for each metric.
+//! The medians of a sweep: one table per metric.
 
 use super::line::outln;
 use indoubt_report::Swept;
 
-/// Prints them.
+/// Prints all tables of a sweep.
 pub(crate) fn print(swept: &Swept) {
     let grid = &swept.grid;
     for metric in &grid.metrics {

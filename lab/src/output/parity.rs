@@ -10,10 +10,10 @@ use indoubt_report::time;
 use indoubt_scenario::profile::Profile;
 use indoubt_studies::parity::{Agreement, Aspect, Tolerance};
 
-/// Differences of one row that are printed; the rest is counted.
+/// How many differences of one row are printed. The others are only counted.
 const SHOWN: usize = 6;
 
-/// Everything; with `quiet`, only what does not agree.
+/// Prints the tables of both comparisons; with `quiet`, only the rows that do not agree.
 pub(crate) fn print(profile: &Profile, ones: &[OneClient], written: &[AsWritten], slack: f64, quiet: bool) {
     if !quiet {
         outln!(
@@ -33,9 +33,10 @@ pub(crate) fn print(profile: &Profile, ones: &[OneClient], written: &[AsWritten]
     }
     for row in ones {
         let differences = row.comparison.differences.iter().map(|difference| difference.text.clone());
-        let never = row.unfired.iter().map(|text| format!("`{text}` strikes in neither world"));
-        let verdicts = (row.verdicts[0] != row.verdicts[1])
-            .then(|| format!("verdict {} virtually, {} really", word(row.verdicts[0]), word(row.verdicts[1])));
+        let never = row.unfired.iter().map(|text| format!("the fault `{text}` fired in neither world"));
+        let verdicts = (row.verdicts[0] != row.verdicts[1]).then(|| {
+            format!("verdict {} in the virtual world, {} in the real one", word(row.verdicts[0]), word(row.verdicts[1]))
+        });
         let lines = differences.chain(never).chain(verdicts).chain(disagreements(&row.times)).collect();
         let style = if row.agrees { FAINT } else { BAD };
         lines_of(style, &format!("{} {} with one client", row.scenario, row.protocol), lines);
@@ -67,7 +68,7 @@ fn lines_of(style: anstyle::Style, name: &str, lines: Vec<String>) {
 fn one_client(rows: &[OneClient]) {
     let wide = rows.iter().map(|row| row.scenario.len()).max().unwrap_or(8).max(8);
     outln!(
-        "{STRONG}with one client: the same to the letter{STRONG:#}\n{STRONG}{:wide$}  {:15} {:>5}  {:8} {:8} {:7} {:7} {:>19} {:>19}  {:12} agree{STRONG:#}",
+        "{STRONG}with one client: the same, message by message{STRONG:#}\n{STRONG}{:wide$}  {:15} {:>5}  {:8} {:8} {:7} {:7} {:>19} {:>19}  {:12} agree{STRONG:#}",
         "scenario",
         "protocol",
         "txns",
@@ -102,7 +103,7 @@ fn one_client(rows: &[OneClient]) {
 fn as_written(rows: &[AsWritten]) {
     let wide = rows.iter().map(|row| row.scenario.len()).max().unwrap_or(8).max(8);
     outln!(
-        "{STRONG}as written: a real run among the virtual ones{STRONG:#}\n{STRONG}{:wide$}  {:15} {:12} {:>7} {:>21} {:>24} {:>24} {:>21}  agree{STRONG:#}",
+        "{STRONG}as written: a real run in the range of the virtual ones{STRONG:#}\n{STRONG}{:wide$}  {:15} {:12} {:>7} {:>21} {:>24} {:>24} {:>21}  agree{STRONG:#}",
         "scenario",
         "protocol",
         "verdict v/r",
@@ -145,7 +146,7 @@ fn tolerances(slack: f64) {
     );
 }
 
-/// A number in both worlds; a dash where it says nothing.
+/// A number in both worlds; a dash if it was not compared.
 fn both(all: &[Agreement], what: &str) -> String {
     all.iter().find(|it| it.what == what).map_or("-".into(), |it| format!("{} / {}", it.virtually, it.really))
 }

@@ -1,9 +1,9 @@
-//! Progress of long work.
+//! The progress bar of long work.
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::time::Duration;
 
-/// A progress bar on standard error; hidden where there is no terminal, or when asked to be quiet.
+/// A progress bar on standard error. It is hidden if that is not a terminal, and with `quiet`.
 pub(crate) fn progress(total: u64, quiet: bool) -> ProgressBar {
     let bar = ProgressBar::new(total);
     if quiet {

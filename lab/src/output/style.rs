@@ -1,4 +1,4 @@
-//! The styles of the terminal.
+//! The text styles of the terminal output.
 
 use anstyle::{AnsiColor, Style};
 

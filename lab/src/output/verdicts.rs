@@ -1,4 +1,4 @@
-//! Verdicts, checks and spreads of summaries.
+//! The tables of a summary: verdicts, checks, and spreads over seeds.
 
 use super::{
     line::outln,
@@ -48,7 +48,7 @@ pub(crate) fn verdicts(summaries: &[&Summary]) {
         }
     }
     outln!(
-        "{FAINT}in doubt, blocked, pending, unavail.: the longest of any seed; bystanders, partial (some effects there, others not, for good): over all seeds{FAINT:#}"
+        "{FAINT}in doubt, blocked, pending, unavail.: the longest under any seed; bystanders, partial: sums over all seeds (partial: some effects of a transaction stand and others do not, for good){FAINT:#}"
     );
 }
 
@@ -81,7 +81,7 @@ fn verdict(runs: &[&Run]) -> String {
     text
 }
 
-/// Every check of one run, promised or not, with what was found where it does not hold.
+/// Prints every check of one run, promised or not, with the details of those that do not hold.
 pub(crate) fn checks(run: &Run) {
     for check in &run.checks {
         let promised = promised(run, check);
@@ -94,14 +94,14 @@ pub(crate) fn checks(run: &Run) {
     }
 }
 
-/// Prints everything that does not hold, on standard error.
+/// Prints every broken promise and failed expectation, on standard error.
 pub(crate) fn failures(summary: &Summary) {
     for line in indoubt_report::failures(summary) {
         anstream::eprintln!("{BAD}{}{BAD:#}: {line}", scenario_name(summary));
     }
 }
 
-/// For each protocol that ran under many seeds: how its costs are spread over them, and how to see the worst one.
+/// Prints how the costs of each protocol are spread over the seeds, and the command that shows the worst seed.
 pub(crate) fn over_seeds(summary: &Summary) {
     let rows = indoubt_report::over_seeds(summary);
     if rows.is_empty() {

@@ -1,5 +1,5 @@
-//! The documentation is held to what is there: links lead somewhere, command lines are ones that the command accepts, and each
-//! bundled scenario and sweep has its chapter. What it prints is what the command prints (`transcripts`).
+//! Tests of the documentation: links have targets, the command accepts the command lines, and each bundled scenario and sweep has
+//! a chapter. The module `transcripts` tests that the printed output is what the command prints.
 
 use clap::Parser;
 use indoubt_lab::commands::{Cli, Command};
@@ -11,12 +11,12 @@ use std::fs;
 mod page;
 mod transcripts;
 
-/// Targets of `[text](target)` and `![text](target)`.
+/// The targets of all links, `[text](target)`, and images, `![text](target)`.
 fn targets(prose: &str) -> Vec<&str> {
     prose.match_indices("](").filter_map(|(at, _)| prose[at + 2..].split(')').next()).collect()
 }
 
-/// The heading's name in a link: lower case, no punctuation, hyphens for spaces.
+/// The anchor of a heading: lower case, without punctuation, with hyphens instead of spaces.
 fn anchor(heading: &str) -> String {
     let plain = heading.trim_start_matches('#').trim().to_lowercase();
     plain
@@ -51,8 +51,8 @@ fn every_relative_link_leads_somewhere() {
     assert!(broken.is_empty(), "links that lead nowhere:\n{}", broken.join("\n"));
 }
 
-/// Why the command would not take these words, if it would not. What can be wrong without running it: the options, the names
-/// of scenarios and sweeps, and the paths of `--set`.
+/// Why the command would refuse these words, if it would. Only what can be checked without running it: the options, the names of
+/// scenarios and sweeps, and the paths of `--set`.
 fn refusal(words: &[String]) -> Option<String> {
     let cli = match Cli::try_parse_from(words) {
         Ok(cli) => cli,
@@ -67,7 +67,7 @@ fn refusal(words: &[String]) -> Option<String> {
         Some(Command::Sweep(sweep)) => (vec![sweep.scenario], "scenarios/sweeps", sweep.set, sweep.protocols),
         _ => return None,
     };
-    // A file of the reader's own cannot be looked at.
+    // A name with a dot is a file of the reader, which does not exist here.
     for name in names.iter().filter(|name| !name.contains('.')) {
         let Ok(text) = fs::read_to_string(root().join(folder).join(format!("{name}.toml"))) else {
             return Some(format!("nothing bundled is called `{name}`"));

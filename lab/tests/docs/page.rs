@@ -1,4 +1,4 @@
-//! Pages of the documentation, as far as a test has to understand them.
+//! Reads pages of the documentation, as far as the tests need it.
 
 use std::{
     fs,
@@ -9,7 +9,7 @@ pub(crate) fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
-/// README.md and all below docs/, as paths from the root.
+/// The paths of README.md and of all pages below docs/.
 pub(crate) fn pages() -> Vec<PathBuf> {
     let mut pages = vec![root().join("README.md")];
     let mut folders = vec![root().join("docs")];
@@ -27,7 +27,7 @@ pub(crate) fn pages() -> Vec<PathBuf> {
     pages
 }
 
-/// A page cut into prose (`None`) and code blocks (`Some` of their language), in their order.
+/// Cuts a page into prose (`None`) and code blocks (`Some` language), in their order.
 pub(crate) fn parts(text: &str) -> Vec<(Option<&str>, Vec<&str>)> {
     let mut parts = vec![(None, vec![])];
     for line in text.lines() {
@@ -40,7 +40,7 @@ pub(crate) fn parts(text: &str) -> Vec<(Option<&str>, Vec<&str>)> {
     parts
 }
 
-/// What stands outside of code blocks.
+/// The text outside of code blocks.
 pub(crate) fn prose(text: &str) -> String {
     parts(text)
         .into_iter()
@@ -49,14 +49,14 @@ pub(crate) fn prose(text: &str) -> String {
         .fold(String::new(), |prose, line| prose + line + "\n")
 }
 
-/// The command's own lines in code blocks for a shell, cut into words.
+/// The lines of shell code blocks that call `indoubt`, cut into words.
 pub(crate) fn commands(text: &str) -> Vec<Vec<String>> {
     let shell = |language| matches!(language, Some("sh" | "bash" | "console" | ""));
     let lines = parts(text).into_iter().filter(|(language, _)| shell(*language)).flat_map(|(_, lines)| lines);
     lines.map(words).filter(|words| words.first().is_some_and(|word| word == "indoubt")).collect()
 }
 
-/// A shell line's words, as far as documentation needs it: quotes, comments, and what ends a command.
+/// The words of a shell line, as far as the documentation needs it: quotes, comments, and the operators that end a command.
 pub(crate) fn words(line: &str) -> Vec<String> {
     let line = line.trim().strip_prefix("$ ").unwrap_or(line);
     let (mut words, mut word, mut quote) = (Vec::new(), None::<String>, None::<char>);

@@ -1,5 +1,5 @@
-//! What a page prints is what the command prints: every transcript and every table of figures of the virtual world, which gives
-//! the same numbers on any machine.
+//! Tests that a page prints what the command prints: every transcript and every table of figures of the virtual world, which
+//! gives the same numbers on any machine.
 
 use crate::page::{commands, pages, parts, root};
 use indoubt_judge::{
@@ -17,14 +17,14 @@ fn output(words: &[String]) -> String {
     String::from_utf8(output.stdout).expect("text")
 }
 
-/// The first of these lines that the output does not have after the ones before it. An ellipsis stands for any lines.
+/// The first line of the transcript that the output does not have after the lines before it. An ellipsis stands for any lines.
 fn missing<'a>(transcript: &[&'a str], output: &str) -> Option<&'a str> {
     let mut printed = output.lines().map(str::trim);
     let told = transcript.iter().map(|line| line.trim()).filter(|line| !line.is_empty() && *line != "…");
     told.into_iter().find(|line| !printed.any(|other| other == *line))
 }
 
-/// Real processes and real clocks have other numbers on every machine.
+/// Whether a command line measures real time. Its numbers differ on every machine, so they are not tested.
 fn told_by_a_clock(words: &[String]) -> bool {
     ["parity", "calibrate", "bench"].contains(&words[1].as_str()) || words.iter().any(|word| word == "real")
 }
@@ -54,7 +54,7 @@ fn every_transcript_is_what_the_command_before_it_prints() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// The rows of a chapter's table of figures, which begin with a protocol: its name, its cells, and what it does not keep.
+/// The rows of a chapter's table of figures. Each begins with a protocol: its name, its cells, and the checks that do not hold.
 fn figures(text: &str) -> Vec<(&str, String, &str)> {
     let table = text.split("## The figures").nth(1).unwrap_or_default().split("\n## ").next().unwrap_or_default();
     let rows = table.lines().filter_map(|line| line.strip_prefix("| `"));
@@ -101,7 +101,7 @@ fn the_figures_of_every_chapter_are_what_a_hundred_seeds_give() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// The tables of a text, each with the metric that was named last before it, as rows of cells without the head.
+/// The tables of a text, each with the last metric that is named before it, as rows of cells without the head.
 fn tables(text: &str) -> Vec<(&str, Vec<Vec<&str>>)> {
     let mut tables: Vec<(&str, Vec<Vec<&str>>)> = Vec::new();
     let (mut metric, mut lines_in) = ("", 0);

@@ -1,5 +1,6 @@
-//! The lab's hand on the journal of a dead node. SIGKILL keeps what the kernel already has, and a power cut does not: so
-//! after a kill the lab cuts the journal to a prefix of the tail that was not forced. And it may lose a journal whole.
+//! Fault injection on the journal of a node that was killed. After a SIGKILL the kernel still has everything that was written;
+//! after a power cut it does not. So after a kill the lab cuts the journal to a prefix of the tail that was not forced. It can also
+//! remove the whole journal.
 
 use super::{
     error::{JournalError, io_error},
@@ -12,36 +13,36 @@ use indoubt_proto::ids::Lsn;
 use rand::RngExt;
 use std::{fs::File, path::Path};
 
-/// What a cut took away.
+/// The result of a cut.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct CutReport {
     /// The last record before the cut.
     pub last: Lsn,
-    /// The last record known to be durable: no cut goes below it.
+    /// The last record that is known to be durable. It always survives.
     pub durable: Lsn,
-    /// The last record that is left.
+    /// The last record that survives.
     pub kept: Lsn,
-    /// Whether a part of the record after it is left, as a write leaves it that the power cut interrupted.
+    /// Whether a part of the next record is left, as after a write that the power cut interrupted.
     pub torn: bool,
 }
 
-/// Cuts the journal in `dir`, which no process may be using, to a prefix of the records that were not forced: `keep` of
-/// them, at most all, or a number drawn from `seed`, each as likely. One cut in four, drawn too, leaves a torn record
-/// behind it. Without a journal nothing happens.
+/// Cuts the journal in `dir`, which no process may be using. Of the records that were not forced, the first `keep` survive, or all
+/// if there are fewer; `None`: `seed` draws the number, all equally likely. One cut in four, which `seed` also draws, leaves a torn
+/// record. Without a journal nothing happens.
 ///
 /// # Errors
-/// A process uses the directory; it cannot be read or written; the journal is corrupt; or the durable mark is missing or
-/// corrupt, so that it is not known what may be cut. Nothing is changed then.
+/// If a process uses the directory, if it cannot be read or written, if the journal is corrupt, or if the durable mark is missing
+/// or corrupt, so that it is not known what may be cut. Nothing is changed in these cases.
 pub fn cut_tail(dir: &Path, seed: u64, keep: Option<u64>) -> Result<CutReport, JournalError> {
     let paths = Paths::new(dir);
     let _lock = paths.lock()?;
     let Some(contents) = Contents::read(&paths)? else { return Ok(CutReport::default()) };
     if Mark::read(&paths)?.is_none() {
-        let why = "it holds no durable mark, so nothing may be cut".into();
+        let why = "it has no durable mark, so it is not known what may be cut".into();
         return Err(JournalError::Corrupt { path: paths.durable(), offset: 0, why });
     }
     let mut report = CutReport { last: contents.last, durable: contents.header.base, kept: contents.last, torn: false };
-    // Where the durable part ends, then where each record behind it ends.
+    // The end of the durable part, then the end of each record behind it.
     let mut ends = vec![contents.durable];
     for (end, record) in contents.records() {
         if end as u64 <= contents.durable {
@@ -67,10 +68,10 @@ pub fn cut_tail(dir: &Path, seed: u64, keep: Option<u64>) -> Result<CutReport, J
     Ok(report)
 }
 
-/// Loses the journal in `dir`, which no process may be using. The count of incarnations stays.
+/// Removes the journal in `dir`, which no process may be using. The count of incarnations stays.
 ///
 /// # Errors
-/// A process uses the directory, or it cannot be written.
+/// If a process uses the directory, or it cannot be written.
 pub fn lose(dir: &Path) -> Result<(), JournalError> {
     let paths = Paths::new(dir);
     let lock = paths.lock()?;

@@ -1,11 +1,11 @@
-//! The operations on which durability rests, behind a trait: tests make them fail, wait and be counted, and look at
-//! what is on the disk between any two of them.
+//! The disk operations on which durability depends, as a trait. Tests replace it: they let operations fail or wait, count them, and
+//! look at the disk between any two of them.
 
 use std::{fmt::Debug, fs, fs::File, io, os::unix::fs::FileExt, path::Path};
 
-/// What the journal asks of the disk.
+/// The disk operations of the journal.
 pub trait Disk: Debug + Send + Sync + 'static {
-    /// Writes `bytes` at `offset`; the kernel has them when it returns.
+    /// Writes `bytes` at `offset`. When it returns, the kernel has them.
     ///
     /// # Errors
     /// Those of pwrite.
@@ -13,7 +13,7 @@ pub trait Disk: Debug + Send + Sync + 'static {
         file.write_all_at(bytes, offset)
     }
 
-    /// Forces what was written to `file`, and its length; the disk has it when it returns.
+    /// Forces the data and the length of `file`. When it returns, the disk has them.
     ///
     /// # Errors
     /// Those of fdatasync.
@@ -21,7 +21,7 @@ pub trait Disk: Debug + Send + Sync + 'static {
         file.sync_data()
     }
 
-    /// Renames `from` to `to`, which it replaces.
+    /// Renames `from` to `to`, and replaces `to` if it exists.
     ///
     /// # Errors
     /// Those of rename.
@@ -38,7 +38,7 @@ pub trait Disk: Debug + Send + Sync + 'static {
     }
 }
 
-/// The disk as it is.
+/// The real disk.
 #[derive(Clone, Copy, Debug)]
 pub struct HostDisk;
 

@@ -1,20 +1,20 @@
-//! Why a journal cannot be opened, or cannot go on.
+//! The error of a journal.
 
 use indoubt_proto::ids::Lsn;
 use std::{io, path::PathBuf};
 
-/// Why a journal cannot be opened, or cannot go on.
+/// The reason why a journal cannot be opened or cannot continue.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum JournalError {
-    /// The operating system refused.
+    /// An operation of the operating system failed.
     #[error("cannot {action} {}: {error}", path.display())]
     Io {
-        /// What was tried, for example `write`.
+        /// The operation, for example `write`.
         action: &'static str,
-        /// On which file or directory.
+        /// The file or directory.
         path: PathBuf,
-        /// Why not.
+        /// The error of the operating system.
         error: io::Error,
     },
     /// Another process uses the data directory.
@@ -23,47 +23,47 @@ pub enum JournalError {
         /// The data directory.
         dir: PathBuf,
     },
-    /// A journal of another version.
+    /// The journal has another format version.
     #[error("{} has format version {found}, and this program reads version {}", path.display(), super::format::VERSION)]
     Version {
-        /// The journal.
+        /// The journal file.
         path: PathBuf,
-        /// Its version.
+        /// The version of the file.
         found: u32,
     },
-    /// A file is not what was written to it. Nothing was changed; it cannot be repaired without losing what was durable.
+    /// A file does not contain what was written to it. Nothing was changed. It cannot be repaired without losing durable records.
     #[error("{} is corrupt at byte {offset}: {why}", path.display())]
     Corrupt {
-        /// The file.
+        /// The corrupt file.
         path: PathBuf,
-        /// Where it goes wrong.
+        /// The offset at which the corruption begins.
         offset: u64,
-        /// How.
+        /// What is wrong there.
         why: String,
     },
-    /// The records do not follow one another: an error of the caller.
-    #[error("record {} comes where {} is due", found.0, expected.0)]
+    /// The caller appended a record that does not follow the last one.
+    #[error("record {} was appended, but record {} is next", found.0, expected.0)]
     OutOfOrder {
-        /// The record that is due.
+        /// The number that must come next.
         expected: Lsn,
-        /// The one that came.
+        /// The number that was appended.
         found: Lsn,
     },
-    /// A record longer than 64 MiB.
-    #[error("a record of {bytes} bytes is longer than any may be")]
+    /// A record is longer than 64 MiB.
+    #[error("a record of {bytes} bytes is longer than the limit of 64 MiB")]
     TooLong {
-        /// Its length.
+        /// The length of the record.
         bytes: usize,
     },
-    /// A write or a force failed: what is durable is no longer known, and nothing is tried again.
+    /// A write or a forced write failed. It is not known what is durable, so nothing is tried again.
     #[error("the journal has failed: {why}")]
     Failed {
-        /// What failed first.
+        /// The first failure.
         why: String,
     },
 }
 
-/// Names what was tried on which file.
+/// Makes an error that names the operation and the file.
 pub(super) fn io_error(action: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> JournalError {
     let path = path.into();
     move |error| JournalError::Io { action, path, error }

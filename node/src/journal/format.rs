@@ -1,13 +1,13 @@
-//! The bytes of a journal. All numbers are little-endian.
+//! The format of a journal file. All numbers are little-endian.
 //!
 //! Header: magic (8), version u32, crc u32 of what follows, log u64, generation u64, base u64, records of the
 //! compaction u64, their end u64, reserved u64.
 //! Record: length of the payload u32, crc u32, lsn u64, unforced u32, payload.
 //!
-//! A compaction writes a new file of the next *generation*. Every checksum covers log and generation, so no leftover of
-//! another file is ever taken for a record. `unforced` says how many records up to this one were not yet known to be
-//! durable when it was appended: so a record tells of those before it that they *were* durable, and one that is missing
-//! among them is corruption, while a hole in a tail that was never forced is only torn.
+//! A compaction writes a new file of the next *generation*. Every checksum covers log and generation, so bytes of another file are
+//! never taken for a record. `unforced` is the number of records, up to this one, that were not yet known to be durable when it was
+//! appended. So a record says which earlier records *were* durable. If one of those is damaged, the file is corrupt. If a record
+//! that was never forced is damaged, the tail is only torn.
 
 use super::error::JournalError;
 use indoubt_proto::ids::{LogId, Lsn};
@@ -16,7 +16,7 @@ pub(super) const VERSION: u32 = 1;
 const MAGIC: &[u8; 8] = b"indoubtJ";
 const MAX_PAYLOAD: usize = 64 << 20;
 
-/// Why a header is none.
+/// The reason why a header cannot be used.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum BadHeader {
     Version(u32),
@@ -26,13 +26,13 @@ pub(super) enum BadHeader {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Header {
     pub(super) log: LogId,
-    /// Counts the compactions of this log, from 1.
+    /// The number of this file among the files of the log, from 1. Each compaction makes the next one.
     pub(super) generation: u64,
-    /// The last record that the compaction replaced; 0 for none.
+    /// The last record that the compaction replaced; 0 if there was no compaction.
     pub(super) base: Lsn,
-    /// How many records replace them.
+    /// The number of records of the compaction.
     pub(super) snapshot_records: u64,
-    /// Where those end: up to here the file was durable before it got its name.
+    /// The end of these records. Up to here the file was durable before it got its name.
     pub(super) snapshot_end: u64,
 }
 
@@ -63,7 +63,7 @@ impl Header {
             return Err(corrupt(0, "the file is empty"));
         }
         if !file.starts_with(MAGIC) {
-            return Err(corrupt(0, "this is no journal"));
+            return Err(corrupt(0, "this is not a journal"));
         }
         let Some(bytes) = file.get(..Self::LENGTH) else {
             return Err(corrupt(file.len(), "the file ends within its header"));
@@ -73,7 +73,7 @@ impl Header {
             return Err(BadHeader::Version(version));
         }
         if u32_at(bytes, 12) != crc32fast::hash(&bytes[16..]) {
-            return Err(corrupt(12, "the checksum of the header does not hold"));
+            return Err(corrupt(12, "the checksum of the header is wrong"));
         }
         Ok(Header {
             log: LogId(u64_at(bytes, 16)),
@@ -93,7 +93,7 @@ fn u64_at(bytes: &[u8], at: usize) -> u64 {
     u64::from_le_bytes(bytes[at..at + 8].try_into().expect("eight bytes"))
 }
 
-/// A record as it lies in the file, checked or not.
+/// A record in its file format, checked or not.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Sealed<'a> {
     pub(super) lsn: Lsn,
@@ -106,7 +106,7 @@ pub(super) struct Sealed<'a> {
 impl<'a> Sealed<'a> {
     const HEAD: usize = 20;
 
-    /// What lies at the beginning of `bytes`, if they hold all of it. Its checksum is not looked at.
+    /// The record at the beginning of `bytes`; `None` if it is not complete. This does not check its checksum.
     pub(super) fn read(bytes: &'a [u8]) -> Option<Self> {
         let head = bytes.get(..Self::HEAD)?;
         let length = u32_at(head, 0) as usize;
@@ -119,16 +119,16 @@ impl<'a> Sealed<'a> {
         Some(Sealed { lsn: Lsn(lsn), durable, payload, crc: u32_at(head, 4) })
     }
 
-    /// Its length in the file.
+    /// The length of the record in the file.
     pub(super) fn length(&self) -> usize {
         Self::HEAD + self.payload.len()
     }
 }
 
-/// Makes and checks the records of one file.
+/// Writes and checks the records of one file.
 #[derive(Clone, Debug)]
 pub(super) struct Sealer {
-    /// Has taken log and generation.
+    /// A hasher that has already hashed log and generation.
     salted: crc32fast::Hasher,
 }
 
@@ -145,7 +145,7 @@ impl Sealer {
         if payload.len() > MAX_PAYLOAD {
             return Err(JournalError::TooLong { bytes: payload.len() });
         }
-        // Beyond 2^32 records it claims less than it knows.
+        // If more than 2^32 records are unforced, the record states a smaller number. This is harmless.
         let unforced = u32::try_from(lsn.0.saturating_sub(durable.0)).unwrap_or(u32::MAX);
         let start = out.len();
         out.extend_from_slice(&(payload.len() as u32).to_le_bytes());
@@ -158,7 +158,7 @@ impl Sealer {
         Ok(())
     }
 
-    /// The sound record at the beginning of `bytes`.
+    /// The record at the beginning of `bytes`; `None` if it is not complete or its checksum is wrong.
     pub(super) fn unseal<'a>(&self, bytes: &'a [u8]) -> Option<Sealed<'a>> {
         Sealed::read(bytes).filter(|sealed| self.crc(&bytes[..sealed.length()]) == sealed.crc)
     }

@@ -1,5 +1,5 @@
-//! The count of a node's starts. It lies beside the journal and survives its loss: what is numbered by it is never
-//! numbered again.
+//! The count of a node's starts. It is kept in a file beside the journal and survives the loss of the journal, so that no
+//! incarnation number is used twice.
 
 use super::{
     disk::Disk,
@@ -8,12 +8,12 @@ use super::{
 };
 use std::fs::File;
 
-/// Counts up, durably, and returns the new count, from 1. `has_journal`: then the node has been started before.
+/// Increments the count durably and returns it, from 1. `has_journal` means that the node was started before.
 pub(super) fn bump(disk: &dyn Disk, paths: &Paths, dir: &File, has_journal: bool) -> Result<u32, JournalError> {
     let path = paths.incarnation();
     let corrupt = |why: String| JournalError::Corrupt { path: path.clone(), offset: 0, why };
     let before = match read(&path)? {
-        Some(bytes) => parse(&bytes).ok_or_else(|| corrupt("it holds no count of incarnations".into()))?,
+        Some(bytes) => parse(&bytes).ok_or_else(|| corrupt("it has no count of incarnations".into()))?,
         None if has_journal => return Err(corrupt("it is missing beside a journal".into())),
         None => 0,
     };
@@ -22,7 +22,7 @@ pub(super) fn bump(disk: &dyn Disk, paths: &Paths, dir: &File, has_journal: bool
     Ok(now)
 }
 
-/// The count and its checksum, as people can read them.
+/// The count and its checksum as text.
 fn text(count: u32) -> String {
     let digits = count.to_string();
     format!("{digits} {:08x}\n", crc32fast::hash(digits.as_bytes()))

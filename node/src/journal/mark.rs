@@ -1,5 +1,5 @@
-//! The durable mark: how far the journal was durable when the last force returned. It is written after each, and never
-//! forced: so it is exact after a kill, and after a power cut it may lag behind or be gone, but never claims too much.
+//! The durable mark: how far the journal was durable when the last forced write returned. It is written after each forced write, and
+//! never forced itself. So it is exact after a kill. After a power cut it may be old or missing, but it never claims too much.
 //!
 //! Layout, little-endian: log u64, generation u64, offset u64, crc u32 of these.
 
@@ -42,10 +42,10 @@ impl Mark {
         (mark.encode() == bytes).then_some(mark)
     }
 
-    /// How many bytes of the journal with this header are durable, as far as `mark` tells.
+    /// The number of bytes of the journal with this header that are known to be durable.
     ///
     /// # Errors
-    /// The reason, if the journal is older than its mark.
+    /// If the journal is older than its mark. The error is the reason.
     pub(super) fn durable_bytes(mark: Option<Mark>, header: &Header) -> Result<u64, String> {
         match mark {
             Some(mark) if mark.log == header.log && mark.generation > header.generation => {
@@ -54,13 +54,13 @@ impl Mark {
             Some(mark) if mark.log == header.log && mark.generation == header.generation => {
                 Ok(mark.offset.max(header.snapshot_end))
             }
-            // A mark of an earlier file, or of a journal that was lost.
+            // The mark belongs to an earlier file, or to a journal that was lost.
             _ => Ok(header.snapshot_end),
         }
     }
 }
 
-/// The file that holds the mark.
+/// The file of the mark.
 #[derive(Debug)]
 pub(super) struct MarkFile {
     path: PathBuf,

@@ -1,4 +1,4 @@
-//! Opening: lock, clean up, recover, count up, and make durable what was recovered.
+//! Opens a journal: locks the directory, cleans up, recovers, counts the incarnation, and forces what was recovered.
 
 use super::{
     Journal,
@@ -15,17 +15,16 @@ use super::{
 use indoubt_proto::ids::LogId;
 use std::{fmt, fs, fs::File, io::Read, path::Path, sync::Arc};
 
-/// How to run a journal.
+/// The options of a journal.
 pub struct Options {
-    /// Called once, when a write or a force failed. What is durable is then not known: it ends the process, unless a
-    /// test has replaced it.
+    /// Called once, when a write or a forced write failed. It is then not known what is durable, so by default this ends the process.
     pub on_failure: OnFailure,
-    /// The disk.
+    /// The disk operations, which tests replace.
     pub disk: Arc<dyn Disk>,
 }
 
 impl Default for Options {
-    /// The disk as it is; a failure ends the process.
+    /// The real disk, and an end of the process after a failure.
     fn default() -> Self {
         Options { on_failure: Box::new(end_process), disk: Arc::new(HostDisk) }
     }
@@ -41,7 +40,7 @@ impl fmt::Debug for Options {
 const EX_IOERR: i32 = 74;
 
 fn end_process(error: &JournalError) {
-    // The log may be filtered or asynchronous, and these are the last words.
+    // This does not use the log, which may be filtered or asynchronous, because the process ends now.
     eprintln!("indoubt: {error}; what is durable is not known, so this process ends");
     std::process::exit(EX_IOERR);
 }
@@ -53,8 +52,8 @@ pub(super) fn open(dir: &Path, options: Options) -> Result<(Journal, Recovered),
     let lock = paths.lock()?;
     let found = Contents::read(&paths)?;
     paths.remove_leftovers()?;
-    // Counted up before a journal is made: so a journal without a count is never the work of a crash. It forces the
-    // directory too, and with it the name of a journal whose compaction a crash cut short.
+    // The incarnation is counted before a journal is made, so a crash never leaves a journal without a count. This also forces the
+    // directory, and with it the name of a journal whose compaction a crash interrupted.
     let incarnation = incarnation::bump(&*disk, &paths, &lock, found.is_some())?;
     let mark = MarkFile::open(&paths)?;
     let fresh = found.is_none();
@@ -97,7 +96,7 @@ pub(super) fn open(dir: &Path, options: Options) -> Result<(Journal, Recovered),
     Ok((journal, Recovered { log: header.log, fresh, incarnation, last, torn, contents }))
 }
 
-/// Cuts a torn tail off, and forces what survived: the machine will rely on it.
+/// Cuts off a torn tail, and forces what survived, because the machine will rely on it.
 fn reopen(disk: &dyn Disk, paths: &Paths, contents: &Contents) -> Result<File, JournalError> {
     let path = paths.journal();
     let file = File::options().read(true).write(true).open(&path).map_err(io_error("open", &path))?;
@@ -114,7 +113,7 @@ fn create(disk: &dyn Disk, paths: &Paths, dir: &File) -> Result<(Contents, File)
     Ok((Contents::of_new(header), file))
 }
 
-/// A random identity from the operating system; never 0, which stands for no journal.
+/// A random log id from the operating system. It is never 0, which means that there is no journal.
 fn new_log_id() -> Result<LogId, JournalError> {
     let source = Path::new("/dev/urandom");
     let mut random = File::open(source).map_err(io_error("open", source))?;

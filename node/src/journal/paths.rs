@@ -33,7 +33,7 @@ impl Paths {
         self.dir.join("incarnation")
     }
 
-    /// Opens the directory and locks it as long as the file that is returned stays open.
+    /// Opens and locks the directory. The lock is held as long as the returned file is open.
     pub(super) fn lock(&self) -> Result<File, JournalError> {
         let dir = File::open(&self.dir).map_err(io_error("open", &self.dir))?;
         match dir.try_lock() {
@@ -43,14 +43,14 @@ impl Paths {
         }
     }
 
-    /// Removes what a crash left half-written.
+    /// Removes files that a crash left half-written.
     pub(super) fn remove_leftovers(&self) -> Result<(), JournalError> {
         remove(&beside(&self.journal()))?;
         remove(&beside(&self.incarnation()))
     }
 }
 
-/// Removes a file, if it is there.
+/// Removes a file, if it exists.
 pub(super) fn remove(path: &Path) -> Result<(), JournalError> {
     match fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(io_error("remove", path)(error)),
@@ -58,7 +58,7 @@ pub(super) fn remove(path: &Path) -> Result<(), JournalError> {
     }
 }
 
-/// What a file holds; `None` if it is not there.
+/// The contents of a file; `None` if it does not exist.
 pub(super) fn read(path: &Path) -> Result<Option<Vec<u8>>, JournalError> {
     match fs::read(path) {
         Ok(bytes) => Ok(Some(bytes)),
@@ -67,12 +67,12 @@ pub(super) fn read(path: &Path) -> Result<Option<Vec<u8>>, JournalError> {
     }
 }
 
-/// Where the next version of a file is written before it gets the file's name.
+/// The path at which the next version of a file is written, before it gets the name of the file.
 fn beside(path: &Path) -> PathBuf {
     path.with_extension("new")
 }
 
-/// A file that is written beside the one that it is to replace.
+/// The next version of a file, which is written beside the file that it will replace.
 pub(super) struct Replacement {
     path: PathBuf,
     beside: PathBuf,
@@ -90,7 +90,7 @@ impl Replacement {
         Ok(Replacement { path, beside, file })
     }
 
-    /// Gives it its name, durably: a crash finds either the whole old file or the whole new one.
+    /// Replaces the file durably. After a crash there is either the whole old file or the whole new one.
     pub(super) fn put(self, disk: &dyn Disk, dir: &File) -> Result<File, JournalError> {
         disk.rename(&self.beside, &self.path).map_err(io_error("rename to", &self.path))?;
         disk.force_names(dir).map_err(io_error("force the directory of", &self.path))?;

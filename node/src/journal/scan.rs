@@ -1,4 +1,4 @@
-//! What a journal holds: which bytes are records, where they end, and whether what follows is a torn tail or corruption.
+//! Scans a journal: finds its records and their end, and decides whether the bytes behind them are a torn tail or corruption.
 
 use super::{
     error::JournalError,
@@ -8,18 +8,18 @@ use super::{
 };
 use indoubt_proto::ids::{LogId, Lsn};
 
-/// What an opened journal held.
+/// The contents of a journal when it was opened.
 #[derive(Clone, Debug)]
 pub struct Recovered {
-    /// The identity of the journal; a lost one comes back with another.
+    /// The identity of the journal. After a loss, the new journal has another one.
     pub log: LogId,
-    /// Whether there was none, and this one was made just now.
+    /// Whether there was no journal, and this one was made just now.
     pub fresh: bool,
-    /// Counts the starts of this node, this one included.
+    /// The number of starts of this node, including this one.
     pub incarnation: u32,
     /// The last record that survived; 0 if there is none.
     pub last: Lsn,
-    /// Bytes of a torn tail that were cut off.
+    /// The number of bytes of a torn tail that were cut off.
     pub torn: u64,
     pub(super) contents: Contents,
 }
@@ -27,11 +27,11 @@ pub struct Recovered {
 /// A record that survived.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Record<'a> {
-    /// Its number. All records of a compaction carry the number up to which it replaced the journal.
+    /// The number of the record. All records of a compaction have the number of the last record that it replaced.
     pub lsn: Lsn,
-    /// Whether it comes from a compaction.
+    /// Whether the record comes from a compaction.
     pub compacted: bool,
-    /// What was appended.
+    /// The bytes that were appended.
     pub payload: &'a [u8],
 }
 
@@ -42,21 +42,21 @@ impl Recovered {
     }
 }
 
-/// The sound part of a journal file.
+/// The valid part of a journal file.
 #[derive(Clone, Debug)]
 pub(super) struct Contents {
     pub(super) header: Header,
     /// The whole file.
     bytes: Vec<u8>,
-    /// Where the records end.
+    /// The end of the records.
     pub(super) end: usize,
     pub(super) last: Lsn,
-    /// How many bytes are known to be durable; always the end of a record.
+    /// The number of bytes that are known to be durable. It is always the end of a record.
     pub(super) durable: u64,
 }
 
 impl Contents {
-    /// Reads and checks the journal; `None` if there is none.
+    /// Reads and checks the journal. `None` if there is none.
     pub(super) fn read(paths: &Paths) -> Result<Option<Contents>, JournalError> {
         let Some(bytes) = read(&paths.journal())? else { return Ok(None) };
         let corrupt = |offset, why| JournalError::Corrupt { path: paths.journal(), offset, why };
@@ -68,13 +68,13 @@ impl Contents {
         scan(header, bytes, durable).map(Some).map_err(|Bad { offset, why }| corrupt(offset as u64, why))
     }
 
-    /// A new journal.
+    /// The contents of a new journal.
     pub(super) fn of_new(header: Header) -> Contents {
         let (bytes, durable) = (header.encode().to_vec(), header.snapshot_end);
         Contents { header, bytes, end: Header::LENGTH, last: header.base, durable }
     }
 
-    /// The records in order, each with the place where it ends. They were checked.
+    /// The records in order, each with the offset of its end. They are already checked.
     pub(super) fn records(&self) -> impl Iterator<Item = (usize, Record<'_>)> {
         let mut at = Header::LENGTH;
         let snapshot_end = self.header.snapshot_end;
@@ -91,7 +91,7 @@ impl Contents {
         self.bytes.len()
     }
 
-    /// How many bytes of a torn tail follow the records. Zeros are room for more.
+    /// The number of bytes of a torn tail behind the records. Zeros do not count, because they are room for more records.
     pub(super) fn torn(&self) -> usize {
         length_without_zeros(&self.bytes[self.end..])
     }
@@ -108,7 +108,7 @@ fn scan(header: Header, bytes: Vec<u8>, durable: u64) -> Result<Contents, Bad> {
     for _ in 0..header.snapshot_records {
         match sealer.unseal(&bytes[at..]) {
             Some(record) if record.lsn == header.base => at += record.length(),
-            _ => return Err(Bad { offset: at, why: "a record of the compaction does not hold".into() }),
+            _ => return Err(Bad { offset: at, why: "a record of the compaction is damaged".into() }),
         }
     }
     if at as u64 != header.snapshot_end {
@@ -122,12 +122,12 @@ fn scan(header: Header, bytes: Vec<u8>, durable: u64) -> Result<Contents, Bad> {
         last = record.lsn;
     }
     if (at as u64) < durable {
-        let why = format!("record {} does not hold, though {durable} bytes of the file were durable", last.0 + 1);
+        let why = format!("record {} is damaged, although {durable} bytes of the file were durable", last.0 + 1);
         return Err(Bad { offset: at, why });
     }
     if let Some((witness, lsn)) = witness(&sealer, &bytes, at, last) {
         let why = format!(
-            "record {} does not hold, though it was durable before record {} at byte {witness} was written",
+            "record {} is damaged, although it was durable before record {} at byte {witness} was written",
             last.0 + 1,
             lsn.0
         );
@@ -136,14 +136,14 @@ fn scan(header: Header, bytes: Vec<u8>, durable: u64) -> Result<Contents, Bad> {
     Ok(Contents { header, end: at, last, durable, bytes })
 }
 
-/// A sound record behind `from` that was appended when the record after `last` was durable: then what lies at `from` is
-/// no torn tail. Where records begin is not known there, so every place is tried.
+/// Finds a valid record behind `from` that was appended when the record after `last` was already durable. Then the bytes at `from`
+/// are not a torn tail. It is not known where records begin there, so every offset is tried.
 fn witness(sealer: &Sealer, bytes: &[u8], from: usize, last: Lsn) -> Option<(usize, Lsn)> {
     let until = from + length_without_zeros(&bytes[from..]);
     let most = last.0.saturating_add((until - from) as u64);
     (from..until).find_map(|at| {
         let seen = Sealed::read(&bytes[at..])?;
-        // The cheap tests first: hardly any place passes them by chance.
+        // The cheap tests come first. Hardly any offset passes them by chance.
         let tells = seen.lsn > last && seen.lsn.0 <= most && seen.durable > last;
         (tells && sealer.unseal(&bytes[at..]).is_some()).then_some((at, seen.lsn))
     })

@@ -1,4 +1,4 @@
-//! What the machine's task and the journal's thread share: the tail of the file, and what is asked of the thread.
+//! The state that the machine's task and the journal's thread share: the tail of the file, and the requests to the thread.
 
 use super::{
     disk::Disk,
@@ -23,23 +23,23 @@ use std::{
 };
 use tokio::sync::watch;
 
-/// The file grows to multiples of this. Records overwrite zeros, which needs no change of metadata and so no commit of
-/// the file system's own journal. Allocated but never written room would not do: its first write is such a change, and
-/// with full batches every force would meet one. Larger steps make the one force that carries the zeros slow.
+/// The length of the file is a multiple of this. Records overwrite zeros, which changes no metadata and so needs no commit of the
+/// file system's own journal. Space that is only allocated is not enough, because its first write changes metadata, and with full
+/// batches every forced write would need that. Larger steps would make the forced write that carries the zeros slow.
 const STEP: u64 = 256 * 1024;
 
 /// Called once, with the reason, when the journal fails.
 pub(super) type OnFailure = Box<dyn FnOnce(&JournalError) + Send>;
 
-/// What replaces a journal.
+/// A compaction, whose records replace the journal.
 #[derive(Debug)]
 pub(super) struct Snapshot {
     pub(super) header: Header,
-    /// The new file: header and records.
+    /// The contents of the new file: header and records.
     pub(super) bytes: Vec<u8>,
 }
 
-/// What the machine's task waits for.
+/// The progress of the thread, for which the machine's task waits.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Progress {
     /// The last durable record.
@@ -47,27 +47,27 @@ pub(super) struct Progress {
     pub(super) failed: bool,
 }
 
-/// How the thread ends.
+/// When the thread ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Stop {
-    /// After everything that it was asked to do.
+    /// After all requests are done.
     WhenDone,
-    /// Like a crash.
+    /// At once, like a crash.
     AtOnce,
 }
 
-/// The file, and how far it is.
+/// The journal file and its state.
 #[derive(Clone, Debug)]
 pub(super) struct Tail {
     pub(super) file: Arc<File>,
     pub(super) generation: u64,
-    /// Where the next record goes.
+    /// The offset of the next record.
     pub(super) end: u64,
-    /// The length of the file: from `end` on it is zeros.
+    /// The length of the file. Behind `end` there are zeros.
     pub(super) length: u64,
     /// The last record in the file.
     pub(super) written: Lsn,
-    /// The last record that is durable, or that the force under way will make so.
+    /// The last record that is durable, or that the forced write in progress will make durable.
     pub(super) covered: Lsn,
 }
 
@@ -87,19 +87,19 @@ impl Tail {
 
 pub(super) struct State {
     pub(super) tail: Tail,
-    /// Whether somebody wants what is written forced.
+    /// Whether a forced write was requested for what is written.
     pub(super) wanted: bool,
     pub(super) snapshot: Option<Snapshot>,
-    /// From the request for a compaction to its end: what is written goes to the backlog.
+    /// Whether a compaction was requested and is not finished. Then new records go to the backlog.
     pub(super) compacting: bool,
-    /// What follows the compaction: records and the number of the last.
+    /// The records after the compaction.
     pub(super) backlog: Vec<u8>,
     pub(super) backlog_last: Lsn,
     pub(super) force_latency: Latency,
     pub(super) random: Stream,
     pub(super) min_force: Duration,
     pub(super) stop: Option<Stop>,
-    /// What failed.
+    /// The first failure.
     failed: Option<String>,
     on_failure: Option<OnFailure>,
 }
@@ -122,12 +122,12 @@ impl State {
         }
     }
 
-    /// How long the force that begins now takes at least.
+    /// Draws how long the forced write that begins now takes at least.
     pub(super) fn draw_force(&mut self) -> Duration {
         Duration::from_micros(self.force_latency.draw(&mut self.random).0)
     }
 
-    /// Moves what came during a compaction into the new file.
+    /// Writes the records that came during a compaction to the new file.
     pub(super) fn write_backlog(&mut self, disk: &dyn Disk) -> std::io::Result<()> {
         self.compacting = false;
         let mut backlog = std::mem::take(&mut self.backlog);
@@ -166,7 +166,7 @@ impl Shared {
         }
     }
 
-    /// Nothing panics while it holds the state, so what a poisoned lock guards is sound.
+    /// Locks the state. Nothing panics while it holds the lock, so the state is valid even if the lock is poisoned.
     pub(super) fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -179,7 +179,7 @@ impl Shared {
         self.progress.subscribe()
     }
 
-    /// A force has returned.
+    /// Notes that a forced write has returned.
     pub(super) fn forced(&self, upto: Lsn) {
         self.forces.fetch_add(1, Ordering::Relaxed);
         self.progress.send_modify(|progress| progress.durable = upto);
@@ -191,7 +191,7 @@ impl Shared {
         if state.compacting {
             state.backlog.append(records);
             state.backlog_last = last;
-            // The compaction itself covers the records before it; this asks for a force after it.
+            // The compaction itself covers the earlier records. This requests a forced write after it.
             state.wanted |= force;
             return Ok(());
         }
@@ -209,7 +209,7 @@ impl Shared {
         Ok(())
     }
 
-    /// Asks for a compaction. One that has not begun is replaced; what came after it is part of the new one.
+    /// Requests a compaction. It replaces a requested one that has not begun, and contains the records that came after that one.
     pub(super) fn submit(&self, snapshot: Snapshot) -> Result<(), JournalError> {
         let mut state = self.state();
         check(&state)?;
@@ -232,7 +232,7 @@ impl Shared {
         self.wake.notify_one();
     }
 
-    /// A write or a force failed: nothing is tried again.
+    /// Notes that a write or a forced write failed. Nothing is tried again.
     pub(super) fn fail(&self, error: &JournalError) {
         let mut state = self.state();
         state.failed.get_or_insert_with(|| error.to_string());
@@ -244,7 +244,7 @@ impl Shared {
         }
     }
 
-    /// Whether nothing has failed.
+    /// Returns an error if something has failed.
     pub(super) fn sound(&self) -> Result<(), JournalError> {
         check(&self.state())
     }

@@ -1,4 +1,4 @@
-//! The journal's own thread: it forces, compacts, and tells what is durable.
+//! The thread of the journal: it forces, compacts, and reports what is durable.
 
 use super::{
     error::{JournalError, io_error},
@@ -30,7 +30,7 @@ pub(super) fn run(shared: &Shared, dir: &File) {
 }
 
 enum Task {
-    /// Force the file as far as it is written now.
+    /// Force everything that is written now.
     Force(Tail),
     Compact(Snapshot),
     End,
@@ -57,7 +57,7 @@ fn next(shared: &Shared) -> Task {
     }
 }
 
-/// The last record that is now durable; `None` if the thread was stopped before that could be told.
+/// Forces the file. Returns the last record that is now durable; `None` if the thread must end at once.
 fn force(shared: &Shared, tail: &Tail) -> Result<Option<Lsn>, JournalError> {
     let pace = Pace::begin(shared);
     shared.disk.force(&tail.file).map_err(io_error("force", shared.paths.journal()))?;
@@ -68,12 +68,12 @@ fn force(shared: &Shared, tail: &Tail) -> Result<Option<Lsn>, JournalError> {
     Ok(Some(tail.written))
 }
 
-/// Writes the new file beside the old one, forces it, and puts it in its place.
+/// Writes the new file beside the old one, forces it, and replaces the old one.
 fn compact(shared: &Shared, dir: &File, snapshot: &Snapshot) -> Result<Option<Lsn>, JournalError> {
     let pace = Pace::begin(shared);
     let disk = &*shared.disk;
     let new = Replacement::write(disk, shared.paths.journal(), &snapshot.bytes)?;
-    // Until the force has returned, a slow one included, a kill must find the old journal.
+    // Until the forced write has taken its time, which faults may lengthen, a kill must find the old journal.
     if pace.wait_out(shared).is_none() {
         return Ok(None);
     }
@@ -84,7 +84,7 @@ fn compact(shared: &Shared, dir: &File, snapshot: &Snapshot) -> Result<Option<Ls
     mark(shared, &tail)?;
     let mut state = shared.state();
     state.tail = tail;
-    // If another compaction is due already, what waits follows that one.
+    // If another compaction is already requested, the waiting records follow that one.
     if state.snapshot.is_none() {
         state.write_backlog(disk).map_err(io_error("write", shared.paths.journal()))?;
     }
@@ -96,7 +96,7 @@ fn mark(shared: &Shared, tail: &Tail) -> Result<(), JournalError> {
     shared.mark.write(&*shared.disk, header)
 }
 
-/// A force under way, and what it takes at least.
+/// A forced write in progress, and how long it takes at least.
 struct Pace {
     began: Instant,
     takes: Duration,
@@ -107,7 +107,7 @@ impl Pace {
         Pace { began: Instant::now(), takes: shared.state().draw_force() }
     }
 
-    /// Waits until the force has taken as long as it must. `None` if the thread is to end at once.
+    /// Waits until the forced write has taken its least time. `None` if the thread must end at once.
     fn wait_out(&self, shared: &Shared) -> Option<()> {
         let mut state = shared.state();
         loop {

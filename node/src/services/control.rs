@@ -1,5 +1,4 @@
-//! The `Lab` service: one control stream. What comes is passed to the event loop in order; when the stream ends, its orders
-//! end with it.
+//! The `Lab` service: one control stream. Its messages go to the event loop in order. When the stream ends, its fault plan ends too.
 
 use crate::lab::Command;
 use indoubt_driver::wire::{LabCommand, NodeReport};
@@ -12,7 +11,7 @@ use tokio::sync::mpsc;
 use tokio_stream::Stream;
 use tonic::{Request, Response, Status, Streaming};
 
-/// Lets a lab take hold of the node.
+/// Lets a lab control the node.
 #[derive(Clone, Debug)]
 pub(crate) struct LabService {
     pub(crate) commands: mpsc::UnboundedSender<Command>,
@@ -27,13 +26,13 @@ impl Lab for LabService {
         let commands = self.commands.clone();
         let (reports, stream) = mpsc::unbounded_channel();
         let (failure, failed) = mpsc::unbounded_channel();
-        // The event loop is gone only when the whole node is.
+        // If the event loop is gone, the whole node ends.
         let _ = commands.send(Command::Attach(reports.clone()));
         tokio::spawn(async move {
             loop {
                 let message = tokio::select! {
                     message = inbound.message() => message,
-                    // The event loop is gone: the node ends.
+                    // The event loop is gone, so the node ends.
                     () = commands.closed() => break,
                 };
                 let command = match message {
@@ -57,7 +56,7 @@ impl Lab for LabService {
     }
 }
 
-/// What goes back: reports, and at last the status that ended the stream, if something was wrong.
+/// The stream to the lab: reports, and at the end the error that ended the stream, if there was one.
 #[derive(Debug)]
 pub(crate) struct ReportStream {
     reports: mpsc::UnboundedReceiver<NodeReport>,
@@ -70,7 +69,7 @@ impl Stream for ReportStream {
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         match self.reports.poll_recv(context) {
             Poll::Ready(Some(report)) => Poll::Ready(Some(Ok(report.into()))),
-            // Every sender of reports is gone: the stream was read to its end, and what ended it has been said.
+            // All senders of reports are gone. The stream from the lab was read to its end, and its error is known.
             Poll::Ready(None) => Poll::Ready(self.failed.try_recv().ok().map(Err)),
             Poll::Pending => Poll::Pending,
         }

@@ -1,4 +1,4 @@
-//! The `Link` service: nodes that dial this one.
+//! The `Link` service, to which other nodes connect.
 
 use crate::{link::Outgoing, session::Door};
 use indoubt_proto::{

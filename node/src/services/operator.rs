@@ -1,4 +1,4 @@
-//! The `Operator` service: what a live node holds, and the operator's hand.
+//! The `Operator` service: shows the state of a live node, and takes operator actions.
 
 use super::{ask, stopping, strange};
 use crate::{
@@ -17,7 +17,7 @@ use std::sync::Arc;
 use tokio::sync::oneshot;
 use tonic::{Request, Response, Status};
 
-/// Shows what the node holds and passes on what the operator orders.
+/// Shows the state of the node, and passes operator actions to the machine.
 #[derive(Clone, Debug)]
 pub(crate) struct OperatorService {
     pub(crate) door: Arc<Door>,
@@ -25,7 +25,7 @@ pub(crate) struct OperatorService {
 }
 
 impl OperatorService {
-    /// Hands an order to the machine, if it is one that a node of this role understands.
+    /// Gives an operator action to the machine, if nodes of this role support it.
     async fn order_of(&self, message: Message, role: Role, what: &str) -> Result<Response<v1::OperatorReply>, Status> {
         let me = self.door.me.node;
         if me.role != role {

@@ -1,4 +1,4 @@
-//! The `Transactions` service of a coordinating node: unary calls for people, a stream for load.
+//! The `Transactions` service of a coordinating node: unary calls for people, and a stream for load.
 
 use super::{ask, stopping, strange};
 use crate::{
@@ -17,7 +17,7 @@ use std::sync::Arc;
 use tokio::sync::oneshot;
 use tonic::{Request, Response, Status, Streaming};
 
-/// Takes transactions; at a participant it says where they belong.
+/// Takes transactions. At a participant, the error says to which nodes to submit.
 #[derive(Clone, Debug)]
 pub(crate) struct TransactionsService {
     pub(crate) door: Arc<Door>,
@@ -73,7 +73,7 @@ impl Transactions for TransactionsService {
         if let Some(why) = not_for(me, txn.client, txn) {
             return Err(Status::invalid_argument(format!("txn: {why}")));
         }
-        // Asked in the name of the unnamed client, so that the answer does not go to the session of the named one.
+        // The unnamed client asks, so that the answer does not go to the session of the client that submitted the transaction.
         let query = Message::StatusQuery { txn };
         match ask(&self.door.inbox, NodeId::client(0), query, MessageKind::StatusReply).await? {
             Message::StatusReply { txn, status } => Ok(Response::new(StatusReply { txn, status })),

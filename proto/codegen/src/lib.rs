@@ -1,8 +1,7 @@
-//! Compiles `proto/indoubt/v1/*.proto` into what `indoubt-proto` checks in under `proto/src/wire/generated/`.
+//! Compiles `proto/indoubt/v1/*.proto` to the generated code that is checked in under `proto/src/wire/generated/`.
 //!
-//! The compiler (protox, prost-build) costs a third of a cold build, and every newcomer would pay for it. So its output is
-//! checked in, and a test of this crate compares it with the .proto files. After a change of a .proto file run
-//! `cargo run -p wire-codegen`.
+//! The compiler (protox, prost-build) would take a third of a cold build. So its output is checked in, and a test of this crate
+//! compares it with the .proto files. After a change of a .proto file, run `cargo run -p wire-codegen`.
 
 use std::{error::Error, fs, path::PathBuf};
 
@@ -16,7 +15,7 @@ const CODED_BY_HAND: [&str; 3] = ["indoubt/v1/types.proto", "indoubt/v1/link.pro
 /// The message of these files that the lab's messages hold, which are generated.
 const ALSO_GENERATED: &str = "Txn";
 
-/// What is made of the .proto files.
+/// The output of the compiler.
 pub struct Generated {
     /// The Rust code of package `indoubt.v1`.
     pub code: String,
@@ -24,12 +23,12 @@ pub struct Generated {
     pub descriptors: Vec<u8>,
 }
 
-/// The folder `proto/`, where the .proto files are.
+/// The folder `proto/`, which has the .proto files.
 fn proto() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
-/// Where the generated code and the descriptors are checked in.
+/// The paths at which the generated code and the descriptors are checked in.
 pub fn checked_in() -> (PathBuf, PathBuf) {
     let folder = proto().join("src/wire/generated");
     (folder.join("indoubt.v1.rs"), folder.join("indoubt.v1.descriptors"))
@@ -38,7 +37,7 @@ pub fn checked_in() -> (PathBuf, PathBuf) {
 /// Compiles the .proto files with protox, so that no protoc needs to be installed.
 ///
 /// # Errors
-/// A .proto file cannot be read or does not compile.
+/// If a .proto file cannot be read or does not compile.
 pub fn generate() -> Result<Generated, Box<dyn Error>> {
     let mut compiler = protox::Compiler::new([proto()])?;
     compiler.include_source_info(true).include_imports(true);

@@ -1,4 +1,4 @@
-//! Writes the generated code of `indoubt-proto` anew: `cargo run -p wire-codegen`.
+//! Writes the generated code of `indoubt-proto`: `cargo run -p wire-codegen`.
 
 use std::{error::Error, fs};
 use wire_codegen::{checked_in, generate};

@@ -1,7 +1,7 @@
-//! What charts are drawn on: an SVG document or the pixels of a PNG file, with a bundled font.
+//! The canvas of charts: an SVG document or the pixels of a PNG file, with a bundled font.
 //!
-//! Plotters' charts are generic over their backend. Ours are drawn on one type that is either backend, so each is compiled once
-//! and needs no bounds.
+//! Plotters' charts are generic over their backend. Our charts are drawn on one type that is either backend, so each chart is
+//! compiled once and needs no bounds.
 
 use plotters::{
     coord::Shift,
@@ -11,7 +11,7 @@ use plotters::{
 use plotters_backend::{BackendColor, BackendCoord, BackendStyle, BackendTextStyle, DrawingErrorKind};
 use std::{io, sync::Once};
 
-/// Either kind of paper.
+/// Either kind of canvas.
 pub enum Canvas<'a> {
     /// An SVG document.
     Svg(SVGBackend<'a>),
@@ -19,12 +19,12 @@ pub enum Canvas<'a> {
     Pixels(BitMapBackend<'a>),
 }
 
-/// A part of a canvas that is drawn on in pixels.
+/// A part of a canvas, with pixels as coordinates.
 pub type Area<'a> = DrawingArea<Canvas<'a>, Shift>;
 
 type Drawing = Result<(), DrawingErrorKind<io::Error>>;
 
-/// Hands a call to the backend that is there, and gives its errors one type.
+/// Forwards a call to the backend, and gives the errors of both backends one type.
 macro_rules! forward {
     ($canvas:ident.$call:ident($($argument:expr),*)) => {
         match $canvas {

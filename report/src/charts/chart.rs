@@ -1,29 +1,29 @@
-//! What a chart is, and how it becomes files.
+//! The trait of charts, and how a chart is written to files.
 
 use super::canvas::{Area, Canvas, bundled_fonts};
 use anyhow::{Context, Result};
 use plotters::prelude::*;
 use std::{fs::File, io::BufWriter, path::Path};
 
-/// Something that can be drawn.
+/// A chart that can be drawn.
 pub trait Chart {
-    /// What it shows, in one sentence: its caption in the report.
+    /// The caption in the report, which says what the chart shows.
     fn caption(&self) -> String;
     /// Width and height in pixels.
     fn size(&self) -> (u32, u32);
-    /// Draws it.
+    /// Draws the chart on the whole of `root`.
     fn draw(&self, root: &Area<'_>) -> Result<()>;
 }
 
-/// A chart that was written: its caption and its SVG text, for the report.
+/// A chart that was drawn, for the report.
 pub struct Drawn {
-    /// The caption.
+    /// The caption, which says what the chart shows.
     pub caption: String,
-    /// The SVG document.
+    /// The chart as an SVG document.
     pub svg: String,
 }
 
-/// Writes `<name>.svg` and `<name>.png`.
+/// Draws a chart to `<name>.svg` and `<name>.png` in `folder`.
 pub fn save(chart: &dyn Chart, folder: &Path, name: &str) -> Result<Drawn> {
     bundled_fonts()?;
     let mut svg = String::new();

@@ -1,4 +1,4 @@
-//! Costs per transaction against the papers' (docs/08-costs.md).
+//! The chart of costs per transaction, beside the costs in the papers (docs/08-costs.md).
 
 use super::{
     canvas::Area,
@@ -19,7 +19,7 @@ const GROUP: i32 = 22;
 const LEFT: i32 = 260;
 const RIGHT: i32 = 190;
 
-/// Bars of what was measured, with a mark where the papers put a transaction that commits without a failure.
+/// Bars of the measured costs, with a mark at the papers' cost of a transaction that commits without failures.
 pub(crate) struct Costs {
     groups: Vec<(Protocol, Vec<Bar>)>,
 }
@@ -31,7 +31,7 @@ struct Bar {
 }
 
 impl Costs {
-    /// Of this scenario: the mean over the seeds of each protocol.
+    /// The chart of a scenario. Bars are means over the seeds of each protocol.
     pub(crate) fn new(summary: &Summary) -> Self {
         let touch = summary.scenario["workload"]["touch"].as_u64().unwrap_or(3) as usize;
         let mut groups: Vec<(Protocol, Vec<Bar>)> = Vec::new();
@@ -71,7 +71,7 @@ impl Costs {
 
 impl Chart for Costs {
     fn caption(&self) -> String {
-        "Messages and log writes per transaction. The mark is the literature's figure for a transaction that commits without a failure; refusals, resends and aborts move the bar away from it.".into()
+        "Messages and log writes per transaction. The mark is the figure of the literature for a transaction that commits without failures. Refusals, resends and aborts move the bar away from it.".into()
     }
 
     fn size(&self) -> (u32, u32) {
@@ -83,7 +83,7 @@ impl Chart for Costs {
         panel::legend(
             root,
             "Costs per transaction",
-            &[(Mark::Area(palette::COMMITTED), "measured"), (Mark::Line(palette::PARTIAL), "the papers', all commit")],
+            &[(Mark::Area(palette::COMMITTED), "measured"), (Mark::Line(palette::PARTIAL), "papers, all commit")],
         )?;
         let bars = || self.groups.iter().flat_map(|(_, bars)| bars);
         let most = bars().map(|b| b.measured.max(b.paper.unwrap_or(0.0))).fold(1.0, f64::max);

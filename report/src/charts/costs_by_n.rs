@@ -1,4 +1,4 @@
-//! What a commit costs by the number of participants: messages and forced writes, a line for each protocol.
+//! The chart of the cost of a commit by the number of participants: messages and forced writes, one line per protocol.
 
 use super::{
     canvas::Area,
@@ -20,7 +20,7 @@ use std::collections::BTreeMap;
 
 const HEIGHT: u32 = 460;
 
-/// Two panels: messages, forced writes.
+/// A chart with two panels: messages and forced writes.
 pub struct CostsByN {
     panels: [Panel; 2],
 }
@@ -31,7 +31,7 @@ struct Panel {
 }
 
 impl CostsByN {
-    /// Of the transactions that succeed with everybody updating.
+    /// The chart of transactions that succeed and update at all participants.
     pub fn new(table: &Table) -> Self {
         let of = |what, count: fn(&Cost) -> usize| {
             let points = |protocol| {
@@ -51,7 +51,7 @@ impl CostsByN {
 
 impl Chart for CostsByN {
     fn caption(&self) -> String {
-        "What a commit, or a whole saga, costs by the number of participants, as counted: messages without the work round, and forced writes at all nodes.".into()
+        "The counted cost of a commit, or of a saga that completes, by the number of participants: messages without the work round, and forced writes at all nodes.".into()
     }
 
     fn size(&self) -> (u32, u32) {
@@ -99,8 +99,8 @@ impl Panel {
             .label_style(panel::text(13))
             .axis_desc_style(panel::text(13))
             .draw()?;
-        // Lines that cover each other: presumed nothing under presumed abort, and, in forced writes, presumed commit under
-        // sagas. The wide one shows behind the narrow one.
+        // Some lines cover each other: presumed abort covers presumed nothing, and in forced writes sagas cover presumed commit. Lines
+        // alternate in width, so that a wide line shows behind a narrow one.
         for ((protocol, points), width) in self.lines.iter().zip([9, 3].into_iter().cycle()) {
             let style = palette::of(*protocol).mix(if width > 3 { 0.5 } else { 1.0 }).stroke_width(width);
             let line: Vec<(f64, f64)> = points.iter().map(|(n, count)| (*n as f64, *count as f64)).collect();
@@ -116,7 +116,7 @@ impl Panel {
         Ok(())
     }
 
-    /// Where the lines end, and which end there.
+    /// The points at which lines end, and the protocols whose lines end there.
     fn ends(&self) -> BTreeMap<(usize, usize), Vec<&'static str>> {
         let mut ends: BTreeMap<_, Vec<_>> = BTreeMap::new();
         for (protocol, points) in &self.lines {

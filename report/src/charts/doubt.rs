@@ -1,4 +1,4 @@
-//! In-doubt time per branch: one bar a branch, from its prepared record to its learning the decision.
+//! The chart of times in doubt: one bar per branch, from its prepared record until it learns the decision.
 
 use super::{
     canvas::Area,
@@ -13,7 +13,7 @@ use plotters::{
     style::text_anchor::{HPos, Pos, VPos},
 };
 
-/// A panel per protocol, branches stacked in the order in which they came to be in doubt.
+/// One panel per protocol. Branches are in the order in which they came to be in doubt.
 pub(super) struct Doubt {
     end: f64,
 }
@@ -47,7 +47,7 @@ impl RunPanel for Doubt {
             count => format!("{}: {count} branches, up to {:.0} ms", run.protocol, doubt.max),
         };
         let mut plane = panel::panel(area, &caption, "branches", self.end, branches.len() as f64, run)?;
-        // Thin bars need a floor, or a branch of a millisecond is not seen at all.
+        // Bars have a minimum length, because a branch that is in doubt for a millisecond would be invisible.
         let least = self.end / 400.0;
         plane.draw_series(branches.iter().enumerate().map(|(row, b)| {
             let (from, to) = (b.from_ms / 1000.0, (b.to_ms / 1000.0).max(b.from_ms / 1000.0 + least));
@@ -68,10 +68,10 @@ impl RunPanel for Doubt {
     }
 }
 
-/// More bars than these would be thinner than a pixel.
+/// The most bars. More would be thinner than a pixel.
 const MOST: usize = 60;
 
-/// The longest intervals, in the order of their begin.
+/// The longest intervals, in the order of their start.
 fn longest(intervals: &[DoubtInterval]) -> Vec<&DoubtInterval> {
     let mut longest: Vec<&DoubtInterval> = intervals.iter().collect();
     longest.sort_by(|a, b| (b.to_ms - b.from_ms).total_cmp(&(a.to_ms - a.from_ms)));

@@ -1,5 +1,5 @@
-//! The heat map of all crash points: those of one kind of node downwards, protocols to the right. A cell shows what became of
-//! the transaction, and the longest time for which a branch was blocked (two-phase commit) or a record pending (sagas).
+//! The heat map of crash points: one row per crash point of one kind of node, one column per protocol. A cell shows the fates of
+//! the transaction, and the longest time for which a branch was blocked (two-phase commit) or a record was pending (sagas).
 
 use super::{
     canvas::Area,
@@ -22,13 +22,13 @@ const HEAD: i32 = 26;
 const EFFECT: i32 = 270;
 const EDGE: i32 = 62;
 const CELL: i32 = 176;
-/// How much of a cell tells outcomes; the rest tells the time.
+/// The width of the part of a cell that shows outcomes. The rest shows the time.
 const FATES: i32 = 92;
 const LEAST_WIDTH: u32 = 900;
-/// Shorter times are part of every run.
+/// Times below this are not shown, because every run has them.
 const WORTH_SAYING_MS: f64 = 10.0;
 
-/// The map of one kind of node under one family of protocols.
+/// The heat map of one kind of node under one family of protocols.
 pub struct HeatChart<'a> {
     title: String,
     family: Family,
@@ -38,7 +38,7 @@ pub struct HeatChart<'a> {
 }
 
 impl<'a> HeatChart<'a> {
-    /// `None` if nothing of this kind was tried.
+    /// The heat map of these nodes; `None` if it has no rows. `what` ends the title.
     pub fn new(map: &'a HeatMap, family: Family, role: Role, what: &str) -> Option<Self> {
         let tried = || map.of(family, role).filter(|(_, cells)| !cells.is_empty());
         let mut protocols: Vec<Protocol> = tried().flat_map(|(_, cells)| cells.keys().copied()).collect();
@@ -46,10 +46,10 @@ impl<'a> HeatChart<'a> {
         protocols.dedup();
         let rows: Vec<_> =
             tried().map(|(row, cells)| (row, protocols.iter().map(|protocol| cells.get(protocol)).collect())).collect();
-        // One scale for all maps of a family, so that they can be compared.
+        // All maps of a family have the same scale, so that they can be compared.
         let all = map.rows.iter().filter(|(row, _)| row.family == family).flat_map(|(_, cells)| cells.values());
         let longest_ms = all.map(|cell| time_of(family, cell)).fold(0.0, f64::max);
-        let title = format!("Where the {} dies: {what}", role_word(role, family));
+        let title = format!("Where the {} crashes: {what}", role_word(role, family));
         (!rows.is_empty()).then_some(HeatChart { title, family, protocols, rows, longest_ms })
     }
 
@@ -62,10 +62,10 @@ impl<'a> HeatChart<'a> {
         let mut legend: Vec<_> = outcomes.copied().map(outcome).collect();
         match self.waiting() {
             Waiting::Doubt => legend.extend([
-                (Mark::Area(palette::IN_DOUBT), "blocked so long at worst"),
-                (Mark::Hatched(palette::IN_DOUBT), "only in doubt"),
+                (Mark::Area(palette::IN_DOUBT), "longest time blocked"),
+                (Mark::Hatched(palette::IN_DOUBT), "longest time in doubt"),
             ]),
-            Waiting::Pending => legend.push((Mark::Area(palette::PENDING), "pending so long at worst")),
+            Waiting::Pending => legend.push((Mark::Area(palette::PENDING), "longest time pending")),
             Waiting::Nothing => {}
         }
         legend
@@ -76,7 +76,7 @@ impl<'a> HeatChart<'a> {
     }
 }
 
-/// The time that the cells of a family tell.
+/// The time that the cells of a family show.
 fn time_of(family: Family, cell: &Cell) -> f64 {
     match family.entry().waiting {
         Waiting::Doubt => cell.blocked_ms,
@@ -101,16 +101,16 @@ impl Chart for HeatChart<'_> {
     fn caption(&self) -> String {
         let time = match self.waiting() {
             Waiting::Doubt => {
-                " At the right of a cell, the longest time for which a branch was blocked (nobody that it could reach knew the decision), or hatched, the longest in which it was only in doubt; nothing there means less than 10 ms."
+                " The right part of a cell shows the longest time for which a branch was blocked (no node that it could reach knew the decision) or, hatched, the longest time for which it was only in doubt. It is empty for less than 10 ms."
             }
             Waiting::Pending => {
-                " At the right of a cell, the longest time for which a record was pending; nothing there means less than 10 ms."
+                " The right part of a cell shows the longest time for which a record was pending. It is empty for less than 10 ms."
             }
             Waiting::Nothing => "",
         };
         format!(
-            "{}. Each cell gathers its cases over participants and what survives of the unforced tail.{time} A frame in \
-             red: a promise is broken.",
+            "{}. A cell has the cases of all participants and of all prefixes of the unforced tail that may survive.{time} A red \
+             frame means that a promise is broken.",
             self.title
         )
     }
@@ -130,7 +130,7 @@ impl Chart for HeatChart<'_> {
         y += HEAD;
         let mut above = None;
         for (row, cells) in &self.rows {
-            // An effect is named once, and a line sets it off from the one before.
+            // An effect is named once, and a line separates it from the one before.
             if above != Some(&row.effect) {
                 let end = self.size().0 as i32 - 12;
                 root.draw(&PathElement::new([(12, y - 1), (end, y - 1)], palette::GRID.stroke_width(1)))?;
@@ -174,7 +174,7 @@ impl HeatChart<'_> {
         };
         if ms >= WORTH_SAYING_MS {
             let colour = if self.waiting() == Waiting::Doubt { palette::IN_DOUBT } else { palette::PENDING };
-            // Never so pale that it is not seen.
+            // The colour is never so pale that it is invisible.
             let strength = 0.15 + 0.85 * ms / self.longest_ms.max(1.0);
             root.draw(&Rectangle::new([(from, top), (to, bottom)], colour.mix(strength).filled()))?;
             let ink = if strength > 0.6 && self.waiting() == Waiting::Doubt { WHITE } else { palette::INK };

@@ -1,4 +1,4 @@
-//! Latency: which share of the transactions was answered within which time, by what the client was told.
+//! The chart of latencies: the share of transactions that were answered within a time, for each outcome that clients were told.
 
 use super::{
     canvas::Area,
@@ -10,7 +10,7 @@ use anyhow::Result;
 use indoubt_judge::summary::Run;
 use plotters::prelude::*;
 
-/// A panel per protocol, time on a logarithmic axis.
+/// One panel per protocol, with a logarithmic time axis.
 pub(super) struct LatencyDistribution {
     fastest: f64,
     slowest: f64,
@@ -26,7 +26,7 @@ const OUTCOMES: [(&str, RGBColor, bool); 5] = [
 
 impl RunPanel for LatencyDistribution {
     const TITLE: &'static str = "Latency";
-    const CAPTION: &'static str = "Latency from the scheduled arrival to the answer, by what the client was told: the share answered within the time below.";
+    const CAPTION: &'static str = "Latency from the scheduled arrival to the answer, for each outcome that clients were told: the share that was answered within the time below.";
 
     fn legend() -> Vec<(Mark, &'static str)> {
         OUTCOMES

@@ -1,4 +1,4 @@
-//! Locks held over time, by state: the chart that shows at one glance why two-phase commit blocks.
+//! The chart of locks over time, by state. It shows why two-phase commit blocks.
 
 use super::{
     canvas::Area,
@@ -10,7 +10,8 @@ use anyhow::Result;
 use indoubt_judge::summary::{LocksHeld, Run};
 use plotters::prelude::*;
 
-/// A panel per protocol: locks free of doubt, in doubt on top, waiters and pending records as lines.
+/// One panel per protocol: an area of locks that are not in doubt, on top of it an area of locks in doubt, and lines for waiting
+/// requests and pending records.
 pub(super) struct Locks {
     end: f64,
     top: f64,
@@ -22,7 +23,7 @@ impl RunPanel for Locks {
 
     fn legend() -> Vec<(Mark, &'static str)> {
         vec![
-            (Mark::Area(palette::COMMITTED), "held, free of doubt"),
+            (Mark::Area(palette::COMMITTED), "held, not in doubt"),
             (Mark::Hatched(palette::IN_DOUBT), "held in doubt"),
             (Mark::Line(palette::WAITING), "requests waiting"),
             (Mark::Dashed(palette::PENDING), "pending records (sagas)"),
@@ -60,7 +61,7 @@ impl RunPanel for Locks {
     }
 }
 
-/// White hairlines over the locks in doubt, so that they read without colour.
+/// White hairlines over the locks in doubt, so that they differ without colour too.
 fn hatch(free: &[(f64, f64)], held: &[(f64, f64)], end: f64) -> impl Iterator<Item = PathElement<(f64, f64)>> + use<> {
     let at = |line: &[(f64, f64)], x: f64| line.iter().take_while(|p| p.0 <= x).last().map_or(0.0, |p| p.1);
     let lines: Vec<_> = (0..160)

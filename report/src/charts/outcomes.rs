@@ -1,4 +1,4 @@
-//! What became of the transactions, by scenario and protocol.
+//! The chart of the final states of transactions, by scenario and protocol.
 
 use super::{
     canvas::Area,
@@ -30,7 +30,7 @@ struct Row {
 }
 
 impl Outcomes {
-    /// Of these scenarios; several seeds of one protocol are added up.
+    /// The chart of these scenarios. Several seeds of one protocol are added up.
     pub fn new(summaries: &[&Summary]) -> Self {
         let mut rows = Vec::new();
         for summary in summaries {
@@ -64,7 +64,7 @@ fn add(sum: Transactions, run: &Run) -> Transactions {
     }
 }
 
-/// The states in the order of the bar: how many, colour, hatched.
+/// The parts of a bar, in order: the number of transactions, the colour, and whether it is hatched.
 fn parts(row: &Row) -> [(u64, RGBColor, bool); 7] {
     let t = row.states;
     let success = palette::success(row.protocol);
@@ -81,7 +81,7 @@ fn parts(row: &Row) -> [(u64, RGBColor, bool); 7] {
 
 impl Chart for Outcomes {
     fn caption(&self) -> String {
-        "What became of the transactions at the end. Black is what no protocol should leave: some effects there, others not.".into()
+        "The state of the transactions at the end. Black is the state that no protocol should leave: some effects stand and others do not.".into()
     }
 
     fn size(&self) -> (u32, u32) {
@@ -91,7 +91,7 @@ impl Chart for Outcomes {
     fn draw(&self, root: &Area<'_>) -> Result<()> {
         panel::legend(
             root,
-            "What became of the transactions",
+            "The state of the transactions at the end",
             &[
                 (Mark::Area(palette::COMMITTED), "committed"),
                 (Mark::Area(palette::COMPLETED), "completed"),
@@ -114,7 +114,7 @@ impl Chart for Outcomes {
             let mut done = 0;
             let x_of = |n: u64| LEFT + (n as f64 / row.states.submitted.max(1) as f64 * f64::from(room)).round() as i32;
             for (count, colour, hatched) in parts(row).into_iter().filter(|p| p.0 > 0) {
-                // One transaction that went wrong must be seen among a thousand that did not.
+                // Every part has a minimum width, so that one failure is visible among a thousand successes.
                 let (from, to) = (x_of(done), x_of(done + count).max(x_of(done) + 3));
                 panel::bar(root, (from, y + 3), (to, y + ROW - 5), colour, hatched)?;
                 done += count;

@@ -1,4 +1,4 @@
-//! What the charts over time share: a panel per protocol with the time of load below, fault windows behind, step lines.
+//! What the charts over time share: one panel per protocol with the time below, fault windows behind, and step lines.
 
 use super::canvas::{Area, Canvas};
 use crate::palette;
@@ -11,7 +11,7 @@ use plotters::{
     style::text_anchor::{HPos, Pos, VPos},
 };
 
-/// The plane of a panel: seconds to the right, a quantity upwards.
+/// The coordinates of a panel: seconds to the right, a quantity upwards.
 pub(crate) type Plane<'a, 'c> = ChartContext<'a, Canvas<'c>, Cartesian2d<RangedCoordf64, RangedCoordf64>>;
 
 /// The width of all charts, in pixels.
@@ -21,17 +21,17 @@ pub(crate) const PANEL: u32 = 210;
 /// The room for the legend above the panels.
 pub(crate) const LEGEND: u32 = 64;
 
-/// Text in the bundled font.
+/// Normal text in the bundled font, `size` pixels high.
 pub(crate) fn text(size: u32) -> TextStyle<'static> {
     ("sans-serif", size).into_font().color(&palette::INK)
 }
 
-/// Bold text in the bundled font.
+/// Bold text in the bundled font, `size` pixels high.
 pub(crate) fn bold(size: u32) -> TextStyle<'static> {
     ("sans-serif", size, FontStyle::Bold).into_font().color(&palette::INK)
 }
 
-/// An entry of a legend: what it looks like and what it means.
+/// The look of an entry in a legend.
 pub(crate) enum Mark {
     /// A filled area.
     Area(RGBColor),
@@ -43,7 +43,7 @@ pub(crate) enum Mark {
     Dashed(RGBColor),
 }
 
-/// Draws a title and a legend in one row each.
+/// Draws a title, and a legend below it.
 pub(crate) fn legend(area: &Area<'_>, title: &str, entries: &[(Mark, &str)]) -> Result<()> {
     area.draw(&Text::new(title.to_owned(), (12, 8), bold(18)))?;
     let mut x = 14;
@@ -68,7 +68,7 @@ pub(crate) fn legend(area: &Area<'_>, title: &str, entries: &[(Mark, &str)]) -> 
     Ok(())
 }
 
-/// Draws a bar; a hatched one reads without colour.
+/// Draws a bar. Hatching shows the difference without colour too.
 pub(crate) fn bar(area: &Area<'_>, from: (i32, i32), to: (i32, i32), colour: RGBColor, hatched: bool) -> Result<()> {
     area.draw(&Rectangle::new([from, to], colour.filled()))?;
     if hatched {
@@ -85,7 +85,7 @@ pub(crate) fn panels<'c>(root: &Area<'c>, count: usize) -> (Area<'c>, Vec<Area<'
     (head, rest.split_evenly((count.max(1), 1)))
 }
 
-/// A panel with axes, a caption, and the fault windows behind.
+/// Draws a panel with axes, a caption, and fault windows in the background.
 pub(crate) fn panel<'a, 'c>(
     area: &'a Area<'c>,
     caption: &str,
@@ -119,8 +119,8 @@ pub(crate) fn panel<'a, 'c>(
     Ok(plane)
 }
 
-/// Light grey, hatched, labelled: from when a fault acted to when it was undone. Windows that overlap are one, and a run
-/// with many shows only its first few labels.
+/// Draws the fault windows: labelled grey areas from the time when a fault acted until it was undone. Windows that overlap are
+/// joined, and only the first few have labels.
 fn fault_windows(plane: &mut Plane<'_, '_>, run: &Run, seconds: f64, top: f64) -> Result<()> {
     let mut labels = 0;
     for fault in &run.faults {
@@ -153,7 +153,7 @@ fn short(label: &str) -> String {
     if label.chars().count() <= MOST { label.to_owned() } else { label.chars().take(MOST - 1).chain(['…']).collect() }
 }
 
-/// The corners of a step line through points that hold until the next.
+/// The corners of a step line. The value of each point holds until the next point.
 pub(crate) fn steps(points: &[(f64, f64)], end: f64) -> Vec<(f64, f64)> {
     let mut line = Vec::with_capacity(points.len() * 2 + 1);
     for (i, (x, y)) in points.iter().enumerate() {
@@ -163,7 +163,7 @@ pub(crate) fn steps(points: &[(f64, f64)], end: f64) -> Vec<(f64, f64)> {
     line
 }
 
-/// The last instant that a run has something to say about, in seconds.
+/// The end of the time axis: the last time of any series of these runs, in seconds.
 pub(crate) fn horizon(runs: &[&Run]) -> f64 {
     let of = |run: &Run| {
         let locks = run.series.locks_held.last().map_or(0.0, |p| p.t_ms);
@@ -173,7 +173,7 @@ pub(crate) fn horizon(runs: &[&Run]) -> f64 {
     runs.iter().map(|run| of(run)).fold(0.5, f64::max)
 }
 
-/// The chart's height for so many panels.
+/// The height of a chart with `count` panels.
 pub(crate) fn height(count: usize) -> u32 {
     LEGEND + PANEL * count.max(1) as u32
 }

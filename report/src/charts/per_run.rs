@@ -8,8 +8,7 @@ use super::{
 use anyhow::Result;
 use indoubt_judge::summary::Run;
 
-/// What such a chart says of itself, and how it draws one panel. The value is the scale that all panels share, so that they can
-/// be compared.
+/// How such a chart draws its panels. The value is the scale of all panels, which is common so that they can be compared.
 pub(super) trait RunPanel {
     const TITLE: &'static str;
     const CAPTION: &'static str;
@@ -24,7 +23,7 @@ pub(super) trait RunPanel {
     fn draw(&self, run: &Run, area: &Area<'_>) -> Result<()>;
 }
 
-/// A panel for each of these runs.
+/// A chart with one panel for each of these runs.
 pub(super) struct PerRun<'a, P> {
     runs: &'a [&'a Run],
     panel: P,

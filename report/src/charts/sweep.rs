@@ -1,5 +1,5 @@
-//! A metric over a swept parameter: for each protocol the median of the seeds as a line, and what lies between the 10th and
-//! the 90th percentile as a band. Further parameters have a panel for each of their combinations.
+//! The chart of a metric over a swept parameter: for each protocol a line for the median of the seeds, and a band from the 10th to
+//! the 90th percentile. If more parameters are swept, each combination of their values has a panel.
 
 use super::{
     canvas::Area,
@@ -19,10 +19,10 @@ use plotters::{
 };
 
 const PANEL: u32 = 360;
-/// Values whose largest is so many times the smallest stand on a logarithmic axis.
+/// If the largest value is at least this many times the smallest, the axis is logarithmic.
 const WIDE: f64 = 30.0;
 
-/// One metric of one sweep.
+/// The chart of one metric of a sweep.
 pub(crate) struct SweepChart {
     title: String,
     label: String,
@@ -39,7 +39,7 @@ struct Panel {
 }
 
 impl SweepChart {
-    /// Of this metric.
+    /// The chart of `metric`.
     pub(crate) fn new(grid: &Grid, table: &Table, metric: &str) -> Self {
         let mut values: Vec<&str> = Vec::new();
         let mut others: Vec<&[String]> = Vec::new();
@@ -75,7 +75,7 @@ impl SweepChart {
     }
 }
 
-/// Where values stand: as numbers if all are, logarithmically if they span much; else one beside the other.
+/// The positions of the values on the axis. If all are numbers, their value or their logarithm; otherwise their index.
 fn places(values: &[&str]) -> Vec<f64> {
     let Some(numbers) = values.iter().map(|value| position(value)).collect::<Option<Vec<f64>>>() else {
         return (0..values.len()).map(|place| place as f64).collect();
@@ -100,10 +100,10 @@ impl Chart for SweepChart {
     fn draw(&self, root: &Area<'_>) -> Result<()> {
         let (head, areas) = panel::panels(root, self.panels.len());
         let title = format!("{} (median of {} seeds; band: 10th to 90th percentile)", self.title, self.seeds);
-        // A protocol without a line has nothing of the kind: no branch in doubt, no record pending.
+        // A protocol without a line has no values of this metric, for example no branch in doubt.
         let has_line =
             |p: Protocol| self.panels.iter().flat_map(|panel| &panel.lines).any(|(q, l)| *q == p && !l.is_empty());
-        let name = |p: Protocol| if has_line(p) { p.name().to_owned() } else { format!("{p}: has none") };
+        let name = |p: Protocol| if has_line(p) { p.name().to_owned() } else { format!("{p}: no values") };
         let names: Vec<String> = self.protocols.iter().map(|p| name(*p)).collect();
         let marks = self.protocols.iter().map(|p| Mark::Line(palette::of(*p)));
         let entries: Vec<_> = marks.zip(names.iter().map(String::as_str)).collect();
@@ -149,7 +149,7 @@ impl SweepChart {
         }
         for (place, (protocol, line)) in panel.lines.iter().enumerate() {
             let points: Vec<_> = line.iter().map(|(place, band)| (*place, band.median)).collect();
-            // A line that others cover is wider for each of them, and shows behind them on both sides.
+            // A line is wider for each line that covers it, so that it shows behind them on both sides.
             let covered = panel.lines[place + 1..].iter().filter(|(_, other)| covers(other, line, top)).count() as u32;
             plane.draw_series([PathElement::new(points, palette::of(*protocol).stroke_width(3 + 5 * covered))])?;
         }
@@ -159,15 +159,15 @@ impl SweepChart {
         self.ends(&mut plane, panel, most, top)
     }
 
-    /// The values below the axis, where they stand.
+    /// Draws the values below the axis.
     fn ticks(&self, plane: &mut Plane<'_, '_>) -> Result<()> {
-        // Bold: a thin decimal point gets lost in a bitmap.
+        // The text is bold, because a thin decimal point is hard to see in a bitmap.
         let style = panel::bold(13).pos(Pos::new(HPos::Center, VPos::Top));
         let range = plane.x_range();
         let mut free = f64::NEG_INFINITY;
         for (place, value) in &self.ticks {
             plane.draw_series([EmptyElement::at((*place, 0.0)) + PathElement::new([(0, 0), (0, 4)], palette::INK)])?;
-            // A label that would run into the one before is left out; its tick stays.
+            // A label that would overlap the one before is left out. Its tick is drawn.
             let width = (range.end - range.start) * value.len() as f64 * 0.011;
             if place - width / 2.0 >= free {
                 plane
@@ -178,7 +178,7 @@ impl SweepChart {
         Ok(())
     }
 
-    /// The protocols' names where their lines end, moved apart.
+    /// Draws the names of the protocols at the ends of their lines, moved apart so that they do not overlap.
     fn ends(&self, plane: &mut Plane<'_, '_>, panel: &Panel, most: f64, top: f64) -> Result<()> {
         let mut ends: Vec<(f64, Protocol)> =
             panel.lines.iter().filter_map(|(protocol, line)| Some((line.last()?.1.median, *protocol))).collect();
@@ -186,7 +186,7 @@ impl SweepChart {
         let apart = top * 0.055;
         let mut last = f64::NEG_INFINITY;
         for (median, protocol) in ends {
-            // Not on the axis itself, whose line would strike it out.
+            // A name must not be on the axis, because the line of the axis would go through it.
             let y = median.max(last + apart).max(apart * 0.6);
             last = y;
             let style = panel::text(13).pos(Pos::new(HPos::Left, VPos::Center));
@@ -196,7 +196,7 @@ impl SweepChart {
     }
 }
 
-/// Whether one line hides another at half of its points or more: nearer than the eye separates, on an axis up to `top`.
+/// Whether one line covers another at half of its points or more: they are too close to be told apart on an axis up to `top`.
 fn covers(upper: &[(f64, Band)], lower: &[(f64, Band)], top: f64) -> bool {
     let near = |(place, band): &&(f64, Band)| {
         upper.iter().any(|(other, over)| other == place && (over.median - band.median).abs() < top * 0.01)
@@ -212,7 +212,7 @@ fn band(plane: &mut Plane<'_, '_>, protocol: Protocol, line: &[(f64, Band)]) -> 
     Ok(())
 }
 
-/// The protocol's mark at each value, so that lines read without colour.
+/// Draws the mark of the protocol at each value, so that lines differ without colour too.
 fn mark(plane: &mut Plane<'_, '_>, protocol: Protocol, points: Vec<(f64, f64)>) -> Result<()> {
     let colour = palette::of(protocol);
     match protocol.entry().line.mark {

@@ -1,4 +1,4 @@
-//! Throughput over time: clients told that they succeeded.
+//! The chart of throughput over time: transactions whose client was told that they succeeded.
 
 use super::{
     canvas::Area,
@@ -10,7 +10,7 @@ use anyhow::Result;
 use indoubt_judge::summary::Run;
 use plotters::prelude::*;
 
-/// A panel per protocol.
+/// One panel per protocol.
 pub(super) struct ThroughputOverTime {
     end: f64,
     top: f64,
@@ -19,7 +19,7 @@ pub(super) struct ThroughputOverTime {
 impl RunPanel for ThroughputOverTime {
     const TITLE: &'static str = "Throughput over time";
     const CAPTION: &'static str =
-        "Transactions a second whose client was told that they succeeded; the gap is what clients feel.";
+        "Transactions per second whose client was told that they succeeded. A gap is a time without success.";
 
     fn legend() -> Vec<(Mark, &'static str)> {
         vec![(Mark::Area(palette::COMMITTED), "committed"), (Mark::Hatched(palette::COMPLETED), "completed (sagas)")]
@@ -33,10 +33,10 @@ impl RunPanel for ThroughputOverTime {
 
     fn draw(&self, run: &Run, area: &Area<'_>) -> Result<()> {
         let caption = format!(
-            "{}: {:.1} a second, the longest gap {:.0} ms",
+            "{}: {:.1} per second, the longest gap {:.0} ms",
             run.protocol, run.measures.throughput_tps, run.measures.unavailable_ms
         );
-        let mut plane = panel::panel(area, &caption, "a second", self.end, self.top, run)?;
+        let mut plane = panel::panel(area, &caption, "per second", self.end, self.top, run)?;
         let colour = palette::success(run.protocol);
         for p in run.series.throughput_tps.iter().filter(|p| p.tps > 0.0) {
             let (from, to) = (p.t_ms / 1000.0, (p.t_ms + p.interval_ms * 0.92) / 1000.0);

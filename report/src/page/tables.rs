@@ -1,4 +1,4 @@
-//! The report's tables.
+//! The tables of the report.
 
 use crate::{
     html::{escape, table, words},
@@ -12,13 +12,13 @@ use indoubt_judge::{
     summary::{Run, Summary, Verdict},
 };
 
-/// The runs that are shown one by one: all of the first seed. What the others say stands in [`spreads`].
+/// The runs that are shown one by one: those of the first seed. [`spreads`] covers the other seeds.
 fn shown(summary: &Summary) -> impl Iterator<Item = &Run> {
     let first = summary.runs.first().map(|run| run.seed);
     summary.runs.iter().filter(move |run| Some(run.seed) == first)
 }
 
-/// The row's name: the protocol, with the seed where there are several.
+/// The name of a row: the protocol, and the seed if there are several.
 fn name(summary: &Summary, run: &Run) -> String {
     let several = summary.runs.iter().any(|other| other.seed != run.seed);
     if several {
@@ -32,7 +32,7 @@ fn rows<'a>(summary: &'a Summary, row: impl Fn(&'a Run) -> Vec<String> + 'a) -> 
     shown(summary).map(row)
 }
 
-/// How costs are spread over seeds; nothing if there is one.
+/// The spread of measures over seeds; empty if there is only one seed.
 pub(super) fn spreads(summary: &Summary) -> String {
     let rows = over_seeds(summary);
     if rows.is_empty() {
@@ -51,7 +51,7 @@ pub(super) fn spreads(summary: &Summary) -> String {
     )
 }
 
-/// Verdicts over all scenarios.
+/// The verdicts of all scenarios.
 pub(super) fn verdicts(summaries: &[&Summary]) -> String {
     let lines = summaries.iter().flat_map(|summary| {
         by_protocol(summary).into_iter().map(move |(protocol, runs)| {
@@ -94,7 +94,7 @@ pub(super) fn verdicts(summaries: &[&Summary]) -> String {
         "world",
         "protocol",
         "promises",
-        "claims held",
+        "expectations met",
         "succeeded",
         "of",
         "longest in doubt",
@@ -107,7 +107,7 @@ pub(super) fn verdicts(summaries: &[&Summary]) -> String {
     table(&head, lines)
 }
 
-/// Which faults fired, and when.
+/// The faults that fired, with their times.
 pub(super) fn faults(summary: &Summary) -> String {
     let mut lines = Vec::new();
     for run in shown(summary) {
@@ -117,14 +117,10 @@ pub(super) fn faults(summary: &Summary) -> String {
             lines.push(vec![name(summary, run), escape(&fault.text), fault.fired.to_string(), when.join(", ") + more]);
         }
     }
-    if lines.is_empty() {
-        "<p>None: nothing fails.</p>\n".into()
-    } else {
-        words(&["protocol", "fault", "fired", "at"], lines)
-    }
+    if lines.is_empty() { "<p>No faults.</p>\n".into() } else { words(&["protocol", "fault", "fired", "at"], lines) }
 }
 
-/// The numbers of the measures, in two tables.
+/// The measures, in two tables.
 pub(super) fn measures(summary: &Summary) -> String {
     columns(summary, Table::Waiting) + &columns(summary, Table::Costs)
 }
@@ -147,7 +143,7 @@ fn columns(summary: &Summary, of: Table) -> String {
     table(&head, rows(summary, row))
 }
 
-/// Final states beside what clients were told.
+/// The final states of transactions, and the outcomes that clients were told.
 pub(super) fn fates(summary: &Summary) -> String {
     let head = [
         "protocol",
@@ -189,20 +185,20 @@ pub(super) fn fates(summary: &Summary) -> String {
     )
 }
 
-/// The scenario's claims.
+/// The expectations of the scenario.
 pub(super) fn expectations(summary: &Summary) -> String {
     let mut lines = Vec::new();
     for run in shown(summary) {
         for claim in &run.expectations {
             let held =
-                if claim.held { "<span class=\"good\">held</span>" } else { "<span class=\"bad\">not held</span>" };
+                if claim.held { "<span class=\"good\">met</span>" } else { "<span class=\"bad\">not met</span>" };
             lines.push(vec![name(summary, run), escape(&claim.text), escape(&claim.actual.to_string()), held.into()]);
         }
     }
-    if lines.is_empty() { "<p>Nothing.</p>\n".into() } else { words(&["protocol", "claim", "found", ""], lines) }
+    if lines.is_empty() { "<p>None.</p>\n".into() } else { words(&["protocol", "expected", "found", ""], lines) }
 }
 
-/// Every check of every run.
+/// All checks of all runs.
 pub(super) fn checks(summary: &Summary) -> String {
     let mut lines = Vec::new();
     for run in shown(summary) {

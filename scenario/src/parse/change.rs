@@ -1,14 +1,17 @@
-//! Changing a scenario from outside: `--set`, `--protocols`, the parameters of a sweep. A change is made in the scenario's
-//! TOML, and what comes out is parsed like any other, so that it cannot hold nonsense either.
+//! Changes a scenario from outside: `--set`, `--protocols`, the parameters of a sweep. A change is made in the scenario's TOML.
+//! The result is parsed like any other scenario, so it is valid too.
 
 use super::{error::ScenarioError, sections::default_touch};
 use crate::{protocol::Protocol, scenario::Scenario};
 use toml_edit::{DocumentMut, Item, TableLike, Value};
 
 impl Scenario {
-    /// The same with one parameter changed: `set("workload.rate", "200")`, `set("fault.0.restart_after", "2s")`. Places in
-    /// lists are counted from 0, and values are TOML, or texts without their quotes. `rate` and `clients` replace each
-    /// other, and a `touch` that follows the number of participants goes on following it.
+    /// This scenario with one parameter changed: `set("workload.rate", "200")`, `set("fault.0.restart_after", "2s")`. Indexes of
+    /// lists start at 0. Values are TOML, or strings without their quotes. `rate` and `clients` replace each other. A `touch`
+    /// that was not given still follows the number of participants.
+    ///
+    /// # Errors
+    /// If there is no such parameter, or the changed scenario is not valid.
     pub fn set(&self, path: &str, value: &str) -> Result<Scenario, ScenarioError> {
         let change = format!("{path}={value}");
         let wrong = |text: &str, message: String| ScenarioError {
@@ -17,7 +20,7 @@ impl Scenario {
             text: text.into(),
             message,
         };
-        // TOML's integers have a sign, seeds do not: the seed stays out of the way.
+        // TOML's integers are signed and seeds are not, so a large seed could not be written. Seed 1 stands in for it.
         let mut document: DocumentMut =
             self.clone().with_seed(1).to_toml().parse().expect("what was just written is TOML");
         if path == "cluster.participants"
@@ -38,7 +41,7 @@ impl Scenario {
                     item.get_mut(place).and_then(Item::as_table_like_mut)
                 }
                 None => {
-                    // Another form of the same, `latency = "1ms"` before `latency.min`, gives way.
+                    // A constant such as `latency = "1ms"` gives way to the table that `latency.min` needs.
                     if item.is_str() {
                         *item = Item::Value(Value::InlineTable(Default::default()));
                     }
@@ -57,7 +60,10 @@ impl Scenario {
         Ok(if path == "seed" { changed } else { changed.with_seed(self.seed) })
     }
 
-    /// The same under these protocols alone; claims about others are left out.
+    /// This scenario under these protocols only, without the expectations of other protocols.
+    ///
+    /// # Errors
+    /// If the scenario is not valid under these protocols.
     pub fn with_protocols(&self, protocols: &[Protocol]) -> Result<Scenario, ScenarioError> {
         let mut scenario = self.clone();
         scenario.protocols = protocols.to_vec();
@@ -69,7 +75,7 @@ impl Scenario {
     }
 }
 
-/// A value as TOML, or as a text that lacks its quotes.
+/// Parses a value as TOML, or takes it as a string without its quotes.
 fn parsed(text: &str) -> Value {
     match text.parse::<Value>() {
         Ok(Value::Datetime(_)) | Err(_) => Value::from(text),

@@ -1,13 +1,13 @@
-//! What the parser says about a text that is no scenario.
+//! The error of the parser.
 
 use std::fmt;
 
-/// A scenario that is none.
+/// A text that is not a valid scenario.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub struct ScenarioError {
-    /// The file, as it was named to the parser; for a change made from outside, that change.
+    /// The name of the file that was given to the parser, or the change that was made from outside.
     pub file: String,
-    /// The line, 1-based; `None` where the text comes from no file.
+    /// The line, from 1. `None` if the text does not come from a file.
     pub line: Option<usize>,
     /// The offending text.
     pub text: String,
@@ -16,7 +16,7 @@ pub struct ScenarioError {
 }
 
 impl fmt::Display for ScenarioError {
-    /// `file.toml:8: unknown field …`
+    /// For example `file.toml:8: unknown field …`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.line {
             Some(line) => write!(f, "{}:{line}: {}", self.file, self.message),

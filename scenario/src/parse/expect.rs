@@ -1,4 +1,4 @@
-//! `[[expect]]`: what a scenario claims.
+//! Parses `[[expect]]`.
 
 use super::{
     error::ScenarioError,
@@ -13,13 +13,13 @@ use crate::{
 
 pub(super) const FIELDS: [&str; 7] = ["protocol", "metric", "check", "min", "max", "equals", "holds"];
 
-/// Reads one claim.
+/// Reads one expectation.
 pub(super) fn expect(table: &Table<'_, '_>, scenario: &Scenario) -> Result<Expect, ScenarioError> {
     let value = table.need("protocol")?;
     let protocol = value.word("protocol", Protocol::ALL.into_iter().map(|p| (p.name(), p)))?;
     if !scenario.protocols.contains(&protocol) {
         let run: Vec<&str> = scenario.protocols.iter().map(|p| p.name()).collect();
-        return Err(value.error(format!("`{protocol}` is not run here; this scenario runs: {}", run.join(", "))));
+        return Err(value.error(format!("this scenario does not run `{protocol}`; it runs: {}", run.join(", "))));
     }
     let claim = match (table.get("metric"), table.get("check")) {
         (Some(value), None) => {
@@ -42,7 +42,7 @@ fn metric(table: &Table<'_, '_>, value: &Value<'_, '_>) -> Result<Claim, Scenari
     let path = value.string()?;
     let valid = metric_paths();
     if !valid.iter().any(|valid| valid == path) {
-        // A measure that has parts is half a path: say which parts.
+        // A measure with parts is not a whole path, so the message names its parts.
         let inside = format!("{path}.");
         let parts: Vec<&str> = valid.iter().filter_map(|valid| valid.strip_prefix(&inside)).collect();
         return Err(if parts.is_empty() {
@@ -59,12 +59,14 @@ fn metric(table: &Table<'_, '_>, value: &Value<'_, '_>) -> Result<Claim, Scenari
     let least = min.into_iter().chain(equals).fold(f64::NEG_INFINITY, f64::max);
     let most = max.into_iter().chain(equals).fold(f64::INFINITY, f64::min);
     if least > most {
-        return Err(table.error("nothing can satisfy this [[expect]]: its bounds exclude each other"));
+        return Err(
+            table.error("nothing can satisfy this [[expect]]: its bounds exclude each other (`min`, `max`, `equals`)")
+        );
     }
     Ok(Claim::Metric { path: path.into(), min, max, equals })
 }
 
-/// In one line for people.
+/// The expectation in one line for people.
 fn text(protocol: Protocol, claim: &Claim) -> String {
     match claim {
         Claim::Metric { path, min, max, equals } => {

@@ -1,4 +1,4 @@
-//! `on = …`: a neutral phase, a point that a protocol names, or an exact effect.
+//! Parses `on = …`: a phase, which every protocol has, or a point of a protocol, or an exact effect.
 
 use super::{
     error::ScenarioError,
@@ -18,7 +18,7 @@ use indoubt_proto::{
 
 pub(super) const FIELDS: [&str; 6] = ["phase", "node", "point", "effect", "edge", "nth"];
 
-/// Reads the moment of a fault that acts under these protocols.
+/// Reads the moment of a fault that acts under the protocols in `under`.
 pub(super) fn on(value: &Value<'_, '_>, scenario: &Scenario, under: &[Protocol]) -> Result<Trigger, ScenarioError> {
     let table = value.table("`on`", &FIELDS)?;
     let nth = table.read("nth", |v| v.integer(1..=u64::MAX))?.unwrap_or(1);
@@ -52,7 +52,7 @@ fn phase(
         Some(value) => match node(&value, scenario.cluster)? {
             node if node.role == Role::Coordinating => node,
             node => {
-                return Err(value.error(format!("phases are counted at a coordinating node, {node} is none")));
+                return Err(value.error(format!("phases are counted at a coordinating node; {node} is not one")));
             }
         },
     };
@@ -80,13 +80,13 @@ fn point(
         return Err(lacks(value, *other, &format!("no point `{plain}`")));
     }
     if step.is_some() && !point.steps {
-        return Err(value.error(format!("`{plain}` is no point of a step: `{name}` has none")));
+        return Err(value.error(format!("`{plain}` takes no step number, so `{name}` is not a point")));
     }
     let at = table.need("node")?;
     let subject = node(&at, scenario.cluster)?;
     if subject.role != point.role {
         let whose = if point.role == Role::Participant { "a participant" } else { "a coordinating node" };
-        return Err(at.error(format!("`{plain}` is a point of {whose}, {subject} is none")));
+        return Err(at.error(format!("`{plain}` is a point of {whose}; {subject} is not one")));
     }
     let (nodes, selector) = point.watch(subject, step, scenario.cluster.coordinating());
     Ok(Trigger::Moment { subject, nodes, selector, counted: Counted::Transactions, nth, name: name.into() })
@@ -125,13 +125,13 @@ fn effect(
     }
     let edges = [("before", Edge::Before), ("after", Edge::After)];
     let edge = table.read("edge", |v| v.word("edge", edges.into_iter()))?.unwrap_or_default();
-    // Before and after an observation are the same.
+    // Nothing happens between the two edges of an observation, so both are the same.
     selector.edge = if verb == Verb::Observe { Edge::Before } else { edge };
     let (nodes, name) = (vec![subject], name.into());
     Ok(Trigger::Moment { subject, nodes, selector, counted: Counted::Effects, nth, name })
 }
 
-/// Whether nodes like `node` do this under every protocol of the fault.
+/// Checks that nodes like `node` do this under every protocol of the fault.
 fn check_word(
     value: &Value<'_, '_>,
     verb: Verb,
@@ -166,5 +166,5 @@ fn check_word(
 
 fn step(value: &Value<'_, '_>, text: &str) -> Result<u32, ScenarioError> {
     let step = text.parse().ok().filter(|step| *step > 0);
-    step.ok_or_else(|| value.error(format!("`{text}` is no step: steps are counted from 1")))
+    step.ok_or_else(|| value.error(format!("`{text}` is not a step number; steps count from 1")))
 }

@@ -1,4 +1,5 @@
-//! A profile: the latencies of a machine, as `indoubt calibrate` writes them. A fragment of a scenario, read as strictly.
+//! Parses a profile: the latencies of a machine, as `indoubt calibrate` writes them. It is a part of a scenario file and is
+//! checked as strictly.
 
 use super::{
     error::ScenarioError,
@@ -10,11 +11,10 @@ use indoubt_driver::conditions::Latency;
 use toml::de::DeTable;
 
 impl Profile {
-    /// Parses a profile. `file_name` is only for errors.
+    /// Parses a profile. `file_name` appears only in errors.
     ///
     /// # Errors
-    /// It holds anything but the median and the 99th percentile of `latency` in `[network]` and of `force` in `[disk]`, or
-    /// lacks one.
+    /// If it does not have exactly these values: `median` and `p99` of `latency` in `[network]`, and of `force` in `[disk]`.
     pub fn parse(text: &str, file_name: &str) -> Result<Profile, ScenarioError> {
         let source = Source::new(file_name, text);
         let document = DeTable::parse(text)
@@ -32,6 +32,6 @@ impl Profile {
 fn spread(value: &Value<'_, '_>) -> Result<Spread, ScenarioError> {
     match values::latency(value)? {
         Latency::LogNormal { median, p99 } => Ok(Spread { median, p99 }),
-        _ => Err(value.error(format!("in a profile `{}` has a `median` and a `p99`", value.field))),
+        _ => Err(value.error(format!("in a profile `{}` needs `median` and `p99`", value.field))),
     }
 }

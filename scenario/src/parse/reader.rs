@@ -1,5 +1,5 @@
-//! Reading TOML with its places: tables that know their fields, values that know what they must be, and errors that know
-//! their line.
+//! Reads TOML and keeps positions, so that errors can name the line. A [`Table`] knows which fields it may have. A [`Value`] is
+//! read with the type and range that it must have.
 
 use super::error::ScenarioError;
 use indoubt_proto::time::Micros;
@@ -9,7 +9,7 @@ use toml::{
     de::{DeTable, DeValue},
 };
 
-/// Where a text comes from.
+/// The text that is parsed, and the name of its file.
 #[derive(Debug)]
 pub(super) struct Source<'a> {
     file: &'a str,
@@ -37,14 +37,14 @@ impl<'a> Source<'a> {
 #[derive(Debug)]
 pub(super) struct Table<'a, 'i> {
     source: &'a Source<'a>,
-    /// What it is, for messages: `[workload]`.
+    /// Its name in messages, for example `[workload]`.
     pub(super) name: String,
     span: Range<usize>,
     table: &'a DeTable<'i>,
 }
 
 impl<'a, 'i> Table<'a, 'i> {
-    /// A table that may have these fields and no others.
+    /// A table that may have only these fields.
     pub(super) fn new(
         source: &'a Source<'a>,
         name: impl Into<String>,
@@ -57,7 +57,7 @@ impl<'a, 'i> Table<'a, 'i> {
         Ok(table)
     }
 
-    /// Refuses fields other than these, the first in the file first.
+    /// Checks that there are no fields other than these. The error names the first one in the file.
     pub(super) fn only(&self, fields: &[&str]) -> Result<(), ScenarioError> {
         let unknown = self.table.keys().filter(|key| !fields.contains(&key.get_ref().as_ref()));
         match unknown.min_by_key(|key| key.span().start) {
@@ -70,7 +70,7 @@ impl<'a, 'i> Table<'a, 'i> {
         }
     }
 
-    /// The same table by another name.
+    /// This table with another name in messages.
     pub(super) fn named(&self, name: String) -> Table<'a, 'i> {
         Table { source: self.source, name, span: self.span.clone(), table: self.table }
     }
@@ -80,18 +80,18 @@ impl<'a, 'i> Table<'a, 'i> {
         self.source.error(self.span.clone(), message)
     }
 
-    /// A field, if it is there.
+    /// The value of a field; `None` if the field is absent.
     pub(super) fn get(&self, field: &str) -> Option<Value<'a, 'i>> {
         let value = self.table.get(field)?;
         Some(Value { source: self.source, field: field.into(), value })
     }
 
-    /// A field that must be there.
+    /// The value of a field that must be there.
     pub(super) fn need(&self, field: &str) -> Result<Value<'a, 'i>, ScenarioError> {
         self.get(field).ok_or_else(|| self.error(format!("{} needs `{field}`", self.name)))
     }
 
-    /// A field, read, if it is there.
+    /// Reads a field with `read`; `None` if the field is absent.
     pub(super) fn read<T>(
         &self,
         field: &str,
@@ -100,12 +100,12 @@ impl<'a, 'i> Table<'a, 'i> {
         self.get(field).as_ref().map(read).transpose()
     }
 
-    /// The table in a field, with its fields, if it is there.
+    /// The table in a field, which may have only these fields; `None` if the field is absent.
     pub(super) fn section(&self, field: &str, fields: &[&str]) -> Result<Option<Table<'a, 'i>>, ScenarioError> {
         self.read(field, |value| value.table(format!("[{field}]"), fields))
     }
 
-    /// Everything in it, in the order of the file.
+    /// All values, in the order of the file.
     pub(super) fn entries(&self) -> Vec<Value<'a, 'i>> {
         let mut entries: Vec<_> = self.table.iter().collect();
         entries.sort_by_key(|(key, _)| key.span().start);
@@ -117,7 +117,7 @@ impl<'a, 'i> Table<'a, 'i> {
     }
 }
 
-/// A value and the field that it stands in.
+/// A value, and the field that has it.
 #[derive(Debug)]
 pub(super) struct Value<'a, 'i> {
     source: &'a Source<'a>,
@@ -140,7 +140,7 @@ impl<'a, 'i> Value<'a, 'i> {
         self.error(format!("`{}` must be {wanted}, not {found}", self.field))
     }
 
-    /// As it stands in the file.
+    /// The text of the value in the file.
     fn text(&self) -> &'a str {
         self.source.text.get(self.value.span()).unwrap_or_default()
     }
@@ -148,7 +148,7 @@ impl<'a, 'i> Value<'a, 'i> {
     pub(super) fn string(&self) -> Result<&'a str, ScenarioError> {
         match self.value.get_ref() {
             DeValue::String(text) => Ok(text),
-            _ => Err(self.wrong("a text in quotes")),
+            _ => Err(self.wrong("a string in quotes")),
         }
     }
 
@@ -156,7 +156,7 @@ impl<'a, 'i> Value<'a, 'i> {
         self.value.get_ref().as_bool().ok_or_else(|| self.wrong("true or false"))
     }
 
-    /// A whole number in a range.
+    /// Reads a whole number in a range.
     pub(super) fn integer(&self, range: RangeInclusive<u64>) -> Result<u64, ScenarioError> {
         let wanted = || match (*range.start(), *range.end()) {
             (0, u64::MAX) => "a whole number that is not negative".into(),
@@ -168,7 +168,7 @@ impl<'a, 'i> Value<'a, 'i> {
         number.filter(|n| range.contains(n)).ok_or_else(|| self.wrong(&wanted()))
     }
 
-    /// A finite number that satisfies `valid`; `wanted` says what that means.
+    /// Reads a finite number that satisfies `valid`. `wanted` describes such numbers in the error.
     pub(super) fn number(&self, wanted: &str, valid: impl Fn(f64) -> bool) -> Result<f64, ScenarioError> {
         let number = match self.value.get_ref() {
             DeValue::Integer(n) => i64::from_str_radix(n.as_str(), n.radix()).ok().map(|n| n as f64),
@@ -178,12 +178,12 @@ impl<'a, 'i> Value<'a, 'i> {
         number.filter(|n| n.is_finite() && valid(*n)).ok_or_else(|| self.wrong(wanted))
     }
 
-    /// A share, 0 to 1.
+    /// Reads a share, from 0 to 1.
     pub(super) fn share(&self) -> Result<f64, ScenarioError> {
         self.number("a share from 0 to 1", |n| (0.0..=1.0).contains(&n))
     }
 
-    /// A duration with its unit, in a range.
+    /// Reads a duration with its unit, in a range.
     pub(super) fn duration(&self, range: RangeInclusive<Micros>) -> Result<Micros, ScenarioError> {
         const WANTED: &str = "a duration with its unit (us, ms, s or m), such as \"500ms\"";
         let DeValue::String(text) = self.value.get_ref() else { return Err(self.wrong(WANTED)) };
@@ -195,7 +195,7 @@ impl<'a, 'i> Value<'a, 'i> {
         }
     }
 
-    /// One of some words.
+    /// Reads one of some words. `what` names them in the error.
     pub(super) fn word<T>(
         &self,
         what: &str,
@@ -212,7 +212,7 @@ impl<'a, 'i> Value<'a, 'i> {
         Err(self.unknown(what, word, valid))
     }
 
-    /// An error about a word that is none of those.
+    /// An error about a word that is not one of the valid ones.
     pub(super) fn unknown<'w>(
         &self,
         what: &str,
@@ -234,7 +234,7 @@ impl<'a, 'i> Value<'a, 'i> {
         Ok(table)
     }
 
-    /// A table whose fields are names of the user's own.
+    /// Reads a table whose field names the user chooses.
     pub(super) fn any_table(&self) -> Result<Table<'a, 'i>, ScenarioError> {
         let table = self.value.get_ref().as_table().ok_or_else(|| self.wrong("a table"))?;
         Ok(Table { source: self.source, name: self.field.clone(), span: self.value.span(), table })
@@ -244,19 +244,19 @@ impl<'a, 'i> Value<'a, 'i> {
         self.value.get_ref().is_table()
     }
 
-    /// A scalar as `--set` would be given it.
+    /// Reads a scalar, and returns it in the form that `--set` takes.
     pub(super) fn scalar(&self) -> Result<String, ScenarioError> {
         Ok(match self.value.get_ref() {
             DeValue::String(text) => text.to_string(),
             DeValue::Boolean(flag) => flag.to_string(),
             DeValue::Integer(_) => self.integer(0..=u64::MAX)?.to_string(),
             DeValue::Float(_) => self.number("a finite number", |_| true)?.to_string(),
-            _ => return Err(self.wrong("a text, a number, true or false")),
+            _ => return Err(self.wrong("a string, a number, true or false")),
         })
     }
 }
 
-/// A duration with its unit; a fraction is welcome if it comes out in whole microseconds.
+/// Parses a duration with its unit. A fraction is valid if it gives whole microseconds.
 pub(super) fn duration(text: &str) -> Option<Micros> {
     let digits = text.find(|c: char| !c.is_ascii_digit() && c != '.')?;
     let (number, unit) = text.split_at(digits);
@@ -278,7 +278,7 @@ pub(super) fn duration(text: &str) -> Option<Micros> {
     tail.is_multiple_of(parts).then(|| whole.checked_add(tail / parts)).flatten().map(Micros)
 }
 
-/// What to say after an unknown word: the nearest valid one, or all of them if they are few.
+/// The end of a message about an unknown word: the nearest valid word, and all valid words if they are few.
 pub(super) fn hint<'w>(word: &str, valid: impl IntoIterator<Item = &'w str>) -> String {
     let valid: Vec<&str> = valid.into_iter().collect();
     let distance = |v: &&str| (strsim::damerau_levenshtein(word, v), v.len().abs_diff(word.len()));

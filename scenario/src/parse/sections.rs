@@ -38,12 +38,12 @@ pub(super) const OPTIONS: [&str; 10] = [
     "remembered",
 ];
 
-/// What a message travels and a force takes unless the scenario says otherwise.
+/// The default latency of a link, and of a forced write.
 const A_MILLISECOND: Latency = Latency::Constant(Micros::from_millis(1));
-/// The most by which clocks may be drawn to differ from true time.
+/// The largest valid `drift`.
 const MOST_DRIFT: f64 = 0.9;
 
-/// `touch` unless it is given.
+/// The default of `touch`.
 pub(super) fn default_touch(cluster: Cluster) -> u16 {
     cluster.participants.min(3)
 }
@@ -63,7 +63,7 @@ pub(super) fn workload(root: &Table<'_, '_>, cluster: Cluster) -> Result<Workloa
         root.section("workload", &WORKLOAD)?.ok_or_else(|| root.error("a scenario needs a section [workload]"))?;
     let kind = section.need("kind")?.word("workload", KINDS.into_iter().map(|kind| (kind.word(), kind)))?;
     let rate = section.read("rate", |v| {
-        v.number("a number of transactions a second, more than 0 and at most 1000000", |n| n > 0.0 && n <= 1e6)
+        v.number("a number of transactions per second, more than 0 and at most 1000000", |n| n > 0.0 && n <= 1e6)
     })?;
     let clients = section.read("clients", |v| v.integer(1..=10_000))?;
     let arrivals = match (rate, clients) {
@@ -86,7 +86,7 @@ pub(super) fn workload(root: &Table<'_, '_>, cluster: Cluster) -> Result<Workloa
         },
     };
     if kind == WorkloadKind::Transfer && touch < 2 {
-        let message = "a transfer needs `touch` of at least 2: money goes from one participant to another";
+        let message = "a transfer needs `touch` of at least 2, because money goes from one participant to another";
         return Err(section.get("touch").map_or_else(|| section.error(message), |value| value.error(message)));
     }
     let share = |field| Ok(section.read(field, Value::share)?.unwrap_or(0.0));
@@ -131,7 +131,7 @@ fn conditions(table: &Table<'_, '_>, default: Conditions) -> Result<Conditions, 
     })
 }
 
-/// How long a force takes.
+/// Reads how long a forced write takes.
 pub(super) fn force(root: &Table<'_, '_>) -> Result<Latency, ScenarioError> {
     match root.section("disk", &DISK)? {
         Some(disk) => Ok(disk.read("force", latency)?.unwrap_or(A_MILLISECOND)),
@@ -177,13 +177,15 @@ pub(super) fn options(root: &Table<'_, '_>) -> Result<Options, ScenarioError> {
     let answers = [("decided", AnswerWhen::Decided), ("acknowledged", AnswerWhen::Acknowledged)];
     let froms = [("previous", CompensateFrom::Previous), ("failed", CompensateFrom::Failed)];
     Ok(Options {
-        work: section.read("work", |v| v.word("place of the work", works.into_iter()))?.unwrap_or(default.work),
+        work: section.read("work", |v| v.word("value of `work`,", works.into_iter()))?.unwrap_or(default.work),
         read_only: flag("read_only", default.read_only)?,
-        abort: section.read("abort", |v| v.word("time to abort", aborts.into_iter()))?.unwrap_or(default.abort),
-        answer: section.read("answer", |v| v.word("time to answer", answers.into_iter()))?.unwrap_or(default.answer),
+        abort: section.read("abort", |v| v.word("value of `abort`,", aborts.into_iter()))?.unwrap_or(default.abort),
+        answer: section
+            .read("answer", |v| v.word("value of `answer`,", answers.into_iter()))?
+            .unwrap_or(default.answer),
         forward_recovery: flag("forward_recovery", default.forward_recovery)?,
         compensate_from: section
-            .read("compensate_from", |v| v.word("begin of compensation", froms.into_iter()))?
+            .read("compensate_from", |v| v.word("value of `compensate_from`,", froms.into_iter()))?
             .unwrap_or(default.compensate_from),
         compensation_attempts: count("compensation_attempts", 1, default.compensation_attempts)?,
         step_attempts: count("step_attempts", 1, default.step_attempts)?,

@@ -1,4 +1,4 @@
-//! `[sweep]`: which parameters take which values.
+//! Parses `[sweep]`: which parameters take which values.
 
 use super::{
     error::ScenarioError,
@@ -11,8 +11,9 @@ use crate::{
     scenario::{SWEEP_LABELS, SWEEP_METRICS, Scenario},
 };
 
-/// Reads the sweep of a scenario: paths (several that move together, with commas between them) and their values, and under
-/// [`SWEEP_METRICS`] and [`SWEEP_LABELS`] what is drawn. Paths are checked here, values when they are set.
+/// Reads the sweep of a scenario: parameter paths and their values. Several paths with commas between them change together. The
+/// keys [`SWEEP_METRICS`] and [`SWEEP_LABELS`] say what charts show. This function checks the paths; values are checked when
+/// they are set.
 pub(super) fn sweep(value: &Value<'_, '_>, scenario: &Scenario) -> Result<Vec<(String, Vec<String>)>, ScenarioError> {
     let valid = paths(scenario);
     let mut sweep = Vec::new();
@@ -35,27 +36,27 @@ pub(super) fn sweep(value: &Value<'_, '_>, scenario: &Scenario) -> Result<Vec<(S
         }
         let values = entry.list()?.iter().map(Value::scalar).collect::<Result<Vec<_>, _>>()?;
         if values.is_empty() {
-            return Err(entry.error(format!("`{path}` has no values to take")));
+            return Err(entry.error(format!("`{path}` needs at least one value")));
         }
         if let Some(twice) = values.iter().enumerate().find(|(at, value)| values[..*at].contains(value)) {
-            return Err(entry.error(format!("`{path}` takes `{}` twice", twice.1)));
+            return Err(entry.error(format!("`{path}` has the value `{}` twice", twice.1)));
         }
         sweep.push((path.clone(), values));
     }
     Ok(sweep)
 }
 
-/// A metric that is drawn.
+/// Reads a metric that charts show.
 fn metric(value: &Value<'_, '_>) -> Result<String, ScenarioError> {
     let name = value.string()?;
     let known = metric_paths();
     if !known.iter().any(|path| path == name) {
-        return Err(value.error(format!("no metric `{name}`{}", hint(name, known.iter().map(String::as_str)))));
+        return Err(value.error(format!("unknown metric `{name}`{}", hint(name, known.iter().map(String::as_str)))));
     }
     Ok(name.to_owned())
 }
 
-/// Every parameter that a run of this scenario has, as a path.
+/// The paths of all parameters of this scenario.
 fn paths(scenario: &Scenario) -> Vec<String> {
     let mut paths: Vec<String> = ["seed", "duration", "settle"].map(String::from).into();
     let mut add = |prefix: &str, fields: &[&str]| paths.extend(fields.iter().map(|field| format!("{prefix}.{field}")));

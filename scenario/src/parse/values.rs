@@ -1,4 +1,4 @@
-//! Values that several sections read: durations and latencies, nodes, lists of protocols.
+//! Reads the values that several sections have: durations and latencies, nodes, lists of protocols.
 
 use super::{error::ScenarioError, reader::Value};
 use crate::{protocol::Protocol, scenario::Cluster};
@@ -7,14 +7,14 @@ use indoubt_proto::{ids::NodeId, time::Micros};
 use std::ops::RangeInclusive;
 
 pub(super) const LATENCY: [&str; 4] = ["min", "max", "median", "p99"];
-/// The longest duration that a scenario may name.
+/// The longest valid duration in a scenario.
 pub const LONGEST_DURATION: Micros = Micros::from_secs(3600);
-/// Any duration, none at all included.
+/// Any valid duration, including 0.
 pub(super) const ANY: RangeInclusive<Micros> = Micros::ZERO..=LONGEST_DURATION;
-/// Any duration that takes time: nobody spins.
+/// Any valid duration except 0. With a timeout of 0, a machine would spin.
 pub(super) const SOME: RangeInclusive<Micros> = Micros(1)..=LONGEST_DURATION;
 
-/// A list of protocols, each once.
+/// Reads a list of protocols without duplicates.
 pub(super) fn protocols(value: &Value<'_, '_>) -> Result<Vec<Protocol>, ScenarioError> {
     let mut protocols = Vec::new();
     for item in value.list()? {
@@ -53,7 +53,7 @@ pub(super) fn latency(value: &Value<'_, '_>) -> Result<Latency, ScenarioError> {
     }
 }
 
-/// A node of the cluster; `coordinator` is c1.
+/// Reads a node of the cluster. `coordinator` means c1.
 pub(super) fn node(value: &Value<'_, '_>, cluster: Cluster) -> Result<NodeId, ScenarioError> {
     let name = value.string()?;
     if name == "coordinator" {
@@ -72,7 +72,7 @@ pub(super) fn all_nodes(cluster: Cluster) -> String {
     format!("coordinator (c1), {}, {}", range('c', cluster.coordinators), range('p', cluster.participants))
 }
 
-/// An error about something that a protocol of the run does not have.
+/// An error about something that one of the scenario's protocols does not have.
 pub(super) fn lacks(value: &Value<'_, '_>, protocol: Protocol, what: &str) -> ScenarioError {
     value.error(format!("`{protocol}` has {what}: restrict the fault with `protocols`"))
 }

@@ -1,4 +1,5 @@
-//! A whole scenario: its sections in order, since faults, claims and sweeps are checked against what stands before them.
+//! Parses a whole scenario, section by section. Faults, expectations and sweeps come last, because they are checked against the
+//! other sections.
 
 use super::{
     error::ScenarioError,
@@ -30,7 +31,7 @@ pub(super) const FIELDS: [&str; 16] = [
     "sweep",
 ];
 
-/// What is run unless `protocols` says otherwise.
+/// The default of `protocols`.
 const DEFAULT_PROTOCOLS: [Protocol; 3] = [Protocol::TwoPhase, Protocol::Saga, Protocol::None];
 
 pub(super) fn scenario(root: &Table<'_, '_>) -> Result<Scenario, ScenarioError> {
@@ -70,13 +71,13 @@ pub(super) fn scenario(root: &Table<'_, '_>) -> Result<Scenario, ScenarioError> 
     Ok(scenario)
 }
 
-/// A name that can be a folder.
+/// Reads the name of the scenario, which is also the name of a folder.
 fn name(value: &Value<'_, '_>) -> Result<String, ScenarioError> {
     let name = value.string()?;
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
     if name.is_empty() || name.len() > 64 || name.starts_with('.') || !name.chars().all(plain) {
         return Err(value.error(format!(
-            "`{name}` cannot be a scenario's name, which is also a folder: letters, digits, `-`, `_` and `.`, at most 64"
+            "`{name}` is not a valid name: it names a folder, so use at most 64 letters, digits, `-`, `_` and `.`"
         )));
     }
     Ok(name.into())

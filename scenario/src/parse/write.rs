@@ -1,4 +1,4 @@
-//! A scenario back as TOML, with every default filled in: what stands in a run's folder, and repeats it.
+//! Writes a scenario as TOML with all defaults filled in. The folder of a run contains this file, and it repeats the run.
 
 use crate::scenario::{Arrivals, Claim, Counted, Expect, Fault, FaultAction, MessageDeed, Scenario, Trigger, Which};
 use indoubt_driver::{
@@ -14,7 +14,7 @@ use std::fmt::Display;
 use toml_edit::Value;
 
 impl Scenario {
-    /// The scenario as TOML; parsing it gives an equal scenario.
+    /// The scenario as TOML. Parsing it gives an equal scenario.
     pub fn to_toml(&self) -> String {
         let mut file = Writer(String::new());
         file.text("name", &self.name);
@@ -213,7 +213,7 @@ impl Writer {
             FaultAction::Resolve { nodes, decision } => {
                 self.text("do", "resolve");
                 self.text("decision", decision.word());
-                // Without a node it is all of them.
+                // Without `node`, the action concerns all participants.
                 if let [node] = nodes.as_slice() {
                     self.text("node", node);
                 }
@@ -290,7 +290,7 @@ fn list(values: impl Iterator<Item = impl Display>) -> String {
     format!("[{}]", values.join(", "))
 }
 
-/// A whole number or a flag stands for itself, any other text in quotes.
+/// A scalar as TOML: whole numbers and booleans as they are, everything else in quotes.
 fn scalar(text: &str) -> String {
     let whole = text.parse::<u64>().is_ok_and(|number| number.to_string() == text);
     if whole || matches!(text, "true" | "false") { text.into() } else { quoted(text) }

@@ -1,4 +1,4 @@
-//! The messages that faults can name: who sends each to whom. Which of them a protocol sends, its family's entry says.
+//! The messages that faults can name, with their senders and receivers. The entry of a family lists which of them it sends.
 
 use crate::protocol::Protocol;
 use indoubt_proto::{
@@ -7,21 +7,21 @@ use indoubt_proto::{
     settings::WorkRound,
 };
 
-/// What is known of one kind of message.
+/// The properties of one kind of message.
 #[derive(Clone, Copy, Debug)]
 pub struct MessageInfo {
-    /// The kind; its word is what faults use.
+    /// The kind. Faults name it by its word.
     pub kind: MessageKind,
-    /// Who sends it.
+    /// The roles that send it.
     pub from: &'static [Role],
-    /// Who takes it.
+    /// The roles that receive it.
     pub to: &'static [Role],
-    /// Whether it is a request that can be answered with a failure (`refuse`).
+    /// Whether it is a request that can be answered with a failure, so that a fault can `refuse` it.
     pub can_fail: bool,
 }
 
 impl MessageInfo {
-    /// Whether both ends are nodes of the cluster, neither a client.
+    /// Whether sender and receiver are nodes of the cluster, not clients.
     pub fn is_internal(&self) -> bool {
         !self.from.contains(&Role::Client) && !self.to.contains(&Role::Client)
     }
@@ -31,7 +31,7 @@ impl MessageInfo {
         self.from.contains(&node.role)
     }
 
-    /// Whether `node` may take it.
+    /// Whether `node` may receive it.
     pub fn is_taken_by(&self, node: NodeId) -> bool {
         self.to.contains(&node.role)
     }
@@ -42,7 +42,7 @@ static MESSAGES: [MessageInfo; 15] = {
     use {MessageKind as K, Role::{Client, Coordinating, Participant}};
     const C: &[Role] = &[Coordinating];
     const P: &[Role] = &[Participant];
-    // A participant in doubt may ask its peers, and they answer (`2pc-cooperative`).
+    // Under `2pc-cooperative`, a participant in doubt asks other participants, and they answer.
     const CP: &[Role] = &[Coordinating, Participant];
     const K_: &[Role] = &[Client];
     [
@@ -64,7 +64,7 @@ static MESSAGES: [MessageInfo; 15] = {
     ]
 };
 
-/// The messages that a run of this protocol can send. With the work in PREPARE there is no work round.
+/// The messages that a run of this protocol can send. If the work travels in PREPARE, there is no work round.
 pub fn messages(protocol: Protocol, work: WorkRound) -> impl Iterator<Item = &'static MessageInfo> {
     MESSAGES
         .iter()
@@ -72,7 +72,7 @@ pub fn messages(protocol: Protocol, work: WorkRound) -> impl Iterator<Item = &'s
         .filter(move |info| work == WorkRound::Separate || !info.kind.is_work())
 }
 
-/// What is known of the message of this word, if faults can name it.
+/// The properties of the message with this word; `None` if faults cannot name it.
 pub fn message(word: &str) -> Option<&'static MessageInfo> {
     MESSAGES.iter().find(|info| info.kind.word() == word)
 }

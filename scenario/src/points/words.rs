@@ -2,7 +2,7 @@
 
 use indoubt_driver::gate::Verb;
 
-/// What may follow a word, as in `vote:yes`; empty if nothing distinguishes moments of this word.
+/// The words that may follow a word, as in `vote:yes`. Empty if there are none.
 pub fn qualifiers(verb: Verb, word: &str) -> &'static [&'static str] {
     match (verb, word) {
         (Verb::Send | Verb::Deliver, "vote") => &["yes", "no", "read-only", "failed"],
@@ -20,7 +20,7 @@ pub fn qualifiers(verb: Verb, word: &str) -> &'static [&'static str] {
     }
 }
 
-/// Whether a step may follow a word, as in `compensate:2`.
+/// Whether a step number may follow a word, as in `compensate:2`.
 pub fn has_steps(verb: Verb, word: &str) -> bool {
     match verb {
         Verb::Append => false,

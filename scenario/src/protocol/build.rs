@@ -1,4 +1,4 @@
-//! The machine of a node, built in one place for every world.
+//! Builds the machine of a node, for every world.
 
 use super::{Protocol, entry::CoordinatingMachine};
 use indoubt_coordinator::Coordinator;
@@ -12,21 +12,22 @@ use indoubt_proto::{
 use indoubt_saga::{Orchestrator, Unprotected};
 use std::collections::BTreeMap;
 
-/// Whoever runs machines, of whatever kind: a world, or the process of a node.
+/// Code that runs machines of any kind: a world, or the process of a node.
 pub trait UseMachine {
-    /// What comes of it.
+    /// The result of using a machine.
     type Output;
 
-    /// Takes a machine that has had no input yet.
+    /// Takes a new machine, which has had no input yet.
     fn use_machine<M>(self, machine: M) -> Self::Output
     where
         M: Machine<Record: Send + Sync, Timer: Send + Sync> + Clone + Send + Sync + 'static;
 }
 
-/// Builds the machine of `node` under this protocol, and hands it over. A participant starts from the balances in `opening`.
+/// Builds the machine of `node` under this protocol, and gives it to `user`. A participant with an empty log starts from the
+/// balances in `opening`.
 ///
 /// # Panics
-/// If `node` is no node of a cluster: a client, or the lab.
+/// If `node` is a client or the lab, which have no machine.
 pub fn build<U: UseMachine>(
     protocol: Protocol,
     node: NodeId,

@@ -1,64 +1,65 @@
-//! What a transaction costs: the cases of the cost table (docs/08-costs.md), what is counted in each, and the formulas of the
-//! literature, which each protocol's entry holds.
+//! What a transaction costs: the cases of the cost table (docs/08-costs.md), and what is counted in each. The formulas of the
+//! literature are in the entry of each protocol.
 
 use indoubt_proto::message::OutcomeWord;
 use serde::Serialize;
 use std::fmt;
 
-/// What a protocol's transactions cost by the literature.
+/// What the transactions of a protocol cost, by the formulas of the literature.
 #[derive(Clone, Copy, Debug)]
 pub struct Costs {
-    /// The case in which a transaction succeeds and everybody updates.
+    /// The case in which a transaction succeeds and all participants update.
     pub success: Case,
-    /// What a case costs with so many participants, if every vote arrives before the decision.
+    /// The cost of a case with a number of participants, if every vote arrives before the decision.
     pub of: fn(usize, Case) -> Cost,
-    /// Its rows in the cost table; `None` if it has none of its own.
+    /// The protocol's rows in the cost table; `None` if it has no rows.
     pub table: Option<CostTable>,
 }
 
 /// The rows of one protocol in the cost table.
 #[derive(Clone, Copy, Debug)]
 pub struct CostTable {
-    /// Its place among the protocols of the table, from 1.
+    /// The position of the protocol in the table, from 1.
     pub place: u8,
-    /// Its cases with so many participants.
+    /// The protocol's cases with a number of participants.
     pub cases: fn(usize) -> Vec<Case>,
-    /// What an abort costs if the coordinator decides at the first NO: participants, and how many of them vote YES. `None` if
-    /// nobody votes.
+    /// The cost of an abort if the coordinator decides at the first NO. The arguments are the number of participants, and how
+    /// many of them vote YES. `None` for a protocol without votes.
     pub at_once: Option<fn(usize, usize) -> Cost>,
-    /// How long its success takes with so many participants.
+    /// The delays of a success with a number of participants.
     pub delays: fn(usize) -> Delays,
 }
 
-/// One row of the cost table. Counts are of participants, or of steps, each at a participant of its own.
+/// One row of the cost table. Numbers are participants, or steps, each at a different participant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(tag = "case", rename_all = "kebab-case")]
 pub enum Case {
-    /// Two-phase commit; everybody updates and votes YES.
+    /// Two-phase commit: all participants update and vote YES.
     Commit,
-    /// Two-phase commit; so many vote YES, all others NO.
+    /// Two-phase commit: some participants vote YES, all others vote NO.
     Abort {
-        /// From 0 to N-1.
+        /// The number of YES votes, from 0 to N-1.
         yes: usize,
     },
-    /// Two-phase commit; everybody only reads.
+    /// Two-phase commit: all participants only read.
     ReadOnly,
-    /// Two-phase commit; so many update and vote YES, all others only read.
+    /// Two-phase commit: some participants update and vote YES, all others only read.
     Mixed {
-        /// From 1 to N-1.
+        /// The number of participants that update, from 1 to N-1.
         updaters: usize,
     },
-    /// A saga of N steps, all done.
+    /// A saga of N steps that completes.
     Whole,
-    /// A saga of N steps, of which this one is refused.
+    /// A saga of N steps, one of which is refused.
     Refused {
-        /// 1-based.
+        /// The number of the refused step, from 1.
         step: usize,
     },
 }
 
 impl Case {
-    /// What its client must be told. A saga that is refused at its first step has nothing to undo.
+    /// The outcome that the client must be told. A saga that is refused at its first step is aborted, because there is nothing
+    /// to undo.
     pub fn outcome(self) -> OutcomeWord {
         match self {
             Case::Commit | Case::ReadOnly | Case::Mixed { .. } | Case::Whole => OutcomeWord::Succeeded,
@@ -82,22 +83,22 @@ impl fmt::Display for Case {
     }
 }
 
-/// What one transaction costs: messages between nodes that are no clients, and log records that carry its name.
+/// The cost of one transaction: messages between nodes other than clients, and log records with its name.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Cost {
-    /// Without the work round.
+    /// Messages of the protocol, without the work round.
     pub messages: usize,
-    /// The work round of two-phase commit, which the papers count apart.
+    /// Messages of the work round of two-phase commit, which the papers count apart.
     pub work_messages: usize,
-    /// Forced at the coordinating node.
+    /// Forced records at the coordinating node.
     pub forced_coordinator: usize,
-    /// Forced at all participants together.
+    /// Forced records at all participants together.
     pub forced_participants: usize,
-    /// Lazy at the coordinating node.
+    /// Lazy records at the coordinating node.
     pub lazy_coordinator: usize,
-    /// Lazy at all participants that did what they were asked.
+    /// Lazy records at all participants together, without those that refused.
     pub lazy_participants: usize,
-    /// Lazy at the participants that refused: their own note of it, which the papers do not list.
+    /// Lazy records at the participants that refused. The papers do not list these records.
     pub lazy_refusals: usize,
 }
 
@@ -122,17 +123,17 @@ impl Cost {
     }
 }
 
-/// So many message delays and forced writes, one after another.
+/// A duration as a number of serial message delays and forced writes, for example `2m+3f`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Delay {
-    /// Message delays.
+    /// Serial message delays.
     pub messages: u64,
     /// Serial forced writes.
     pub forces: u64,
 }
 
 impl Delay {
-    /// `2m+3f` is `Delay::new(2, 3)`.
+    /// For example, `2m+3f` is `Delay::new(2, 3)`.
     pub const fn new(messages: u64, forces: u64) -> Self {
         Delay { messages, forces }
     }
@@ -144,14 +145,14 @@ impl fmt::Display for Delay {
     }
 }
 
-/// From the arrival of a transaction, whose work travels with PREPARE, to the milestones of its commit. `None`: it was
-/// not reached.
+/// The delays from the arrival of a transaction to the milestones of its commit. Its work travels in PREPARE. `None` for a
+/// milestone that was not reached.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Delays {
-    /// The decision (a saga: its end) is durable.
+    /// Until the decision (for a saga, its end) is durable.
     pub decided: Option<Delay>,
-    /// The last participant has it (a saga: has applied the last step).
+    /// Until the last participant knows the decision (for a saga, has applied the last step).
     pub learned: Option<Delay>,
-    /// The coordinating node has forgotten it.
+    /// Until the coordinating node has forgotten the transaction.
     pub forgotten: Option<Delay>,
 }

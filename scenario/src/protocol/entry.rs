@@ -1,30 +1,31 @@
-//! What the registry says of a protocol and of a family.
+//! The properties of a protocol and of a family, as the registry has them.
 
 use super::{costs::Costs, point::Point};
 use crate::checks::CheckName;
 use indoubt_coordinator::Presumption;
 use indoubt_proto::{ids::Role, message::MessageKind, observation::Phase, settings::WorkRound};
 
-/// One protocol.
+/// The properties of one protocol.
 #[derive(Debug)]
 pub struct Entry {
-    /// Its name in scenarios and results.
+    /// The name in scenarios and results.
     pub name: &'static str,
-    /// What it is, in a few words.
+    /// A short description for people.
     pub about: &'static str,
-    /// What it shares with similar protocols.
+    /// The family, which has the properties that similar protocols share.
     pub family: Family,
-    /// The machine of its coordinating nodes. All participants run the same machine.
+    /// The machine of coordinating nodes. Participants run the same machine under every protocol.
     pub machine: CoordinatingMachine,
-    /// The words of the records that its nodes append. Records that only compactions hold are no effects of their own.
+    /// The words of the records that nodes append. Records that occur only in compactions are not listed, because they are not
+    /// effects.
     pub records: ByRole,
-    /// Whether participants in doubt ask each other, and so need links to each other.
+    /// Whether participants in doubt ask each other. Then they need links to each other.
     pub cooperates: bool,
-    /// Whether a coordinator keeps a commit until every participant that voted YES has acknowledged it.
+    /// Whether a coordinator remembers a commit until every participant that voted YES has acknowledged it.
     pub acknowledges_commits: bool,
-    /// What a transaction costs by the literature's formulas.
+    /// The costs of a transaction, by the formulas of the literature.
     pub costs: Costs,
-    /// How charts draw it beside other protocols.
+    /// How charts draw this protocol.
     pub line: Line,
 }
 
@@ -33,69 +34,71 @@ pub struct Entry {
 pub enum CoordinatingMachine {
     /// Two-phase commit with this presumption.
     Coordinator(Presumption),
-    /// Sagas.
+    /// The orchestrator of sagas.
     Orchestrator,
-    /// Calls without a protocol.
+    /// The baselines, which call the participants without a protocol.
     Unprotected {
-        /// Whether it makes a call again that was not answered, as often as `options.retries` says.
+        /// Whether it repeats a call that was not answered, at most `options.retries` times.
         retries: bool,
     },
 }
 
-/// The model by which a transaction is judged. It decides what its effects are and when they are over.
+/// The model by which a transaction is judged. It defines what the effects of a transaction are and when the transaction has
+/// ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Family {
     /// Two-phase commit: each participant has a branch and votes, and a coordinator decides.
     TwoPhase,
-    /// Sagas: steps commit one by one, and are compensated if the saga turns back.
+    /// Sagas: each step commits on its own, and is compensated if the saga fails.
     Saga,
-    /// The unprotected baselines: steps commit one by one, and nothing undoes them.
+    /// The unprotected baselines: each step commits on its own, and nothing undoes it.
     Unprotected,
 }
 
 impl Family {
-    /// All of them, in the order in which they are shown.
+    /// All families, in the order in which they are shown.
     pub const ALL: [Family; 3] = [Family::TwoPhase, Family::Saga, Family::Unprotected];
 }
 
-/// What the protocols of one family share.
+/// The properties that the protocols of one family share.
 #[derive(Debug)]
 pub struct FamilyEntry {
-    /// Its word in the names of files.
+    /// The word in the names of files.
     pub word: &'static str,
-    /// Its name for people.
+    /// The name for people.
     pub title: &'static str,
-    /// What a coordinating node is called.
+    /// The name of a coordinating node, for example `orchestrator`.
     pub coordinating: &'static str,
     /// The subcommand that starts a coordinating node.
     pub command: &'static str,
-    /// Its phases, in the order in which a transaction reaches them.
+    /// The phases, in the order in which a transaction reaches them.
     pub phases: &'static [PhaseEntry],
-    /// Its points, in the order of a transaction's life. A protocol has those whose records it has.
+    /// The points, in the order of a transaction's life. A protocol does not have points of records that it does not have.
     pub points: &'static [Point],
-    /// The messages that its nodes send.
+    /// The messages that nodes send.
     pub messages: &'static [MessageKind],
-    /// The words of what its nodes observe. What drivers and the lab observe is no effect.
+    /// The words of the observations that machines make. Observations of drivers and of the lab are not listed, because faults
+    /// cannot name them.
     pub observations: ByRole,
-    /// The checks that it promises, faults that waive them aside.
+    /// The checks that the family promises, unless a fault waives them.
     pub promises: &'static [CheckName],
-    /// The words for how a transaction can end, besides aborted and refused. Success comes first.
+    /// The words for the ends of a transaction, besides aborted and refused. Success comes first.
     pub outcomes: &'static [&'static str],
-    /// What a transaction leaves at participants while it waits for a node that is down.
+    /// What a transaction holds at participants while it waits for a node that is down.
     pub waiting: Waiting,
 }
 
-/// Words of nodes, by what the nodes are for.
+/// Two lists of words: one for coordinating nodes, one for participants.
 #[derive(Clone, Copy, Debug)]
 pub struct ByRole {
-    /// Of coordinating nodes.
+    /// The words for coordinating nodes.
     pub coordinating: &'static [&'static str],
-    /// Of participants.
+    /// The words for participants.
     pub participant: &'static [&'static str],
 }
 
 impl ByRole {
-    /// Those of nodes of this role. Clients and the lab have none.
+    /// The words for nodes of this role. Clients and the lab have none.
     pub fn of(&self, role: Role) -> &'static [&'static str] {
         match role {
             Role::Coordinating => self.coordinating,
@@ -105,25 +108,25 @@ impl ByRole {
     }
 }
 
-/// What a transaction leaves at participants while it waits.
+/// What a transaction holds at participants while it waits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Waiting {
     /// Branches in doubt, with their locks.
     Doubt,
     /// Records that everybody can read, flagged as pending.
     Pending,
-    /// Nothing: nobody comes back to it.
+    /// Nothing, because nothing resumes the transaction.
     Nothing,
 }
 
-/// One phase under one family.
+/// The properties of one phase under one family.
 #[derive(Debug)]
 pub struct PhaseEntry {
-    /// Which.
+    #[allow(missing_docs, reason = "the phase that the entry describes")]
     pub phase: Phase,
-    /// What it means here (the table of docs/02-scenarios.md).
+    /// What the phase means under this family (the table of docs/02-scenarios.md).
     pub meaning: &'static str,
-    /// How a fault sees that it is reached.
+    /// How a fault recognises that a transaction reaches the phase.
     pub sign: PhaseSign,
 }
 
@@ -137,33 +140,33 @@ impl PhaseEntry {
     }
 }
 
-/// How a fault sees that a transaction reaches a phase.
+/// How a fault recognises that a transaction reaches a phase.
 #[derive(Clone, Copy, Debug)]
 pub enum PhaseSign {
-    /// The coordinating node observes it.
+    /// The coordinating node observes the phase.
     Reached,
-    /// The coordinating node observes it when it sends this message. Until a participant has taken the message, the fault
-    /// waits: a crash could still take it back.
+    /// The coordinating node observes the phase when it sends this message. The fault waits until a participant has received the
+    /// message, because a crash could still lose it.
     Sent {
-        /// Which message, by how the work travels.
+        /// The message, which depends on how the work travels.
         message: fn(WorkRound) -> MessageKind,
-        /// Whether the phase is not reached if the message is lost.
+        /// Whether the message must arrive: if it is lost, the phase is not reached.
         must_arrive: bool,
     },
-    /// The first participant that observes this, whichever it is.
+    /// Any participant makes this observation. The first one counts.
     Participant(&'static str),
 }
 
-/// How a protocol is drawn where several stand side by side.
+/// How charts draw a protocol beside others.
 #[derive(Clone, Copy, Debug)]
 pub struct Line {
-    /// Its colour.
+    /// The colour of the line.
     pub colour: Colour,
-    /// Its mark at each value, so that lines read without colour.
+    /// The mark at each value, so that lines differ without colour too.
     pub mark: Symbol,
 }
 
-/// The colours of Okabe and Ito, and a grey.
+/// The colours of Okabe and Ito, which colour-blind readers can tell apart, and a grey.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[allow(missing_docs, reason = "each is the colour of its name")]
 pub enum Colour {

@@ -1,19 +1,19 @@
-//! Points: moments in the life of a transaction that a protocol has a name for.
+//! Points: the named moments in the life of a transaction under a protocol.
 
 use indoubt_driver::gate::{Edge, Selector, Verb};
 use indoubt_proto::ids::{NodeId, Role};
 
-/// A point. *Taken*, in what one means, says that the whole step is done which took the message; nothing of it need be
-/// durable.
+/// A point. In its description, *processed* means that the machine has taken the message as input and finished that step. What
+/// the step appended need not be durable.
 #[derive(Clone, Copy, Debug)]
 pub struct Point {
-    /// Its name in scenarios. No two points of one name have different meanings.
+    /// The name in scenarios. Points of several protocols with one name have one meaning.
     pub name: &'static str,
-    /// Whose point it is: what `node` may name.
+    /// The role of the node that reaches the point. `node` in a scenario must have this role.
     pub role: Role,
-    /// Whether `:n`, a step, may follow the name.
+    /// Whether a step number may follow the name, as `:n`.
     pub steps: bool,
-    /// What has just happened, for people.
+    /// What has just happened at this point, for people.
     pub about: &'static str,
     gate: PointGate,
     pub(crate) verb: Verb,
@@ -23,12 +23,12 @@ pub struct Point {
     record: Option<&'static str>,
 }
 
-/// Where the gate decides.
+/// The nodes whose gate watches for a point.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum PointGate {
-    /// At the node whose point it is.
+    /// The node that reaches the point.
     Itself,
-    /// At the coordinating nodes, which take its message.
+    /// The coordinating nodes, which receive its message.
     Coordinating,
 }
 
@@ -38,7 +38,7 @@ impl Point {
         if self.verb == Verb::Append { Some(self.word) } else { self.record }
     }
 
-    /// What the node is for at which the gate decides.
+    /// The role of the node whose gate watches for this point.
     #[cfg(test)]
     pub(crate) fn decided_at(&self) -> Role {
         match self.gate {
@@ -47,7 +47,7 @@ impl Point {
         }
     }
 
-    /// At which nodes the gate decides about this point of `node`, and which moments it selects there.
+    /// The nodes whose gates watch for this point of `node`, and the moments that they select.
     pub(crate) fn watch(
         &self,
         node: NodeId,
@@ -69,7 +69,7 @@ impl Point {
         (nodes, selector)
     }
 
-    /// A participant's point, before what `verb` does with `word`.
+    /// A participant's point, before the effect that `verb` and `word` name.
     pub(super) const fn new(name: &'static str, verb: Verb, word: &'static str, about: &'static str) -> Point {
         Point {
             name,
@@ -97,7 +97,7 @@ impl Point {
         Point { role: Role::Coordinating, ..self }
     }
 
-    /// It is the participant's message that is taken by a coordinating node.
+    /// Makes it the moment at which a coordinating node has processed the participant's message.
     pub(super) const fn told(self) -> Point {
         Point { gate: PointGate::Coordinating, edge: Edge::After, ..self }
     }
@@ -106,7 +106,7 @@ impl Point {
         Point { steps: true, ..self }
     }
 
-    /// Only protocols that append this record have it.
+    /// Restricts the point to protocols that append this record.
     pub(super) const fn with_record(self, record: &'static str) -> Point {
         Point { record: Some(record), ..self }
     }

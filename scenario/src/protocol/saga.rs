@@ -62,7 +62,7 @@ static PHASES: [PhaseEntry; 7] = [
     PhaseEntry::new(Phase::Begun, "the begin is durable, nothing sent"),
     PhaseEntry::new(Phase::WorkSent, "the first step was sent")
         .with(PhaseSign::Sent { message: |_| MessageKind::Step, must_arrive: false }),
-    PhaseEntry::new(Phase::HalfDone, "the first step's result arrived, not the last's"),
+    PhaseEntry::new(Phase::HalfDone, "the first step's result arrived, not the last step's"),
     PhaseEntry::new(Phase::WorkDone, "the last step's result arrived, the end is not durable"),
     PhaseEntry::new(Phase::Decided, "the end, or the turn to compensation, is durable"),
     PhaseEntry::new(Phase::HalfTold, "the first compensation is durable, even if the only one")
@@ -74,19 +74,19 @@ static PHASES: [PhaseEntry; 7] = [
 static POINTS: [Point; 9] = {
     use Verb::{Append, Deliver, Observe, Send};
     [
-        Point::new("step-started", Deliver, "step", "the participant took the step; nothing of it is durable")
+        Point::new("step-started", Deliver, "step", "the participant processed the step; nothing of it is durable")
             .after().with_steps(),
         Point::new("step-applied", Observe, "step-applied", "the step is durable, its result not sent").with_steps(),
-        Point::new("step-told", Deliver, "step-result", "the orchestrator took the step's result").told().with_steps(),
+        Point::new("step-told", Deliver, "step-result", "the orchestrator processed the step's result").told().with_steps(),
         Point::new("completing", Append, "end", "the end record is appended (of a completed saga: not durable)")
             .coordinating().after(),
         Point::new("turning", Append, "turn", "the turn to compensation is appended, not durable").coordinating().after(),
         Point::new("turned", Send, "compensate", "the turn to compensation is durable, no compensation was sent")
             .coordinating(),
-        Point::new("compensating", Deliver, "compensate", "the participant took the compensation; nothing of it is durable")
+        Point::new("compensating", Deliver, "compensate", "the participant processed the compensation; nothing of it is durable")
             .after().with_steps(),
         Point::new("compensated", Observe, "compensated", "the compensation is durable, its result not sent").with_steps(),
-        Point::new("compensation-told", Deliver, "compensate-result", "the orchestrator took the compensation's result")
+        Point::new("compensation-told", Deliver, "compensate-result", "the orchestrator processed the compensation's result")
             .told().with_steps(),
     ]
 };

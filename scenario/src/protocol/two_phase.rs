@@ -1,7 +1,7 @@
 //! Two-phase commit: presumed abort, presumed nothing, presumed commit, and presumed abort with cooperative termination.
 //!
-//! N participants, the coordinator is none of them. `[V]` was read in a source, `[D]` follows from the matrix of which record
-//! is forced and which ACK is due:
+//! N is the number of participants; the coordinator does not count. `[V]` marks what a source says. `[D]` marks what follows
+//! from this matrix of forced records and ACKs:
 //!
 //! | | presumed nothing | presumed abort | presumed commit |
 //! |---|---|---|---|
@@ -11,8 +11,8 @@
 //! | participants acknowledge COMMIT | yes | yes | no |
 //! | participants acknowledge ABORT | yes | no | yes |
 //!
-//! A participant forces `prepared` before it votes YES, and its outcome exactly when an ACK is due `[V]`; else the outcome is
-//! lazy. Whoever refuses notes it lazily for itself `[D]`; the papers do not list that.
+//! A participant forces `prepared` before it votes YES. It forces its outcome exactly when an ACK is due, otherwise the outcome is
+//! lazy `[V]`. A participant that refuses appends a lazy record of that `[D]`, which the papers do not list.
 
 use super::{
     costs::{Case, Cost, CostTable, Costs, Delay, Delays},
@@ -86,21 +86,21 @@ static PHASES: [PhaseEntry; 7] = [
 static POINTS: [Point; 10] = {
     use Verb::{Append, Deliver, Observe, Send};
     [
-        Point::new("working", Deliver, "work", "the participant took its work").after(),
-        Point::new("work-done", Deliver, "work-done", "the coordinator took the participant's word that its work is done")
+        Point::new("working", Deliver, "work", "the participant processed its work").after(),
+        Point::new("work-done", Deliver, "work-done", "the coordinator processed the participant's WORK-DONE")
             .qualified("done").told(),
         Point::new("initiation-durable", Send, "prepare", "the initiation record is durable, no PREPARE was sent")
             .coordinating().with_record("initiation"),
-        Point::new("preparing", Deliver, "prepare", "the participant took PREPARE; its prepared record is not durable")
+        Point::new("preparing", Deliver, "prepare", "the participant processed PREPARE; its prepared record is not durable")
             .after(),
         Point::new("prepared", Observe, "in-doubt", "the participant's prepared record is durable, its vote not sent"),
-        Point::new("voted", Deliver, "vote", "the coordinator took the participant's YES").qualified("yes").told(),
+        Point::new("voted", Deliver, "vote", "the coordinator processed the participant's YES").qualified("yes").told(),
         Point::new("deciding", Append, "committed", "the coordinator's commit record is appended, not durable")
             .coordinating().after(),
         Point::new("decision-durable", Observe, "decided", "the coordinator's commit record is durable, nobody was told")
             .qualified("commit").coordinating(),
-        Point::new("told", Deliver, "decision", "the participant took the decision").after(),
-        Point::new("acknowledged", Deliver, "ack", "the coordinator took the participant's ACK").told(),
+        Point::new("told", Deliver, "decision", "the participant processed the decision").after(),
+        Point::new("acknowledged", Deliver, "ack", "the coordinator processed the participant's ACK").told(),
     ]
 };
 
@@ -157,7 +157,7 @@ pub(super) static PRESUMED_COMMIT: Entry = Entry {
     line: Line { colour: Colour::Purple, mark: Symbol::Cross },
 };
 
-/// Nobody asks a peer unless something fails, so it costs what presumed abort costs.
+/// Participants ask each other only if something fails, so without failures this costs what presumed abort costs.
 pub(super) static COOPERATIVE: Entry = Entry {
     name: "2pc-cooperative",
     about: "two-phase commit, presumed abort; participants in doubt ask each other",
@@ -208,8 +208,8 @@ fn presumed_commit(n: usize, case: Case) -> Cost {
     either(n, case, commit, |yes| acknowledged_abort(n, yes), read_only)
 }
 
-/// A case, with the work round and the refusers' own notes. With u updaters `[D]`, a commit of u costs one round trip more
-/// for each of the others.
+/// The cost of a case, with the work round and the lazy records of participants that refuse. With u updaters, it is a commit of u
+/// participants plus one round trip for each other participant `[D]`.
 fn either(
     n: usize,
     case: Case,
@@ -247,22 +247,22 @@ fn acknowledged_abort(n: usize, yes: usize) -> Cost {
     }
 }
 
-/// What an abort with `yes` YES votes costs if the coordinator decides at the first NO, all links are equally fast, and a
-/// force takes time `[D]`: a NO is not forced, so all of them arrive together and before any YES. The first one decides, and
-/// ABORT goes to everyone not known to have voted NO. Presumed abort does not wait, so ABORT goes to all but the first
-/// refuser.
+/// The cost of an abort with `yes` YES votes, if the coordinator decides at the first NO, all links are equally fast, and a
+/// forced write takes time `[D]`. A NO is not forced, so all NO votes arrive together and before any YES. The first one decides,
+/// and ABORT goes to every participant that is not known to have voted NO. Presumed abort does not wait for a forced write, so
+/// ABORT goes to all participants but the first that refused.
 fn presumed_abort_at_once(n: usize, yes: usize) -> Cost {
     let patient = presumed_abort(n, Case::Abort { yes });
     Cost { messages: patient.messages + n - 1 - yes, ..patient }
 }
 
-/// Presumed nothing forces its decision, and meanwhile learns of the other NO votes.
+/// Like [`presumed_abort_at_once`], but presumed nothing forces its decision. The other NO votes arrive in the meantime.
 fn presumed_nothing_at_once(n: usize, yes: usize) -> Cost {
     presumed_nothing(n, Case::Abort { yes })
 }
 
-/// Presumed commit does not wait either. Whoever voted NO and is told ABORT acknowledges it, and forces the outcome first,
-/// like everybody `[V]`.
+/// Like [`presumed_abort_at_once`]: presumed commit does not wait either. Here every participant that is told ABORT forces its
+/// outcome and then acknowledges, even if it voted NO `[V]`.
 fn presumed_commit_at_once(n: usize, yes: usize) -> Cost {
     let patient = presumed_commit(n, Case::Abort { yes });
     let told_too = n - 1 - yes;
@@ -273,9 +273,9 @@ fn presumed_commit_at_once(n: usize, yes: usize) -> Cost {
     }
 }
 
-/// The delays to a commit `[D]`: with PREPARE, the vote and one force at each side the decision is durable after 2m+2f; if an
-/// initiation is forced first, after 2m+3f. A participant has it one m later. The coordinator forgets it with the last ACK,
-/// 4m+3f; with an initiation, at the decision.
+/// The delays of a commit `[D]`. PREPARE, the vote, and one forced write at each side make the decision durable after 2m+2f, or
+/// after 2m+3f if an initiation is forced first. A participant knows the decision one m later. The coordinator forgets the
+/// transaction with the last ACK, after 4m+3f, or with an initiation at the decision.
 fn delays(initiation: bool) -> Delays {
     let (decided, learned, forgotten) = if initiation {
         (Delay::new(2, 3), Delay::new(3, 3), Delay::new(2, 3))

@@ -51,11 +51,11 @@ static POINTS: [Point; 6] = {
         Point::new("recording", Append, "pending", "the status row PENDING is appended, not durable")
             .coordinating().after(),
         Point::new("calling", Send, "step", "the first call is about to be sent").coordinating(),
-        Point::new("called", Deliver, "step", "the participant took the call; nothing of it is durable")
+        Point::new("called", Deliver, "step", "the participant processed the call; nothing of it is durable")
             .after().with_steps(),
         Point::new("call-applied", Observe, "step-applied", "the call's effects are durable, its answer not sent")
             .with_steps(),
-        Point::new("answered", Deliver, "step-result", "the caller took the call's answer").told().with_steps(),
+        Point::new("answered", Deliver, "step-result", "the caller processed the call's answer").told().with_steps(),
         Point::new("closing", Append, "done", "the status row DONE is appended, not durable").coordinating().after(),
     ]
 };
@@ -86,7 +86,7 @@ pub(super) static NONE_RETRY: Entry = Entry {
     line: Line { colour: Colour::Grey, mark: Symbol::Frame },
 };
 
-/// No paper counts the baselines: n calls with their answers, and a force for each.
+/// The cost of a baseline, which no paper counts: n calls with their answers, and one forced write for each.
 fn calls(n: usize) -> Cost {
     Cost { messages: 2 * n, forced_participants: n, ..Cost::default() }
 }

@@ -1,39 +1,39 @@
-//! What a scenario claims about its runs.
+//! What a scenario expects of its runs.
 
 use crate::{checks::CheckName, protocol::Protocol};
 use serde::Serialize;
 
-/// One claim.
+/// One `[[expect]]`.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Expect {
-    /// Of which protocol.
+    /// The protocol whose runs are meant.
     pub protocol: Protocol,
-    /// What is claimed.
+    /// What is expected.
     pub claim: Claim,
-    /// In one line for people.
+    /// The expectation in one line for people.
     pub text: String,
 }
 
-/// What is claimed.
+/// What is expected of a run.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Claim {
-    /// Of a number: a path into `measures`, `transactions` or `clients` of summary.json.
+    /// A number of the summary lies within bounds.
     Metric {
-        /// For example `in_doubt_ms.max`.
+        /// A path into `measures`, `transactions` or `clients` of summary.json, for example `in_doubt_ms.max`.
         path: String,
-        /// At least.
+        /// The number is at least this.
         min: Option<f64>,
-        /// At most.
+        /// The number is at most this.
         max: Option<f64>,
-        /// Exactly.
+        /// The number is exactly this.
         equals: Option<f64>,
     },
-    /// Of a check.
+    /// A check holds, or does not hold.
     Check {
-        /// Which.
+        /// The check.
         name: CheckName,
-        /// Whether it holds.
+        /// Whether the check is expected to hold.
         holds: bool,
     },
 }

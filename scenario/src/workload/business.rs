@@ -1,17 +1,18 @@
-//! The three businesses: which records there are, what one transaction does to them, and what an audit must find.
+//! The three kinds of business transactions: their records, what a transaction does to them, and the correct answer of an audit.
 //!
 //! Records form closed groups, numbered from 1. A group's *columns* are its records:
 //!
-//! - `transfer`: one account per participant, `p2/acct-17`. A transfer debits one and credits the others that it touches,
-//!   so the group's total never changes. The debit is the first step (rule 44: seen from outside, a saga's money is
-//!   missing for a while, never there twice).
-//! - `order`: `stock` (one line, or `touch` − 2 of them), `credit` and `billed`. Step 1 writes the order's own row PENDING
-//!   (compensation: CANCELLED), then the stock lines go down; the pivot takes the price from `credit` and adds the goods to
-//!   `billed`; the last, retriable step writes the row CONFIRMED. Stock lines + billed is the group's total.
-//! - `trip`: `flight`, `hotel`, `car` (and `leg4`, … up to `touch`), a seat each; the last step also adds the seats to
-//!   `sold`. Free seats + sold is the group's total.
+//! - `transfer`: one account per participant, for example `p2/acct-17`. A transfer debits one account and credits the others that
+//!   it touches, so the group's total never changes. The debit is the first step. So, during a saga, money may be missing for a
+//!   while, but is never there twice (rule 44).
+//! - `order`: `stock` (one line, or `touch` − 2 lines), `credit` and `billed`. Step 1 writes the row of the order as PENDING; its
+//!   compensation writes CANCELLED. The next steps take from the stock lines. The pivot takes the price from `credit` and adds
+//!   the goods to `billed`. The last step, which is retriable, writes the row as CONFIRMED. The group's total is the sum of the
+//!   stock lines and `billed`.
+//! - `trip`: `flight`, `hotel`, `car` (and `leg4`, … up to `touch`), one seat of each. The last step also adds the seats to
+//!   `sold`. The group's total is the sum of the free seats and `sold`.
 //!
-//! So the right answer of an audit depends on several participants at once, and a half-done transaction shows.
+//! So the correct answer of an audit depends on several participants, and an audit that sees half of a transaction is wrong.
 
 use crate::scenario::{Scenario, WorkloadKind};
 use indoubt_driver::random::Stream;
@@ -23,44 +24,44 @@ use indoubt_proto::{
 use rand::{RngExt, seq::SliceRandom};
 use std::collections::BTreeMap;
 
-/// The value of an order's row.
+/// The value of the row of an order that has begun.
 pub const PENDING: i64 = 1;
-/// The value of an order's row.
+/// The value of the row of an order that has completed.
 pub const CONFIRMED: i64 = 2;
-/// The value of an order's row.
+/// The value of the row of an order that was compensated.
 pub const CANCELLED: i64 = 3;
 
-/// What an account opens with: a random walk of millions of transfers does not exhaust it.
+/// The opening balance of an account. Millions of random transfers do not exhaust it.
 const OPENING_ACCOUNT: i64 = 1_000_000;
-/// What stock, seats and credit open with: ordinary transactions never run out.
+/// The opening balance of stock, seats and credit. Ordinary transactions do not exhaust it.
 const OPENING_GOODS: i64 = 1_000_000_000;
-/// A `min` that no balance reaches: how a transaction is made that must be refused.
+/// A `min` that no balance reaches. An addition with it must be refused.
 const UNREACHABLE: i64 = i64::MAX;
 
 /// One sort of record, one for each group.
 #[derive(Clone, Debug)]
 struct Column {
     name: String,
-    /// Which site of the group it is at.
+    /// The site of the group that has the record.
     site: usize,
     opening: i64,
-    /// Whether it counts into the group's total.
+    /// Whether the record is part of the group's total.
     audited: bool,
-    /// Its records, by group.
+    /// The keys of the records, by group.
     keys: Vec<Key>,
 }
 
-/// A business: its records, and its transactions.
+/// One kind of business: its records and its transactions.
 #[derive(Clone, Debug)]
 pub(super) struct Business {
     kind: WorkloadKind,
     participants: usize,
-    /// Participants per transaction.
+    /// The number of participants that a transaction touches.
     touch: usize,
     columns: Vec<Column>,
-    /// The share of transactions that begin with a look at a participant where they change nothing.
+    /// The share of transactions that begin with a read at a participant where they change nothing.
     lookup: f64,
-    /// Scratch: the sites of a transfer.
+    /// A reused buffer for the sites of a transfer.
     chosen: Vec<usize>,
 }
 
@@ -112,14 +113,14 @@ impl Business {
         business
     }
 
-    /// The participant of one site of a group. Groups of orders and trips begin at different participants, so that each
-    /// participant plays each part; a group of accounts has one at every participant.
+    /// The participant at one site of a group. Groups of orders and trips start at different participants, so that each
+    /// participant has records of each sort. A group of accounts has one account at every participant.
     fn node(&self, group: usize, site: usize) -> NodeId {
         let first = if self.kind == WorkloadKind::Transfer { 0 } else { group };
         NodeId::participant(((first + site) % self.participants) as u16 + 1)
     }
 
-    /// What every participant's records open with.
+    /// The opening balances of every participant.
     pub(super) fn opening(&self) -> BTreeMap<NodeId, BTreeMap<Key, i64>> {
         let mut accounts: BTreeMap<NodeId, BTreeMap<Key, i64>> =
             (1..=self.participants as u16).map(|p| (NodeId::participant(p), BTreeMap::new())).collect();
@@ -131,7 +132,7 @@ impl Business {
         accounts
     }
 
-    /// An audit of a group, and its right answer.
+    /// An audit of a group, and its correct answer.
     pub(super) fn audit(&self, group: usize) -> (Vec<PlanStep>, i64) {
         let mut steps: Vec<PlanStep> = Vec::with_capacity(self.columns.len());
         let mut total = 0;
@@ -147,26 +148,26 @@ impl Business {
         (steps, total)
     }
 
-    /// One transaction on a group; with `refuse`, one that some participant must refuse.
+    /// One transaction on a group. With `refuse`, some participant must refuse it.
     pub(super) fn act(&mut self, group: usize, txn: TxnId, refuse: bool, random: &mut Stream) -> Vec<PlanStep> {
         let (mut steps, refusable) = match self.kind {
             WorkloadKind::Transfer => self.transfer(group, random),
             WorkloadKind::Order => self.order(group, txn, random),
             WorkloadKind::Trip => self.trip(group),
         };
-        // Drawn always, so that another share of refusals does not shift the draws that follow.
+        // This is always drawn, so that another share of refusals does not change the later draws.
         let step = refusable[random.random_range(0..refusable.len())];
         if refuse && let Some(Operation::Add { min, .. }) = steps[step].ops.first_mut() {
             *min = Some(UNREACHABLE);
         }
-        // Not drawn where nobody looks anything up, so that this does not shift the draws of those.
+        // Without look-ups nothing is drawn, so that the draws of scenarios without look-ups stay as they are.
         if self.lookup > 0.0 && random.random::<f64>() < self.lookup {
             steps.splice(0..0, self.look_up(group, &steps));
         }
         steps
     }
 
-    /// A read at the first participant that has no other part in it: of its account, or of its price list.
+    /// A read at the first participant that has no other step of the transaction: of its account, or of its price list.
     fn look_up(&self, group: usize, steps: &[PlanStep]) -> Option<PlanStep> {
         let mut nodes = (0..self.participants).map(|site| (site, self.node(group, site)));
         let (site, node) = nodes.find(|(_, node)| steps.iter().all(|step| step.node != *node))?;
@@ -229,8 +230,8 @@ impl Business {
         (steps, vec![1])
     }
 
-    /// A step that adds to a group's record of one column, and the compensation that takes it back: by the same amount,
-    /// whatever others have written since (rule 29).
+    /// A step that adds to one column of a group. Its compensation subtracts the same amount from the current value, which others
+    /// may have changed since (rule 29).
     fn add(&self, column: usize, group: usize, delta: i64, min: Option<i64>) -> PlanStep {
         let column = &self.columns[column];
         let key = &column.keys[group];

@@ -52,7 +52,7 @@ fn all(scenario: &Scenario, seed: u64) -> Vec<Arrival> {
     std::iter::from_fn(|| workload.next_arrival()).collect()
 }
 
-/// What a transaction leaves behind if it is applied whole.
+/// Applies all steps of a transaction.
 fn apply(accounts: &mut BTreeMap<Key, i64>, steps: &[PlanStep]) {
     for op in steps.iter().flat_map(|s| &s.ops) {
         match op {
@@ -112,7 +112,7 @@ fn a_transfer_debits_first_and_sums_to_zero() {
             .iter()
             .map(|s| match s.ops[..] {
                 [Operation::Add { delta, .. }] => delta,
-                _ => panic!("one addition a step: {s:?}"),
+                _ => panic!("one addition per step: {s:?}"),
             })
             .collect();
         assert!(deltas[0] < 0 && deltas[1..].iter().all(|d| *d > 0), "{deltas:?}");
@@ -168,7 +168,7 @@ fn transactions_go_to_the_coordinating_nodes_in_turn() {
     }
     assert_eq!(arrivals[0].txn.to_string(), "c1-k1-1");
     assert_eq!(arrivals[1].txn.to_string(), "c2-k2-1");
-    // 50 a second for 10 seconds.
+    // The rate is 50 per second for 10 seconds.
     assert!((400..600).contains(&arrivals.len()), "{}", arrivals.len());
 }
 

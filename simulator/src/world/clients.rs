@@ -1,4 +1,4 @@
-//! The clients' ends of their links. Clients are no machines: they never halt. The lab acts, and they go on.
+//! The links of clients. Clients are not machines and never halt: the lab acts, and they continue.
 
 use super::{
     World,
@@ -12,7 +12,7 @@ use indoubt_driver::{
 };
 use indoubt_proto::ids::NodeId;
 
-/// One client's end of its links.
+/// The links of one client.
 pub(super) struct Client {
     pub(super) port: Port,
     outlet: Outlet,
@@ -50,7 +50,7 @@ impl World<'_> {
         }
     }
 
-    /// Performs what the clients want.
+    /// Performs the effects of the clients.
     pub(super) fn act_for_clients(&mut self) {
         let mut effects = std::mem::take(&mut self.client_effects);
         for effect in effects.drain(..) {
@@ -79,7 +79,7 @@ impl World<'_> {
     }
 }
 
-/// The place of a client among clients.
+/// The index of a client among all clients.
 pub(super) fn client_number(client: NodeId) -> usize {
     usize::from(client.number) - 1
 }

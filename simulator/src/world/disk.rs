@@ -1,4 +1,4 @@
-//! A node's journal on a simulated disk: a durable prefix, and a tail of which any prefix survives a crash.
+//! The journal of a node on a simulated disk: a durable prefix, and a tail. Any prefix of the tail may survive a crash.
 
 use indoubt_driver::random::LazyStream;
 use indoubt_proto::{
@@ -9,33 +9,33 @@ use indoubt_proto::{
 use rand::RngExt;
 use std::collections::VecDeque;
 
-/// A force on its way.
+/// A forced write in progress.
 #[derive(Clone, Debug)]
 struct Force<R> {
     upto: Lsn,
     replacement: Option<Replacement<R>>,
 }
 
-/// What a compaction puts in the place of the log up to a record.
+/// A compaction: these records replace the log up to this record.
 type Replacement<R> = (Lsn, Vec<R>);
 
-/// The journal of one node. Group commit: one force covers everything appended before it began; what is appended meanwhile
-/// waits for the next one.
+/// The journal of one node. It has group commit: a forced write covers everything that was appended before it began. Later records
+/// wait for the next one.
 #[derive(Clone, Debug)]
 pub(super) struct Journal<R> {
     log: LogId,
     durable: Vec<Logged<R>>,
     tail: VecDeque<(Lsn, R)>,
     last: Lsn,
-    /// The last record that asks for a force.
+    /// The last record that must be forced.
     wanted: Lsn,
-    /// Up to where forces have returned.
+    /// The last record that a finished forced write covers.
     forced: Lsn,
     under_way: Option<Force<R>>,
-    /// Goes with the next force.
+    /// The compaction that the next forced write performs.
     replacement: Option<Replacement<R>>,
     planted: Planted,
-    /// With a planted bug: so many records stand before a torn one, at which every replay ends.
+    /// With a planted bug: the number of records before a torn one, at which every replay ends.
     torn: Option<usize>,
 }
 
@@ -59,12 +59,12 @@ impl<R: Clone> Journal<R> {
         self.log
     }
 
-    /// The last record.
+    /// The number of the last record.
     pub(super) fn last(&self) -> Lsn {
         self.last
     }
 
-    /// Everything, in order: what a machine recovers from.
+    /// All records in order, for the recovery of a machine.
     pub(super) fn records(&self) -> Vec<Logged<R>> {
         debug_assert!(self.tail.is_empty(), "a crash has cut the tail before anything recovers");
         self.durable.clone()
@@ -78,23 +78,23 @@ impl<R: Clone> Journal<R> {
         }
     }
 
-    /// Replaces the log up to a record, with the next force.
+    /// Replaces the log up to a record, with the next forced write.
     pub(super) fn compact(&mut self, upto: Lsn, records: Vec<R>) {
         self.replacement = Some((upto, records));
         self.wanted = self.wanted.max(upto);
     }
 
-    /// Whether a force is due and none is under way.
+    /// Whether a forced write must begin and none is in progress.
     pub(super) fn is_due(&self) -> bool {
         self.under_way.is_none() && (self.wanted > self.forced || self.replacement.is_some())
     }
 
-    /// Whether records wait with nobody asking for a force.
+    /// Whether there are lazy records that no forced write will cover.
     pub(super) fn is_idle_with_tail(&self) -> bool {
         self.under_way.is_none() && !self.is_due() && !self.tail.is_empty()
     }
 
-    /// How many records no force covers.
+    /// The number of records that no finished forced write covers.
     pub(super) fn tail(&self) -> usize {
         self.tail.len()
     }
@@ -104,13 +104,13 @@ impl<R: Clone> Journal<R> {
         self.under_way.is_none() && self.replacement.is_none() && self.tail.is_empty()
     }
 
-    /// Begins a force of everything appended so far.
+    /// Begins a forced write of everything that was appended so far.
     pub(super) fn begin(&mut self) {
         debug_assert!(self.under_way.is_none());
         self.under_way = Some(Force { upto: self.last, replacement: self.replacement.take() });
     }
 
-    /// The force returned: up to where everything is durable now.
+    /// Finishes the forced write. Returns the last record that is now durable.
     pub(super) fn finish(&mut self) -> Lsn {
         let Force { upto, replacement } = self.under_way.take().expect("a force that returns was begun");
         if let Some((upto, records)) = replacement {
@@ -130,7 +130,8 @@ impl<R: Clone> Journal<R> {
         upto
     }
 
-    /// The node died. A prefix of the tail survives: of so many records, at most all, or drawn from the disk's own stream.
+    /// The node crashed. A prefix of the tail survives: `keep` records, or all if there are fewer. `None`: the number is drawn from
+    /// the stream of the disk.
     pub(super) fn crash(&mut self, keep: Option<u64>, random: &mut LazyStream) {
         let survivors = match keep {
             Some(keep) => usize::try_from(keep).unwrap_or(usize::MAX),
@@ -149,7 +150,7 @@ impl<R: Clone> Journal<R> {
         self.forced = self.last;
     }
 
-    /// A sound journal cuts a torn record off; this one leaves it and appends behind it.
+    /// A planted bug: the journal leaves a torn record and appends behind it, instead of cutting it off.
     fn leave_torn(&mut self, tears: bool) {
         match self.torn {
             Some(torn) => {
@@ -161,7 +162,7 @@ impl<R: Clone> Journal<R> {
         }
     }
 
-    /// The journal is gone; another takes its place.
+    /// Replaces the journal, which is lost, by an empty one.
     pub(super) fn lose(&mut self, log: LogId) {
         *self = Journal::new(log, self.planted);
     }

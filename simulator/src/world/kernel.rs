@@ -1,8 +1,8 @@
-//! What all nodes share: the clock, the sink of observations, the event queue, and the network between them.
+//! What all nodes share: the clock, the sink of observations, the event queue, and the network.
 //!
-//! A link is a session between two incarnations. A message that reaches a node is handed to the incarnation to which it was
-//! sent, or lost; it survives the death of its sender. Messages of one link may overtake each other. Partitions need nothing
-//! here: they are rules of the senders' gates.
+//! A link is a session between two incarnations. A message reaches the incarnation to which it was sent, or it is lost. It survives
+//! a crash of its sender. Messages of one link may overtake each other. Partitions are rules of the senders' gates, so this file
+//! does not know them.
 
 use super::{Passed, Sink, layout::Layout, queue::Queue};
 use indoubt_driver::{
@@ -20,27 +20,27 @@ use indoubt_proto::{
     time::Micros,
 };
 
-/// A packet on its way to one incarnation of its receiver, or held there.
+/// A packet on its way to an incarnation of its receiver, or held there.
 #[derive(Clone, Debug)]
 pub(super) struct Flight {
     pub(super) packet: Packet,
     pub(super) to_incarnation: u32,
-    /// It has arrived before, and faults hold it at its receiver.
+    /// Whether it has already arrived, and faults hold it at the receiver.
     pub(super) held: bool,
 }
 
-/// What happens at a time.
+/// An event of the queue.
 #[derive(Clone, Debug)]
 pub(super) enum Event {
     /// A packet arrives.
     Arrives(Flight),
-    /// A force of a node's incarnation returns.
+    /// A forced write of an incarnation returns.
     Forced { slot: usize, incarnation: u32 },
-    /// A quiet journal may flush its lazy records.
+    /// An idle journal may flush its lazy records.
     Flush { slot: usize, incarnation: u32 },
 }
 
-/// A timer of a node's incarnation.
+/// A timer of an incarnation.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Alarm {
     pub(super) slot: usize,
@@ -51,7 +51,7 @@ pub(super) struct Alarm {
 #[derive(Clone, Debug)]
 pub(super) struct Outlet {
     pub(super) slot: usize,
-    /// By the receiver's slot.
+    /// The conditions of each link, by the slot of the receiver.
     conditions: Vec<Conditions>,
 }
 
@@ -60,7 +60,7 @@ impl Outlet {
         Outlet { slot, conditions: vec![Conditions::PERFECT; slots] }
     }
 
-    /// Sets the conditions of all links; one that is not listed is perfect.
+    /// Sets the conditions of all links. A link that is not listed is perfect.
     pub(super) fn connect(&mut self, links: &[(NodeId, Conditions)], layout: &Layout) {
         self.conditions.fill(Conditions::PERFECT);
         for (to, conditions) in links {
@@ -75,24 +75,24 @@ impl Outlet {
 pub(super) struct Kernel<'a> {
     pub(super) now: Micros,
     sink: &'a mut dyn Sink,
-    /// Whether the sink wants to be told of moments.
+    /// Whether the sink wants to know the edges that nodes pass.
     pub(super) watched: bool,
-    /// Observations so far.
+    /// The number of observations so far.
     observed: u64,
     pub(super) queue: Queue<Event, Alarm>,
     pub(super) layout: Layout,
-    /// Packets that have not arrived yet.
+    /// The number of packets that have not arrived yet.
     pub(super) flying: usize,
-    /// Messages that were taken (false) or lost (true), of which their senders have not been told.
+    /// Messages that were taken (false) or lost (true), and whose senders do not know that yet.
     pub(super) fared: Vec<(MessageId, bool)>,
     seed: u64,
-    /// The incarnation of each node that is up, by slot; 0 for one that is down.
+    /// The incarnation of each node, by slot; 0 if the node is down.
     present: Vec<u32>,
-    /// The draws of each link, by the slots of sender and receiver; made at the first message.
+    /// The random stream of each link, by the slots of sender and receiver. It is created at the first message.
     links: Vec<Option<Box<Stream>>>,
     /// With a planted bug: messages reach later incarnations of their receivers.
     sessions_forgotten: bool,
-    /// The draws of each disk, by slot; made at the first force that does not take always the same.
+    /// The random stream of each disk, by slot. It is created at the first forced write whose time is not constant.
     disks: Vec<Option<Box<Stream>>>,
 }
 
@@ -123,7 +123,7 @@ impl<'a> Kernel<'a> {
         self.sink.take(Stamped { t_us: self.now.0 as i64, seq, node, what });
     }
 
-    /// Tells a sink that watches of an edge that `node` passes. `tail`: the records that no force covers.
+    /// Tells a sink that watches about an edge that `node` passes. `tail` is the number of records that no forced write covers.
     pub(super) fn pass(
         &mut self,
         node: NodeId,
@@ -138,7 +138,7 @@ impl<'a> Kernel<'a> {
         }
     }
 
-    /// A node is up in this incarnation (0: it is down), which draws from streams of its own.
+    /// Sets the incarnation of a node; 0 if it is down. Each incarnation has its own random streams.
     pub(super) fn set_present(&mut self, slot: usize, incarnation: u32) {
         self.present[slot] = incarnation;
         let slots = self.layout.count();
@@ -146,13 +146,13 @@ impl<'a> Kernel<'a> {
         self.disks[slot] = None;
     }
 
-    /// Whether a flight still has a receiver.
+    /// Whether the receiver of a flight is still up in the same incarnation.
     pub(super) fn is_present(&self, flight: &Flight, slot: usize) -> bool {
         let present = self.present[slot];
         present == flight.to_incarnation || (self.sessions_forgotten && present > 0)
     }
 
-    /// How long the force takes that a node begins now.
+    /// How long a forced write takes that a node begins now.
     pub(super) fn force_takes(&mut self, slot: usize, port: &Port) -> Micros {
         let FaultPlan { force, min_force, .. } = port.gate.plan();
         let takes = match *force {
@@ -165,7 +165,7 @@ impl<'a> Kernel<'a> {
         takes.max(*min_force)
     }
 
-    /// Lets a packet arrive at the present incarnation of its receiver.
+    /// Lets a packet arrive at the current incarnation of its receiver.
     pub(super) fn fly(&mut self, packet: Packet, slot: usize, delay: Micros, held: bool) {
         self.flying += 1;
         let flight = Flight { packet, to_incarnation: self.present[slot], held };

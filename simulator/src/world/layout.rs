@@ -1,8 +1,8 @@
-//! Where a node stands in the tables of a world.
+//! The slots of nodes in the tables of a world.
 
 use indoubt_proto::ids::{NodeId, Role};
 
-/// The order of nodes in tables: coordinating nodes first, then participants, then clients.
+/// Numbers the nodes: coordinating nodes first, then participants, then clients.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Layout {
     coordinators: usize,
@@ -15,12 +15,12 @@ impl Layout {
         Layout { coordinators: coordinators.into(), participants: participants.into(), clients }
     }
 
-    /// How many there are, clients included.
+    /// The number of nodes, including clients.
     pub(super) fn count(&self) -> usize {
         self.coordinators + self.participants + self.clients
     }
 
-    /// The place of a node; `None` for the lab, and for nodes that this cluster does not have.
+    /// The slot of a node. `None` for the lab, and for nodes that this cluster does not have.
     pub(super) fn slot(&self, node: NodeId) -> Option<usize> {
         let (first, count) = match node.role {
             Role::Coordinating => (0, self.coordinators),

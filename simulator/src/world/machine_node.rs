@@ -1,4 +1,4 @@
-//! One machine with its driver, its journal and its timers: what of a node depends on the machine's type.
+//! A machine with its driver, its journal and its timers. This is the part of a node that depends on the type of the machine.
 
 use super::{
     disk::Journal,
@@ -22,25 +22,25 @@ use indoubt_proto::{
     time::Micros,
 };
 
-/// Records between two compactions, at least.
+/// The least number of records between two compactions.
 const COMPACT_EVERY: u64 = 10_000;
-/// Lazy records that nothing forced for so long are flushed.
+/// Lazy records are flushed if nothing was forced for this time.
 const QUIET: Micros = Micros::from_millis(50);
 
-/// A machine of any protocol, driven. The inputs and the advance are those of [`Driver`].
+/// A machine of any protocol with its driver. The methods for inputs, and `advance`, are those of [`Driver`].
 pub(super) trait Driven {
-    /// Boots its next incarnation from what the journal holds.
+    /// Boots the next incarnation from the journal.
     fn boot(&mut self);
-    /// This end of its links.
+    /// The node's end of its links.
     fn port(&self) -> &Port;
-    /// Replaces its fault plan.
+    /// Replaces the fault plan of the node.
     fn set_plan(&mut self, plan: FaultPlan, layout: &Layout);
     /// The identity of the journal and its last record.
     fn journal(&self) -> (LogId, Lsn);
     fn deliver(&mut self, flight: Flight, kernel: &mut Kernel<'_>);
     fn operator(&mut self, message: Message);
     fn durable(&mut self, upto: Lsn, kernel: &mut Kernel<'_>);
-    /// Feeds a timer by its number, unless it was disarmed or armed again meanwhile.
+    /// Fires the timer with this number, unless it was disarmed or armed again in the meantime.
     fn fire(&mut self, number: u64);
     fn advance(&mut self, kernel: &mut Kernel<'_>) -> Progress;
     fn resume(&mut self, word: Disposition);
@@ -48,36 +48,36 @@ pub(super) trait Driven {
     fn sends(&self) -> &[StepSend];
     fn is_idle(&self) -> bool;
     fn is_between_steps(&self) -> bool;
-    /// A step is done and nothing holds the node: the force that it wants begins.
+    /// Begins a forced write if the finished step needs one. The node must not be held.
     fn stepped(&mut self, kernel: &mut Kernel<'_>);
-    /// A force returned; the next one begins if one is due, unless the node is frozen.
+    /// Finishes a forced write, and begins the next one if one is due, unless the node is frozen.
     fn forced(&mut self, kernel: &mut Kernel<'_>, frozen: bool) -> Lsn;
-    /// The node goes on after it was frozen, between two steps: a force begins that should have begun meanwhile.
+    /// Resumes a frozen node between two steps: begins a forced write that became due while it was frozen.
     fn wake(&mut self, kernel: &mut Kernel<'_>);
     /// Flushes lazy records if nothing was forced for a while, unless the node is frozen.
     fn flush(&mut self, kernel: &mut Kernel<'_>, frozen: bool);
-    /// The node dies: its machine is gone; so many records of its tail survive, drawn if not given. Returns the message
-    /// before which it had halted.
+    /// Crashes the node. `keep` records of its unforced tail survive; `None`: the number is drawn. Returns the message before which
+    /// the node had halted.
     fn crash(&mut self, keep: Option<u64>) -> Option<Packet>;
-    /// Its journal is lost.
+    /// Replaces the journal, which is lost, by an empty one with this identity.
     fn lose_log(&mut self, log: LogId);
-    /// Whether everything it logged is durable.
+    /// Whether everything that it logged is durable.
     fn is_flushed(&self) -> bool;
-    /// What a person may see of it; `None` while it is down.
+    /// The state of the machine, for people; `None` if it is down.
     fn inspect(&self, accounts: bool) -> Option<Inspection>;
 }
 
 /// A machine, its journal and its timers.
 pub(super) struct MachineNode<M: Machine> {
-    /// What a new incarnation starts from, before it recovers.
+    /// The machine before any input. Each incarnation starts from a copy of it.
     blank: M,
     driver: Driver<M>,
     outlet: Outlet,
     journal: Journal<M::Record>,
-    /// What survives of the journal's tail.
+    /// The stream that decides how much of the journal's tail survives a crash.
     disk: LazyStream,
     timers: Timers<M::Timer>,
-    /// When the last force began or returned.
+    /// The time at which the last forced write began or returned.
     last_force: Micros,
     flush_scheduled: bool,
 }
@@ -96,7 +96,7 @@ impl<M: Machine> MachineNode<M> {
         }
     }
 
-    /// The driver, and its hands.
+    /// The driver, and the world as it sees it.
     fn with_hands<'a, 'k>(&'a mut self, kernel: &'a mut Kernel<'k>) -> (&'a mut Driver<M>, NodeIo<'a, 'k, M>) {
         let MachineNode { driver, outlet, journal, timers, .. } = self;
         let Port { id, incarnation, .. } = driver.port;

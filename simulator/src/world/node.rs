@@ -1,4 +1,4 @@
-//! One node of the cluster: what reaches it, and how it takes one input at a time, halting wherever its gate says.
+//! A node of the cluster: its inbox, and how it takes one input at a time and halts where its gate says so.
 
 use super::{
     World,
@@ -16,20 +16,20 @@ use indoubt_proto::{
 };
 use std::collections::VecDeque;
 
-/// What waits to be taken as input.
+/// An input that waits in the inbox of a node.
 #[derive(Clone, Debug)]
 pub(super) enum Incoming {
     /// A message.
     Flight(Flight),
-    /// A force that returned.
+    /// A forced write that returned, with the last record that it made durable.
     Durable(Lsn),
-    /// A timer, by its number.
+    /// A timer that fires, by its number.
     Timer(u64),
-    /// A word of the operator.
+    /// A request of an operator.
     Operator(Message),
 }
 
-/// A node's life.
+/// Whether a node runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Life {
     Down,
@@ -44,7 +44,7 @@ pub(super) struct Node {
     pub(super) lost_log: bool,
     life: Life,
     inbox: VecDeque<Incoming>,
-    /// Where it halted; it waits for the lab's word.
+    /// The halt for which the node waits for the lab's answer.
     halt: Option<Halt>,
 }
 
@@ -74,18 +74,19 @@ impl Node {
         self.life == Life::Paused
     }
 
-    /// Whether it has taken everything that reached it, and is not held.
+    /// Whether the inbox is empty and the node does not wait for anything.
     pub(super) fn is_idle(&self) -> bool {
         self.life == Life::Up && self.inbox.is_empty() && self.machine.is_idle()
     }
 
-    /// A new incarnation boots; the effects of its recovery wait.
+    /// Boots a new incarnation. Acting performs the effects of its recovery.
     pub(super) fn boot(&mut self) {
         self.machine.boot();
         self.life = Life::Up;
     }
 
-    /// It dies; so many records of its tail survive, drawn if not given. Returns the messages that it held and never took.
+    /// Crashes the node. `keep` records of its unforced tail survive; `None`: the number is drawn. Returns the messages in its inbox,
+    /// which are lost.
     pub(super) fn crash(&mut self, keep: Option<u64>) -> Vec<Packet> {
         self.life = Life::Down;
         self.halt = None;
@@ -101,8 +102,8 @@ impl Node {
         self.life = Life::Paused;
     }
 
-    /// It wakes. Timers that are due are there at once; what waits on its links it reads link by link, as a process reads its
-    /// sockets, that one first on which something has waited longest. Each link keeps its order.
+    /// Resumes a frozen node. Timers that are due come first. Then it reads messages link by link, as a process reads its sockets,
+    /// beginning with the link whose first message has waited longest. Each link keeps its order.
     pub(super) fn resume(&mut self, kernel: &mut Kernel<'_>) {
         self.life = Life::Up;
         if self.machine.is_between_steps() {
@@ -122,7 +123,7 @@ impl Node {
         });
     }
 
-    /// Takes one input, up to where its effects wait.
+    /// Gives one input to the driver. Acting performs its effects.
     fn take(&mut self, incoming: Incoming, kernel: &mut Kernel<'_>) {
         match incoming {
             Incoming::Flight(flight) => self.machine.deliver(flight, kernel),
@@ -134,13 +135,13 @@ impl Node {
 }
 
 impl World<'_> {
-    /// Something reaches a node, which takes it when it can.
+    /// Puts an input into the inbox of a node.
     pub(super) fn hand(&mut self, at: usize, incoming: Incoming) {
         self.nodes[at].inbox.push_back(incoming);
         self.ready.push_back(at);
     }
 
-    /// Something reaches a node, and nothing else happens at this moment: if it is free, it takes it at once.
+    /// Gives an input to a node if nothing else happens at this instant. If the node is free, it takes the input at once.
     pub(super) fn bring(&mut self, at: usize, incoming: Incoming) {
         let node = &mut self.nodes[at];
         if node.is_idle() && node.halt.is_none() && self.ready.is_empty() {
@@ -152,7 +153,7 @@ impl World<'_> {
         }
     }
 
-    /// A message arrives: at a node's inbox, at a client, or nowhere any more.
+    /// A message arrives at a node or a client, or is lost because its receiver is gone.
     pub(super) fn arrive(&mut self, flight: Flight) {
         let Packet { id, to, .. } = flight.packet;
         let at = self.kernel.layout.slot(to).expect("messages are sent to nodes of the cluster");
@@ -161,8 +162,8 @@ impl World<'_> {
         } else if to.is_client() {
             self.arrive_at_client(at - self.nodes.len(), flight.packet);
         } else {
-            // A node that is held takes it later. Whoever waits for that must not wait for a node that itself waits; for one
-            // that is frozen it does.
+            // A halted node takes the message later. A sender that waits for it must not wait for a node that itself waits, so the
+            // message counts as taken. For a frozen receiver the sender does wait.
             if self.nodes[at].halt.is_some() {
                 self.fared(id, false);
             }
@@ -170,13 +171,13 @@ impl World<'_> {
         }
     }
 
-    /// A packet found its receiver gone, or dies with it.
+    /// A packet is lost, because its receiver is down or has just crashed.
     pub(super) fn lose(&mut self, packet: &Packet) {
         self.kernel.observe(NodeId::LAB, packet.dropped());
         self.fared(packet.id, true);
     }
 
-    /// A message was taken, or is lost: a sender that halted "after a send" may wait for that.
+    /// Tells the sender that a message was taken or is lost. A sender that halted "after a send" may wait for that.
     pub(super) fn fared(&mut self, id: MessageId, lost: bool) {
         let Some(at) = self.kernel.layout.slot(id.from) else { return };
         let Some(sender) = self.nodes.get_mut(at) else { return };
@@ -185,14 +186,14 @@ impl World<'_> {
         }
     }
 
-    /// Tells senders of what nodes have taken.
+    /// Tells senders about the messages that nodes have taken.
     fn tell_senders(&mut self) {
         while let Some((id, lost)) = self.kernel.fared.pop() {
             self.fared(id, lost);
         }
     }
 
-    /// Lets one node act until it has nothing more to do, or is held.
+    /// Lets one node act until it has nothing more to do, or halts.
     pub(super) fn act(&mut self, at: usize) {
         loop {
             if self.nodes[at].halt.is_some() && !self.release(at) {
@@ -215,7 +216,7 @@ impl World<'_> {
         }
     }
 
-    /// A node that halted asks the lab, unless what it sent must be taken first. Whether it may go on.
+    /// Lets a halted node ask the lab, unless a message that it sent must be taken first. Returns whether the node may continue.
     fn release(&mut self, at: usize) -> bool {
         let node = &mut self.nodes[at];
         let Some(halt) = node.halt.take() else { return true };
@@ -229,7 +230,7 @@ impl World<'_> {
                         node.halt = Some(halt);
                         return false;
                     }
-                    // Nobody waits for what clients take.
+                    // Nobody waits for messages to clients.
                     SendState::Lost if !send.to.is_client() => {
                         lost.any = true;
                         lost.last |= Some(send.id) == halt.message;

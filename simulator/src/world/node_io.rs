@@ -1,4 +1,4 @@
-//! The hands of a node in the virtual world: a simulated disk, timers in the event queue, and the simulated network.
+//! The world as a driver sees it: a simulated disk, timers in the event queue, and the simulated network.
 
 use super::{
     disk::Journal,
@@ -24,9 +24,9 @@ use std::convert::Infallible;
 /// The armed timers of one machine.
 #[derive(Clone, Debug)]
 pub(super) struct Timers<T> {
-    /// When each will fire. Only looked up, never iterated.
+    /// The handle of each armed timer. The map is only used for look-ups and never iterated.
     armed: FxHashMap<T, TimerHandle>,
-    /// The same timers by the numbers of their handles.
+    /// The same timers, by the numbers of their handles.
     by_number: FxHashMap<u64, T>,
 }
 
@@ -37,7 +37,7 @@ impl<T> Default for Timers<T> {
 }
 
 impl<T: Eq + std::hash::Hash> Timers<T> {
-    /// A timer fires. `None` if it was disarmed or armed again meanwhile.
+    /// The timer with this number, which fires. `None` if it was disarmed or armed again in the meantime.
     pub(super) fn fire(&mut self, number: u64) -> Option<T> {
         let timer = self.by_number.remove(&number)?;
         self.armed.remove(&timer);
@@ -50,7 +50,7 @@ impl<T: Eq + std::hash::Hash> Timers<T> {
     }
 }
 
-/// The hands of one node, for as long as it acts.
+/// The world of one driver, while its node acts.
 pub(super) struct NodeIo<'a, 'k, M: Machine> {
     pub(super) link: LinkIo<'a, 'k>,
     pub(super) incarnation: u32,
@@ -115,14 +115,14 @@ impl<M: Machine> World<M> for NodeIo<'_, '_, M> {
         self.link.kernel.layout.slot(node).is_some()
     }
 
-    /// The operator of the virtual world reads no answers.
+    // Operators in the virtual world do not read answers.
     fn answer_operator(&mut self, _message: Message) {}
 
     fn fared(&mut self, id: MessageId, lost: bool) {
         self.link.kernel.fared.push((id, lost));
     }
 
-    /// The world sees by itself what was taken.
+    // The world itself sees which messages are taken, so it needs no reports.
     fn report(&mut self, _rule: RuleId, _message: Option<MessageId>, _lost: bool) {}
 
     fn is_watched(&self) -> bool {

@@ -1,6 +1,6 @@
-//! The event queue: ordered by time, and among events of one time by the order in which they were scheduled.
+//! The event queue. Events are ordered by time, and those of one time by the order in which they were scheduled.
 //!
-//! Timers stand apart: most are disarmed long before their time, and a heap could not let go of them.
+//! Timers are kept apart from other events, because most are disarmed long before their time, and a heap cannot remove them.
 
 use indoubt_proto::time::Micros;
 use std::{
@@ -8,21 +8,21 @@ use std::{
     collections::{BTreeMap, BinaryHeap},
 };
 
-/// When something happens, and which of all that was scheduled it is.
+/// The time of an event, and its number among all scheduled events.
 type Turn = (Micros, u64);
 
-/// An armed timer, to be disarmed by.
+/// The handle of an armed timer, by which it can be disarmed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct TimerHandle(Turn);
 
 impl TimerHandle {
-    /// The timer's number, which is used for no other.
+    /// The number of the timer, which no other timer has.
     pub(super) fn number(self) -> u64 {
         self.0.1
     }
 }
 
-/// Events of type `T`, timers of type `A`. The heap moves small entries only; the events lie still in reused slots.
+/// A queue of events of type `T` and timers of type `A`. The heap moves only small entries; the events stay in reused slots.
 #[derive(Clone, Debug)]
 pub(super) struct Queue<T, A> {
     heap: BinaryHeap<Reverse<(Turn, u32)>>,
@@ -32,7 +32,7 @@ pub(super) struct Queue<T, A> {
     scheduled: u64,
 }
 
-/// What is due.
+/// What is due next.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Due<T, A> {
     /// An event.
@@ -74,12 +74,12 @@ impl<T, A> Queue<T, A> {
         TimerHandle(turn)
     }
 
-    /// The timer does not fire, if it has not yet.
+    /// Disarms a timer, if it has not fired yet.
     pub(super) fn disarm(&mut self, timer: TimerHandle) {
         self.timers.remove(&timer.0);
     }
 
-    /// When something happens next.
+    /// The time of the next event or timer.
     pub(super) fn next_at(&self) -> Option<Micros> {
         let event = self.heap.peek().map(|Reverse(((at, _), _))| *at);
         let timer = self.timers.first_key_value().map(|((at, _), _)| *at);

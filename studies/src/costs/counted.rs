@@ -1,4 +1,4 @@
-//! One transaction of one case, run in the virtual world, its messages and records counted in the trace.
+//! Runs one transaction of one case in the virtual world, and counts its messages and records in the trace.
 
 use crate::script::{Play, Script, add, read, refused};
 use indoubt_proto::{
@@ -15,24 +15,24 @@ use indoubt_scenario::protocol::{
 };
 use std::collections::BTreeSet;
 
-/// What was counted.
+/// The result of counting one case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Counted {
-    /// The counts.
+    /// The cost that was counted.
     pub cost: Cost,
-    /// What the client was told, if anything.
+    /// The outcome that the client was told; `None` if it was told nothing.
     pub outcome: Option<OutcomeWord>,
-    /// Whether nothing is open or locked at the end.
+    /// Whether no transaction is open and no record is locked at the end.
     pub resolved: bool,
 }
 
-/// Runs one transaction: nothing fails, links take 1 ms, forces 1 ms.
+/// Runs one transaction without failures. Links and forced writes take 1 ms each.
 pub fn count(protocol: Protocol, participants: usize, case: Case, abort: AbortWhen) -> Counted {
     let play = script(protocol, participants, case).with(|scenario| scenario.options.abort = abort).play();
     Counted { cost: tally(&play), outcome: play.told().first().copied(), resolved: play.is_resolved() }
 }
 
-/// The case as a script of one transaction, one step at each participant. Who refuses comes last.
+/// The case as a script of one transaction, with one step at each participant. Participants that refuse come last.
 pub(super) fn script(protocol: Protocol, participants: usize, case: Case) -> Script {
     let step = |number: usize| -> PlanStep {
         let name = format!("p{number}");
@@ -51,7 +51,7 @@ pub(super) fn script(protocol: Protocol, participants: usize, case: Case) -> Scr
         .transaction(0, (1..=participants).map(step).collect())
 }
 
-/// Counts every message between nodes that are no clients, and every record that carries a transaction's name.
+/// Counts every message between nodes other than clients, and every record that carries the id of a transaction.
 fn tally(play: &Play) -> Cost {
     let refusers = refusers(play);
     let mut cost = Cost::default();

@@ -1,5 +1,5 @@
-//! How long a commit takes, in message delays and serial forced writes: measured with links of exactly one second and forces
-//! of exactly one millisecond, so that every instant of the run says how many of each lie before it.
+//! Measures how long a commit takes, in message delays and serial forced writes. Links take exactly one second and forced writes
+//! exactly one millisecond, so every time in the run shows how many of each came before.
 
 use super::counted::script;
 use indoubt_driver::conditions::{Conditions, Latency};
@@ -19,23 +19,23 @@ use serde::Serialize;
 const MESSAGE: Micros = Micros::from_secs(1);
 const FORCE: Micros = Micros::from_millis(1);
 
-/// One protocol and number of participants: as measured, and as the literature has it.
+/// The delays of one protocol and number of participants, as measured and by the formulas.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct DelayRow {
-    /// Which protocol.
+    /// The protocol that ran.
     pub protocol: Protocol,
-    /// N.
+    /// The number of participants, N.
     pub participants: usize,
-    /// As timed in the trace.
+    /// The delays that were measured in the trace.
     pub measured: Delays,
-    /// As the formulas have it.
+    /// The delays by the formulas of the literature.
     pub paper: Delays,
     /// The milestones in which the two differ.
     pub differences: Vec<&'static str>,
 }
 
 impl DelayRow {
-    /// Puts what was timed beside its formula.
+    /// Compares measured delays with the formulas.
     pub fn new(protocol: Protocol, participants: usize, measured: Delays, paper: Delays) -> Self {
         let milestones = [
             ("decided", measured.decided, paper.decided),
@@ -47,14 +47,14 @@ impl DelayRow {
     }
 }
 
-/// Runs one commit and times it.
+/// Runs one commit and measures its delays.
 pub fn delays(protocol: Protocol, participants: usize) -> Delays {
     let play = script(protocol, participants, protocol.entry().costs.success)
         .with(|scenario| {
             scenario.network.base = Conditions { latency: Latency::Constant(MESSAGE), ..Conditions::PERFECT };
             scenario.force = Latency::Constant(FORCE);
             scenario.options.work = WorkRound::WithPrepare;
-            // Nobody loses patience with links this slow.
+            // With links this slow, no timeout may fire.
             let patience = Micros::from_secs(3600);
             (scenario.timeouts.vote, scenario.timeouts.decision) = (patience, patience);
             scenario.timeouts.retry = patience;
@@ -81,7 +81,7 @@ pub fn delays(protocol: Protocol, participants: usize) -> Delays {
     }
 }
 
-/// What lies between two instants; `None` if that is no whole number of both.
+/// The delay between two times; `None` if it is not a whole number of message delays and forced writes.
 fn between(from: Micros, to: Micros) -> Option<Delay> {
     let us = to.0.checked_sub(from.0)?;
     let (messages, rest) = (us / MESSAGE.0, us % MESSAGE.0);

@@ -1,4 +1,4 @@
-//! One case, run and judged: what of it is kept.
+//! The result of one case.
 
 use super::{
     census::Spot,
@@ -15,23 +15,23 @@ use indoubt_simulator::world::{self, Sink};
 /// A check that does not hold.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Broken {
-    /// Which.
+    /// The name of the check.
     pub check: String,
-    /// Whether the protocol promises it.
+    /// Whether the protocol promises the check.
     pub promised: bool,
-    /// What was found.
+    /// What the check found.
     pub detail: String,
 }
 
-/// What became of a case.
+/// The result of one case.
 #[derive(Clone, Debug, PartialEq)]
 pub struct CaseResult {
-    /// The case.
+    /// The case that ran.
     pub case: Case,
-    /// What became of the transaction: `committed` (a saga: `completed`), `aborted`, `compensated`, `partial`, `refused`,
+    /// The fate of the transaction: `committed` (a saga: `completed`), `aborted`, `compensated`, `partial`, `refused`,
     /// `unresolved` or `stuck`.
     pub outcome: &'static str,
-    /// What its client was told: `succeeded`, `aborted`, `compensated`, `refused` or `unknown`.
+    /// The outcome that its client was told: `succeeded`, `aborted`, `compensated`, `refused` or `unknown`.
     pub told: &'static str,
     /// The longest time that a branch was in doubt, in milliseconds.
     pub in_doubt_ms: f64,
@@ -41,24 +41,24 @@ pub struct CaseResult {
     pub pending_ms: f64,
     /// The checks that do not hold, promised or not.
     pub broken: Vec<Broken>,
-    /// Whether it is known to be right: every promise kept and nothing left open that the protocol promises to end.
+    /// Whether the protocol kept its promises.
     pub verdict: Verdict,
-    /// How many of its crashes happened.
+    /// How many of the crashes of the case happened.
     pub fired: usize,
-    /// The last record that survived, at each restart.
+    /// For each restart, the node and the last record that survived.
     pub survived: Vec<(NodeId, Lsn)>,
 }
 
 impl CaseResult {
-    /// Whether something promised does not hold: everybody came back, so everything must have ended too.
+    /// Whether a promise is broken. All nodes are up at the end, so it also counts if something has not ended.
     pub fn is_failure(&self) -> bool {
         self.verdict != Verdict::Ok
     }
 }
 
 impl MiniRun {
-    /// Crashes at a spot, once for every prefix of the tail that may survive, after these crashes. The tail may be shorter than
-    /// the census saw it (a force returned while the node waited): then there are fewer prefixes.
+    /// Runs the crashes in `before` and then a crash at `spot`, once for every prefix of the tail that may survive. The tail may be
+    /// shorter than the census saw it, because a forced write returned while the node waited. Then there are fewer prefixes.
     pub fn try_spot(&self, before: &[Strike], spot: &Spot) -> Vec<CaseResult> {
         let mut all: Vec<CaseResult> = Vec::with_capacity(spot.tail + 1);
         for keep in 0..=spot.tail as u64 {
@@ -115,7 +115,7 @@ impl MiniRun {
     }
 }
 
-/// What a case is judged by, and what survived each death.
+/// Measures a case, and notes what survived each crash.
 struct Probe {
     measurer: Measurer,
     survived: Vec<(NodeId, Lsn)>,
@@ -130,7 +130,7 @@ impl Sink for Probe {
     }
 }
 
-/// The word of the one transaction.
+/// The word that counts the only transaction.
 fn the_one(counts: &[(u64, &'static str)]) -> &'static str {
     counts.iter().find(|(count, _)| *count > 0).map_or("never came", |(_, word)| word)
 }

@@ -1,4 +1,4 @@
-//! The census of a run: every edge of every effect that its nodes pass, counted as a fault would count it.
+//! The census of a run: finds all its crash points, and counts them as a fault would.
 
 use super::crash_point::CrashPoint;
 use indoubt_driver::gate::{Edge, Verb};
@@ -10,22 +10,22 @@ use indoubt_scenario::{points, protocol::Protocol, scenario::Scenario};
 use indoubt_simulator::world::{self, Passed, Sink};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// A crash point that a run passes.
+/// A crash point that a run reaches.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Spot {
-    /// Where.
+    /// The crash point.
     pub point: CrashPoint,
-    /// How many records of the node's journal no force covers at that instant, at most: 0 to so many may survive.
+    /// The number of records in the node's journal that no forced write covers at this time. Between 0 and this many may survive.
     pub tail: usize,
-    /// How many faults of the run had fired by then.
+    /// How many faults of the run had fired before.
     pub faults_before: usize,
-    /// After a send that no client takes: its message, which was taken when it is reached.
+    /// The message, if the point is after a send to a node. When the point is reached, the receiver has taken the message.
     pub message: Option<MessageId>,
 }
 
 #[derive(Default)]
 struct Census {
-    /// Each with how many faults had fired.
+    /// The edges that were passed, each with the number of faults that had fired before.
     passed: Vec<(usize, Passed)>,
     lost: BTreeSet<MessageId>,
     faults: usize,
@@ -51,10 +51,10 @@ impl Sink for Census {
     }
 }
 
-/// What a fault can tell apart at a node.
+/// The properties by which a fault can select moments.
 type Name = (NodeId, u8, u8, &'static str, Option<&'static str>, Option<u32>);
 
-/// Every crash point that this run passes, in order. A send whose message nobody took has no "after": nobody was told.
+/// All crash points that this run reaches, in order. A send whose message was not taken has no crash point after it.
 pub(super) fn census(scenario: &Scenario, protocol: Protocol, seed: u64) -> Vec<Spot> {
     let mut census = Census::default();
     world::run_into(scenario, protocol, seed, &mut census);
@@ -62,13 +62,13 @@ pub(super) fn census(scenario: &Scenario, protocol: Protocol, seed: u64) -> Vec<
     let mut counts: BTreeMap<Name, u64> = BTreeMap::new();
     let mut spots = Vec::with_capacity(passed.len());
     for (faults_before, mut passed) in passed {
-        // What selectors cannot name does not distinguish points: the count does.
+        // A selector cannot name this qualifier, so only the count distinguishes these crash points.
         passed.qualifier = passed.qualifier.filter(|q| points::qualifiers(passed.verb, passed.word).contains(q));
         passed.step = passed.step.filter(|_| points::has_steps(passed.verb, passed.word));
         let (edge, verb) = (u8::from(passed.edge == Edge::After), verb_number(passed.verb));
         let name = (passed.node, edge, verb, passed.word, passed.qualifier, passed.step);
         let nth = counts.entry(name).or_default();
-        // A fault that waits for the n-th counts those before it, lost or not, and strikes at none that is lost.
+        // A fault that waits for the n-th moment counts lost messages too, but does not strike at a lost one.
         *nth += 1;
         if passed.message.is_some_and(|id| lost.contains(&id)) {
             continue;

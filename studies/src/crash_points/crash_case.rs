@@ -1,4 +1,4 @@
-//! A case: which node crashes at which point, and how much of the journal's tail survives each time.
+//! A case: the crashes of one run, each with the number of unforced records that survive.
 
 use super::{crash_point::CrashPoint, mini_run::Ending};
 use std::{fmt, str::FromStr};
@@ -6,16 +6,16 @@ use std::{fmt, str::FromStr};
 /// One crash.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Strike {
-    /// Where.
+    /// The crash point.
     pub point: CrashPoint,
-    /// How many records survive of those that no force covers.
+    /// How many of the records that no forced write covers survive.
     pub keep: u64,
 }
 
-/// One case of one protocol: the mini run that it belongs to, and its crashes in order.
+/// One case: the mini run, and the crashes in it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Case {
-    /// How many participants the transaction touches; the cluster has as many.
+    /// The number of participants in the cluster. The transaction touches all of them.
     pub participants: u16,
     /// How the run ends if no node crashes.
     pub ending: Ending,
@@ -24,7 +24,7 @@ pub struct Case {
 }
 
 impl fmt::Display for Case {
-    /// `3/commit/p2/before/append:prepared/1/keep0`, a second crash after a `+`: one word for a shell.
+    /// For example `3/commit/p2/before/append:prepared/1/keep0`. A second crash follows a `+`. A shell takes it as one word.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", self.participants, self.ending)?;
         for (strike, at) in self.strikes.iter().zip(0..) {
@@ -38,16 +38,16 @@ impl fmt::Display for Case {
 impl FromStr for Case {
     type Err = String;
 
-    /// Takes what `Display` writes.
+    /// Parses the format of `Display`.
     fn from_str(text: &str) -> Result<Self, String> {
         let mut parts = text.splitn(3, '/');
         let (Some(participants), Some(ending)) = (parts.next(), parts.next()) else {
             return Err(format!(
-                "`{text}` is no case: expected PARTICIPANTS/ENDING/PLACE/keepN, as 3/commit/p2/before/append:prepared/1/keep0"
+                "`{text}` is not a case: expected PARTICIPANTS/ENDING/CRASH-POINT/keepN, for example 3/commit/p2/before/append:prepared/1/keep0"
             ));
         };
         let count = participants.parse().ok().filter(|count| *count > 0);
-        let participants = count.ok_or_else(|| format!("`{participants}` is no number of participants"))?;
+        let participants = count.ok_or_else(|| format!("`{participants}` is not a number of participants"))?;
         let ending = ending.parse()?;
         let strikes = match parts.next() {
             None => Vec::new(),
@@ -59,7 +59,7 @@ impl FromStr for Case {
 
 fn strike(text: &str) -> Result<Strike, String> {
     let (point, keep) = text.rsplit_once("/keep").ok_or_else(|| {
-        format!("`{text}` does not say how many unforced records survive: it ends with /keep0, /keep1, …")
+        format!("`{text}` does not say how many unforced records survive: it must end with /keep0, /keep1, …")
     })?;
     let keep = keep.parse().map_err(|_| format!("`keep{keep}`: expected a number of records"))?;
     Ok(Strike { point: point.parse()?, keep })
@@ -80,7 +80,7 @@ mod tests {
             assert!(text.chars().all(|c| c.is_ascii_alphanumeric() || "/:+-".contains(c)));
         }
         for (text, word) in [
-            ("3", "is no case"),
+            ("3", "is not a case"),
             ("0/commit", "participants"),
             ("3/maybe/p2/before/append:prepared/1/keep0", "`maybe`"),
             ("3/commit/p2/before/append:prepared/1", "/keep0"),

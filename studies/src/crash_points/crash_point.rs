@@ -1,4 +1,4 @@
-//! A crash point: an edge of an effect of a node, as effect selectors name it.
+//! A crash point: the time before or after an effect of a node. Effect selectors can name it.
 
 use indoubt_driver::gate::{Edge, Selector, Verb};
 use indoubt_proto::ids::{NodeId, Role};
@@ -9,22 +9,22 @@ use indoubt_scenario::{
 use indoubt_simulator::world::Passed;
 use std::{fmt, str::FromStr};
 
-/// Where a node can crash.
+/// A point at which a node can crash.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct CrashPoint {
     /// The node that crashes.
     pub node: NodeId,
-    /// Before or after the effect; an observation has one edge, before.
+    /// Whether it crashes before or after the effect. An observation has only the edge `Before`.
     pub edge: Edge,
-    /// Append, send, deliver, observe.
+    /// The kind of effect.
     pub verb: Verb,
-    /// The record's, message's or observation's word.
+    /// The word of the record, message or observation.
     pub word: String,
-    /// `yes`, `commit`, …
+    /// The word after it, such as `yes` or `commit`, if there is one.
     pub qualifier: Option<String>,
-    /// The step of a saga, 1-based.
+    /// The step of a saga, from 1, if there is one.
     pub step: Option<u32>,
-    /// The n-th of these at this node, 1-based, over the whole run.
+    /// Which of these effects it is: they are counted from 1 at this node, over the whole run.
     pub nth: u64,
 }
 
@@ -41,7 +41,8 @@ impl CrashPoint {
         }
     }
 
-    /// What selects it in a scenario: `append:prepared`, `send:decision:commit`, `observe:step-applied:2`.
+    /// The `effect` that selects it in a scenario, for example `append:prepared`, `send:decision:commit` or
+    /// `observe:step-applied:2`.
     pub fn effect(&self) -> String {
         let mut name = format!("{}:{}", self.verb.word(), self.word);
         if let Some(qualifier) = &self.qualifier {
@@ -53,7 +54,7 @@ impl CrashPoint {
         name
     }
 
-    /// `before` or `after`.
+    /// The `edge` that selects it in a scenario: `before` or `after`.
     pub fn edge_word(&self) -> &'static str {
         match self.edge {
             Edge::Before => "before",
@@ -61,13 +62,13 @@ impl CrashPoint {
         }
     }
 
-    /// What happens there, for people, without the edge: `writes prepared`, `sends decision (commit)`.
+    /// What the node does there, for people, without the edge. For example `writes prepared` or `sends decision (commit)`.
     pub fn deed(&self) -> String {
         let verb = match self.verb {
             Verb::Append => "writes",
             Verb::Send => "sends",
-            Verb::Deliver => "takes",
-            Verb::Observe => "notes",
+            Verb::Deliver => "receives",
+            Verb::Observe => "observes",
         };
         let qualifier = self.qualifier.as_ref().map_or(String::new(), |q| format!(" ({q})"));
         let step = self.step.map_or(String::new(), |step| format!(" of step {step}"));
@@ -95,7 +96,7 @@ impl CrashPoint {
 }
 
 impl fmt::Display for CrashPoint {
-    /// `p2/before/append:prepared/1`: no character of it means anything to a shell.
+    /// For example `p2/before/append:prepared/1`. No character has a special meaning in a shell.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}/{}/{}", self.node, self.edge_word(), self.effect(), self.nth)
     }
@@ -104,44 +105,44 @@ impl fmt::Display for CrashPoint {
 impl FromStr for CrashPoint {
     type Err = String;
 
-    /// Takes what `Display` writes. Whether the cluster and the protocol have such a point is not known here.
+    /// Parses the format of `Display`. It does not check that the cluster and the protocol have such a crash point.
     fn from_str(text: &str) -> Result<Self, String> {
         let parts: Vec<&str> = text.split('/').collect();
         let [node, edge, effect, nth] = parts.as_slice() else {
             return Err(format!(
-                "`{text}` is no crash point: expected NODE/before|after/EFFECT/N, as p2/before/append:prepared/1"
+                "`{text}` is not a crash point: expected NODE/before|after/EFFECT/N, for example p2/before/append:prepared/1"
             ));
         };
         let node: NodeId = node.parse().map_err(|error| format!("{error}"))?;
         let edge = match *edge {
             "before" => Edge::Before,
             "after" => Edge::After,
-            other => return Err(format!("`{other}` is no edge: it is `before` or `after`")),
+            other => return Err(format!("`{other}` is not an edge; expected `before` or `after`")),
         };
         let mut words = effect.split(':');
-        let verb = words
-            .next()
-            .and_then(Verb::from_word)
-            .ok_or_else(|| format!("`{effect}` is no effect: it begins with append:, send:, deliver: or observe:"))?;
+        let verb = words.next().and_then(Verb::from_word).ok_or_else(|| {
+            format!("`{effect}` is not an effect: it must begin with append:, send:, deliver: or observe:")
+        })?;
         let word = words.next().filter(|word| !word.is_empty());
-        let word =
-            word.ok_or_else(|| format!("`{effect}` needs a word after its verb, as append:prepared"))?.to_owned();
+        let word = word
+            .ok_or_else(|| format!("`{effect}` needs a word after its verb, for example append:prepared"))?
+            .to_owned();
         let (mut qualifier, mut step) = (None, None);
         for word in words {
             match word.parse() {
                 Ok(number) if step.is_none() => step = Some(number),
                 Err(_) if step.is_none() && qualifier.is_none() => qualifier = Some(word.to_owned()),
-                _ => return Err(format!("`{effect}` has a part too many: `{word}`")),
+                _ => return Err(format!("`{effect}` has one part too many: `{word}`")),
             }
         }
-        let nth = nth.parse().ok().filter(|nth| *nth > 0).ok_or_else(|| format!("`{nth}` is no count: from 1"))?;
-        // Before and after an observation are the same.
+        let nth = nth.parse().ok().filter(|nth| *nth > 0).ok_or_else(|| format!("`{nth}` is not a number from 1"))?;
+        // Nothing happens between the two edges of an observation, so both are the same.
         let edge = if verb == Verb::Observe { Edge::Before } else { edge };
         Ok(CrashPoint { node, edge, verb, word, qualifier, step, nth })
     }
 }
 
-/// What a node is called under a family of protocols.
+/// The name of a kind of node under a family of protocols.
 pub fn role_word(role: Role, family: Family) -> &'static str {
     match (role, family) {
         (Role::Participant, _) => "participant",

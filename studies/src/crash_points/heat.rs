@@ -1,5 +1,5 @@
-//! The heat map: places, gathered over participants, counts and surviving prefixes, by protocol. Each cell says what came
-//! of it all and names its worst case.
+//! The heat map of crash points. A row has the crash points of all participants, of all counts, and of all surviving prefixes. A
+//! cell has the results of one row under one protocol, and names the worst case.
 
 use super::{
     case_result::{Broken, CaseResult},
@@ -10,33 +10,33 @@ use indoubt_proto::ids::Role;
 use indoubt_scenario::protocol::{Family, Protocol};
 use std::collections::{BTreeMap, btree_map::Entry};
 
-/// One row: what a kind of node does, and the edge at which it dies.
+/// One row: what a kind of node does, and whether it crashes before or after.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Row {
-    /// Which family has it.
+    /// The family of protocols that has these crash points.
     pub family: Family,
-    /// Whose: a coordinating node's or a participant's.
+    /// The role of the node that crashes.
     pub role: Role,
-    /// The effect's name.
+    /// The effect, as selectors name it.
     pub effect: String,
-    /// What happens there, for people.
+    /// What the node does, for people.
     pub deed: String,
-    /// Before or after it.
+    /// Whether it crashes before or after that.
     pub edge: Edge,
-    /// Whether it is an observation: before and after are the same.
+    /// Whether it is an observation, whose two edges are the same.
     pub both: bool,
 }
 
-/// What came of all cases of one place under one protocol.
+/// The results of all cases of one row under one protocol.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Cell {
-    /// How many cases.
+    /// The number of cases.
     pub cases: u64,
-    /// How many by outcome.
+    /// The number of cases with each outcome.
     pub outcomes: BTreeMap<&'static str, u64>,
-    /// How many failed: something promised does not hold.
+    /// The number of cases that broke a promise.
     pub failed: u64,
-    /// How many broke something that is not promised.
+    /// The number of cases that broke only checks that are not promised.
     pub waived: u64,
     /// The longest time that a branch was blocked, in milliseconds.
     pub blocked_ms: f64,
@@ -44,21 +44,21 @@ pub struct Cell {
     pub in_doubt_ms: f64,
     /// The longest time that a record was pending, in milliseconds.
     pub pending_ms: f64,
-    /// The worst case of the cell: one that failed, else one that broke what is not promised, else the one longest
-    /// blocked, longest in doubt, longest pending; of equals the first.
+    /// The worst case of the cell. Broken promises count first, then other broken checks, then the longest time blocked, the longest
+    /// time in doubt, and the longest time pending. Among equals it is the first case.
     pub worst: CaseResult,
 }
 
-/// Rows by protocols.
+/// A table with one row per kind of crash point and one column per protocol.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct HeatMap {
-    /// The rows of each kind of node, in the order in which things happen.
+    /// The rows, for each kind of node in the order in which its crash points come in a run.
     pub rows: Vec<(Row, BTreeMap<Protocol, Cell>)>,
 }
 
 impl HeatMap {
-    /// Lays out the rows of a run's crash points, before anything is known of them, so that rows stand in the order in which
-    /// things happen: a point that no earlier run had follows the one that it follows in this run.
+    /// Adds empty rows for the crash points of a run, so that rows have the order in which the crash points come in a run. A crash
+    /// point that no earlier run had comes after the one that it follows in this run.
     pub fn lay_out<'a>(&mut self, family: Family, points: impl IntoIterator<Item = &'a CrashPoint>) {
         let mut last: BTreeMap<Role, usize> = BTreeMap::new();
         for point in points {
@@ -68,16 +68,16 @@ impl HeatMap {
             let at = known.unwrap_or_else(|| {
                 let at = last.get(&role).map_or(self.rows.len(), |last| last + 1);
                 self.rows.insert(at, (row, BTreeMap::new()));
-                // Rows behind it have moved.
+                // The rows behind the new one have moved by one.
                 last.values_mut().filter(|other| **other >= at).for_each(|other| *other += 1);
                 at
             });
-            // What happens again stands where it happened first, and what is new comes after all that was.
+            // A repeated crash point keeps its row. A new one comes after all earlier ones.
             last.entry(role).and_modify(|last| *last = at.max(*last)).or_insert(at);
         }
     }
 
-    /// Adds what another map holds, as if its cases had come after those of this one.
+    /// Adds the cells of another map, as if its cases came after those of this one.
     pub fn add(&mut self, other: HeatMap) {
         for (row, cells) in other.rows {
             let mine = self.row(row);
@@ -92,7 +92,7 @@ impl HeatMap {
         }
     }
 
-    /// Adds one case. A pair of crashes counts at the point of the first.
+    /// Adds one case. A case with two crashes counts at the point of the first.
     pub fn take(&mut self, protocol: Protocol, tried: &CaseResult) {
         let Some(strike) = tried.case.strikes.first() else { return };
         let cells = self.row(Row::of(&strike.point, protocol.family()));
@@ -146,7 +146,7 @@ impl Cell {
         }
     }
 
-    /// Adds what came of further cases.
+    /// Adds the results of more cases.
     fn merge(&mut self, other: Cell) {
         self.cases += other.cases;
         for (outcome, count) in other.outcomes {
@@ -163,12 +163,12 @@ impl Cell {
     }
 }
 
-/// Whether only promises that the protocol does not make are broken.
+/// Whether a case broke only checks that the protocol does not promise.
 fn waives(tried: &CaseResult) -> bool {
     !tried.is_failure() && tried.broken.iter().any(|Broken { promised, .. }| !promised)
 }
 
-/// How bad a case is; the times in whole microseconds.
+/// How bad a case is. Times are in whole microseconds, so that they can be compared.
 fn badness(tried: &CaseResult) -> (bool, bool, u64, u64, u64) {
     let us = |ms: f64| (ms * 1_000.0) as u64;
     (tried.is_failure(), waives(tried), us(tried.blocked_ms), us(tried.in_doubt_ms), us(tried.pending_ms))

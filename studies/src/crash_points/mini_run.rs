@@ -15,19 +15,19 @@ use indoubt_scenario::{
 };
 use std::{fmt, str::FromStr};
 
-/// How long load is offered: the one transaction comes at once.
+/// The duration of the load. The only transaction comes at once.
 const LOAD: Micros = Micros::from_millis(100);
-/// The least time for everything to resolve.
+/// How long the run waits at least for the transaction to end.
 const SETTLE: Micros = Micros::from_secs(60);
-/// Seeds searched for a transaction that touches the participants in their order.
+/// How many seeds are searched for a transaction that touches the participants in their order.
 const SEEDS: u64 = 5_000;
 
 /// How the transaction ends if no node crashes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Ending {
-    /// Everybody can do their part.
+    /// It commits: every participant can do its part.
     Commit,
-    /// This step (1-based) must be refused.
+    /// This step, counted from 1, must be refused.
     Refuse(usize),
 }
 
@@ -48,11 +48,12 @@ impl FromStr for Ending {
             return Ok(Ending::Commit);
         }
         let step = text.strip_prefix("refuse-").and_then(|step| step.parse().ok()).filter(|step| *step > 0);
-        step.map(Ending::Refuse).ok_or_else(|| format!("`{text}` is no ending: it is commit, refuse-1, refuse-2, …"))
+        step.map(Ending::Refuse)
+            .ok_or_else(|| format!("`{text}` is not an ending; expected commit, refuse-1, refuse-2, …"))
     }
 }
 
-/// Why a case cannot be run.
+/// The reason why a case cannot run.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct BadCase(pub String);
@@ -60,9 +61,9 @@ pub struct BadCase(pub String);
 /// One transaction under one protocol, without faults.
 #[derive(Clone, Debug)]
 pub struct MiniRun {
-    /// The scenario: one transaction of one client, given to c1, touching every participant; nothing else.
+    /// The scenario. It has one client, which submits one transaction to c1. The transaction touches every participant.
     pub scenario: Scenario,
-    /// The protocol.
+    /// The protocol that runs.
     pub protocol: Protocol,
     /// How it ends if no node crashes.
     pub ending: Ending,
@@ -71,12 +72,12 @@ pub struct MiniRun {
 }
 
 impl MiniRun {
-    /// The mini runs of a scenario under a protocol: its options, timeouts, network (but for loss and duplication), disk
-    /// and business, with so many participants of which the transaction touches each; once with everybody able to do
-    /// their part, and once for each step that can be refused. Its workload, faults and expectations are left out.
+    /// The mini runs of a scenario under a protocol: one that commits, and one for each step that can be refused. They have the
+    /// options, timeouts, disk, kind of workload and network of the scenario, but no loss and no duplication. The transaction touches
+    /// each of the `participants`. Load, faults and expectations of the scenario are left out.
     ///
     /// # Errors
-    /// The business cannot be done with so many participants, or the transaction does not end although no node crashes.
+    /// If this kind of workload cannot touch that many participants, or the transaction does not end even without a crash.
     pub fn all(
         base: &Scenario,
         protocol: Protocol,
@@ -120,27 +121,31 @@ impl MiniRun {
     /// The mini run to which a case belongs.
     ///
     /// # Errors
-    /// There is none: the business cannot be done so, or no such step can be refused.
+    /// If this kind of workload cannot touch that many participants, or no such step can be refused.
     pub fn of(base: &Scenario, protocol: Protocol, case: &Case, restart_after: Micros) -> Result<MiniRun, BadCase> {
         let all = MiniRun::all(base, protocol, case.participants, restart_after)?;
         let endings: Vec<String> = all.iter().map(|run| run.ending.to_string()).collect();
         let found = all.into_iter().find(|run| run.ending == case.ending);
         found.ok_or_else(|| {
-            BadCase(format!("no `{}` can end so; there are {}", base.workload.kind.word(), endings.join(", ")))
+            BadCase(format!(
+                "no `{}` can end that way; possible endings: {}",
+                base.workload.kind.word(),
+                endings.join(", ")
+            ))
         })
     }
 
-    /// How many participants there are.
+    /// The number of participants.
     pub fn participants(&self) -> u16 {
         self.scenario.cluster.participants
     }
 
-    /// A case of this run.
+    /// The case of this run with these crashes.
     pub fn case(&self, strikes: Vec<Strike>) -> Case {
         Case { participants: self.participants(), ending: self.ending, strikes }
     }
 
-    /// The scenario of a case, complete: parsed, replayed, and run on real processes like any other.
+    /// The scenario of the case with these crashes. It is a complete scenario, which can be replayed and run on real processes.
     pub fn scenario_of(&self, strikes: &[Strike]) -> Scenario {
         let mut scenario = self.scenario.clone();
         scenario.faults = strikes
@@ -154,7 +159,7 @@ impl MiniRun {
         scenario
     }
 
-    /// Deaths show nothing where there is nothing to lose, or no time.
+    /// Checks that the transaction ends without a crash. Otherwise a crash would show nothing.
     fn ends_without_a_crash(&self) -> Result<(), BadCase> {
         if self.scenario.planted != Planted::default() {
             return Ok(());
@@ -164,15 +169,15 @@ impl MiniRun {
             return Ok(());
         }
         let (protocol, settle) = (self.protocol, self.scenario.settle);
-        Err(BadCase(format!("under {protocol} its one transaction does not end within {settle}, although nobody dies")))
+        Err(BadCase(format!("under {protocol} the transaction does not end within {settle} even without a crash")))
     }
 
-    /// Every crash point of the run in which no node crashes, in order.
+    /// All crash points of the run without crashes, in order.
     pub fn crash_points(&self) -> Vec<Spot> {
         census(&self.scenario, self.protocol, self.scenario.seed)
     }
 
-    /// Every crash point after a first crash, in the history that it leaves.
+    /// All crash points of the history after a first crash, in order.
     pub fn crash_points_after(&self, first: &Strike) -> Vec<Spot> {
         let scenario = self.scenario_of(std::slice::from_ref(first));
         let mut spots = census(&scenario, self.protocol, scenario.seed);
@@ -190,7 +195,7 @@ fn with_refusals(mut scenario: Scenario, share: f64) -> Scenario {
     scenario
 }
 
-/// How long it takes, but for one in many thousands.
+/// An upper bound of the time, which only one draw in many thousands exceeds.
 fn slowest(latency: Latency) -> Micros {
     match latency {
         Latency::Constant(most) | Latency::Uniform { max: most, .. } => most,
@@ -211,7 +216,7 @@ fn reduced(base: &Scenario, protocol: Protocol, participants: u16, restart_after
     let workload = &mut scenario.workload;
     (workload.arrivals, workload.transactions, workload.touch) = (Arrivals::Clients(1), Some(1), participants);
     (workload.keys, workload.skew, workload.refuse, workload.audit, workload.lookup) = (1, 0.0, 0.0, 0.0, 0.0);
-    // What is said of participants that are not there goes with them.
+    // Settings of participants that the smaller cluster does not have are removed.
     let cluster = scenario.cluster;
     let is_there = |node: NodeId| cluster.nodes().any(|other| other == node);
     scenario.network.links.retain(|link| is_there(link.from) && is_there(link.to));

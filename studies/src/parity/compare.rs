@@ -1,4 +1,4 @@
-//! Two runs of one reduced scenario, compared transaction by transaction.
+//! Compares two runs of one reduced scenario, transaction by transaction.
 
 use super::txn_account::{TxnAccount, account};
 use indoubt_proto::{ids::TxnId, message::OutcomeWord};
@@ -9,40 +9,40 @@ use std::{
     fmt::Debug,
 };
 
-/// What two runs can differ in.
+/// The aspects in which two runs can differ.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Aspect {
-    /// Which transactions there were, what clients were told, and how each ended at every node.
+    /// The transactions, what their clients were told, and how each ended at every node.
     Outcomes,
-    /// How often each kind of message was sent for a transaction, and between whom.
+    /// How often each kind of message was sent for a transaction, and between which nodes.
     Messages,
-    /// Which records were written for a transaction, where, and whether forced.
+    /// The records that were written for a transaction, at which node, and whether they were forced.
     Writes,
-    /// Where each fault struck: which node, which transaction, how often.
+    /// Where each fault struck: the nodes, the transactions, and how often.
     Places,
 }
 
-/// One difference.
+/// One difference between two runs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Difference {
-    /// In what.
+    /// The aspect in which they differ.
     pub aspect: Aspect,
-    /// In one line for people: whose, and what the virtual and the real world say of it.
+    /// The difference in one line for people.
     pub text: String,
 }
 
-/// The whole comparison.
+/// The result of comparing two runs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Comparison {
-    /// How many transactions either run has.
+    /// The number of transactions that occur in at least one of the runs.
     pub transactions: usize,
-    /// Everything in which they differ.
+    /// All differences.
     pub differences: Vec<Difference>,
 }
 
 impl Comparison {
-    /// Whether they are alike in one respect.
+    /// Whether the runs do not differ in one aspect.
     pub fn is_alike_in(&self, aspect: Aspect) -> bool {
         self.differences.iter().all(|difference| difference.aspect != aspect)
     }
@@ -101,7 +101,7 @@ fn accounts(txn: TxnId, a: &TxnAccount, b: &TxnAccount, found: &mut Vec<Differen
     });
 }
 
-/// Tells every key whose counts differ.
+/// Calls `tell` for every key whose counts differ.
 fn counts<K: Ord + Debug>(a: &BTreeMap<K, u64>, b: &BTreeMap<K, u64>, mut tell: impl FnMut((&K, u64, u64))) {
     let keys: BTreeSet<&K> = a.keys().chain(b.keys()).collect();
     for key in keys {
@@ -112,7 +112,7 @@ fn counts<K: Ord + Debug>(a: &BTreeMap<K, u64>, b: &BTreeMap<K, u64>, mut tell: 
     }
 }
 
-/// Where a fault struck, each time, in words.
+/// All points at which a fault struck, for people.
 fn sites(fault: &FaultRecord) -> String {
     if fault.sites.is_empty() {
         return "nowhere".into();

@@ -1,4 +1,4 @@
-//! The latencies of a machine, measured from a trace.
+//! Measures the latencies of a machine in a trace.
 
 use indoubt_proto::{
     ids::{MessageId, NodeId, Role},
@@ -12,21 +12,21 @@ use indoubt_scenario::{
 };
 use std::collections::{BTreeMap, HashMap};
 
-/// How long messages between nodes and forces took in one run, each sorted.
+/// How long messages between nodes, and forced writes, took in one run. Each list is sorted.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Latencies {
-    /// From a message's being sent by one node to its being taken as input by another, links to clients left out.
+    /// The times of messages, from being sent to being taken as input. Links of clients do not count.
     pub links: Vec<Micros>,
-    /// From an append that asks for a force to the force's being taken as input: at coordinating nodes, which under 2PC
-    /// force alone.
+    /// The times of forced writes at coordinating nodes, which under 2PC force alone: from the append of a forced record until the
+    /// machine learns that it is durable.
     pub forces_alone: Vec<Micros>,
-    /// The same at participants, which force at the same time.
+    /// The times of forced writes at participants, which force at the same time.
     pub forces_together: Vec<Micros>,
 }
 
 impl Latencies {
-    /// What a recording tells of them. A force counts only if the journal had nothing to force when it was asked for: what
-    /// waits for a force under way takes longer.
+    /// Measures the latencies in a recording. A forced write counts only if no other one was in progress when it began, because it
+    /// would wait for that one.
     pub fn of(recording: &Recording) -> Self {
         let mut latencies = Latencies::default();
         let mut under_way: HashMap<(MessageId, bool), i64> = HashMap::new();
@@ -63,13 +63,13 @@ impl Latencies {
         latencies
     }
 
-    /// A quantile of sorted times; nothing of an empty sample.
+    /// A quantile of sorted times; `None` if there are none.
     pub fn quantile(sorted: &[Micros], q: f64) -> Option<Micros> {
         let last = sorted.len().checked_sub(1)?;
         Some(sorted[(last as f64 * q).round() as usize])
     }
 
-    /// The profile of the machine on which this was measured; `None` where nothing was.
+    /// The profile of the machine; `None` if no message or no forced write was measured.
     pub fn profile(&self) -> Option<Profile> {
         let mut forces: Vec<Micros> = self.forces_alone.iter().chain(&self.forces_together).copied().collect();
         forces.sort_unstable();

@@ -1,5 +1,5 @@
-//! A scenario reduced to what two worlds can agree on to the letter: one client, one transaction at a time, timeouts longer
-//! than any outage, so that what happens does not depend on how long things take.
+//! Reduces a scenario so that both worlds can agree on it exactly: one client, one transaction at a time, and timeouts longer than
+//! any outage. What happens then does not depend on how long things take.
 
 use indoubt_driver::conditions::Latency;
 use indoubt_proto::{
@@ -15,35 +15,33 @@ use indoubt_scenario::{
 };
 use indoubt_simulator::world;
 
-/// The longest outage that a reduction keeps: what it shows does not depend on its length, and real time is dear.
+/// The longest outage in a reduced scenario. Its length does not change what happens, and longer outages would cost real time.
 const OUTAGE: Micros = Micros::from_secs(1);
-/// By how much every timeout is longer than the longest outage: the start of a process and its links fit in, on a busy
-/// machine too.
+/// By how much every timeout is longer than the longest outage. This leaves time to start a process and connect its links, even on
+/// a busy machine.
 const MARGIN: Micros = Micros::from_secs(1);
-/// The moment that the last fault of a scenario waits for.
+/// The `nth` of the last fault of a reduced scenario.
 const LAST_NTH: u64 = 5;
-/// How many transactions are run; more only if the faults need them.
+/// How many transactions run. The larger numbers are used only if the faults need more transactions.
 const TRANSACTIONS: [u64; 3] = [24, 48, 96];
-/// Longer than any reduced run: how long the rehearsal offers load.
+/// The duration of the load in the rehearsal, which is longer than any reduced run.
 const LONG: Micros = Micros::from_secs(300);
-/// What a message takes where it must not overtake a force: longer than a disk keeps anybody waiting, on a busy machine too.
+/// The latency of messages that must not overtake a forced write. No forced write takes longer, even on a busy machine.
 const UNHURRIED: Micros = Micros::from_millis(50);
-/// A kill leaves the whole tail that was written, forced or not: how much of it a journal has forced by itself, because it
-/// was idle, is a question of time.
+/// How many unforced records survive a kill: all of them. How much of its tail an idle journal has already forced is a question of
+/// time.
 const WHOLE_TAIL: u64 = 1_000_000;
 
 /// A reduced scenario.
 #[derive(Clone, Debug, PartialEq)]
 pub struct OneClient {
-    /// What both worlds run.
+    /// The scenario that both worlds run.
     pub scenario: Scenario,
-    /// Whether a fault still strikes, or ends, at a time that says nothing about where in a transaction: then the two
-    /// worlds may meet it at different places.
+    /// Whether a fault still strikes, or ends, at a time. It may then strike at different points of a transaction in the two worlds.
     pub by_time: bool,
 }
 
-/// The reduction of a scenario for one protocol. Its load ends when a rehearsal in the virtual world has nothing left to
-/// do, and a little later.
+/// Reduces a scenario for one protocol. The load ends shortly after a rehearsal in the virtual world has finished.
 pub fn one_client(scenario: &Scenario, protocol: Protocol) -> OneClient {
     let mut reduced = scenario.clone();
     reduced.protocols = vec![protocol];
@@ -70,14 +68,14 @@ pub fn one_client(scenario: &Scenario, protocol: Protocol) -> OneClient {
             break;
         }
     }
-    // Written and read again: the lines that name its faults are those of the faults as they are now.
+    // Writing and parsing the scenario makes new lines for people that describe the changed faults.
     let read = Scenario::parse(&reduced.clone().with_seed(1).to_toml(), "reduced").expect("a reduction is a scenario");
     let scenario = Scenario { planted: reduced.planted, ..read.with_seed(reduced.seed) };
     OneClient { scenario, by_time: !struck_in_time }
 }
 
-/// Where the network doubles messages, both copies take the same time: whether a copy meets a record that is durable by
-/// then would be a race of the network with the disk.
+/// If the network duplicates messages, both copies take the same time. Otherwise, whether a record is durable when the copy arrives
+/// would be a race between the network and the disk.
 fn travel_together(network: &mut Network) {
     let links = network.links.iter_mut().map(|link| &mut link.conditions);
     for conditions in links.chain([&mut network.base]).filter(|conditions| conditions.duplicate > 0.0) {
@@ -89,8 +87,8 @@ fn travel_together(network: &mut Network) {
     }
 }
 
-/// A NO comes at once, a YES when it is forced: whether the abort that the NO brings about overtakes the YES would be a
-/// race of the network with the disk. So every message takes longer than any force should.
+/// Makes every message slower than any forced write. A NO vote is sent at once, a YES vote after a forced write. Otherwise, whether
+/// the abort after a NO overtakes the YES would be a race between the network and the disk.
 fn outlast_forces(network: &mut Network) {
     let links = network.links.iter_mut().map(|link| &mut link.conditions);
     for conditions in links.chain([&mut network.base]) {
@@ -104,9 +102,9 @@ fn outlast_forces(network: &mut Network) {
     }
 }
 
-/// Lets faults that come at a time and undo themselves strike when a transaction of c1 has sent its work instead: the
-/// same place in both worlds. Where other faults undo them, their times belong together and stay. Answers whether no
-/// fault is left whose time matters.
+/// Changes faults that strike at a time and end by themselves: they now strike when a transaction of c1 has sent its work, which
+/// is the same point in both worlds. If other faults end them, their times belong together and stay. Returns whether there is no
+/// fault left whose time matters.
 fn strike_by_phase(faults: &mut [Fault]) -> bool {
     let undoes = |fault: &Fault| {
         matches!(fault.action, FaultAction::Restart { .. } | FaultAction::Resume { .. } | FaultAction::Heal)
@@ -121,19 +119,19 @@ fn strike_by_phase(faults: &mut [Fault]) -> bool {
                 fault.trigger = Trigger::Phase { home: NodeId::coordinating(1), phase: Phase::WorkSent, nth };
                 nth += 1;
             }
-            // The operator comes when all is quiet.
+            // An operator action at a time is no problem if it comes after everything else.
             Trigger::At(_) => settled &= apart,
             Trigger::Messages { from_time, .. } => settled &= from_time == Micros::ZERO,
             Trigger::Phase { .. } | Trigger::Moment { .. } => {}
         }
-        // A message fault with an end of its own ends at a time.
+        // A message fault with a duration ends at a time.
         settled &= !matches!(fault.action, FaultAction::Message { lasts: Some(_), .. });
     }
     settled
 }
 
-/// The longest outage lasts [`OUTAGE`] at most, the others in proportion, so that what came back first still does; and no
-/// kill leaves to chance what survives.
+/// Shortens all outages in proportion, so that the longest lasts at most [`OUTAGE`] and the order of restarts stays. Also fixes how
+/// many unforced records survive each kill.
 fn shorten(faults: &mut [Fault]) {
     let longest = faults.iter().filter_map(|fault| fault.action.lasts()).max().unwrap_or(Micros::ZERO);
     let shorter = |lasts: &mut Option<Micros>| {
@@ -157,7 +155,7 @@ fn shorten(faults: &mut [Fault]) {
     }
 }
 
-/// Faults that wait for the n-th moment come earlier, in the same order: there are fewer transactions.
+/// Lowers the `nth` of all faults and keeps their order, because there are fewer transactions.
 fn bring_forward(faults: &mut [Fault]) {
     let most = faults.iter().filter_map(|fault| moment(&fault.trigger)).max().unwrap_or(0);
     if most <= LAST_NTH {
@@ -177,8 +175,8 @@ fn moment(trigger: &Trigger) -> Option<u64> {
     }
 }
 
-/// Timeouts during which every outage ends, so that what is sent again is sent once and meets somebody. No two of them
-/// that may run at the same time are equal, so that neither world has to draw lots.
+/// Timeouts that are longer than every outage, so that a resend happens once and reaches a node that is up. Timeouts that may run at
+/// the same time are different, so that their order does not depend on chance.
 fn timeouts(faults: &[Fault]) -> Timeouts {
     let outage = faults.iter().filter_map(|fault| match fault.action {
         FaultAction::Message { deed: MessageDeed::Delay(by), .. } => Some(by),
@@ -190,7 +188,7 @@ fn timeouts(faults: &[Fault]) -> Timeouts {
     Timeouts { vote: longest, decision: longest + quarter, lock: longest + quarter, retry: longest }
 }
 
-/// When the last thing happened that means something. Messages do not: some are sent again as long as there is time.
+/// The time of the last event that matters. Messages do not matter, because some are resent until the end of the run.
 fn last_event(recording: &Recording) -> Micros {
     let meaningless = |what: &Observation| {
         matches!(

@@ -1,30 +1,30 @@
-//! Whether a real run is one that the virtual world might have told: its verdict and counts among those of many seeds, its
-//! times within their range and a stated tolerance.
+//! Checks that a real run lies in the range of virtual runs under many seeds: its verdict and counts are among theirs, and its times
+//! are in their range, with a stated tolerance.
 
 use indoubt_judge::summary::{Run, Verdict};
 use serde::Serialize;
 use std::collections::BTreeSet;
 
-/// By how much a real number may lie outside the range of the virtual ones.
+/// By how much a real number may lie outside the range of the virtual ones. The two parts add up.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Tolerance {
-    /// In the number's own unit.
+    /// The absolute part, in the unit of the number.
     pub absolute: f64,
-    /// A share of the end of the range that is passed.
+    /// The relative part, as a share of the bound that the number exceeds.
     pub relative: f64,
 }
 
 impl Tolerance {
-    /// Outages, doubt and whatever else lasts for a part of a second and longer. A process needs a tenth of a second to
-    /// start and to be dialed again, several times that on a busy machine; the virtual world needs nothing.
+    /// The tolerance of long times, such as outages and doubt. A process needs a tenth of a second to start and to be connected
+    /// again, and several times that on a busy machine. The virtual world needs no time for this.
     pub const OUTAGES_MS: Tolerance = Tolerance { absolute: 500.0, relative: 0.1 };
-    /// What lasts some milliseconds. The links and forces of the virtual world have a machine's median and not its tail,
-    /// and nobody there waits for a processor.
+    /// The tolerance of times of some milliseconds. The virtual world has the medians of the machine but not its slowest times, and
+    /// nothing there waits for a processor.
     pub const MOMENTS_MS: Tolerance = Tolerance { absolute: 5.0, relative: 1.0 };
-    /// Shares of all transactions, from 0 to 1.
+    /// The tolerance of shares of all transactions, from 0 to 1.
     pub const SHARES: Tolerance = Tolerance { absolute: 0.05, relative: 0.0 };
 
-    /// So many times as much: for a machine that is busy with other things.
+    /// Multiplied by `slack`, for a machine that is busy with other things.
     pub fn slacker(self, slack: f64) -> Tolerance {
         Tolerance { absolute: self.absolute * slack, relative: self.relative * slack }
     }
@@ -36,27 +36,26 @@ impl Tolerance {
     }
 }
 
-/// One number, or count, or word, in both worlds.
+/// A number, count or word in both worlds.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Agreement {
-    /// Its name.
+    /// The name of the number, count or word.
     pub what: String,
-    /// What the virtual world says, over all seeds.
+    /// The value or range in the virtual world, over all seeds.
     pub virtually: String,
-    /// What the real run says.
+    /// The value in the real run.
     pub really: String,
-    /// Whether that agrees.
+    /// Whether the real value lies in the virtual range with its tolerance.
     pub agrees: bool,
 }
 
-/// The times of one reduced scenario in both worlds, with tolerances `slack` times as wide. What says nothing in either is
-/// left out.
+/// Compares the times of one reduced scenario in both worlds, with tolerances that are multiplied by `slack`. Times that are empty in
+/// both are left out.
 pub fn agree_on_times(virtually: &Run, really: &Run, slack: f64) -> Vec<Agreement> {
     times(std::slice::from_ref(virtually), really, slack)
 }
 
-/// Compares a real run with those of the virtual world under several seeds; the tolerances of times are `slack` times as
-/// wide.
+/// Compares a real run with virtual runs under several seeds. The tolerances of times are multiplied by `slack`.
 pub fn agree(virtually: &[Run], really: &Run, slack: f64) -> Vec<Agreement> {
     let mut found = vec![among("verdict", virtually, really, |run| word(run.verdict).into())];
     for check in &really.checks {
@@ -66,7 +65,7 @@ pub fn agree(virtually: &[Run], really: &Run, slack: f64) -> Vec<Agreement> {
         };
         let mut agreement = among(check.name.word(), virtually, really, held);
         if !check.promised {
-            // Whether a rare event that nobody promises to prevent comes in one run is chance.
+            // A check that is not promised may fail in one run and not in another by chance.
             agreement.what += " (not promised)";
             agreement.agrees = true;
         }
@@ -83,7 +82,7 @@ pub fn agree(virtually: &[Run], really: &Run, slack: f64) -> Vec<Agreement> {
     found
 }
 
-/// A time of a run: its name, its tolerance, where to find it.
+/// A time of a run: its name, its tolerance, and how to read it.
 type Time = (&'static str, Tolerance, fn(&Run) -> f64);
 
 fn times(virtually: &[Run], really: &Run, slack: f64) -> Vec<Agreement> {
@@ -109,7 +108,7 @@ fn word(verdict: Verdict) -> &'static str {
     }
 }
 
-/// A word that the virtual world says under some seed.
+/// Checks that the word of the real run occurs in the virtual world under some seed.
 fn among(what: &str, virtually: &[Run], really: &Run, say: impl Fn(&Run) -> String) -> Agreement {
     let words: BTreeSet<String> = virtually.iter().map(&say).collect();
     let real = say(really);
@@ -118,7 +117,7 @@ fn among(what: &str, virtually: &[Run], really: &Run, say: impl Fn(&Run) -> Stri
     Agreement { what: what.into(), virtually, really: real, agrees }
 }
 
-/// A number in the range of the virtual ones, or near it.
+/// Checks that the number of the real run lies in the range of the virtual ones, with its tolerance.
 fn within(
     what: &str,
     virtually: &[Run],

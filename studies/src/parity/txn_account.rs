@@ -1,5 +1,5 @@
-//! What one run did for each transaction: what its client was told, how it ended at every node, which messages were sent
-//! for it and which records written. Times are left out.
+//! What one run did for each transaction, without times: what its client was told, how it ended at every node, and which messages
+//! and records it needed.
 
 use indoubt_proto::{
     ids::{NodeId, TxnId},
@@ -10,22 +10,22 @@ use indoubt_proto::{
 use indoubt_scenario::recording::Recording;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// One transaction.
+/// What one run did for one transaction.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct TxnAccount {
-    /// What was asked for.
+    /// What the client asked for.
     pub(super) plan: Vec<PlanEntry>,
-    /// What its client was told; `None`: nothing.
+    /// The outcome that the client was told; `None` if it was told nothing.
     pub(super) told: Option<OutcomeWord>,
-    /// What was decided, applied, refused or undone, each once: recovery may tell again what it replays.
+    /// What each node decided, applied, refused or undid. Each counts once, because recovery may observe it again.
     pub(super) ends: BTreeSet<(NodeId, End)>,
-    /// How often a message of a kind was sent from one node to another; copies that faults made are not counted.
+    /// How often each kind of message was sent from one node to another. Copies that faults made do not count.
     pub(super) messages: BTreeMap<(NodeId, NodeId, &'static str), u64>,
-    /// How often a record was written at a node, and how.
+    /// How often each record was written at a node, and whether it was forced.
     pub(super) writes: BTreeMap<(NodeId, String, bool), u64>,
 }
 
-/// Something final at a node, with the step for sagas.
+/// An end of a transaction, or of a step of a saga, at a node.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct End {
     pub(super) kind: &'static str,
