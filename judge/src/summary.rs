@@ -1,7 +1,9 @@
 //! The shape of summary.json (docs/03-measures-and-checks.md), on which other programs rely.
 
 use indoubt_proto::ids::{NodeId, TxnId};
-pub use indoubt_scenario::measures::{Bystanders, Clients, Latency, Measures, Spread, Transactions};
+pub use indoubt_scenario::measures::{
+    AbortedBy, Bystanders, Clients, Deadlocks, Latency, Measures, Spread, Transactions,
+};
 use indoubt_scenario::{checks::CheckName, protocol::Protocol};
 use serde::{Deserialize, Serialize};
 

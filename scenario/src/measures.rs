@@ -66,6 +66,42 @@ pub struct Spread {
     pub censored: u64,
 }
 
+/// Transactions that waited for each other in a cycle.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Deadlocks {
+    /// The number of cycles.
+    pub count: u64,
+    /// The transactions whose wait in a cycle was given up.
+    pub victims: u64,
+    /// The time from the moment at which each cycle closed until it was broken.
+    pub lost_ms: Spread,
+}
+
+/// Why transactions were aborted, compensated or refused, as their clients were told.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AbortedBy {
+    /// A minimum did not hold.
+    pub constraint: u64,
+    /// A lock was not granted in time.
+    pub lock_timeout: u64,
+    /// The work was not done in time.
+    pub work_timeout: u64,
+    /// A vote did not come in time.
+    pub vote_timeout: u64,
+    /// An unprotected call was not answered in time.
+    pub call_timeout: u64,
+    /// A request failed, because of a `refuse` fault.
+    pub failure: u64,
+    /// An operator acted.
+    pub operator: u64,
+    /// The coordinating node restarted before it decided.
+    pub recovery: u64,
+    /// The coordinating node could not be reached.
+    pub unreachable: u64,
+    /// Any other reason.
+    pub other: u64,
+}
+
 /// The latency of transactions, one spread for each outcome that a client was told. Audits have their own.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[allow(missing_docs, reason = "each stands for the outcome of its name")]
@@ -97,9 +133,13 @@ pub struct Measures {
     pub lock_hold_ms: Spread,
     pub lock_wait_ms: Spread,
     pub lock_timeouts: u64,
+    pub deadlocks: Deadlocks,
+    pub recovery_ms: Spread,
+    pub recovery_peak: f64,
     pub pending_ms: Spread,
     pub exposed_ms: Spread,
     pub latency_ms: Latency,
+    pub aborted_by: AbortedBy,
     pub bystanders: Bystanders,
     pub throughput_tps: f64,
     pub unavailable_ms: f64,

@@ -1,8 +1,10 @@
 //! The measures of docs/03-measures-and-checks.md. Each is one file: what it reads from a trace, what it forgets, its result, and
 //! where people see it. [`crate::measurer`] drives them.
 
+mod aborted_by;
 mod anomalies;
 mod costs;
+mod deadlocks;
 mod doubt;
 mod exposed;
 pub(crate) mod fold;
@@ -10,6 +12,7 @@ mod latency;
 mod lock_wait;
 mod locks;
 mod pending;
+mod recovery;
 mod series;
 mod slots;
 mod spread;
@@ -79,9 +82,12 @@ measures! {
     doubt: doubt::Doubt,
     locks: locks::Locks,
     lock_wait: lock_wait::LockWait,
+    deadlocks: deadlocks::Deadlocks,
+    recovery: recovery::Recovery,
     pending: pending::Pending,
     exposed: exposed::Exposed,
     clients: latency::Clients,
+    aborted_by: aborted_by::Reasons,
     costs: costs::Costs,
     anomalies: anomalies::Anomalies,
 }

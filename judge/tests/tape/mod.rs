@@ -63,9 +63,11 @@ fn observation(line: &str, seq: u64) -> Option<Stamped> {
                 "compensated" => OutcomeWord::Compensated,
                 "refused" => OutcomeWord::Refused,
                 "unknown" => OutcomeWord::Unknown,
+                "mixed" => OutcomeWord::Mixed,
+                "hazard" => OutcomeWord::Hazard,
                 _ => return None,
             },
-            detail: String::new(),
+            detail: rest[2..].join(" "),
         },
         // sent p1 vote c1-k1-1 [copy]; received c1 work c1-k1-1 [#7/5]: the other end, the kind, the
         // transaction, its serial and the mark
