@@ -128,6 +128,8 @@ pub struct Check {
 /// What became of one fault.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct FaultFired {
+    /// Which `[[fault]]` of the scenario, counted from 0.
+    pub fault: usize,
     /// The fault's line.
     pub text: String,
     /// How often it acted.

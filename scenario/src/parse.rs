@@ -2,15 +2,17 @@
 //! the offending text, and where there is one the nearest valid word.
 
 mod change;
-mod error;
+pub(crate) mod error;
 mod expect;
 mod fault;
-mod moment;
+mod on;
 mod profile;
-mod reader;
+pub(crate) mod reader;
 mod sections;
 mod sweep;
-mod values;
+pub(crate) mod toml_writer;
+mod trigger;
+pub(crate) mod values;
 mod whole;
 mod write;
 

@@ -2,11 +2,13 @@
 //! nonsense (docs/02-scenarios.md).
 
 mod claim;
+pub(crate) mod cluster;
 mod describe;
 mod fault;
 
 pub use claim::{Claim, Expect};
-pub use fault::{Counted, Fault, FaultAction, MessageDeed, Trigger, Which};
+pub use cluster::Cluster;
+pub use fault::{Counted, Fault, Trigger, Which};
 
 use crate::protocol::Protocol;
 use indoubt_driver::{
@@ -87,32 +89,6 @@ impl Scenario {
     /// What every machine of the cluster is told.
     pub fn settings(&self) -> Settings {
         Settings { timeouts: self.timeouts, limits: Limits::default(), options: self.options, planted: self.planted }
-    }
-}
-
-/// How many nodes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-pub struct Cluster {
-    /// p1, p2, …
-    pub participants: u16,
-    /// c1, c2, …
-    pub coordinators: u16,
-}
-
-impl Cluster {
-    /// p1, p2, …
-    pub fn participants(self) -> impl Iterator<Item = NodeId> + Clone {
-        (1..=self.participants).map(NodeId::participant)
-    }
-
-    /// c1, c2, …
-    pub fn coordinating(self) -> impl Iterator<Item = NodeId> + Clone {
-        (1..=self.coordinators).map(NodeId::coordinating)
-    }
-
-    /// c1, c2, …, p1, p2, …
-    pub fn nodes(self) -> impl Iterator<Item = NodeId> + Clone {
-        self.coordinating().chain(self.participants())
     }
 }
 

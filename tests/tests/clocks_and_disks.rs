@@ -3,8 +3,9 @@
 use indoubt_driver::{clock::ClockRate, conditions::Latency};
 use indoubt_proto::{ids::NodeId, machine::Write, message::MessageKind, observation::Observation, time::Micros};
 use indoubt_scenario::{
+    faults::SlowDisk,
     protocol::Protocol,
-    scenario::{Clocks, FaultAction, Scenario, Trigger},
+    scenario::{Clocks, Scenario, Trigger},
 };
 use indoubt_simulator::world;
 use indoubt_studies::script::{Play, Script, add, at_phase, node};
@@ -111,7 +112,7 @@ fn clocks_and_disks_that_say_nothing_change_no_history() {
 #[test]
 fn a_slow_disk_takes_at_least_its_time_whatever_is_drawn() {
     let under = |min, max| {
-        let slow = FaultAction::SlowDisk { node: node("p1"), force: ms(20), lasts: None };
+        let slow = SlowDisk { node: node("p1"), force: ms(20), lasts: None };
         let slowed = forces_of(
             two_transfers(Latency::Uniform { min: ms(min), max: ms(max) }).fault(Trigger::At(ms(1)), slow).play(),
         );

@@ -24,9 +24,10 @@ use indoubt_proto::{
     time::Micros,
 };
 use indoubt_scenario::{
+    faults::FaultAction,
     protocol::Protocol,
     recording::{FaultRecord, Recording},
-    scenario::{Arrivals, Cluster, Expect, Fault, FaultAction, Network, Scenario, Trigger, Workload, WorkloadKind},
+    scenario::{Arrivals, Cluster, Expect, Fault, Network, Scenario, Trigger, Workload, WorkloadKind},
 };
 
 /// The observations of a story.
@@ -226,8 +227,9 @@ pub(crate) fn scenario(faults: Vec<Fault>, expects: Vec<Expect>) -> Scenario {
 }
 
 /// A fault that fires at a time.
-pub(crate) fn fault(at_ms: u64, action: FaultAction) -> (Fault, FaultRecord) {
+pub(crate) fn fault(at_ms: u64, action: impl Into<FaultAction>) -> (Fault, FaultRecord) {
     let at = Micros::from_millis(at_ms);
+    let action = action.into();
     let text = format!("{action:?}");
     let record = FaultRecord { fault: 0, text: text.clone(), at: vec![at], until: vec![None], sites: vec![None] };
     (Fault { text, trigger: Trigger::At(at), action, protocols: None }, record)

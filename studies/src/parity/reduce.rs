@@ -1,7 +1,7 @@
 //! A scenario reduced to what two worlds can agree on to the letter: one client, one transaction at a time, timeouts longer
 //! than any outage, so that what happens does not depend on how long things take.
 
-use indoubt_driver::conditions::Latency;
+use indoubt_driver::{conditions::Latency, gate::Action};
 use indoubt_proto::{
     ids::NodeId,
     observation::{Observation, Phase},
@@ -9,9 +9,10 @@ use indoubt_proto::{
     time::Micros,
 };
 use indoubt_scenario::{
+    faults::act::Act,
     protocol::{Family, Protocol},
     recording::Recording,
-    scenario::{Arrivals, Fault, FaultAction, MessageDeed, Network, Scenario, Trigger},
+    scenario::{Arrivals, Fault, Network, Scenario, Trigger},
 };
 use indoubt_simulator::world;
 
@@ -28,10 +29,6 @@ const TRANSACTIONS: [u64; 3] = [24, 48, 96];
 const LONG: Micros = Micros::from_secs(300);
 /// What a message takes where it must not overtake a force: longer than a disk keeps anybody waiting, on a busy machine too.
 const UNHURRIED: Micros = Micros::from_millis(50);
-/// A kill leaves the whole tail that was written, forced or not: how much of it a journal has forced by itself, because it
-/// was idle, is a question of time.
-const WHOLE_TAIL: u64 = 1_000_000;
-
 /// A reduced scenario.
 #[derive(Clone, Debug, PartialEq)]
 pub struct OneClient {
@@ -51,7 +48,7 @@ pub fn one_client(scenario: &Scenario, protocol: Protocol) -> OneClient {
     (reduced.expects, reduced.sweep) = (Vec::new(), Vec::new());
     reduced.workload.arrivals = Arrivals::Clients(1);
     travel_together(&mut reduced.network);
-    let refuses = |fault: &Fault| matches!(fault.action, FaultAction::Message { deed: MessageDeed::Refuse, .. });
+    let refuses = |fault: &Fault| fault.action.touches() == Some(Action::Refuse);
     let refused = reduced.workload.refuse > 0.0 || reduced.faults.iter().any(refuses);
     if protocol.family() == Family::TwoPhase && refused {
         outlast_forces(&mut reduced.network);
@@ -108,11 +105,9 @@ fn outlast_forces(network: &mut Network) {
 /// same place in both worlds. Where other faults undo them, their times belong together and stay. Answers whether no
 /// fault is left whose time matters.
 fn strike_by_phase(faults: &mut [Fault]) -> bool {
-    let undoes = |fault: &Fault| {
-        matches!(fault.action, FaultAction::Restart { .. } | FaultAction::Resume { .. } | FaultAction::Heal)
-    };
-    let disturbs = |fault: &Fault| !undoes(fault) && !matches!(fault.action, FaultAction::Resolve { .. });
-    let apart = !faults.iter().any(undoes);
+    let is_operator = |fault: &Fault| fault.action.acts().iter().all(|act| matches!(act, Act::Resolve { .. }));
+    let disturbs = |fault: &Fault| !fault.action.repairs() && !is_operator(fault);
+    let apart = !faults.iter().any(|fault| fault.action.repairs());
     let mut settled = true;
     let mut nth = LAST_NTH - 1;
     for fault in faults.iter_mut() {
@@ -127,7 +122,7 @@ fn strike_by_phase(faults: &mut [Fault]) -> bool {
             Trigger::Phase { .. } | Trigger::Moment { .. } => {}
         }
         // A message fault with an end of its own ends at a time.
-        settled &= !matches!(fault.action, FaultAction::Message { lasts: Some(_), .. });
+        settled &= fault.action.touches().is_none() || fault.action.lasts().is_none();
     }
     settled
 }
@@ -142,18 +137,7 @@ fn shorten(faults: &mut [Fault]) {
         }
     };
     for fault in faults {
-        match &mut fault.action {
-            FaultAction::Kill { restart_after, keep, lose_log, .. } => {
-                shorter(restart_after);
-                if !*lose_log {
-                    keep.get_or_insert(WHOLE_TAIL);
-                }
-            }
-            FaultAction::Pause { lasts, .. }
-            | FaultAction::Partition { lasts, .. }
-            | FaultAction::SlowDisk { lasts, .. } => shorter(lasts),
-            _ => {}
-        }
+        fault.action.settle(&shorter);
     }
 }
 
@@ -180,11 +164,7 @@ fn moment(trigger: &Trigger) -> Option<u64> {
 /// Timeouts during which every outage ends, so that what is sent again is sent once and meets somebody. No two of them
 /// that may run at the same time are equal, so that neither world has to draw lots.
 fn timeouts(faults: &[Fault]) -> Timeouts {
-    let outage = faults.iter().filter_map(|fault| match fault.action {
-        FaultAction::Message { deed: MessageDeed::Delay(by), .. } => Some(by),
-        FaultAction::SlowDisk { force, .. } => Some(force * 4),
-        ref action => action.lasts(),
-    });
+    let outage = faults.iter().filter_map(|fault| fault.action.outage());
     let longest = outage.max().unwrap_or(Micros::ZERO) + MARGIN;
     let quarter = Micros(longest.0 / 4);
     Timeouts { vote: longest, decision: longest + quarter, lock: longest + quarter, retry: longest }
