@@ -27,9 +27,12 @@ pub use messages::MessageDeed;
 
 use act::Act;
 use draw::Frame;
-use indoubt_driver::{gate::Action, random::Stream};
+use indoubt_driver::{
+    gate::Action,
+    random::{Stream, stream},
+};
 use indoubt_proto::{ids::NodeId, time::Micros};
-use kind::{Entry, FaultKind, Word};
+use kind::{Drawn, Entry, FaultKind, Word};
 use rand::RngExt;
 use serde::Serialize;
 
@@ -154,29 +157,47 @@ pub fn drawn_words() -> impl Iterator<Item = &'static str> {
     words().filter(|(_, entry)| entry.drawn.is_some()).map(|(word, _)| word.word)
 }
 
-/// How often each kind of fault happens in a run of the swarm.
+/// How often each kind of fault happens in a run of the swarm, for those that are drawn from the stream of the case.
 #[derive(Clone, Debug)]
 pub struct Shares(Vec<f64>);
 
 impl Shares {
-    /// Draws them: each kind is absent from a good part of all runs.
+    /// Draws them.
     pub fn draw(random: &mut Stream) -> Shares {
-        let mut share = |absent: f64| if random.random_bool(absent) { 0.0 } else { random.random_range(0.1..1.0) };
-        Shares(ENTRIES.iter().filter_map(|entry| entry.drawn.as_ref()).map(|drawn| share(drawn.absent)).collect())
+        let of_case = drawn().filter(|(_, drawn)| !drawn.own_stream);
+        Shares(of_case.map(|(_, drawn)| share(drawn, random)).collect())
     }
 
     /// Draws the `[[fault]]` tables of a run, in which `victim` draws who suffers.
     pub fn faults(&self, frame: &Frame, random: &mut Stream, victim: &dyn Fn(&mut Stream) -> NodeId) -> String {
         let mut text = String::new();
-        for (drawn, share) in ENTRIES.iter().filter_map(|entry| entry.drawn.as_ref()).zip(&self.0) {
+        let mut add = |drawn: &Drawn, share: f64, random: &mut Stream| {
             for _ in 0..drawn.most {
-                if random.random_bool(*share) {
+                if random.random_bool(share) {
                     let node = victim(random);
                     text += "[[fault]]\n";
                     text += &(drawn.draw)(frame, node, random);
                 }
             }
+        };
+        let mut shares = self.0.iter();
+        for (entry, drawn) in drawn() {
+            if drawn.own_stream {
+                let random = &mut stream(frame.seed, &format!("swarm {}", entry.words[0].word));
+                add(drawn, share(drawn, random), random);
+            } else {
+                add(drawn, shares.next().copied().unwrap_or_default(), random);
+            }
         }
         text
     }
+}
+
+fn drawn() -> impl Iterator<Item = (&'static Entry, &'static Drawn)> {
+    ENTRIES.iter().filter_map(|entry| Some((*entry, entry.drawn.as_ref()?)))
+}
+
+/// A kind is absent from a good part of all runs, and frequent in others.
+fn share(drawn: &Drawn, random: &mut Stream) -> f64 {
+    if random.random_bool(drawn.absent) { 0.0 } else { random.random_range(0.1..1.0) }
 }

@@ -22,6 +22,8 @@ pub struct Frame {
     pub cluster: Cluster,
     /// How the work travels.
     pub work: WorkRound,
+    /// The seed of the case.
+    pub seed: u64,
     /// How long its load lasts, in milliseconds.
     pub duration_ms: u64,
 }

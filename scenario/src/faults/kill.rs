@@ -31,7 +31,7 @@ pub struct Kill {
 pub(super) static ENTRY: Entry = Entry {
     words: &[Word { word: "kill", when: When::Moment, fields: &["node", "restart_after", "keep"] }],
     parse: |table, context| Ok(parse(table, context)?.into()),
-    drawn: Some(Drawn { absent: 0.2, most: 4, draw }),
+    drawn: Some(Drawn { absent: 0.2, most: 4, own_stream: false, draw }),
 };
 
 /// For parity, a kill leaves the whole tail that was written, forced or not: how much of it a journal has forced by itself,

@@ -55,6 +55,9 @@ pub(crate) struct Drawn {
     pub(crate) absent: f64,
     /// How many at most happen in one run.
     pub(crate) most: u32,
+    /// Whether it is drawn from a random stream of its own. A kind that is added later is: so it changes nothing of what a
+    /// seed draws otherwise.
+    pub(crate) own_stream: bool,
     /// Its fields in a `[[fault]]` table, its trigger included. The node is the one that should suffer.
     pub(crate) draw: fn(&Frame, NodeId, &mut Stream) -> String,
 }

@@ -29,7 +29,7 @@ pub struct LoseLog {
 pub(super) static ENTRY: Entry = Entry {
     words: &[Word { word: "lose-log", when: When::Moment, fields: &["node", "restart_after"] }],
     parse: |table, context| Ok(parse(table, context)?.into()),
-    drawn: Some(Drawn { absent: 0.85, most: 1, draw }),
+    drawn: Some(Drawn { absent: 0.85, most: 1, own_stream: false, draw }),
 };
 
 fn parse(table: &Table<'_, '_>, context: &Context<'_>) -> Result<LoseLog, ScenarioError> {

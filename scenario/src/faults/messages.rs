@@ -49,7 +49,7 @@ pub(super) static ENTRY: Entry = Entry {
         Word { word: "refuse", when: When::Requests, fields: &["for"] },
     ],
     parse: |table, context| Ok(parse(table, context)?.into()),
-    drawn: Some(Drawn { absent: 0.4, most: 4, draw }),
+    drawn: Some(Drawn { absent: 0.4, most: 4, own_stream: false, draw }),
 };
 
 fn parse(table: &Table<'_, '_>, context: &Context<'_>) -> Result<Message, ScenarioError> {

@@ -36,7 +36,7 @@ pub struct Partition {
 pub(super) static ENTRY: Entry = Entry {
     words: &[Word { word: "partition", when: When::Moment, fields: &["between", "one_way", "for"] }],
     parse: |table, context| Ok(parse(table, context)?.into()),
-    drawn: Some(Drawn { absent: 0.5, most: 2, draw }),
+    drawn: Some(Drawn { absent: 0.5, most: 2, own_stream: false, draw }),
 };
 
 fn parse(table: &Table<'_, '_>, context: &Context<'_>) -> Result<Partition, ScenarioError> {

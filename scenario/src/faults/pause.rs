@@ -29,7 +29,7 @@ pub struct Pause {
 pub(super) static ENTRY: Entry = Entry {
     words: &[Word { word: "pause", when: When::Moment, fields: &["node", "for"] }],
     parse: |table, context| Ok(parse(table, context)?.into()),
-    drawn: Some(Drawn { absent: 0.6, most: 2, draw }),
+    drawn: Some(Drawn { absent: 0.6, most: 2, own_stream: false, draw }),
 };
 
 fn parse(table: &Table<'_, '_>, context: &Context<'_>) -> Result<Pause, ScenarioError> {

@@ -31,7 +31,7 @@ pub struct SlowDisk {
 pub(super) static ENTRY: Entry = Entry {
     words: &[Word { word: "slow-disk", when: When::Moment, fields: &["node", "force", "for"] }],
     parse: |table, context| Ok(parse(table, context)?.into()),
-    drawn: Some(Drawn { absent: 0.7, most: 1, draw }),
+    drawn: Some(Drawn { absent: 0.7, most: 1, own_stream: false, draw }),
 };
 
 fn parse(table: &Table<'_, '_>, context: &Context<'_>) -> Result<SlowDisk, ScenarioError> {

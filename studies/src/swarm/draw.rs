@@ -28,7 +28,7 @@ fn text(seed: u64, protocol: Protocol, random: &mut Stream) -> String {
     let work = if random.random_bool(0.25) { WorkRound::WithPrepare } else { WorkRound::Separate };
     let duration = random.random_range(100..=800);
     let cluster = Cluster { participants, coordinators: random.random_range(1..=3) };
-    let frame = Frame { protocol, cluster, work, duration_ms: duration };
+    let frame = Frame { protocol, cluster, work, seed, duration_ms: duration };
     let sections = [
         format!(
             "name = \"swarm-{seed}\"\nprotocols = [\"{protocol}\"]\nseed = {seed}\nduration = \"{duration}ms\"\nsettle = \"120s\"\n\
