@@ -9,7 +9,10 @@ mod in_force;
 mod watch;
 
 use in_force::{Commands, FaultsInForce, Occurrence};
-use indoubt_driver::gate::{Action, Disposition, FaultPlan, Rule, RuleId};
+use indoubt_driver::{
+    clock::ClockJump,
+    gate::{Action, Disposition, FaultPlan, Rule, RuleId},
+};
 use indoubt_proto::{
     ids::{NodeId, TxnId},
     message::Decision,
@@ -40,6 +43,8 @@ pub enum FaultCommand {
     Pause(NodeId),
     /// Let it go on.
     Resume(NodeId),
+    /// The clock of this node jumps, if it is up: a node that is down has no armed timers.
+    JumpClock(NodeId, ClockJump),
     /// An operator ends all branches in doubt at this node so, if it is up and not frozen.
     Resolve(NodeId, Decision),
     /// The orders of this node have changed: fetch them.

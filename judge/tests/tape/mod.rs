@@ -137,6 +137,7 @@ fn observation(line: &str, seq: u64) -> Option<Stamped> {
             let (log, lost) = (number(1).map_or(home_log(node), LogId), number(1).is_some());
             O::Restarted { incarnation: 2, log, upto: Lsn(number(0)?), lost }
         }
+        "clock-jumped" => O::ClockJumped { incarnation: 1, by: Micros::from_millis(number(0)?), back: false },
         "paused" => O::Paused { incarnation: 1 },
         "resumed" => O::Resumed { incarnation: 1 },
         "link-cut" => O::LinkCut { from: word(0)?.parse().ok()?, to: word(1)?.parse().ok()? },

@@ -1,6 +1,6 @@
 //! The primitive acts of which every fault is made.
 
-use indoubt_driver::gate::Action;
+use indoubt_driver::{clock::ClockJump, gate::Action};
 use indoubt_proto::{ids::NodeId, message::Decision, time::Micros};
 
 /// Something that a fault does to the cluster.
@@ -52,6 +52,13 @@ pub enum Act {
     },
     /// The gates do this to the messages that the trigger selects, until the fault ends.
     Touch(Action),
+    /// The node's clock jumps.
+    JumpClock {
+        /// Whose.
+        node: NodeId,
+        /// Which way, and by how much.
+        jump: ClockJump,
+    },
     /// An operator ends every branch in doubt at the node.
     Resolve {
         /// Where.
@@ -71,6 +78,7 @@ impl Act {
             | Act::Restart { .. }
             | Act::Resume { .. }
             | Act::Heal
+            | Act::JumpClock { .. }
             | Act::Resolve { .. } => false,
         }
     }

@@ -134,6 +134,7 @@ impl FaultsInForce {
                 self.stale.insert(node);
                 self.lasting(occurrence, act);
             }
+            Act::JumpClock { node, jump } => commands.list.push(FaultCommand::JumpClock(node, jump)),
             Act::Resolve { node, decision } => commands.list.push(FaultCommand::Resolve(node, decision)),
             // Messages are touched where they pass: their faults never strike.
             Act::Touch(_) => {}
@@ -167,6 +168,7 @@ impl FaultsInForce {
             | Act::Resume { .. }
             | Act::Heal
             | Act::Touch(_)
+            | Act::JumpClock { .. }
             | Act::Resolve { .. } => unreachable!("it does not last"),
         }
     }

@@ -50,7 +50,8 @@ pub fn one_client(scenario: &Scenario, protocol: Protocol) -> OneClient {
     travel_together(&mut reduced.network);
     let refuses = |fault: &Fault| fault.action.touches() == Some(Action::Refuse);
     let refused = reduced.workload.refuse > 0.0 || reduced.faults.iter().any(refuses);
-    if protocol.family() == Family::TwoPhase && refused {
+    let jumps = reduced.faults.iter().any(|fault| fault.action.acts().iter().any(is_jump));
+    if jumps || protocol.family() == Family::TwoPhase && refused {
         outlast_forces(&mut reduced.network);
     }
     let struck_in_time = strike_by_phase(&mut reduced.faults);
@@ -86,8 +87,13 @@ fn travel_together(network: &mut Network) {
     }
 }
 
+fn is_jump(act: &Act) -> bool {
+    matches!(act, Act::JumpClock { .. })
+}
+
 /// A NO comes at once, a YES when it is forced: whether the abort that the NO brings about overtakes the YES would be a
-/// race of the network with the disk. So every message takes longer than any force should.
+/// race of the network with the disk. The same holds for what a clock that jumps sends at once. So every message takes
+/// longer than any force should.
 fn outlast_forces(network: &mut Network) {
     let links = network.links.iter_mut().map(|link| &mut link.conditions);
     for conditions in links.chain([&mut network.base]) {
