@@ -10,6 +10,7 @@
 pub mod act;
 pub mod draw;
 mod heal;
+mod jump_clock;
 mod kill;
 pub(crate) mod kind;
 mod lose_log;
@@ -93,6 +94,8 @@ registry! {
     LoseLog in lose_log;
     /// An operator ends branches in doubt.
     Resolve in resolve;
+    /// A node's clock jumps.
+    JumpClock in jump_clock;
 }
 
 impl FaultAction {

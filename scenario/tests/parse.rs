@@ -2,12 +2,13 @@
 //! would be right.
 
 use indoubt_driver::{
+    clock::ClockJump,
     conditions::Latency,
     gate::{Edge, Verb},
 };
 use indoubt_proto::{ids::NodeId, observation::Phase, time::Micros};
 use indoubt_scenario::{
-    faults::{FaultAction, Kill, Message, MessageDeed, Partition},
+    faults::{FaultAction, JumpClock, Kill, Message, MessageDeed, Partition},
     parse::ScenarioError,
     protocol::Protocol,
     scenario::{Arrivals, Counted, Scenario, Trigger, Which},
@@ -373,6 +374,21 @@ fn a_message_fault_names_messages_that_pass_there() {
     let s = fault(&two("to = \"k1\"").replace("drop", "delay").replace("to =", "by = \"1s\"\nto ="));
     let delay = Message { deed: MessageDeed::Delay(Micros(1_000_000)), lasts: None };
     assert_eq!(s.faults[0].action, delay.into());
+}
+
+#[test]
+fn a_clock_jumps_one_way() {
+    let jump = |ways: &str| format!("at = \"1s\"\ndo = \"jump-clock\"\nnode = \"p2\"\n{ways}");
+    let forward = fault(&jump("forward = \"2s\""));
+    let expected = JumpClock { node: NodeId::participant(2), jump: ClockJump::Forward(Micros::from_secs(2)) };
+    assert_eq!(forward.faults[0].action, expected.into());
+    assert_eq!(forward.faults[0].text, "jump the clock of p2 forward by 2s at 1s");
+    assert_eq!(fault(&jump("back = \"5ms\"")).faults[0].text, "jump the clock of p2 back by 5ms at 1s");
+    for ways in ["", "forward = \"1s\"\nback = \"1s\""] {
+        bad_fault(&jump(ways), 1, &["`forward` or `back`"]);
+    }
+    bad_fault(&jump("forward = \"0s\""), 5, &["`forward`"]);
+    bad_fault(&jump("for = \"1s\""), 5, &["unknown field `for`", "`jump-clock`"]);
 }
 
 #[test]

@@ -126,6 +126,8 @@ fn any_fault() -> impl Strategy<Value = String> {
             format!("{moment}\ndo = \"resume\"\nnode = \"{node}\""),
             format!("{moment}\ndo = \"slow-disk\"\nnode = \"{node}\"\nforce = \"70ms\"\n{lasts}"),
             format!("{moment}\ndo = \"partition\"\nbetween = [[\"{node}\"], [\"p2\"]]\none_way = true\n{lasts}"),
+            format!("{moment}\ndo = \"jump-clock\"\nnode = \"{node}\"\nforward = \"1500us\""),
+            format!("{moment}\ndo = \"jump-clock\"\nnode = \"{node}\"\nback = \"2s\""),
             format!("{moment}\ndo = \"heal\""),
             format!("{moment}\ndo = \"resolve\"\ndecision = \"abort\""),
             format!("{moment}\ndo = \"resolve\"\ndecision = \"commit\"\nnode = \"p2\""),
