@@ -1,6 +1,6 @@
-//! The rate of a node's clock.
+//! The clock by which a node's timers run: how fast it is, and how it jumps.
 
-use indoubt_proto::time::Micros;
+use indoubt_proto::{observation::Observation, time::Micros};
 use serde::{Deserialize, Serialize};
 
 /// The rate of a node's clock: 1 is exact, 1.5 is 50% fast. A timer that is armed for `d` fires after `d / rate` of true time.
@@ -39,6 +39,39 @@ impl Default for ClockRate {
     }
 }
 
+/// A jump of a node's clock, by as much as the clock shows.
+///
+/// A timer waits for a reading of the clock. So a jump forward brings every armed timer nearer, and fires those at once
+/// whose reading has passed; a jump back puts them off. A timer that is armed after the jump runs its full time. Machines
+/// know nothing of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ClockJump {
+    /// The clock shows a later time.
+    Forward(Micros),
+    /// It shows an earlier time.
+    Back(Micros),
+}
+
+impl ClockJump {
+    /// When a timer fires that was to fire at `due`, if its clock, which runs at this rate, jumps now.
+    pub fn moves(self, due: Micros, now: Micros, rate: ClockRate) -> Micros {
+        match self {
+            ClockJump::Forward(by) => due.saturating_sub(rate.true_time(by)).max(now),
+            ClockJump::Back(by) => due + rate.true_time(by),
+        }
+    }
+
+    /// What a trace tells of it.
+    pub fn observed(self, incarnation: u32) -> Observation {
+        let (by, back) = match self {
+            ClockJump::Forward(by) => (by, false),
+            ClockJump::Back(by) => (by, true),
+        };
+        Observation::ClockJumped { incarnation, by, back }
+    }
+}
+
 impl TryFrom<f64> for ClockRate {
     type Error = String;
 
@@ -63,6 +96,20 @@ mod tests {
         assert_eq!(fires(1.5), Micros::from_millis(200));
         assert_eq!(fires(0.5), Micros::from_millis(600));
         assert_eq!(ClockRate::EXACT.true_time(Micros(u64::MAX)), Micros(u64::MAX), "exactly, not by way of a fraction");
+    }
+
+    #[test]
+    fn a_jump_moves_timers_by_the_time_that_the_clock_shows() {
+        let (now, due) = (Micros(1_000), Micros(1_500));
+        let moved = |jump: ClockJump, rate| jump.moves(due, now, ClockRate::new(rate).unwrap());
+        assert_eq!(moved(ClockJump::Forward(Micros(200)), 1.0), Micros(1_300));
+        assert_eq!(
+            moved(ClockJump::Forward(Micros(200)), 2.0),
+            Micros(1_400),
+            "a fast clock needs less true time for it"
+        );
+        assert_eq!(moved(ClockJump::Forward(Micros(501)), 1.0), now, "its time has passed: at once, not before");
+        assert_eq!(moved(ClockJump::Back(Micros(200)), 0.5), Micros(1_900));
     }
 
     #[test]

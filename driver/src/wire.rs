@@ -1,6 +1,7 @@
 //! The control messages between the lab and a node, and their mapping to lab.proto of `indoubt-proto`.
 
 use crate::{
+    clock::ClockJump,
     conditions::{Conditions, Latency},
     gate::{Action, Disposition, FaultPlan, RuleId},
 };
@@ -23,6 +24,8 @@ pub enum LabCommand {
         /// The new fault plan.
         plan: FaultPlan,
     },
+    /// The clock jumps.
+    JumpClock(ClockJump),
     /// Continue after a halt.
     Release {
         /// The number of the question that this answers.
@@ -103,6 +106,13 @@ impl From<LabCommand> for v1::LabCommand {
                 let plan_json = serde_json::to_string(&plan).expect("fault plans have no maps and no fallible fields");
                 Wire::SetFaults(v1::SetFaults { version, plan_json })
             }
+            LabCommand::JumpClock(jump) => {
+                let (by, back) = match jump {
+                    ClockJump::Forward(by) => (by, false),
+                    ClockJump::Back(by) => (by, true),
+                };
+                Wire::JumpClock(v1::JumpClock { by_us: by.0, back })
+            }
             LabCommand::Release { ask, disposition } => {
                 let Disposition { drop, delay, duplicate, refuse } = disposition;
                 let disposition = Some(v1::Disposition { drop, delay_us: delay.0, duplicate, refuse });
@@ -123,6 +133,11 @@ impl TryFrom<v1::LabCommand> for LabCommand {
             Some(Wire::SetFaults(set)) => {
                 let plan = plan(&set.plan_json).at("plan_json").at("set_faults")?;
                 Ok(LabCommand::SetFaults { version: set.version, plan })
+            }
+            Some(Wire::JumpClock(v1::JumpClock { by_us, back })) => {
+                let by = micros("by_us", by_us).at("jump_clock")?;
+                let jump = if back { ClockJump::Back(by) } else { ClockJump::Forward(by) };
+                Ok(LabCommand::JumpClock(jump))
             }
             Some(Wire::Release(v1::Release { ask, disposition })) => {
                 let v1::Disposition { drop, delay_us, duplicate, refuse } = disposition.unwrap_or_default();

@@ -2,7 +2,7 @@
 #![cfg(feature = "wire")]
 
 use indoubt_driver::{
-    clock::ClockRate,
+    clock::{ClockJump, ClockRate},
     conditions::{Conditions, Latency},
     gate::{Action, Disposition, Edge, FaultPlan, Rule, RuleId, Selector, Verb},
     wire::{Asked, LabCommand, NodeReport, Reported, SentMessage},
@@ -64,6 +64,9 @@ fn plan() -> FaultPlan {
 #[test]
 fn the_lab_and_its_nodes_understand_each_other() {
     travels::<_, v1::LabCommand>(LabCommand::SetFaults { version: 3, plan: plan() });
+    for jump in [ClockJump::Forward(Micros(7)), ClockJump::Back(Micros(9))] {
+        travels::<_, v1::LabCommand>(LabCommand::JumpClock(jump));
+    }
     let disposition = Disposition { drop: true, delay: Micros(8), duplicate: true, refuse: true };
     travels::<_, v1::LabCommand>(LabCommand::Release { ask: 9, disposition });
     let id = MessageId { from: NodeId::coordinating(1), incarnation: 2, count: 3 };

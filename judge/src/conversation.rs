@@ -177,6 +177,7 @@ impl Teller {
             }
             Paused { .. } => "FREEZES".into(),
             Resumed { .. } => "RESUMES".into(),
+            ClockJumped { by, back, .. } => format!("CLOCK JUMPS {} by {by}", if *back { "back" } else { "forward" }),
             LinkCut { from, to } => format!("CUTS the link {from} -> {to}"),
             LinkHealed { from, to } => format!("heals the link {from} -> {to}"),
             Fault { text } => format!("FAULT: {text}"),

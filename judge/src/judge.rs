@@ -84,6 +84,7 @@ fn verdict(protocol: Protocol, measured: &Measured, checks: &[Check]) -> Verdict
 
 fn fired(record: &FaultRecord) -> FaultFired {
     FaultFired {
+        fault: record.fault,
         text: record.text.clone(),
         fired: record.at.len() as u64,
         at_ms: record.at.iter().map(|at| at.as_millis_f64()).collect(),

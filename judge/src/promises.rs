@@ -24,9 +24,10 @@ use indoubt_proto::{
 };
 use indoubt_scenario::{
     checks::CheckName,
+    faults::Waiver,
     protocol::{Family, Protocol},
     recording::FaultRecord,
-    scenario::{FaultAction, MessageDeed, Scenario, Trigger},
+    scenario::{Scenario, Trigger},
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -79,15 +80,12 @@ impl Waivers {
         for record in faults {
             let Some(first) = record.at.first() else { continue };
             let fault = &scenario.faults[record.fault];
-            match (&fault.action, &fault.trigger) {
-                (FaultAction::Kill { node, lose_log: true, .. }, _) => {
-                    let lost = waivers.lost_logs.entry(*node).or_insert(i64::MAX);
+            match (fault.action.waives(), &fault.trigger) {
+                (Some(Waiver::LostLog(node)), _) => {
+                    let lost = waivers.lost_logs.entry(node).or_insert(i64::MAX);
                     *lost = first.0.cast_signed().min(*lost);
                 }
-                // A duplicated message has arrived, so it waives nothing.
-                (FaultAction::Message { deed, .. }, Trigger::Messages { from, to, .. })
-                    if *deed != MessageDeed::Duplicate && record.until.contains(&None) =>
-                {
+                (Some(Waiver::HeldUpMessages), Trigger::Messages { from, to, .. }) if record.until.contains(&None) => {
                     waivers.touched.push((*from, *to));
                 }
                 _ => {}

@@ -131,6 +131,8 @@ pub struct Check {
 /// When one fault acted.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct FaultFired {
+    /// Which `[[fault]]` of the scenario, counted from 0.
+    pub fault: usize,
     /// The fault in one line for people.
     pub text: String,
     /// How often it acted.

@@ -90,7 +90,12 @@ fn non_triviality_fails_where_all_voted_yes_in_time_and_the_coordinator_aborts()
     broken(&run(TwoPhase, &aborted(503, "")), &["non-triviality"], &["c1-k1-1", "c1 aborted at 600.0 ms"]);
     // The vote timeout is 500 ms: this vote came too late, and an abort is right.
     broken(&run(TwoPhase, &aborted(504, "")), &[], &[]);
-    broken(&run(TwoPhase, &aborted(503, "590 c1 crashed")), &[], &[]);
+    for failure in ["590 c1 crashed", "590 c1 clock-jumped 400"] {
+        broken(&run(TwoPhase, &aborted(503, failure)), &[], &[]);
+    }
+    // Another node's clock is no excuse.
+    let elsewhere = aborted(503, "590 p1 clock-jumped 400");
+    broken(&run(TwoPhase, &elsewhere), &["non-triviality"], &["c1-k1-1"]);
 }
 
 #[test]

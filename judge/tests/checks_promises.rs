@@ -6,11 +6,12 @@ use indoubt_judge::{promises::promises, summary::Verdict};
 use indoubt_proto::{ids::NodeId, time::Micros};
 use indoubt_scenario::{
     checks::CheckName,
+    faults::{Kill, LoseLog},
     protocol::{
         Family,
         Protocol::{Saga, TwoPhase},
     },
-    scenario::{Claim, Expect, FaultAction},
+    scenario::{Claim, Expect},
 };
 use std::collections::BTreeSet;
 use tape::{
@@ -56,7 +57,7 @@ const PREPARED_AT_P2: &str = "1 p2 appended c1-k1-1 forced";
 
 #[test]
 fn a_log_lost_by_a_fault_waives_that_nodes_durability_and_what_follows_but_not_agreement() {
-    let lose = |node| vec![fault(20, FaultAction::Kill { node, restart_after: None, lose_log: true, keep: None })];
+    let lose = |node| vec![fault(20, LoseLog { node, restart_after: None })];
     let lost = COMMIT.replace("99 lab end", "20 p2 crashed\n30 p2 restarted 0 77\n99 lab end");
     let story = format!("{BEGAN}{PREPARED_AT_P2}{lost}");
     let excused = judged(TwoPhase, lose(NodeId::participant(2)), vec![], &story);
@@ -73,8 +74,8 @@ fn a_log_lost_by_a_fault_waives_that_nodes_durability_and_what_follows_but_not_a
 #[test]
 fn a_lost_log_excuses_nothing_that_began_later_and_no_other_transactions_loss() {
     let lose = || {
-        let (node, lose_log) = (NodeId::participant(2), true);
-        vec![fault(20, FaultAction::Kill { node, restart_after: None, lose_log, keep: None })]
+        let node = NodeId::participant(2);
+        vec![fault(20, LoseLog { node, restart_after: None })]
     };
     // A second transfer, whose commit at p2 is told and never applied.
     let later = COMMIT.replace("c1-k1-1", "c1-k1-2").replace("12 p2 applied c1-k1-2 p2/b:+5 @2", "");
@@ -163,10 +164,7 @@ fn claims_are_compared_by_path_and_a_quantile_of_nothing_satisfies_nothing() {
 
 #[test]
 fn faults_are_reported_with_when_they_fired_and_were_undone() {
-    let (kill, mut record) = fault(
-        20,
-        FaultAction::Kill { node: NodeId::coordinating(1), restart_after: None, lose_log: false, keep: None },
-    );
+    let (kill, mut record) = fault(20, Kill { node: NodeId::coordinating(1), restart_after: None, keep: None });
     record.until = vec![Some(Micros::from_millis(70))];
     let run = judged(TwoPhase, vec![(kill, record)], vec![], &format!("{BEGAN}{COMMIT}"));
     let fired = &run.faults[0];

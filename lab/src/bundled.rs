@@ -33,6 +33,7 @@ bundle![
     "compensation-gets-stuck",
     "coordinator-loses-its-log",
     "three-presumptions",
+    "clock-jumps",
 ];
 
 macro_rules! bundle_sweeps {

@@ -114,9 +114,8 @@ fn with_one_client(job: &Job<'_>, how: &How) -> Result<OneClient> {
     let runs = [&virtually, &really].map(|recording| judge(&scenario, recording));
     let times = parity::agree_on_times(&runs[0], &runs[1], how.slack);
     let verdicts = [runs[0].verdict, runs[1].verdict];
-    let silent = |at: usize| runs.iter().all(|run| run.faults[at].fired == 0);
-    let unfired: Vec<String> =
-        (0..runs[0].faults.len()).filter(|at| silent(*at)).map(|at| runs[0].faults[at].text.clone()).collect();
+    let fired = |id: usize| runs.iter().flat_map(|run| &run.faults).any(|fault| fault.fault == id && fault.fired > 0);
+    let unfired: Vec<String> = runs[0].faults.iter().filter(|it| !fired(it.fault)).map(|it| it.text.clone()).collect();
     let alike = comparison.differences.is_empty() && times.iter().all(|it| it.agrees);
     let agrees = (alike || by_time) && verdicts[0] == verdicts[1] && (unfired.is_empty() || how.drawn);
     Ok(OneClient {

@@ -274,6 +274,10 @@ impl<M: Machine> Engine<M> {
                 self.set_plan(plan);
                 self.hands.lab.report(NodeReport::FaultsSet { version });
             }
+            Command::Lab(LabCommand::JumpClock(jump)) => {
+                let (now, rate) = (clock::now(), self.driver.port.gate.plan().clock);
+                self.hands.timers.move_all(|due| jump.moves(due, now, rate));
+            }
             Command::Lab(LabCommand::Release { ask, .. }) => {
                 tracing::warn!(ask, "the lab answered a question that this node did not ask");
             }

@@ -40,6 +40,13 @@ impl<T: Clone + Eq + Hash> Timers<T> {
         }
     }
 
+    /// Moves every armed timer to another instant; they keep their order.
+    pub(crate) fn move_all(&mut self, instant: impl Fn(Micros) -> Micros) {
+        for ((at, _), timer) in std::mem::take(&mut self.due) {
+            self.arm(timer, instant(at));
+        }
+    }
+
     /// The earliest deadline.
     pub(crate) fn next(&self) -> Option<Micros> {
         self.due.first_key_value().map(|((at, _), _)| *at)
@@ -103,6 +110,18 @@ mod tests {
         assert_eq!(timers.pop(Micros(29)), None, "the first arming of `vote` is stale");
         assert_eq!(timers.pop(Micros(30)), Some("vote"));
         assert_eq!((timers.pop(Micros(99)), timers.next()), (None, None));
+    }
+
+    #[test]
+    fn moved_timers_keep_their_order_and_are_armed_once() {
+        let mut timers = Timers::new();
+        timers.arm("second", Micros(20));
+        timers.arm("first", Micros(10));
+        timers.move_all(|_| Micros(5));
+        timers.arm("third", Micros(5));
+        assert_eq!(timers.pop(Micros(4)), None);
+        let fired: Vec<_> = std::iter::from_fn(|| timers.pop(Micros(99))).collect();
+        assert_eq!(fired, ["first", "second", "third"]);
     }
 
     #[test]

@@ -4,7 +4,7 @@ mod common;
 
 use common::{C1, Cluster, P1, P2, asked, copied, count, dropped, eventually, orders, received, request, sent};
 use indoubt_driver::{
-    clock::ClockRate,
+    clock::{ClockJump, ClockRate},
     conditions::{Conditions, Latency},
     gate::{Action, Disposition, Edge, FaultPlan, RuleId, Verb},
     wire::Reported,
@@ -17,6 +17,7 @@ use indoubt_proto::{
     operation::Key,
     time::Micros,
 };
+use std::time::Duration;
 use tokio::task::JoinHandle;
 
 /// Submits at c1 in the background.
@@ -269,6 +270,29 @@ async fn a_slow_clock_fires_late_and_a_slow_disk_forces_late() {
     assert!(first(durable) - first(appended) >= 4_000, "what was drawn is a lower bound");
     let to_p1: Vec<i64> = at(|o| sent(o, "work") && matches!(o, Observation::Sent { to: P1, .. })).collect();
     assert!(to_p1[1] - to_p1[0] >= 299_000, "the toy resends after 30 ms by its own clock: {to_p1:?}");
+}
+
+#[tokio::test]
+async fn a_clock_that_jumps_back_puts_off_what_is_armed_and_forward_fires_it() {
+    let cluster = Cluster::under_lab(C1).await;
+    let (lab, mut reports) = cluster.c1.lab().await;
+    let asking = orders(Verb::Send, "work", Edge::Before, Action::Ask);
+    // By this clock the toy resends after 300 ms.
+    lab.set_faults(FaultPlan { clock: ClockRate::new(0.1).unwrap(), ..asking }).await.unwrap();
+    let submitted = submit(&cluster).await;
+    for _ in [P1, P2] {
+        let question = asked(&mut reports).await;
+        lab.release(question.ask, Disposition { drop: true, ..Disposition::default() });
+    }
+    let an_hour = Micros::from_secs(3_600);
+    lab.jump_clock(ClockJump::Back(an_hour));
+    let resent = tokio::time::timeout(Duration::from_millis(600), reports.recv()).await;
+    assert!(resent.is_err(), "it waits for an hour more: {resent:?}");
+    lab.jump_clock(ClockJump::Forward(an_hour + Micros::from_secs(1)));
+    let resent = asked(&mut reports).await;
+    lab.set_faults(FaultPlan::default()).await.unwrap();
+    lab.release(resent.ask, Disposition::default());
+    committed(submitted).await;
 }
 
 #[tokio::test]

@@ -269,6 +269,12 @@ pub enum Observation {
     Resumed {
         incarnation: u32,
     },
+    /// A node's clock jumped by so much: forward, or back.
+    ClockJumped {
+        incarnation: u32,
+        by: Micros,
+        back: bool,
+    },
     LinkCut {
         from: NodeId,
         to: NodeId,
@@ -313,6 +319,7 @@ impl Observation {
             | LostLog { txn, .. } => Some(*txn),
             Sent { txn, .. } | Received { txn, .. } | Dropped { txn, .. } | Appended { txn, .. } => *txn,
             Durable { .. } | Crashed { .. } | Restarted { .. } | Paused { .. } | Resumed { .. } => None,
+            ClockJumped { .. } => None,
             LinkCut { .. } | LinkHealed { .. } | Fault { .. } | End => None,
         }
     }
@@ -351,6 +358,7 @@ impl Observation {
             Restarted { .. } => "restarted",
             Paused { .. } => "paused",
             Resumed { .. } => "resumed",
+            ClockJumped { .. } => "clock-jumped",
             LinkCut { .. } => "link-cut",
             LinkHealed { .. } => "link-healed",
             Fault { .. } => "fault",

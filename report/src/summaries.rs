@@ -2,7 +2,7 @@
 
 use indoubt_judge::{
     promises::is_waived,
-    summary::{Check, Run, Summary},
+    summary::{Check, FaultFired, Run, Summary},
 };
 use indoubt_scenario::protocol::Protocol;
 use serde_json::Value;
@@ -58,17 +58,17 @@ fn claims(summary: &Summary) -> Vec<String> {
 
 /// One line for each fault that fired under no seed of its protocol. A scenario must not pass because nothing happened.
 fn never_fired(summary: &Summary) -> Vec<String> {
-    let mut seen: Vec<(Protocol, &str, bool)> = Vec::new();
+    let mut seen: Vec<(Protocol, &FaultFired, bool)> = Vec::new();
     for run in &summary.runs {
         for fault in &run.faults {
-            match seen.iter_mut().find(|(p, text, _)| *p == run.protocol && *text == fault.text) {
+            match seen.iter_mut().find(|(p, same, _)| *p == run.protocol && same.fault == fault.fault) {
                 Some(entry) => entry.2 |= fault.fired > 0,
-                None => seen.push((run.protocol, &fault.text, fault.fired > 0)),
+                None => seen.push((run.protocol, fault, fault.fired > 0)),
             }
         }
     }
     let silent = seen.into_iter().filter(|(_, _, fired)| !fired);
-    silent.map(|(protocol, text, _)| format!("{protocol}: the fault never fired: {text}")).collect()
+    silent.map(|(protocol, fault, _)| format!("{protocol}: the fault never fired: {}", fault.text)).collect()
 }
 
 /// The runs of a summary, by protocol in the order of the summary.

@@ -8,15 +8,15 @@
 //!           the words that a scenario may use
 //! ```
 //!
-//! Both worlds and the judge read a [`scenario::Scenario`]. This crate does not know how a scenario runs. It also has the words
-//! of the scenario language, each set in one table: the protocols ([`protocol`], one entry each, which every room reads), where
-//! faults can strike ([`points`]), and what can be expected ([`checks`], [`measures`]). A [`recording::Recording`] is the result
-//! of one run.
+//! Both worlds and the judge read a [`scenario::Scenario`]; nobody here knows how it is run. The words of the language stand
+//! here too, each set in one table: protocols ([`protocol`]) and kinds of faults ([`faults`]), each of them one entry that every
+//! room reads, where faults can strike ([`points`]), what can be claimed ([`checks`], [`measures`]). A [`recording::Recording`] is what a run leaves behind.
 //!
-//! Files, top down: [`scenario`] (the model), [`parse`] (from TOML and back), [`protocol`], [`points`], [`checks`],
+//! Files, top down: [`scenario`] (the model), [`parse`] (from TOML and back), [`protocol`], [`faults`], [`points`], [`checks`],
 //! [`measures`] (the words), [`workload`] (the load), [`profile`] (latencies of a machine), [`recording`].
 
 pub mod checks;
+pub mod faults;
 pub mod measures;
 pub mod parse;
 pub mod points;

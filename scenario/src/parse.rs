@@ -2,15 +2,17 @@
 //! file, the line and the offending text, and suggests the nearest valid word if there is one.
 
 mod change;
-mod error;
+pub(crate) mod error;
 mod expect;
 mod fault;
-mod moment;
+mod on;
 mod profile;
-mod reader;
+pub(crate) mod reader;
 mod sections;
 mod sweep;
-mod values;
+pub(crate) mod toml_writer;
+mod trigger;
+pub(crate) mod values;
 mod whole;
 mod write;
 

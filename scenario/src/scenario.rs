@@ -2,11 +2,13 @@
 //! it from TOML. A scenario that was parsed is always valid.
 
 mod claim;
+pub(crate) mod cluster;
 mod describe;
 mod fault;
 
 pub use claim::{Claim, Expect};
-pub use fault::{Counted, Fault, FaultAction, MessageDeed, Trigger, Which};
+pub use cluster::Cluster;
+pub use fault::{Counted, Fault, Trigger, Which};
 
 use crate::protocol::Protocol;
 use indoubt_driver::{
@@ -88,32 +90,6 @@ impl Scenario {
     /// The settings of every machine of the cluster.
     pub fn settings(&self) -> Settings {
         Settings { timeouts: self.timeouts, limits: Limits::default(), options: self.options, planted: self.planted }
-    }
-}
-
-/// The number of nodes of each role.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-pub struct Cluster {
-    /// The number of participants, which are named p1, p2, …
-    pub participants: u16,
-    /// The number of coordinating nodes, which are named c1, c2, …
-    pub coordinators: u16,
-}
-
-impl Cluster {
-    /// The participants: p1, p2, …
-    pub fn participants(self) -> impl Iterator<Item = NodeId> + Clone {
-        (1..=self.participants).map(NodeId::participant)
-    }
-
-    /// The coordinating nodes: c1, c2, …
-    pub fn coordinating(self) -> impl Iterator<Item = NodeId> + Clone {
-        (1..=self.coordinators).map(NodeId::coordinating)
-    }
-
-    /// All nodes: c1, c2, …, p1, p2, …
-    pub fn nodes(self) -> impl Iterator<Item = NodeId> + Clone {
-        self.coordinating().chain(self.participants())
     }
 }
 

@@ -2,14 +2,16 @@
 //! would be right.
 
 use indoubt_driver::{
+    clock::ClockJump,
     conditions::Latency,
     gate::{Edge, Verb},
 };
 use indoubt_proto::{ids::NodeId, observation::Phase, time::Micros};
 use indoubt_scenario::{
+    faults::{FaultAction, JumpClock, Kill, Message, MessageDeed, Partition},
     parse::ScenarioError,
     protocol::Protocol,
-    scenario::{Arrivals, Counted, FaultAction, MessageDeed, Scenario, Trigger, Which},
+    scenario::{Arrivals, Counted, Scenario, Trigger, Which},
 };
 
 const HEAD: &str = "name = \"test\"\n[workload]\nkind = \"transfer\"\nrate = 10.0\n";
@@ -207,7 +209,7 @@ fn coordinator_is_c1() {
     let s = fault("on = { phase = \"work-done\" }\ndo = \"kill\"\nnode = \"coordinator\"");
     assert_eq!(
         s.faults[0].action,
-        FaultAction::Kill { node: NodeId::coordinating(1), restart_after: None, lose_log: false, keep: None }
+        FaultAction::from(Kill { node: NodeId::coordinating(1), restart_after: None, keep: None })
     );
     assert_eq!(s.faults[0].trigger, Trigger::Phase { home: NodeId::coordinating(1), phase: Phase::WorkDone, nth: 1 });
 }
@@ -219,7 +221,7 @@ fn a_kill_may_say_how_much_of_the_unforced_tail_survives() {
         [(0, "no unforced record survives"), (1, "1 unforced record survives"), (7, "7 unforced records")]
     {
         let s = fault(&format!("{kill}keep = {keep}"));
-        assert!(matches!(s.faults[0].action, FaultAction::Kill { keep: Some(k), lose_log: false, .. } if k == keep));
+        assert!(matches!(s.faults[0].action, FaultAction::Kill(Kill { keep: Some(k), .. }) if k == keep));
         assert!(s.faults[0].text.contains(text), "{}", s.faults[0].text);
     }
     assert!(!fault(kill).faults[0].text.contains("survive"));
@@ -329,7 +331,7 @@ fn each_fault_knows_its_fields() {
 #[test]
 fn a_partition_has_two_sides_that_share_nobody() {
     let s = fault("at = \"3s\"\ndo = \"partition\"\nbetween = [[\"coordinator\"], [\"p2\", \"p3\"]]\nfor = \"2s\"");
-    let FaultAction::Partition { left, right, one_way, lasts } = &s.faults[0].action else { panic!() };
+    let FaultAction::Partition(Partition { left, right, one_way, lasts }) = &s.faults[0].action else { panic!() };
     assert_eq!((left.len(), right.len(), *one_way, *lasts), (1, 2, false, Some(Micros::from_secs(2))));
     let sides = |sides: &str| format!("at = \"3s\"\ndo = \"partition\"\nbetween = {sides}");
     bad_fault(&sides("[[\"c1\"], [\"coordinator\"]]"), 3, &["c1", "twice"]);
@@ -370,14 +372,30 @@ fn a_message_fault_names_messages_that_pass_there() {
         &["no message `work`"],
     );
     let s = fault(&two("to = \"k1\"").replace("drop", "delay").replace("to =", "by = \"1s\"\nto ="));
-    assert!(matches!(s.faults[0].action, FaultAction::Message { deed: MessageDeed::Delay(Micros(1_000_000)), .. }));
+    let delay = Message { deed: MessageDeed::Delay(Micros(1_000_000)), lasts: None };
+    assert_eq!(s.faults[0].action, delay.into());
+}
+
+#[test]
+fn a_clock_jumps_one_way() {
+    let jump = |ways: &str| format!("at = \"1s\"\ndo = \"jump-clock\"\nnode = \"p2\"\n{ways}");
+    let forward = fault(&jump("forward = \"2s\""));
+    let expected = JumpClock { node: NodeId::participant(2), jump: ClockJump::Forward(Micros::from_secs(2)) };
+    assert_eq!(forward.faults[0].action, expected.into());
+    assert_eq!(forward.faults[0].text, "jump the clock of p2 forward by 2s at 1s");
+    assert_eq!(fault(&jump("back = \"5ms\"")).faults[0].text, "jump the clock of p2 back by 5ms at 1s");
+    for ways in ["", "forward = \"1s\"\nback = \"1s\""] {
+        bad_fault(&jump(ways), 1, &["`forward` or `back`"]);
+    }
+    bad_fault(&jump("forward = \"0s\""), 5, &["`forward`"]);
+    bad_fault(&jump("for = \"1s\""), 5, &["unknown field `for`", "`jump-clock`"]);
 }
 
 #[test]
 fn an_operator_resolves_branches_in_doubt_only() {
     let resolve = "at = \"1s\"\ndo = \"resolve\"\ndecision = \"commit\"\n";
     let s = fault(&format!("{resolve}protocols = [\"2pc\", \"2pc-prc\"]"));
-    assert!(matches!(&s.faults[0].action, FaultAction::Resolve { nodes, .. } if nodes.len() == 3));
+    assert!(matches!(&s.faults[0].action, FaultAction::Resolve(resolve) if resolve.nodes.len() == 3));
     bad_fault(resolve, 2, &["`saga` has no branches in doubt"]);
     bad_fault(&format!("{resolve}protocols = [\"2pc\"]\nnode = \"c1\""), 5, &["name a participant"]);
     bad_fault(&format!("{}protocols = [\"2pc\"]", resolve.replace("commit", "comit")), 3, &["`comit`", "`commit`"]);

@@ -7,7 +7,7 @@ use indoubt_proto::{
 };
 use indoubt_scenario::{
     protocol::Protocol,
-    scenario::{Arrivals, FaultAction, Scenario, Trigger},
+    scenario::{Arrivals, Scenario, Trigger},
 };
 use proptest::prelude::*;
 
@@ -34,7 +34,7 @@ fn a_parameter_is_set_by_its_path() {
     assert_eq!(set("protocols", "[\"saga\"]").protocols, [Protocol::Saga]);
     assert!(matches!(set("fault.0.on.nth", "7").faults[0].trigger, Trigger::Phase { nth: 7, .. }));
     let restarted = set("fault.0.restart_after", "2s");
-    assert!(matches!(restarted.faults[0].action, FaultAction::Kill { restart_after: Some(Micros(2_000_000)), .. }));
+    assert_eq!(restarted.faults[0].action.lasts(), Some(Micros(2_000_000)));
     // `touch` follows the number of participants unless the scenario says otherwise.
     assert_eq!(set("cluster.participants", "2").workload.touch, 2);
     assert_eq!(set("workload.touch", "2").set("cluster.participants", "5").unwrap().workload.touch, 2);
@@ -126,6 +126,8 @@ fn any_fault() -> impl Strategy<Value = String> {
             format!("{moment}\ndo = \"resume\"\nnode = \"{node}\""),
             format!("{moment}\ndo = \"slow-disk\"\nnode = \"{node}\"\nforce = \"70ms\"\n{lasts}"),
             format!("{moment}\ndo = \"partition\"\nbetween = [[\"{node}\"], [\"p2\"]]\none_way = true\n{lasts}"),
+            format!("{moment}\ndo = \"jump-clock\"\nnode = \"{node}\"\nforward = \"1500us\""),
+            format!("{moment}\ndo = \"jump-clock\"\nnode = \"{node}\"\nback = \"2s\""),
             format!("{moment}\ndo = \"heal\""),
             format!("{moment}\ndo = \"resolve\"\ndecision = \"abort\""),
             format!("{moment}\ndo = \"resolve\"\ndecision = \"commit\"\nnode = \"p2\""),

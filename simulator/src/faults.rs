@@ -9,7 +9,10 @@ mod in_force;
 mod watch;
 
 use in_force::{Commands, FaultsInForce, Occurrence};
-use indoubt_driver::gate::{Action, Disposition, FaultPlan, Rule, RuleId};
+use indoubt_driver::{
+    clock::ClockJump,
+    gate::{Action, Disposition, FaultPlan, Rule, RuleId},
+};
 use indoubt_proto::{
     ids::{NodeId, TxnId},
     message::Decision,
@@ -19,7 +22,7 @@ use indoubt_proto::{
 use indoubt_scenario::{
     protocol::Protocol,
     recording::{FaultRecord, FaultSite},
-    scenario::{FaultAction, MessageDeed, Scenario, Trigger, Which},
+    scenario::{Scenario, Trigger, Which},
 };
 use std::collections::{BTreeMap, BTreeSet};
 use watch::{Counting, Watch, WatchState};
@@ -40,6 +43,8 @@ pub enum FaultCommand {
     Pause(NodeId),
     /// Let it go on.
     Resume(NodeId),
+    /// The clock of this node jumps, if it is up: a node that is down has no armed timers.
+    JumpClock(NodeId, ClockJump),
     /// An operator ends all branches in doubt at this node so, if it is up and not frozen.
     Resolve(NodeId, Decision),
     /// The orders of this node have changed: fetch them.
@@ -161,7 +166,7 @@ impl Nemesis {
                 continue;
             };
             match (watch.stage, watch.counting) {
-                (WatchState::Touching, _) => fate.add(watch.touch()),
+                (WatchState::Touching, _) => fate.add(watch.touch),
                 (WatchState::Watching, Counting::Messages(which)) => {
                     watch.count += 1;
                     let (acting, next) = match which {
@@ -169,7 +174,7 @@ impl Nemesis {
                         Which::First(count) => (true, watch.until_counted(count)),
                         Which::Share(_) | Which::All => (true, WatchState::Touching),
                     };
-                    let touch = watch.touch();
+                    let touch = watch.touch;
                     self.enter(at, next);
                     if acting {
                         fate.add(touch);
@@ -218,11 +223,11 @@ impl Nemesis {
         self.in_force.calm();
         for at in 0..self.watches.len() {
             let action = &self.watches[at].fault.action;
-            if action.can_last() && action.lasts().is_none() {
+            if action.ends_with_load() {
                 self.stop_touching(at, now);
             }
         }
-        for occurrence in self.in_force.without_end(|(at, _)| self.watches[at].fault.action.lasts().is_none()) {
+        for occurrence in self.in_force.of_faults(|at| self.watches[at].fault.action.ends_with_load()) {
             self.undo(occurrence, now, &mut commands);
         }
         self.renew(&mut commands);
@@ -263,16 +268,16 @@ impl Nemesis {
     fn strike(&mut self, at: usize, now: Micros, site: Option<FaultSite>, commands: &mut Commands) {
         self.enter(at, WatchState::Over);
         let occurrence = self.fires(at, now, site, commands);
-        let action = self.watches[at].fault.action.clone();
-        let lasts = action.lasts();
-        let (begun, ended) = self.in_force.begin(occurrence, action, commands);
-        for occurrence in ended {
+        let action = &self.watches[at].fault.action;
+        let end = action.lasts().map(|lasts| now + lasts);
+        let begun = self.in_force.begin(occurrence, action.acts(), commands);
+        for occurrence in begun.ended {
             self.close(occurrence, now);
         }
-        match (begun, lasts) {
-            (Some(occurrence), Some(lasts)) => self.schedule(now + lasts, Timed::Undo(occurrence)),
-            (Some(_), None) => {}
-            (None, _) => self.close(occurrence, now),
+        match end {
+            Some(end) if begun.lasts => self.schedule(end, Timed::Undo(occurrence)),
+            None if begun.lasts => {}
+            _ => self.close(occurrence, now),
         }
     }
 
@@ -338,22 +343,11 @@ impl Watch {
             let action = match self.stage {
                 WatchState::Watching if post.report => Action::Report,
                 WatchState::Watching => Action::Ask,
-                WatchState::Touching => self.touch(),
+                WatchState::Touching => self.touch,
                 WatchState::Waiting | WatchState::Over => return None,
             };
             Some(Rule { id, selector: post.selector.clone(), share, action })
         })
-    }
-
-    /// What it does to a message.
-    fn touch(&self) -> Action {
-        match self.fault.action {
-            FaultAction::Message { deed: MessageDeed::Drop, .. } => Action::Drop,
-            FaultAction::Message { deed: MessageDeed::Delay(by), .. } => Action::Delay(by),
-            FaultAction::Message { deed: MessageDeed::Duplicate, .. } => Action::Duplicate,
-            FaultAction::Message { deed: MessageDeed::Refuse, .. } => Action::Refuse,
-            _ => Action::Report,
-        }
     }
 
     /// Whether the next one that counts is the one at which it strikes.

@@ -18,12 +18,10 @@ use indoubt_proto::{
     time::Micros,
 };
 use indoubt_scenario::{
+    faults::{self, FaultAction, Kill, LoseLog, MessageDeed, Partition, Pause},
     protocol::Protocol,
     recording::Recording,
-    scenario::{
-        Arrivals, Cluster, Counted, Fault, FaultAction, MessageDeed, Network, Scenario, Trigger, Which, Workload,
-        WorkloadKind,
-    },
+    scenario::{Arrivals, Cluster, Counted, Fault, Network, Scenario, Trigger, Which, Workload, WorkloadKind},
     workload::Arrival,
 };
 use indoubt_simulator::{clients::ClientPool, world};
@@ -139,7 +137,7 @@ impl Script {
         let (c1, p2, p3) = (NodeId::coordinating(1), NodeId::participant(2), NodeId::participant(3));
         let at = |ms| Trigger::At(Micros::from_millis(ms));
         let for_ms = |ms| Some(Micros::from_millis(ms));
-        let cut = FaultAction::Partition { left: vec![c1], right: vec![p3], one_way: true, lasts: for_ms(300) };
+        let cut = Partition { left: vec![c1], right: vec![p3], one_way: true, lasts: for_ms(300) };
         Script::new(protocol)
             .with(|scenario| {
                 scenario.cluster.coordinators = 2;
@@ -153,7 +151,7 @@ impl Script {
             })
             .kill(Trigger::Phase { home: c1, phase: Phase::WorkDone, nth: 5 }, "c1", Some(400))
             .kill(at(300), "p2", Some(300))
-            .fault(at(900), FaultAction::Pause { node: p2, lasts: for_ms(200) })
+            .fault(at(900), Pause { node: p2, lasts: for_ms(200) })
             .fault(at(1_000), cut)
     }
 
@@ -191,7 +189,8 @@ impl Script {
     }
 
     /// Adds a fault.
-    pub fn fault(mut self, trigger: Trigger, action: FaultAction) -> Self {
+    pub fn fault(mut self, trigger: Trigger, action: impl Into<FaultAction>) -> Self {
+        let action = action.into();
         let text = format!("{action:?}");
         self.scenario.faults.push(Fault { text, trigger, action, protocols: None });
         self
@@ -200,8 +199,7 @@ impl Script {
     /// Kills a node. It restarts after this many milliseconds, if given.
     pub fn kill(self, trigger: Trigger, name: &str, restart_after_ms: Option<u64>) -> Self {
         let restart_after = restart_after_ms.map(Micros::from_millis);
-        let mut script =
-            self.fault(trigger, FaultAction::Kill { node: node(name), restart_after, lose_log: false, keep: None });
+        let mut script = self.fault(trigger, Kill { node: node(name), restart_after, keep: None });
         script.name_last(format!("kill {name}"));
         script
     }
@@ -209,8 +207,7 @@ impl Script {
     /// Kills a node. It restarts without its journal after this many milliseconds.
     pub fn lose_log(self, trigger: Trigger, name: &str, restart_after_ms: u64) -> Self {
         let restart_after = Some(Micros::from_millis(restart_after_ms));
-        let mut script =
-            self.fault(trigger, FaultAction::Kill { node: node(name), restart_after, lose_log: true, keep: None });
+        let mut script = self.fault(trigger, LoseLog { node: node(name), restart_after });
         script.name_last(format!("{name} loses its log"));
         script
     }
@@ -224,7 +221,7 @@ impl Script {
             message: Some(message.word().into()),
             which,
         };
-        let mut script = self.fault(trigger, FaultAction::Message { deed, lasts: None });
+        let mut script = self.fault(trigger, faults::Message { deed, lasts: None });
         let deed = match deed {
             MessageDeed::Drop => "drop".into(),
             MessageDeed::Delay(by) => format!("delay by {by}:"),

@@ -9,7 +9,7 @@ use indoubt_proto::{
     settings::{Options, Timeouts},
     time::Micros,
 };
-use indoubt_scenario::scenario::{Arrivals, Clocks, Cluster, FaultAction, Scenario, Trigger};
+use indoubt_scenario::scenario::{Arrivals, Clocks, Cluster, Scenario, Trigger};
 
 /// What was tried.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -97,7 +97,7 @@ fn smaller(case: &Case) -> impl Iterator<Item = Case> + use<> {
     add(&|s| s.options.compensate_from = plain.compensate_from);
     add(&|s| s.options.remembered = plain.remembered);
     for at in 0..faults {
-        add(&|s| simplify_action(&mut s.faults[at].action));
+        add(&|s| s.faults[at].action.simplify());
         add(&|s| simplify_trigger(&mut s.faults[at].trigger));
     }
     let (protocol, seed, planted) = (case.protocol, case.seed, case.scenario.planted);
@@ -110,12 +110,6 @@ fn smaller(case: &Case) -> impl Iterator<Item = Case> + use<> {
 
 const A_MILLISECOND: Latency = Latency::Constant(Micros::from_millis(1));
 
-fn simplify_action(action: &mut FaultAction) {
-    if let FaultAction::Kill { keep, .. } = action {
-        *keep = None;
-    }
-}
-
 /// Times become whole multiples of 10 ms.
 fn simplify_trigger(trigger: &mut Trigger) {
     if let Trigger::At(at) = trigger {
@@ -127,10 +121,10 @@ fn simplify_trigger(trigger: &mut Trigger) {
 mod tests {
     use super::*;
     use crate::swarm::draw;
-    use indoubt_scenario::protocol::Protocol;
+    use indoubt_scenario::{faults::FaultAction, protocol::Protocol};
 
     fn kills(case: &Case) -> usize {
-        case.scenario.faults.iter().filter(|fault| matches!(fault.action, FaultAction::Kill { .. })).count()
+        case.scenario.faults.iter().filter(|fault| matches!(fault.action, FaultAction::Kill(_))).count()
     }
 
     #[test]

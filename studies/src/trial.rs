@@ -2,10 +2,7 @@
 
 use indoubt_judge::{judge::pass_judgement, measurer::Measurer, summary::Run};
 use indoubt_proto::observation::Stamped;
-use indoubt_scenario::{
-    protocol::Protocol,
-    scenario::{FaultAction, Scenario},
-};
+use indoubt_scenario::{faults::act::Act, protocol::Protocol, scenario::Scenario};
 use indoubt_simulator::world;
 
 /// Runs one protocol of a scenario under one seed and judges it. The trace goes directly to the measures and is not kept. The result
@@ -14,10 +11,9 @@ use indoubt_simulator::world;
 /// If the scenario has no crashes and no operator actions, transactions that have ended are forgotten, so that a long run needs no
 /// more memory. If a forgotten transaction turns out to be needed, the same history runs again without forgetting.
 pub fn trial(scenario: &Scenario, protocol: Protocol, seed: u64) -> Run {
-    let needs_the_past =
-        |action: &FaultAction| matches!(action, FaultAction::Kill { .. } | FaultAction::Resolve { .. });
-    let mut faults = scenario.faults.iter().filter(|fault| fault.applies(protocol));
-    if !faults.any(|fault| needs_the_past(&fault.action)) {
+    let needs_the_past = |act: &Act| matches!(act, Act::Kill { .. } | Act::Resolve { .. });
+    let faults = scenario.faults.iter().filter(|fault| fault.applies(protocol));
+    if !faults.flat_map(|fault| fault.action.acts()).any(|act| needs_the_past(&act)) {
         let measurer = Measurer::forgetful(protocol, scenario.duration, scenario.timeouts);
         if let Some(run) = judged(scenario, protocol, seed, measurer) {
             return run;

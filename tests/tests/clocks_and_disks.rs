@@ -1,10 +1,14 @@
 //! Clocks that run fast or slow, and disks whose forces take a drawn time, in the virtual world.
 
-use indoubt_driver::{clock::ClockRate, conditions::Latency};
+use indoubt_driver::{
+    clock::{ClockJump, ClockRate},
+    conditions::Latency,
+};
 use indoubt_proto::{ids::NodeId, machine::Write, message::MessageKind, observation::Observation, time::Micros};
 use indoubt_scenario::{
+    faults::{JumpClock, SlowDisk},
     protocol::Protocol,
-    scenario::{Clocks, FaultAction, Scenario, Trigger},
+    scenario::{Clocks, Scenario, Trigger},
 };
 use indoubt_simulator::world;
 use indoubt_studies::script::{Play, Script, add, at_phase, node};
@@ -44,6 +48,40 @@ fn a_fast_clock_fires_early_and_a_slow_one_late() {
     assert_eq!(patience[&node("p1")], ms(250), "500 ms by a clock that runs twice as fast");
     assert_eq!(patience[&node("p2")], ms(1_000));
     assert_eq!(patience[&node("p3")], ms(500));
+}
+
+/// When p1, which is in doubt since 13 ms or so, asks for the first time and for the second, if its clock jumps at `at_ms`.
+fn inquiries(jump: Option<(u64, ClockJump)>) -> Vec<Micros> {
+    let script = Script::new(Protocol::TwoPhase).transaction(10, vec![add("p1", 1), add("p2", 1)]).kill(
+        at_phase(indoubt_proto::observation::Phase::WorkDone),
+        "c1",
+        Some(5_000),
+    );
+    let script = match jump {
+        None => script,
+        Some((at_ms, jump)) => script.fault(Trigger::At(ms(at_ms)), JumpClock { node: node("p1"), jump }),
+    };
+    let inquired = |at: NodeId, what: &Observation| {
+        let asks = matches!(what, Observation::Sent { message: MessageKind::Inquire, .. });
+        (asks && at == node("p1")).then_some(())
+    };
+    script.play().find(inquired).into_iter().map(|(t, ())| t).take(2).collect()
+}
+
+#[test]
+fn a_jump_moves_the_timers_that_are_armed_and_no_later_ones() {
+    let undisturbed = inquiries(None);
+    let pause = undisturbed[1] - undisturbed[0];
+    let jumped = |at_ms, jump| inquiries(Some((at_ms, jump)));
+    let some = jumped(200, ClockJump::Forward(ms(100)));
+    assert_eq!(some[0], undisturbed[0] - ms(100));
+    let past = jumped(200, ClockJump::Forward(ms(60_000)));
+    assert_eq!(past[0], ms(200), "its time has passed: it fires at once");
+    let back = jumped(200, ClockJump::Back(ms(100)));
+    assert_eq!(back[0], undisturbed[0] + ms(100));
+    for found in [some, past, back] {
+        assert_eq!(found[1] - found[0], pause, "a timer that is armed later runs its full time");
+    }
 }
 
 #[test]
@@ -111,7 +149,7 @@ fn clocks_and_disks_that_say_nothing_change_no_history() {
 #[test]
 fn a_slow_disk_takes_at_least_its_time_whatever_is_drawn() {
     let under = |min, max| {
-        let slow = FaultAction::SlowDisk { node: node("p1"), force: ms(20), lasts: None };
+        let slow = SlowDisk { node: node("p1"), force: ms(20), lasts: None };
         let slowed = forces_of(
             two_transfers(Latency::Uniform { min: ms(min), max: ms(max) }).fault(Trigger::At(ms(1)), slow).play(),
         );

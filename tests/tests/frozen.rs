@@ -8,15 +8,12 @@ use indoubt_proto::{
     plan::{PlanStep, StepKind},
     time::Micros,
 };
-use indoubt_scenario::{
-    protocol::Protocol,
-    scenario::{FaultAction, Trigger},
-};
+use indoubt_scenario::{faults::Pause, protocol::Protocol, scenario::Trigger};
 use indoubt_studies::script::{Script, add, node};
 
 #[test]
 fn what_waited_is_read_link_by_link_each_in_its_order_the_longest_waiting_first() {
-    let pause = FaultAction::Pause { node: node("p1"), lasts: Some(Micros::from_millis(200)) };
+    let pause = Pause { node: node("p1"), lasts: Some(Micros::from_millis(200)) };
     let steps = || vec![add("p1", 1), add("p2", 1)];
     let play = Script::new(Protocol::TwoPhase)
         .with(|scenario| scenario.cluster.coordinators = 2)
@@ -40,7 +37,7 @@ fn what_waited_is_read_link_by_link_each_in_its_order_the_longest_waiting_first(
 fn a_frozen_node_ends_the_force_under_way_and_begins_none() {
     // Forces take 100 ms. p1 freezes while that of its first prepared record runs; its second one waits behind it.
     for freezes in [15, 40, 80] {
-        let pause = FaultAction::Pause { node: node("p1"), lasts: Some(Micros::from_millis(400)) };
+        let pause = Pause { node: node("p1"), lasts: Some(Micros::from_millis(400)) };
         let steps = |delta| {
             let add = |participant: &str| {
                 let key = Key::new(format!("{participant}/{delta}"));
@@ -73,7 +70,7 @@ fn a_frozen_node_ends_the_force_under_way_and_begins_none() {
 #[test]
 fn a_timer_that_came_due_meanwhile_fires_before_what_waits_on_the_links() {
     // p1 sleeps from after its vote until after its time to inquire. The decision waits for it long before that time.
-    let pause = FaultAction::Pause { node: node("p1"), lasts: Some(Micros::from_secs(1)) };
+    let pause = Pause { node: node("p1"), lasts: Some(Micros::from_secs(1)) };
     let play = Script::new(Protocol::TwoPhase)
         .transaction(10, vec![add("p1", 1), add("p2", 1)])
         .fault(Trigger::At(Micros(16_500)), pause)

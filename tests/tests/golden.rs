@@ -4,10 +4,7 @@
 
 use indoubt_driver::gate::Edge;
 use indoubt_proto::{message::MessageKind, observation::Phase, time::Micros};
-use indoubt_scenario::{
-    protocol::Protocol,
-    scenario::{MessageDeed, Which},
-};
+use indoubt_scenario::{faults::MessageDeed, protocol::Protocol, scenario::Which};
 use indoubt_studies::script::{Script, add, at_effect, at_phase, read, refused};
 use std::{fs, path::PathBuf};
 

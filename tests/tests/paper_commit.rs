@@ -10,8 +10,9 @@ use indoubt_proto::{
     time::Micros,
 };
 use indoubt_scenario::{
+    faults::{MessageDeed, Resolve},
     protocol::Protocol,
-    scenario::{FaultAction, MessageDeed, Trigger, Which, WorkloadKind},
+    scenario::{Trigger, Which, WorkloadKind},
 };
 use indoubt_studies::script::{Play, Script, add, at_effect, at_phase, node, refused};
 use std::collections::{BTreeMap, BTreeSet};
@@ -249,7 +250,7 @@ fn rule_13_about_branches_of_a_lost_log_every_presumption_answers_unknown_until_
 
         let nodes = vec![node("p1"), node("p2"), node("p3")];
         let play = lost()
-            .fault(Trigger::At(Micros::from_secs(5)), FaultAction::Resolve { nodes, decision: Decision::Commit })
+            .fault(Trigger::At(Micros::from_secs(5)), Resolve { nodes, decision: Decision::Commit })
             .with(|scenario| scenario.duration = Micros::from_secs(6))
             .play();
         assert_eq!((play.left_over(), values(&play)), ((0, 0), DONE), "{protocol}");

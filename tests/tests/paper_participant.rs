@@ -14,8 +14,9 @@ use indoubt_proto::{
     time::Micros,
 };
 use indoubt_scenario::{
+    faults::MessageDeed,
     protocol::Protocol,
-    scenario::{MessageDeed, Trigger, Which, WorkloadKind},
+    scenario::{Trigger, Which, WorkloadKind},
 };
 use indoubt_studies::script::{Play, Script, add, at_effect, at_phase, node, read, record};
 use std::collections::BTreeMap;

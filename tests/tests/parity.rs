@@ -4,10 +4,11 @@
 use indoubt_driver::conditions::Latency;
 use indoubt_proto::{ids::TxnId, message::OutcomeWord, observation::Observation, time::Micros};
 use indoubt_scenario::{
+    faults::FaultAction,
     profile::{Profile, Spread},
     protocol::Protocol,
     recording::Recording,
-    scenario::{Arrivals, FaultAction, Scenario},
+    scenario::{Arrivals, Scenario},
 };
 use indoubt_simulator::world;
 use indoubt_studies::{
@@ -70,9 +71,11 @@ fn a_reduction_keeps_every_fault_and_lets_it_strike_while_every_timeout_is_longe
             assert!(run.faults.iter().all(|fault| !fault.at.is_empty()), "{name}: {:?}", run.faults);
             assert!(!by_time, "{name}: a bundled scenario strikes where both worlds find it");
             for fault in &reduced.faults {
-                if let FaultAction::Kill { restart_after: Some(outage), .. }
-                | FaultAction::Pause { lasts: Some(outage), .. }
-                | FaultAction::Partition { lasts: Some(outage), .. } = fault.action
+                if let FaultAction::Kill(_)
+                | FaultAction::LoseLog(_)
+                | FaultAction::Pause(_)
+                | FaultAction::Partition(_) = fault.action
+                    && let Some(outage) = fault.action.lasts()
                 {
                     let timeouts = reduced.timeouts;
                     let shortest = timeouts.vote.min(timeouts.decision).min(timeouts.lock).min(timeouts.retry);

@@ -2,8 +2,9 @@
 
 use indoubt_judge::judge::judge;
 use indoubt_scenario::{
+    faults::FaultAction,
     protocol::Protocol,
-    scenario::{FaultAction, Scenario, WorkloadKind},
+    scenario::{Scenario, WorkloadKind},
 };
 use indoubt_simulator::world;
 use indoubt_studies::{script::Script, trial::trial};
@@ -50,7 +51,7 @@ fn a_trial_in_which_nobody_dies_finds_what_its_recording_holds() {
     for protocol in Protocol::ALL {
         for kind in [WorkloadKind::Transfer, WorkloadKind::Order, WorkloadKind::Trip] {
             let mut scenario = Script::rough(protocol, kind).scenario;
-            scenario.faults.retain(|fault| !matches!(fault.action, FaultAction::Kill { .. }));
+            scenario.faults.retain(|fault| !matches!(fault.action, FaultAction::Kill(_)));
             assert!(!scenario.faults.is_empty());
             holds_for(&scenario, protocol, [3]);
         }

@@ -53,6 +53,14 @@ impl LiveRun<'_> {
                     self.observe(node, Observation::Resumed { incarnation });
                 }
             }
+            FaultCommand::JumpClock(node, jump) => {
+                if let Some(control) = self.controls.get(&node).filter(|_| self.cluster.is_up(node)) {
+                    control.jump_clock(jump);
+                    self.observe(node, jump.observed(self.cluster.incarnation(node)));
+                    // Once the plan holds, the clock has jumped.
+                    self.orders(node).await?;
+                }
+            }
             FaultCommand::Resolve(node, decision) => {
                 if self.cluster.is_up(node) && !self.paused.contains(&node) {
                     // Not waited for: what it does may halt the node for another fault, which must be answered meanwhile.

@@ -1,12 +1,11 @@
-//! The check `non-triviality` (docs/rules.md, rule 4): if all participants vote YES and nothing fails, the transaction commits. A
-//! transaction counts only if all of this is true: the single vote of each participant arrived within the vote timeout after the
-//! first PREPARE, by true time and by the coordinator's clock; no PREPARE and no vote was lost or refused; and the coordinator
-//! neither crashed nor froze.
+//! Non-triviality (docs/rules.md, rule 4): no failures and all YES -> commit. Only where every participant's one vote arrived
+//! within the vote timeout (by true time and by the coordinator's clock, from the first PREPARE on), no PREPARE and no vote
+//! was lost or refused, the coordinator neither crashed nor froze, and its clock did not jump.
 
 use super::{entry::Check, evidence::Evidence};
 use crate::{
     finding::{At, Excuse, Finding},
-    history::{branches::Branch, fate::Fate, txn_history::TxnHistory},
+    history::{branches::Branch, fate::Fate, topology::Life, txn_history::TxnHistory},
 };
 use indoubt_proto::{
     ids::{NodeId, TxnId},
@@ -29,7 +28,8 @@ fn non_triviality(evidence: &Evidence<'_>) -> Vec<Finding> {
         let in_time = |node: &NodeId| txn_history.branches.get(*node).is_some_and(|branch| in_time(branch, until));
         let all_yes = txn_history.plan.nodes().iter().all(in_time);
         let (home, then) = (topology.life(txn.home), txn_history.home_then);
-        let no_failure = (home.crashes, home.pauses) == (then.crashes, then.pauses);
+        let failures = |life: Life| (life.crashes, life.pauses, life.clock_jumps);
+        let no_failure = failures(home) == failures(then);
         let (t, _) = txn_history.home_decided.iter().find(|(_, decision)| *decision == Decision::Abort)?;
         let text = format!("{txn}: {} aborted at {} although every vote was YES and arrived in time", txn.home, At(*t));
         (txn_history.accepted && all_yes && no_failure).then(|| Finding::about(txn, txn_history, text))

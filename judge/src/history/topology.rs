@@ -17,6 +17,8 @@ pub(crate) struct Life {
     pub(crate) crashes: u32,
     /// How often it froze.
     pub(crate) pauses: u32,
+    /// How often its clock jumped.
+    pub(crate) clock_jumps: u32,
     /// How often it restarted.
     pub(crate) restarts: u32,
     /// How often it restarted without its journal.
@@ -69,6 +71,10 @@ impl Topology {
                 life.pauses += 1;
             }
             Observation::Resumed { .. } => self.life_mut(seen.node).paused = false,
+            Observation::ClockJumped { .. } => {
+                self.life_mut(seen.node).clock_jumps += 1;
+                return false;
+            }
             Observation::LinkCut { from, to } => {
                 self.cut.insert((*from, *to));
             }

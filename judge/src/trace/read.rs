@@ -143,6 +143,11 @@ impl Line {
             },
             "paused" => O::Paused { incarnation: f.need("incarnation")? },
             "resumed" => O::Resumed { incarnation: f.need("incarnation")? },
+            "clock-jumped" => O::ClockJumped {
+                incarnation: f.need("incarnation")?,
+                by: Micros(f.need("by_us")?),
+                back: f.maybe("back")?.unwrap_or(false),
+            },
             "link-cut" => O::LinkCut { from: f.need("from")?, to: f.need("to")? },
             "link-healed" => O::LinkHealed { from: f.need("from")?, to: f.need("to")? },
             "fault" => O::Fault { text: f.need("text")? },

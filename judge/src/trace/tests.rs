@@ -142,6 +142,11 @@ fn every_kind() -> Vec<(O, &'static str)> {
         ),
         (O::Paused { incarnation: 1 }, r#""incarnation":1"#),
         (O::Resumed { incarnation: 1 }, r#""incarnation":1"#),
+        (O::ClockJumped { incarnation: 1, by: Micros(2_000), back: false }, r#""incarnation":1,"by_us":2000"#),
+        (
+            O::ClockJumped { incarnation: 1, by: Micros(2_000), back: true },
+            r#""incarnation":1,"by_us":2000,"back":true"#,
+        ),
         (O::LinkCut { from: C1, to: P1 }, r#""from":"c1","to":"p1""#),
         (O::LinkHealed { from: C1, to: P1 }, r#""from":"c1","to":"p1""#),
         (O::Fault { text: "kill c1".into() }, r#""text":"kill c1""#),

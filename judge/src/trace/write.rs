@@ -124,6 +124,13 @@ fn details(line: &mut String, what: &Observation) {
         Crashed { incarnation } | Paused { incarnation } | Resumed { incarnation } => {
             number(line, "incarnation", incarnation);
         }
+        ClockJumped { incarnation, by, back } => {
+            number(line, "incarnation", incarnation);
+            number(line, "by_us", by.0);
+            if *back {
+                number(line, "back", true);
+            }
+        }
         LinkCut { from, to } | LinkHealed { from, to } => {
             name(line, "from", from);
             name(line, "to", to);

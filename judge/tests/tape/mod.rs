@@ -24,9 +24,10 @@ use indoubt_proto::{
     time::Micros,
 };
 use indoubt_scenario::{
+    faults::FaultAction,
     protocol::Protocol,
     recording::{FaultRecord, Recording},
-    scenario::{Arrivals, Cluster, Expect, Fault, FaultAction, Network, Scenario, Trigger, Workload, WorkloadKind},
+    scenario::{Arrivals, Cluster, Expect, Fault, Network, Scenario, Trigger, Workload, WorkloadKind},
 };
 
 /// The observations of a story.
@@ -138,6 +139,7 @@ fn observation(line: &str, seq: u64) -> Option<Stamped> {
             let (log, lost) = (number(1).map_or(home_log(node), LogId), number(1).is_some());
             O::Restarted { incarnation: 2, log, upto: Lsn(number(0)?), lost }
         }
+        "clock-jumped" => O::ClockJumped { incarnation: 1, by: Micros::from_millis(number(0)?), back: false },
         "paused" => O::Paused { incarnation: 1 },
         "resumed" => O::Resumed { incarnation: 1 },
         "link-cut" => O::LinkCut { from: word(0)?.parse().ok()?, to: word(1)?.parse().ok()? },
@@ -228,8 +230,9 @@ pub(crate) fn scenario(faults: Vec<Fault>, expects: Vec<Expect>) -> Scenario {
 }
 
 /// A fault that fires at a time.
-pub(crate) fn fault(at_ms: u64, action: FaultAction) -> (Fault, FaultRecord) {
+pub(crate) fn fault(at_ms: u64, action: impl Into<FaultAction>) -> (Fault, FaultRecord) {
     let at = Micros::from_millis(at_ms);
+    let action = action.into();
     let text = format!("{action:?}");
     let record = FaultRecord { fault: 0, text: text.clone(), at: vec![at], until: vec![None], sites: vec![None] };
     (Fault { text, trigger: Trigger::At(at), action, protocols: None }, record)

@@ -2,6 +2,7 @@
 
 use crate::session::dial;
 use indoubt_driver::{
+    clock::ClockJump,
     gate::{Disposition, FaultPlan},
     wire::{Asked, LabCommand, NodeReport, Reported},
 };
@@ -106,6 +107,12 @@ impl LabControl {
         acked
             .await
             .map_err(|_| Status::unavailable(format!("the control stream ended before fault plan {version} held")))
+    }
+
+    /// The node's clock jumps. Commands are obeyed in order: once a plan holds that was sent later, the clock has jumped.
+    /// Without effect if the stream has ended.
+    pub fn jump_clock(&self, jump: ClockJump) {
+        let _ = self.commands.send(LabCommand::JumpClock(jump));
     }
 
     /// Lets a halted node go on; `disposition` is what happens to the message at which it halted. Without effect if the stream has

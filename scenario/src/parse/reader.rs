@@ -11,18 +11,18 @@ use toml::{
 
 /// The text that is parsed, and the name of its file.
 #[derive(Debug)]
-pub(super) struct Source<'a> {
+pub(crate) struct Source<'a> {
     file: &'a str,
     text: &'a str,
 }
 
 impl<'a> Source<'a> {
-    pub(super) fn new(file: &'a str, text: &'a str) -> Self {
+    pub(crate) fn new(file: &'a str, text: &'a str) -> Self {
         Source { file, text }
     }
 
     /// An error about a part of the text.
-    pub(super) fn error(&self, span: Range<usize>, message: impl Into<String>) -> ScenarioError {
+    pub(crate) fn error(&self, span: Range<usize>, message: impl Into<String>) -> ScenarioError {
         let before = self.text.get(..span.start).unwrap_or(self.text);
         ScenarioError {
             file: self.file.into(),
@@ -35,17 +35,17 @@ impl<'a> Source<'a> {
 
 /// A table whose fields are all known.
 #[derive(Debug)]
-pub(super) struct Table<'a, 'i> {
+pub(crate) struct Table<'a, 'i> {
     source: &'a Source<'a>,
     /// Its name in messages, for example `[workload]`.
-    pub(super) name: String,
+    pub(crate) name: String,
     span: Range<usize>,
     table: &'a DeTable<'i>,
 }
 
 impl<'a, 'i> Table<'a, 'i> {
     /// A table that may have only these fields.
-    pub(super) fn new(
+    pub(crate) fn new(
         source: &'a Source<'a>,
         name: impl Into<String>,
         span: Range<usize>,
@@ -58,7 +58,7 @@ impl<'a, 'i> Table<'a, 'i> {
     }
 
     /// Checks that there are no fields other than these. The error names the first one in the file.
-    pub(super) fn only(&self, fields: &[&str]) -> Result<(), ScenarioError> {
+    pub(crate) fn only(&self, fields: &[&str]) -> Result<(), ScenarioError> {
         let unknown = self.table.keys().filter(|key| !fields.contains(&key.get_ref().as_ref()));
         match unknown.min_by_key(|key| key.span().start) {
             None => Ok(()),
@@ -71,28 +71,28 @@ impl<'a, 'i> Table<'a, 'i> {
     }
 
     /// This table with another name in messages.
-    pub(super) fn named(&self, name: String) -> Table<'a, 'i> {
+    pub(crate) fn named(&self, name: String) -> Table<'a, 'i> {
         Table { source: self.source, name, span: self.span.clone(), table: self.table }
     }
 
     /// An error about the table as a whole.
-    pub(super) fn error(&self, message: impl Into<String>) -> ScenarioError {
+    pub(crate) fn error(&self, message: impl Into<String>) -> ScenarioError {
         self.source.error(self.span.clone(), message)
     }
 
     /// The value of a field; `None` if the field is absent.
-    pub(super) fn get(&self, field: &str) -> Option<Value<'a, 'i>> {
+    pub(crate) fn get(&self, field: &str) -> Option<Value<'a, 'i>> {
         let value = self.table.get(field)?;
         Some(Value { source: self.source, field: field.into(), value })
     }
 
     /// The value of a field that must be there.
-    pub(super) fn need(&self, field: &str) -> Result<Value<'a, 'i>, ScenarioError> {
+    pub(crate) fn need(&self, field: &str) -> Result<Value<'a, 'i>, ScenarioError> {
         self.get(field).ok_or_else(|| self.error(format!("{} needs `{field}`", self.name)))
     }
 
     /// Reads a field with `read`; `None` if the field is absent.
-    pub(super) fn read<T>(
+    pub(crate) fn read<T>(
         &self,
         field: &str,
         read: impl FnOnce(&Value<'a, 'i>) -> Result<T, ScenarioError>,
@@ -101,12 +101,12 @@ impl<'a, 'i> Table<'a, 'i> {
     }
 
     /// The table in a field, which may have only these fields; `None` if the field is absent.
-    pub(super) fn section(&self, field: &str, fields: &[&str]) -> Result<Option<Table<'a, 'i>>, ScenarioError> {
+    pub(crate) fn section(&self, field: &str, fields: &[&str]) -> Result<Option<Table<'a, 'i>>, ScenarioError> {
         self.read(field, |value| value.table(format!("[{field}]"), fields))
     }
 
     /// All values, in the order of the file.
-    pub(super) fn entries(&self) -> Vec<Value<'a, 'i>> {
+    pub(crate) fn entries(&self) -> Vec<Value<'a, 'i>> {
         let mut entries: Vec<_> = self.table.iter().collect();
         entries.sort_by_key(|(key, _)| key.span().start);
         let value = |(key, value): (&Spanned<_>, _)| {
@@ -119,14 +119,14 @@ impl<'a, 'i> Table<'a, 'i> {
 
 /// A value, and the field that has it.
 #[derive(Debug)]
-pub(super) struct Value<'a, 'i> {
+pub(crate) struct Value<'a, 'i> {
     source: &'a Source<'a>,
-    pub(super) field: String,
+    pub(crate) field: String,
     value: &'a Spanned<DeValue<'i>>,
 }
 
 impl<'a, 'i> Value<'a, 'i> {
-    pub(super) fn error(&self, message: impl Into<String>) -> ScenarioError {
+    pub(crate) fn error(&self, message: impl Into<String>) -> ScenarioError {
         self.source.error(self.value.span(), message)
     }
 
@@ -145,19 +145,19 @@ impl<'a, 'i> Value<'a, 'i> {
         self.source.text.get(self.value.span()).unwrap_or_default()
     }
 
-    pub(super) fn string(&self) -> Result<&'a str, ScenarioError> {
+    pub(crate) fn string(&self) -> Result<&'a str, ScenarioError> {
         match self.value.get_ref() {
             DeValue::String(text) => Ok(text),
             _ => Err(self.wrong("a string in quotes")),
         }
     }
 
-    pub(super) fn bool(&self) -> Result<bool, ScenarioError> {
+    pub(crate) fn bool(&self) -> Result<bool, ScenarioError> {
         self.value.get_ref().as_bool().ok_or_else(|| self.wrong("true or false"))
     }
 
     /// Reads a whole number in a range.
-    pub(super) fn integer(&self, range: RangeInclusive<u64>) -> Result<u64, ScenarioError> {
+    pub(crate) fn integer(&self, range: RangeInclusive<u64>) -> Result<u64, ScenarioError> {
         let wanted = || match (*range.start(), *range.end()) {
             (0, u64::MAX) => "a whole number that is not negative".into(),
             (least, u64::MAX) => format!("a whole number of at least {least}"),
@@ -169,7 +169,7 @@ impl<'a, 'i> Value<'a, 'i> {
     }
 
     /// Reads a finite number that satisfies `valid`. `wanted` describes such numbers in the error.
-    pub(super) fn number(&self, wanted: &str, valid: impl Fn(f64) -> bool) -> Result<f64, ScenarioError> {
+    pub(crate) fn number(&self, wanted: &str, valid: impl Fn(f64) -> bool) -> Result<f64, ScenarioError> {
         let number = match self.value.get_ref() {
             DeValue::Integer(n) => i64::from_str_radix(n.as_str(), n.radix()).ok().map(|n| n as f64),
             DeValue::Float(n) => n.as_str().parse().ok(),
@@ -179,12 +179,12 @@ impl<'a, 'i> Value<'a, 'i> {
     }
 
     /// Reads a share, from 0 to 1.
-    pub(super) fn share(&self) -> Result<f64, ScenarioError> {
+    pub(crate) fn share(&self) -> Result<f64, ScenarioError> {
         self.number("a share from 0 to 1", |n| (0.0..=1.0).contains(&n))
     }
 
     /// Reads a duration with its unit, in a range.
-    pub(super) fn duration(&self, range: RangeInclusive<Micros>) -> Result<Micros, ScenarioError> {
+    pub(crate) fn duration(&self, range: RangeInclusive<Micros>) -> Result<Micros, ScenarioError> {
         const WANTED: &str = "a duration with its unit (us, ms, s or m), such as \"500ms\"";
         let DeValue::String(text) = self.value.get_ref() else { return Err(self.wrong(WANTED)) };
         let duration = duration(text).ok_or_else(|| self.wrong(WANTED))?;
@@ -196,7 +196,7 @@ impl<'a, 'i> Value<'a, 'i> {
     }
 
     /// Reads one of some words. `what` names them in the error.
-    pub(super) fn word<T>(
+    pub(crate) fn word<T>(
         &self,
         what: &str,
         words: impl Iterator<Item = (&'static str, T)>,
@@ -213,7 +213,7 @@ impl<'a, 'i> Value<'a, 'i> {
     }
 
     /// An error about a word that is not one of the valid ones.
-    pub(super) fn unknown<'w>(
+    pub(crate) fn unknown<'w>(
         &self,
         what: &str,
         word: &str,
@@ -222,30 +222,30 @@ impl<'a, 'i> Value<'a, 'i> {
         self.error(format!("unknown {what} `{word}`{}", hint(word, valid)))
     }
 
-    pub(super) fn list(&self) -> Result<Vec<Value<'a, 'i>>, ScenarioError> {
+    pub(crate) fn list(&self) -> Result<Vec<Value<'a, 'i>>, ScenarioError> {
         let items = self.value.get_ref().as_array().ok_or_else(|| self.wrong("a list"))?;
         let item = |value| Value { source: self.source, field: self.field.clone(), value };
         Ok(items.iter().map(item).collect())
     }
 
-    pub(super) fn table(&self, name: impl Into<String>, fields: &[&str]) -> Result<Table<'a, 'i>, ScenarioError> {
+    pub(crate) fn table(&self, name: impl Into<String>, fields: &[&str]) -> Result<Table<'a, 'i>, ScenarioError> {
         let table = self.any_table()?.named(name.into());
         table.only(fields)?;
         Ok(table)
     }
 
     /// Reads a table whose field names the user chooses.
-    pub(super) fn any_table(&self) -> Result<Table<'a, 'i>, ScenarioError> {
+    pub(crate) fn any_table(&self) -> Result<Table<'a, 'i>, ScenarioError> {
         let table = self.value.get_ref().as_table().ok_or_else(|| self.wrong("a table"))?;
         Ok(Table { source: self.source, name: self.field.clone(), span: self.value.span(), table })
     }
 
-    pub(super) fn is_table(&self) -> bool {
+    pub(crate) fn is_table(&self) -> bool {
         self.value.get_ref().is_table()
     }
 
     /// Reads a scalar, and returns it in the form that `--set` takes.
-    pub(super) fn scalar(&self) -> Result<String, ScenarioError> {
+    pub(crate) fn scalar(&self) -> Result<String, ScenarioError> {
         Ok(match self.value.get_ref() {
             DeValue::String(text) => text.to_string(),
             DeValue::Boolean(flag) => flag.to_string(),
@@ -257,7 +257,7 @@ impl<'a, 'i> Value<'a, 'i> {
 }
 
 /// Parses a duration with its unit. A fraction is valid if it gives whole microseconds.
-pub(super) fn duration(text: &str) -> Option<Micros> {
+pub(crate) fn duration(text: &str) -> Option<Micros> {
     let digits = text.find(|c: char| !c.is_ascii_digit() && c != '.')?;
     let (number, unit) = text.split_at(digits);
     let scale: u64 = match unit {
@@ -279,7 +279,7 @@ pub(super) fn duration(text: &str) -> Option<Micros> {
 }
 
 /// The end of a message about an unknown word: the nearest valid word, and all valid words if they are few.
-pub(super) fn hint<'w>(word: &str, valid: impl IntoIterator<Item = &'w str>) -> String {
+pub(crate) fn hint<'w>(word: &str, valid: impl IntoIterator<Item = &'w str>) -> String {
     let valid: Vec<&str> = valid.into_iter().collect();
     let distance = |v: &&str| (strsim::damerau_levenshtein(word, v), v.len().abs_diff(word.len()));
     let nearest = valid.iter().min_by_key(|v| distance(v)).filter(|v| distance(v).0 <= (word.len() / 3).max(2));

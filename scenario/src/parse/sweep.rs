@@ -2,7 +2,7 @@
 
 use super::{
     error::ScenarioError,
-    fault, moment,
+    fault, on,
     reader::{Value, hint},
     sections, values,
 };
@@ -73,8 +73,8 @@ fn paths(scenario: &Scenario) -> Vec<String> {
         add(&format!("network.link.{at}.latency"), &values::LATENCY);
     }
     for at in 0..scenario.faults.len() {
-        add(&format!("fault.{at}"), &fault::FIELDS);
-        add(&format!("fault.{at}.on"), &moment::FIELDS);
+        add(&format!("fault.{at}"), &fault::fields());
+        add(&format!("fault.{at}.on"), &on::FIELDS);
     }
     paths
 }

@@ -1,21 +1,21 @@
 //! Reads the values that several sections have: durations and latencies, nodes, lists of protocols.
 
 use super::{error::ScenarioError, reader::Value};
-use crate::{protocol::Protocol, scenario::Cluster};
+use crate::{protocol::Protocol, scenario::cluster::Cluster};
 use indoubt_driver::conditions::Latency;
 use indoubt_proto::{ids::NodeId, time::Micros};
 use std::ops::RangeInclusive;
 
-pub(super) const LATENCY: [&str; 4] = ["min", "max", "median", "p99"];
+pub(crate) const LATENCY: [&str; 4] = ["min", "max", "median", "p99"];
 /// The longest valid duration in a scenario.
 pub const LONGEST_DURATION: Micros = Micros::from_secs(3600);
 /// Any valid duration, including 0.
-pub(super) const ANY: RangeInclusive<Micros> = Micros::ZERO..=LONGEST_DURATION;
+pub(crate) const ANY: RangeInclusive<Micros> = Micros::ZERO..=LONGEST_DURATION;
 /// Any valid duration except 0. With a timeout of 0, a machine would spin.
-pub(super) const SOME: RangeInclusive<Micros> = Micros(1)..=LONGEST_DURATION;
+pub(crate) const SOME: RangeInclusive<Micros> = Micros(1)..=LONGEST_DURATION;
 
 /// Reads a list of protocols without duplicates.
-pub(super) fn protocols(value: &Value<'_, '_>) -> Result<Vec<Protocol>, ScenarioError> {
+pub(crate) fn protocols(value: &Value<'_, '_>) -> Result<Vec<Protocol>, ScenarioError> {
     let mut protocols = Vec::new();
     for item in value.list()? {
         let protocol = item.word("protocol", Protocol::ALL.into_iter().map(|p| (p.name(), p)))?;
@@ -30,7 +30,7 @@ pub(super) fn protocols(value: &Value<'_, '_>) -> Result<Vec<Protocol>, Scenario
     Ok(protocols)
 }
 
-pub(super) fn latency(value: &Value<'_, '_>) -> Result<Latency, ScenarioError> {
+pub(crate) fn latency(value: &Value<'_, '_>) -> Result<Latency, ScenarioError> {
     if !value.is_table() {
         return Ok(Latency::Constant(value.duration(ANY)?));
     }
@@ -54,7 +54,7 @@ pub(super) fn latency(value: &Value<'_, '_>) -> Result<Latency, ScenarioError> {
 }
 
 /// Reads a node of the cluster. `coordinator` means c1.
-pub(super) fn node(value: &Value<'_, '_>, cluster: Cluster) -> Result<NodeId, ScenarioError> {
+pub(crate) fn node(value: &Value<'_, '_>, cluster: Cluster) -> Result<NodeId, ScenarioError> {
     let name = value.string()?;
     if name == "coordinator" {
         return Ok(NodeId::coordinating(1));
@@ -63,7 +63,7 @@ pub(super) fn node(value: &Value<'_, '_>, cluster: Cluster) -> Result<NodeId, Sc
     found.ok_or_else(|| value.error(format!("there is no node `{name}`; valid: {}", all_nodes(cluster))))
 }
 
-pub(super) fn all_nodes(cluster: Cluster) -> String {
+pub(crate) fn all_nodes(cluster: Cluster) -> String {
     let range = |letter, count| match count {
         1 => format!("{letter}1"),
         2 => format!("{letter}1, {letter}2"),
@@ -73,6 +73,6 @@ pub(super) fn all_nodes(cluster: Cluster) -> String {
 }
 
 /// An error about something that one of the scenario's protocols does not have.
-pub(super) fn lacks(value: &Value<'_, '_>, protocol: Protocol, what: &str) -> ScenarioError {
+pub(crate) fn lacks(value: &Value<'_, '_>, protocol: Protocol, what: &str) -> ScenarioError {
     value.error(format!("`{protocol}` has {what}: restrict the fault with `protocols`"))
 }

@@ -56,13 +56,12 @@ pub(super) fn scenario(root: &Table<'_, '_>) -> Result<Scenario, ScenarioError> 
         planted: Default::default(),
     };
     let faults = root.read("fault", Value::list)?.unwrap_or_default();
+    let fields = fault::fields();
     for value in &faults {
-        let fault = fault::fault(&value.table("[[fault]]", &fault::FIELDS)?, &scenario)?;
+        let fault = fault::fault(&value.table("[[fault]]", &fields)?, &scenario)?;
         scenario.faults.push(fault);
     }
-    for (value, fault) in faults.iter().zip(&scenario.faults) {
-        fault::somebody_opens_what_it_lost(value, fault, &scenario)?;
-    }
+    fault::check(&faults, &scenario)?;
     for value in root.read("expect", Value::list)?.unwrap_or_default() {
         let expect = expect::expect(&value.table("[[expect]]", &expect::FIELDS)?, &scenario)?;
         scenario.expects.push(expect);

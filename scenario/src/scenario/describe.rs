@@ -1,58 +1,19 @@
 //! A fault in one line for people: how results name it.
 
-use super::fault::{Counted, Fault, FaultAction, MessageDeed, Trigger, Which};
+use super::fault::{Counted, Fault, Trigger, Which};
+use crate::faults::FaultAction;
 use indoubt_driver::gate::Edge;
 use indoubt_proto::ids::NodeId;
 
 impl Fault {
     /// A fault under all protocols, named as results name it.
-    pub fn new(trigger: Trigger, action: FaultAction) -> Self {
-        Fault { text: line(&trigger, &action), trigger, action, protocols: None }
+    pub fn new(trigger: Trigger, action: impl Into<FaultAction>) -> Self {
+        let action = action.into();
+        Fault { text: action.kind().line(&when(&trigger)), trigger, action, protocols: None }
     }
 }
 
-/// The line of a fault: `kill c1 when its 15th transaction reaches work-done, back after 3s`.
-fn line(trigger: &Trigger, action: &FaultAction) -> String {
-    let lasting = |lasts: &Option<_>| lasts.map_or(String::new(), |lasts| format!(" for {lasts}"));
-    let when = when(trigger);
-    match action {
-        FaultAction::Kill { node, restart_after, lose_log, keep } => {
-            let log = if *lose_log { " and lose its log" } else { "" };
-            let back = restart_after.map_or(String::new(), |after| format!(", back after {after}"));
-            let kept = match keep {
-                None => String::new(),
-                Some(0) => ", no unforced record survives".into(),
-                Some(1) => ", 1 unforced record survives".into(),
-                Some(keep) => format!(", {keep} unforced records survive"),
-            };
-            format!("kill {node}{log} {when}{kept}{back}")
-        }
-        FaultAction::Restart { node } => format!("restart {node} {when}"),
-        FaultAction::Pause { node, lasts } => format!("pause {node} {when}{}", lasting(lasts)),
-        FaultAction::Resume { node } => format!("resume {node} {when}"),
-        FaultAction::Partition { left, right, one_way, lasts } => {
-            let arrow = if *one_way { "to" } else { "and" };
-            format!("cut {} {arrow} {} {when}{}", names(left), names(right), lasting(lasts))
-        }
-        FaultAction::Heal => format!("heal every partition {when}"),
-        FaultAction::Message { deed, lasts } => {
-            let (verb, by) = match deed {
-                MessageDeed::Drop => ("drop", String::new()),
-                MessageDeed::Delay(by) => ("delay", format!(" by {by}")),
-                MessageDeed::Duplicate => ("duplicate", String::new()),
-                MessageDeed::Refuse => ("refuse", String::new()),
-            };
-            format!("{verb} {when}{by}{}", lasting(lasts))
-        }
-        FaultAction::SlowDisk { node, force, lasts } => {
-            format!("slow the disk of {node} to {force} a force {when}{}", lasting(lasts))
-        }
-        FaultAction::Resolve { nodes, decision } => {
-            format!("resolve what is in doubt at {} by {} {when}", names(nodes), decision.word())
-        }
-    }
-}
-
+/// When, as the second half of a line says it: `when the 15th transaction of c1 reaches work-done`.
 fn when(trigger: &Trigger) -> String {
     match trigger {
         Trigger::At(time) => format!("at {time}"),
@@ -83,10 +44,6 @@ fn when(trigger: &Trigger) -> String {
             format!("{which}{}{}{since}", end("from", from), end("to", to))
         }
     }
-}
-
-fn names(nodes: &[NodeId]) -> String {
-    nodes.iter().map(NodeId::to_string).collect::<Vec<_>>().join(", ")
 }
 
 fn ordinal(n: u64) -> String {

@@ -1,8 +1,8 @@
-//! What breaks, and when.
+//! What breaks, and when. What each kind of fault does, its file in [`crate::faults`] says.
 
-use crate::protocol::Protocol;
+use crate::{faults::FaultAction, protocol::Protocol};
 use indoubt_driver::gate::Selector;
-use indoubt_proto::{ids::NodeId, message::Decision, observation::Phase, time::Micros};
+use indoubt_proto::{ids::NodeId, observation::Phase, time::Micros};
 use serde::Serialize;
 
 /// One scripted fault.
@@ -92,121 +92,4 @@ pub enum Trigger {
         /// Which of them.
         which: Which,
     },
-}
-
-/// What a fault does.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum FaultAction {
-    /// SIGKILL; comes back after `restart_after`, if given. With `lose_log`, without its journal.
-    Kill {
-        /// Whom.
-        node: NodeId,
-        /// When it comes back.
-        restart_after: Option<Micros>,
-        /// Whether its journal is lost.
-        lose_log: bool,
-        /// How many records of the tail that no force covers survive, at most all of it; `None`: the seed draws. Always
-        /// `None` with `lose_log`.
-        keep: Option<u64>,
-    },
-    /// Brings a killed node back.
-    Restart {
-        /// Whom.
-        node: NodeId,
-    },
-    /// SIGSTOP.
-    Pause {
-        /// Whom.
-        node: NodeId,
-        /// How long; `None` until `resume` or the end of load.
-        lasts: Option<Micros>,
-    },
-    /// SIGCONT.
-    Resume {
-        /// Whom.
-        node: NodeId,
-    },
-    /// Cuts the links between two sides.
-    Partition {
-        /// One side.
-        left: Vec<NodeId>,
-        /// The other.
-        right: Vec<NodeId>,
-        /// Only from left to right.
-        one_way: bool,
-        /// How long; `None` until `heal` or the end of load.
-        lasts: Option<Micros>,
-    },
-    /// Heals every partition.
-    Heal,
-    /// Touches the messages that the trigger selects.
-    Message {
-        /// How.
-        deed: MessageDeed,
-        /// For how long; `None` until the end of load.
-        lasts: Option<Micros>,
-    },
-    /// Every force of a node takes at least this long.
-    SlowDisk {
-        /// Whose.
-        node: NodeId,
-        /// How long a force takes.
-        force: Micros,
-        /// For how long; `None` until the end of load.
-        lasts: Option<Micros>,
-    },
-    /// An operator ends branches in doubt.
-    Resolve {
-        /// At which participants.
-        nodes: Vec<NodeId>,
-        /// How.
-        decision: Decision,
-    },
-}
-
-impl FaultAction {
-    /// How long it lasts by its own word; `None` if it gives none, or if it is over at once.
-    pub fn lasts(&self) -> Option<Micros> {
-        match self {
-            FaultAction::Kill { restart_after: lasts, .. }
-            | FaultAction::Pause { lasts, .. }
-            | FaultAction::Partition { lasts, .. }
-            | FaultAction::Message { lasts, .. }
-            | FaultAction::SlowDisk { lasts, .. } => *lasts,
-            FaultAction::Restart { .. }
-            | FaultAction::Resume { .. }
-            | FaultAction::Heal
-            | FaultAction::Resolve { .. } => None,
-        }
-    }
-
-    /// Whether it lasts until the end of load, if it gives no time of its own.
-    pub fn can_last(&self) -> bool {
-        match self {
-            FaultAction::Pause { .. }
-            | FaultAction::Partition { .. }
-            | FaultAction::Message { .. }
-            | FaultAction::SlowDisk { .. } => true,
-            FaultAction::Kill { .. }
-            | FaultAction::Restart { .. }
-            | FaultAction::Resume { .. }
-            | FaultAction::Heal
-            | FaultAction::Resolve { .. } => false,
-        }
-    }
-}
-
-/// What a fault does to a message.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum MessageDeed {
-    /// Loses it.
-    Drop,
-    /// Delays it.
-    Delay(Micros),
-    /// Lets it arrive twice.
-    Duplicate,
-    /// Answers a failure in the receiver's name.
-    Refuse,
 }

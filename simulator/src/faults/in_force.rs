@@ -7,8 +7,11 @@ use indoubt_driver::{
     conditions::{Conditions, Latency},
     gate::{Action, FaultPlan, Rule, RuleId, Selector, Verb},
 };
-use indoubt_proto::{ids::NodeId, observation::Observation, time::Micros};
-use indoubt_scenario::scenario::{FaultAction, Network, Scenario};
+use indoubt_proto::{ids::NodeId, observation::Observation};
+use indoubt_scenario::{
+    faults::act::Act,
+    scenario::{Network, Scenario},
+};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// One time that a fault acted: the fault's index, and how many times it had acted before.
@@ -37,13 +40,13 @@ impl Commands {
     }
 }
 
-#[derive(Clone, Debug)]
-enum InForce {
-    Down(NodeId),
-    Paused(NodeId),
-    /// From, to.
-    Cut(BTreeSet<(NodeId, NodeId)>),
-    Slow(NodeId, Micros),
+/// What became of a fault's strike.
+#[derive(Debug, Default)]
+pub(super) struct Begun {
+    /// Whether something of it lasts from now on.
+    pub(super) lasts: bool,
+    /// The occurrences of which nothing lasts any more.
+    pub(super) ended: Vec<Occurrence>,
 }
 
 /// Everything that lasts, and the conditions that hold without any fault.
@@ -53,7 +56,8 @@ pub(super) struct FaultsInForce {
     network: Network,
     force: Latency,
     clocks: BTreeMap<NodeId, ClockRate>,
-    by_occurrence: BTreeMap<Occurrence, InForce>,
+    /// Those acts of each occurrence that last; never none.
+    by_occurrence: BTreeMap<Occurrence, Vec<Act>>,
     /// Nodes whose orders must be worked out again.
     stale: BTreeSet<NodeId>,
 }
@@ -91,101 +95,87 @@ impl FaultsInForce {
         }
     }
 
-    /// A fault acts. Returns the occurrence that lasts from now on, if one does, and the occurrences that this one ends. A
-    /// node that is already down (frozen) cannot be killed (frozen) again: then this fault leaves nothing that lasts.
-    pub(super) fn begin(
-        &mut self,
-        occurrence: Occurrence,
-        action: FaultAction,
-        commands: &mut Commands,
-    ) -> (Option<Occurrence>, Vec<Occurrence>) {
+    /// A fault acts. A node that is already down (frozen) cannot be killed (frozen) again: that act leaves nothing that lasts.
+    pub(super) fn begin(&mut self, occurrence: Occurrence, acts: Vec<Act>, commands: &mut Commands) -> Begun {
         let mut ended = Vec::new();
-        let begun = match action {
-            FaultAction::Kill { node, lose_log, keep, .. } => {
-                let down = self.find(|it| matches!(it, InForce::Down(n) if *n == node)).first().copied();
-                if down.is_none() {
+        for act in acts {
+            self.act(occurrence, act, commands, &mut ended);
+        }
+        Begun { lasts: self.by_occurrence.contains_key(&occurrence), ended }
+    }
+
+    fn act(&mut self, occurrence: Occurrence, act: Act, commands: &mut Commands, ended: &mut Vec<Occurrence>) {
+        match act {
+            Act::Kill { node, keep } => {
+                if !self.is_down(node) {
                     // Death ends a freeze.
-                    ended = self.find(|it| matches!(it, InForce::Paused(n) if *n == node));
-                    self.by_occurrence.retain(|occurrence, _| !ended.contains(occurrence));
-                    self.by_occurrence.insert(occurrence, InForce::Down(node));
+                    ended.extend(self.forget(|act| *act == Act::Pause { node }));
                     commands.list.push(FaultCommand::Kill(node, keep));
+                    self.lasting(occurrence, act);
                 }
-                if lose_log {
-                    commands.list.push(FaultCommand::LoseLog(node));
-                }
-                down.is_none().then_some(occurrence)
             }
-            FaultAction::Restart { node } => {
-                ended = self.end_all(commands, |it| matches!(it, InForce::Down(n) if *n == node));
-                None
-            }
-            FaultAction::Pause { node, .. } => {
-                let held = self.find(|it| matches!(it, InForce::Paused(n) | InForce::Down(n) if *n == node));
-                held.is_empty().then(|| {
-                    self.by_occurrence.insert(occurrence, InForce::Paused(node));
+            Act::LoseLog { node } => commands.list.push(FaultCommand::LoseLog(node)),
+            Act::Restart { node } => ended.extend(self.end_all(commands, |act| is_kill_of(act, node))),
+            Act::Pause { node } => {
+                if !self.is_down(node) && !self.any(|act| *act == Act::Pause { node }) {
                     commands.list.push(FaultCommand::Pause(node));
-                    occurrence
-                })
-            }
-            FaultAction::Resume { node } => {
-                ended = self.end_all(commands, |it| matches!(it, InForce::Paused(n) if *n == node));
-                None
-            }
-            FaultAction::Partition { left, right, one_way, .. } => {
-                let mut pairs: BTreeSet<(NodeId, NodeId)> = BTreeSet::new();
-                for (left, right) in left.iter().flat_map(|left| right.iter().map(move |right| (*left, *right))) {
-                    pairs.insert((left, right));
-                    if !one_way {
-                        pairs.insert((right, left));
-                    }
+                    self.lasting(occurrence, act);
                 }
-                let fresh = pairs.iter().filter(|pair| !self.is_cut(**pair));
-                commands.links.extend(fresh.map(|&(from, to)| Observation::LinkCut { from, to }));
-                self.stale.extend(pairs.iter().map(|(from, _)| *from));
-                self.by_occurrence.insert(occurrence, InForce::Cut(pairs));
-                Some(occurrence)
             }
-            FaultAction::Heal => {
-                ended = self.end_all(commands, |it| matches!(it, InForce::Cut(_)));
-                None
+            Act::Resume { node } => ended.extend(self.end_all(commands, |act| *act == Act::Pause { node })),
+            Act::Cut { ref links } => {
+                let fresh: BTreeSet<_> = links.iter().copied().filter(|link| !self.is_cut(*link)).collect();
+                commands.links.extend(fresh.into_iter().map(|(from, to)| Observation::LinkCut { from, to }));
+                self.stale.extend(links.iter().map(|(from, _)| *from));
+                self.lasting(occurrence, act);
             }
-            FaultAction::SlowDisk { node, force, .. } => {
-                self.by_occurrence.insert(occurrence, InForce::Slow(node, force));
+            Act::Heal => ended.extend(self.end_all(commands, |act| matches!(act, Act::Cut { .. }))),
+            Act::SlowDisk { node, .. } => {
                 self.stale.insert(node);
-                Some(occurrence)
+                self.lasting(occurrence, act);
             }
-            FaultAction::Resolve { nodes, decision } => {
-                commands.list.extend(nodes.into_iter().map(|node| FaultCommand::Resolve(node, decision)));
-                None
-            }
+            Act::JumpClock { node, jump } => commands.list.push(FaultCommand::JumpClock(node, jump)),
+            Act::Resolve { node, decision } => commands.list.push(FaultCommand::Resolve(node, decision)),
             // Messages are touched where they pass: their faults never strike.
-            FaultAction::Message { .. } => None,
-        };
-        (begun, ended)
+            Act::Touch(_) => {}
+        }
     }
 
     /// Ends what lasts under this occurrence; `false` if nothing does any more.
     pub(super) fn end(&mut self, occurrence: Occurrence, commands: &mut Commands) -> bool {
-        let Some(it) = self.by_occurrence.remove(&occurrence) else { return false };
-        match it {
-            InForce::Down(node) => commands.list.push(FaultCommand::Restart(node)),
-            InForce::Paused(node) => commands.list.push(FaultCommand::Resume(node)),
-            InForce::Cut(pairs) => {
-                self.stale.extend(pairs.iter().map(|(from, _)| *from));
-                let whole = pairs.into_iter().filter(|pair| !self.is_cut(*pair));
-                commands.links.extend(whole.map(|(from, to)| Observation::LinkHealed { from, to }));
-            }
-            InForce::Slow(node, _) => {
-                self.stale.insert(node);
-            }
+        let Some(acts) = self.by_occurrence.remove(&occurrence) else { return false };
+        for act in acts {
+            self.undo(act, commands);
         }
         true
     }
 
-    /// What lasts, deaths apart, by faults of which `endless` is true.
-    pub(super) fn without_end(&self, endless: impl Fn(Occurrence) -> bool) -> Vec<Occurrence> {
-        let in_force = self.by_occurrence.iter().filter(|(_, it)| !matches!(it, InForce::Down(_)));
-        in_force.map(|(occurrence, _)| *occurrence).filter(|occurrence| endless(*occurrence)).collect()
+    /// An act that does not last any more is undone.
+    fn undo(&mut self, act: Act, commands: &mut Commands) {
+        match act {
+            Act::Kill { node, .. } => commands.list.push(FaultCommand::Restart(node)),
+            Act::Pause { node } => commands.list.push(FaultCommand::Resume(node)),
+            Act::Cut { links } => {
+                self.stale.extend(links.iter().map(|(from, _)| *from));
+                let whole: BTreeSet<_> = links.into_iter().filter(|link| !self.is_cut(*link)).collect();
+                commands.links.extend(whole.into_iter().map(|(from, to)| Observation::LinkHealed { from, to }));
+            }
+            Act::SlowDisk { node, .. } => {
+                self.stale.insert(node);
+            }
+            Act::LoseLog { .. }
+            | Act::Restart { .. }
+            | Act::Resume { .. }
+            | Act::Heal
+            | Act::Touch(_)
+            | Act::JumpClock { .. }
+            | Act::Resolve { .. } => unreachable!("it does not last"),
+        }
+    }
+
+    /// What lasts, by faults of which `ends_now` is true.
+    pub(super) fn of_faults(&self, ends_now: impl Fn(usize) -> bool) -> Vec<Occurrence> {
+        self.by_occurrence.keys().filter(|(fault, _)| ends_now(*fault)).copied().collect()
     }
 
     /// The orders of a node, but for the rules of the faults that watch.
@@ -197,8 +187,8 @@ impl FaultsInForce {
             share: None,
             action: Action::Drop,
         });
-        let slow = self.by_occurrence.values().filter_map(|it| match it {
-            InForce::Slow(slow, force) if *slow == node => Some(*force),
+        let slow = self.acts().filter_map(|act| match act {
+            Act::SlowDisk { node: slow, force } if *slow == node => Some(*force),
             _ => None,
         });
         let peers = self.nodes.iter().filter(|peer| **peer != node && speak(node, **peer));
@@ -222,29 +212,62 @@ impl FaultsInForce {
         }
     }
 
+    fn acts(&self) -> impl Iterator<Item = &Act> {
+        self.by_occurrence.values().flatten()
+    }
+
+    fn any(&self, which: impl Fn(&Act) -> bool) -> bool {
+        self.acts().any(which)
+    }
+
+    fn is_down(&self, node: NodeId) -> bool {
+        self.any(|act| is_kill_of(act, node))
+    }
+
     fn cuts(&self) -> impl Iterator<Item = (NodeId, NodeId)> {
-        let pairs = self.by_occurrence.values().filter_map(|it| match it {
-            InForce::Cut(pairs) => Some(pairs),
-            _ => None,
-        });
-        pairs.flatten().copied()
+        let links = self.acts().filter_map(|act| if let Act::Cut { links } = act { Some(links) } else { None });
+        links.flatten().copied()
     }
 
-    fn is_cut(&self, pair: (NodeId, NodeId)) -> bool {
-        self.cuts().any(|cut| cut == pair)
+    fn is_cut(&self, link: (NodeId, NodeId)) -> bool {
+        self.cuts().any(|cut| cut == link)
     }
 
-    fn find(&self, which: impl Fn(&InForce) -> bool) -> Vec<Occurrence> {
-        self.by_occurrence.iter().filter(|(_, it)| which(it)).map(|(occurrence, _)| *occurrence).collect()
+    fn lasting(&mut self, occurrence: Occurrence, act: Act) {
+        self.by_occurrence.entry(occurrence).or_default().push(act);
     }
 
-    fn end_all(&mut self, commands: &mut Commands, which: impl Fn(&InForce) -> bool) -> Vec<Occurrence> {
-        let occurrences = self.find(which);
-        for occurrence in &occurrences {
-            self.end(*occurrence, commands);
+    /// Ends acts without undoing them; returns the occurrences of which nothing is left.
+    fn forget(&mut self, which: impl Fn(&Act) -> bool) -> Vec<Occurrence> {
+        self.take_each(which, |_, _| {})
+    }
+
+    /// Ends acts, one after the other; returns the occurrences of which nothing is left.
+    fn end_all(&mut self, commands: &mut Commands, which: impl Fn(&Act) -> bool) -> Vec<Occurrence> {
+        self.take_each(which, |in_force, act| in_force.undo(act, commands))
+    }
+
+    /// Takes out every lasting act that is `which`, one after the other.
+    fn take_each(&mut self, which: impl Fn(&Act) -> bool, mut then: impl FnMut(&mut Self, Act)) -> Vec<Occurrence> {
+        let found = self.by_occurrence.iter().filter(|(_, acts)| acts.iter().any(&which));
+        let occurrences: Vec<Occurrence> = found.map(|(occurrence, _)| *occurrence).collect();
+        let mut ended = Vec::new();
+        for occurrence in occurrences {
+            let acts = self.by_occurrence.remove(&occurrence).unwrap_or_default();
+            let (taken, left): (Vec<Act>, Vec<Act>) = acts.into_iter().partition(&which);
+            if left.is_empty() {
+                ended.push(occurrence);
+            } else {
+                self.by_occurrence.insert(occurrence, left);
+            }
+            taken.into_iter().for_each(|act| then(self, act));
         }
-        occurrences
+        ended
     }
+}
+
+fn is_kill_of(act: &Act, node: NodeId) -> bool {
+    matches!(act, Act::Kill { node: killed, .. } if *killed == node)
 }
 
 /// Whether there is a link between two nodes.

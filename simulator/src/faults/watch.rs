@@ -1,6 +1,6 @@
 //! One fault of a run: where rules watch for its moment, and what has become of it.
 
-use indoubt_driver::gate::{Edge, Selector, Verb};
+use indoubt_driver::gate::{Action, Edge, Selector, Verb};
 use indoubt_proto::{
     ids::{NodeId, TxnId},
     observation::Phase,
@@ -9,7 +9,7 @@ use indoubt_scenario::{
     points,
     protocol::{Protocol, entry::PhaseSign},
     recording::FaultRecord,
-    scenario::{Counted, Fault, FaultAction, MessageDeed, Scenario, Trigger, Which},
+    scenario::{Counted, Fault, Scenario, Trigger, Which},
 };
 use std::collections::BTreeSet;
 
@@ -56,6 +56,8 @@ pub(super) struct Watch {
     pub(super) stage: WatchState,
     pub(super) posts: Vec<Post>,
     pub(super) counting: Counting,
+    /// What it does to messages.
+    pub(super) touch: Action,
     /// See [`super::Nemesis::awaits_sends`].
     pub(super) awaits: bool,
     /// Whether a lost message means that its moment did not come: nobody was told.
@@ -97,6 +99,7 @@ impl Watch {
         Watch {
             stage,
             counting,
+            touch: fault.action.touches().unwrap_or(Action::Report),
             posts: posts(fault, scenario, protocol),
             awaits,
             told,
@@ -130,7 +133,7 @@ fn posts(fault: &Fault, scenario: &Scenario, protocol: Protocol) -> Vec<Post> {
             posts
         }
         Trigger::Messages { from, to, message, .. } => {
-            let refuse = matches!(fault.action, FaultAction::Message { deed: MessageDeed::Refuse, .. });
+            let refuse = fault.action.touches() == Some(Action::Refuse);
             message_posts(*from, *to, message.as_deref(), refuse, scenario, protocol)
         }
     }

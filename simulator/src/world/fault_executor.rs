@@ -60,6 +60,13 @@ impl World<'_> {
                     self.ready.push_back(at);
                 }
             }
+            FaultCommand::JumpClock(node, jump) => {
+                if let Some(at) = self.slot(node).filter(|at| self.nodes[*at].is_up()) {
+                    let incarnation = self.nodes[at].incarnation();
+                    self.kernel.observe(node, jump.observed(incarnation));
+                    self.nodes[at].machine.jump_clock(jump, &mut self.kernel);
+                }
+            }
             FaultCommand::Resolve(node, decision) => {
                 if let Some(at) = self.slot(node).filter(|at| self.nodes[*at].is_up() && !self.nodes[*at].is_paused()) {
                     self.hand(at, Incoming::Operator(Message::Resolve { txn: None, decision }));

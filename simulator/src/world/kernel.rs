@@ -41,7 +41,7 @@ pub(super) enum Event {
 }
 
 /// A timer of an incarnation.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Alarm {
     pub(super) slot: usize,
     pub(super) incarnation: u32,

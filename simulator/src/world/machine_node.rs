@@ -2,11 +2,12 @@
 
 use super::{
     disk::Journal,
-    kernel::{Event, Flight, Kernel, LinkIo, Outlet},
+    kernel::{Alarm, Event, Flight, Kernel, LinkIo, Outlet},
     layout::Layout,
     node_io::{NodeIo, Timers},
 };
 use indoubt_driver::{
+    clock::ClockJump,
     driver::{Driver, Progress, Recovered, StepSend},
     gate::{Disposition, FaultPlan},
     packet::Packet,
@@ -42,6 +43,8 @@ pub(super) trait Driven {
     fn durable(&mut self, upto: Lsn, kernel: &mut Kernel<'_>);
     /// Fires the timer with this number, unless it was disarmed or armed again in the meantime.
     fn fire(&mut self, number: u64);
+    /// Its clock jumps: armed timers move.
+    fn jump_clock(&mut self, jump: ClockJump, kernel: &mut Kernel<'_>);
     fn advance(&mut self, kernel: &mut Kernel<'_>) -> Progress;
     fn resume(&mut self, word: Disposition);
     fn fared(&mut self, id: MessageId, lost: bool) -> bool;
@@ -162,6 +165,14 @@ impl<M: Machine + Clone> Driven for MachineNode<M> {
         if let Some(timer) = self.timers.fire(number) {
             self.driver.fire(timer);
         }
+    }
+
+    fn jump_clock(&mut self, jump: ClockJump, kernel: &mut Kernel<'_>) {
+        let port = &self.driver.port;
+        let alarm = Alarm { slot: self.outlet.slot, incarnation: port.incarnation };
+        let (now, rate) = (kernel.now, port.gate.plan().clock);
+        let moved = kernel.queue.move_timers(|of| *of == alarm, |due| jump.moves(due, now, rate));
+        self.timers.moved(moved);
     }
 
     fn advance(&mut self, kernel: &mut Kernel<'_>) -> Progress {

@@ -44,6 +44,19 @@ impl<T: Eq + std::hash::Hash> Timers<T> {
         Some(timer)
     }
 
+    /// Timers were moved to other handles: each by its old number, with its new handle.
+    pub(super) fn moved(&mut self, moved: Vec<(u64, TimerHandle)>)
+    where
+        T: Clone,
+    {
+        for (old, handle) in moved {
+            if let Some(timer) = self.by_number.remove(&old) {
+                self.armed.insert(timer.clone(), handle);
+                self.by_number.insert(handle.number(), timer);
+            }
+        }
+    }
+
     pub(super) fn clear(&mut self) {
         self.armed.clear();
         self.by_number.clear();

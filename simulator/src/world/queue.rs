@@ -79,6 +79,23 @@ impl<T, A> Queue<T, A> {
         self.timers.remove(&timer.0);
     }
 
+    /// Moves those timers that are `whose` to other instants; they keep their order. Returns the old number and the new
+    /// handle of each.
+    pub(super) fn move_timers(
+        &mut self,
+        whose: impl Fn(&A) -> bool,
+        instant: impl Fn(Micros) -> Micros,
+    ) -> Vec<(u64, TimerHandle)> {
+        let turns: Vec<Turn> = self.timers.iter().filter(|(_, timer)| whose(timer)).map(|(turn, _)| *turn).collect();
+        let mut moved = Vec::new();
+        for (due, number) in turns {
+            if let Some(timer) = self.timers.remove(&(due, number)) {
+                moved.push((number, self.arm(instant(due), timer)));
+            }
+        }
+        moved
+    }
+
     /// The time of the next event or timer.
     pub(super) fn next_at(&self) -> Option<Micros> {
         let event = self.heap.peek().map(|Reverse(((at, _), _))| *at);

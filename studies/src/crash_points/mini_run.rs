@@ -8,9 +8,10 @@ use crate::trial::trial;
 use indoubt_driver::conditions::Latency;
 use indoubt_proto::{ids::NodeId, operation::Operation, planted::Planted, time::Micros};
 use indoubt_scenario::{
+    faults::Kill,
     parse::LONGEST_DURATION,
     protocol::Protocol,
-    scenario::{Arrivals, Fault, FaultAction, Scenario},
+    scenario::{Arrivals, Fault, Scenario},
     workload::Workload,
 };
 use std::{fmt, str::FromStr};
@@ -152,7 +153,7 @@ impl MiniRun {
             .iter()
             .map(|strike| {
                 let (node, restart_after) = (strike.point.node, Some(self.restart_after));
-                let action = FaultAction::Kill { node, restart_after, lose_log: false, keep: Some(strike.keep) };
+                let action = Kill { node, restart_after, keep: Some(strike.keep) };
                 Fault::new(strike.point.trigger(), action)
             })
             .collect();

@@ -1,7 +1,7 @@
 //! Reduces a scenario so that both worlds can agree on it exactly: one client, one transaction at a time, and timeouts longer than
 //! any outage. What happens then does not depend on how long things take.
 
-use indoubt_driver::conditions::Latency;
+use indoubt_driver::{conditions::Latency, gate::Action};
 use indoubt_proto::{
     ids::NodeId,
     observation::{Observation, Phase},
@@ -9,9 +9,10 @@ use indoubt_proto::{
     time::Micros,
 };
 use indoubt_scenario::{
+    faults::act::Act,
     protocol::{Family, Protocol},
     recording::Recording,
-    scenario::{Arrivals, Fault, FaultAction, MessageDeed, Network, Scenario, Trigger},
+    scenario::{Arrivals, Fault, Network, Scenario, Trigger},
 };
 use indoubt_simulator::world;
 
@@ -28,10 +29,6 @@ const TRANSACTIONS: [u64; 3] = [24, 48, 96];
 const LONG: Micros = Micros::from_secs(300);
 /// The latency of messages that must not overtake a forced write. No forced write takes longer, even on a busy machine.
 const UNHURRIED: Micros = Micros::from_millis(50);
-/// How many unforced records survive a kill: all of them. How much of its tail an idle journal has already forced is a question of
-/// time.
-const WHOLE_TAIL: u64 = 1_000_000;
-
 /// A reduced scenario.
 #[derive(Clone, Debug, PartialEq)]
 pub struct OneClient {
@@ -49,9 +46,10 @@ pub fn one_client(scenario: &Scenario, protocol: Protocol) -> OneClient {
     (reduced.expects, reduced.sweep) = (Vec::new(), Vec::new());
     reduced.workload.arrivals = Arrivals::Clients(1);
     travel_together(&mut reduced.network);
-    let refuses = |fault: &Fault| matches!(fault.action, FaultAction::Message { deed: MessageDeed::Refuse, .. });
+    let refuses = |fault: &Fault| fault.action.touches() == Some(Action::Refuse);
     let refused = reduced.workload.refuse > 0.0 || reduced.faults.iter().any(refuses);
-    if protocol.family() == Family::TwoPhase && refused {
+    let jumps = reduced.faults.iter().any(|fault| fault.action.acts().iter().any(is_jump));
+    if jumps || protocol.family() == Family::TwoPhase && refused {
         outlast_forces(&mut reduced.network);
     }
     let struck_in_time = strike_by_phase(&mut reduced.faults);
@@ -87,8 +85,13 @@ fn travel_together(network: &mut Network) {
     }
 }
 
-/// Makes every message slower than any forced write. A NO vote is sent at once, a YES vote after a forced write. Otherwise, whether
-/// the abort after a NO overtakes the YES would be a race between the network and the disk.
+fn is_jump(act: &Act) -> bool {
+    matches!(act, Act::JumpClock { .. })
+}
+
+/// A NO comes at once, a YES when it is forced: whether the abort that the NO brings about overtakes the YES would be a
+/// race of the network with the disk. The same holds for what a clock that jumps sends at once. So every message takes
+/// longer than any force should.
 fn outlast_forces(network: &mut Network) {
     let links = network.links.iter_mut().map(|link| &mut link.conditions);
     for conditions in links.chain([&mut network.base]) {
@@ -106,11 +109,9 @@ fn outlast_forces(network: &mut Network) {
 /// is the same point in both worlds. If other faults end them, their times belong together and stay. Returns whether there is no
 /// fault left whose time matters.
 fn strike_by_phase(faults: &mut [Fault]) -> bool {
-    let undoes = |fault: &Fault| {
-        matches!(fault.action, FaultAction::Restart { .. } | FaultAction::Resume { .. } | FaultAction::Heal)
-    };
-    let disturbs = |fault: &Fault| !undoes(fault) && !matches!(fault.action, FaultAction::Resolve { .. });
-    let apart = !faults.iter().any(undoes);
+    let is_operator = |fault: &Fault| fault.action.acts().iter().all(|act| matches!(act, Act::Resolve { .. }));
+    let disturbs = |fault: &Fault| !fault.action.repairs() && !is_operator(fault);
+    let apart = !faults.iter().any(|fault| fault.action.repairs());
     let mut settled = true;
     let mut nth = LAST_NTH - 1;
     for fault in faults.iter_mut() {
@@ -125,7 +126,7 @@ fn strike_by_phase(faults: &mut [Fault]) -> bool {
             Trigger::Phase { .. } | Trigger::Moment { .. } => {}
         }
         // A message fault with a duration ends at a time.
-        settled &= !matches!(fault.action, FaultAction::Message { lasts: Some(_), .. });
+        settled &= fault.action.touches().is_none() || fault.action.lasts().is_none();
     }
     settled
 }
@@ -140,18 +141,7 @@ fn shorten(faults: &mut [Fault]) {
         }
     };
     for fault in faults {
-        match &mut fault.action {
-            FaultAction::Kill { restart_after, keep, lose_log, .. } => {
-                shorter(restart_after);
-                if !*lose_log {
-                    keep.get_or_insert(WHOLE_TAIL);
-                }
-            }
-            FaultAction::Pause { lasts, .. }
-            | FaultAction::Partition { lasts, .. }
-            | FaultAction::SlowDisk { lasts, .. } => shorter(lasts),
-            _ => {}
-        }
+        fault.action.settle(&shorter);
     }
 }
 
@@ -178,11 +168,7 @@ fn moment(trigger: &Trigger) -> Option<u64> {
 /// Timeouts that are longer than every outage, so that a resend happens once and reaches a node that is up. Timeouts that may run at
 /// the same time are different, so that their order does not depend on chance.
 fn timeouts(faults: &[Fault]) -> Timeouts {
-    let outage = faults.iter().filter_map(|fault| match fault.action {
-        FaultAction::Message { deed: MessageDeed::Delay(by), .. } => Some(by),
-        FaultAction::SlowDisk { force, .. } => Some(force * 4),
-        ref action => action.lasts(),
-    });
+    let outage = faults.iter().filter_map(|fault| fault.action.outage());
     let longest = outage.max().unwrap_or(Micros::ZERO) + MARGIN;
     let quarter = Micros(longest.0 / 4);
     Timeouts { vote: longest, decision: longest + quarter, lock: longest + quarter, retry: longest }

@@ -71,8 +71,9 @@ pub fn agree(virtually: &[Run], really: &Run, slack: f64) -> Vec<Agreement> {
         }
         found.push(agreement);
     }
-    for (at, fault) in really.faults.iter().enumerate() {
-        let fired = |run: &Run| run.faults.get(at).map_or(0, |fault| fault.fired) as f64;
+    for fault in &really.faults {
+        let same = |run: &Run| run.faults.iter().find(|other| other.fault == fault.fault).map_or(0, |same| same.fired);
+        let fired = |run: &Run| same(run) as f64;
         let exactly = Tolerance { absolute: 0.0, relative: 0.0 };
         found.push(within(&format!("fired: {}", fault.text), virtually, really, exactly, fired));
     }

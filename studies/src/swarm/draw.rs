@@ -1,25 +1,15 @@
 //! One random scenario from one seed. It is drawn as a text and parsed like any other, so that whatever fails can be written
 //! to a file as it is.
 
-use super::{
-    case::Case,
-    faults::{Mood, faults},
-};
+use super::{case::Case, faults::faults};
 use indoubt_driver::random::{Stream, stream};
 use indoubt_proto::settings::WorkRound;
-use indoubt_scenario::{protocol::Protocol, scenario::Scenario};
-use rand::{RngExt, seq::IndexedRandom};
-
-/// How many nodes a drawn cluster has, and how long its load lasts.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Frame {
-    pub(super) protocol: Protocol,
-    pub(super) participants: u16,
-    pub(super) coordinators: u16,
-    pub(super) work: WorkRound,
-    /// Milliseconds.
-    pub(super) duration: u64,
-}
+use indoubt_scenario::{
+    faults::draw::{Frame, one_of},
+    protocol::Protocol,
+    scenario::{Cluster, Scenario},
+};
+use rand::RngExt;
 
 /// The case of this seed; the protocols take turns.
 ///
@@ -37,18 +27,19 @@ fn text(seed: u64, protocol: Protocol, random: &mut Stream) -> String {
     let participants = random.random_range(2..=5);
     let work = if random.random_bool(0.25) { WorkRound::WithPrepare } else { WorkRound::Separate };
     let duration = random.random_range(100..=800);
-    let frame = Frame { protocol, participants, coordinators: random.random_range(1..=3), work, duration };
+    let cluster = Cluster { participants, coordinators: random.random_range(1..=3) };
+    let frame = Frame { protocol, cluster, work, seed, duration_ms: duration };
     let sections = [
         format!(
             "name = \"swarm-{seed}\"\nprotocols = [\"{protocol}\"]\nseed = {seed}\nduration = \"{duration}ms\"\nsettle = \"120s\"\n\
              [cluster]\nparticipants = {participants}\ncoordinators = {}\n",
-            frame.coordinators
+            cluster.coordinators
         ),
         workload(&frame, random),
         network(&frame, random),
         surroundings(random),
         options(&frame, random),
-        faults(&frame, &Mood::draw(random), random),
+        faults(&frame, random),
     ];
     sections.concat()
 }
@@ -60,7 +51,7 @@ fn workload(frame: &Frame, random: &mut Stream) -> String {
     } else {
         format!("rate = {}.0", random.random_range(10..=150))
     };
-    let touch = random.random_range(2..=frame.participants);
+    let touch = random.random_range(2..=frame.cluster.participants);
     format!(
         "[workload]\nkind = \"{kind}\"\n{arrivals}\ntransactions = {}\nkeys = {}\nskew = {}\ntouch = {touch}\nrefuse = {}\naudit = {}\nlookup = {}\n",
         random.random_range(1..=40),
@@ -86,7 +77,8 @@ fn network(frame: &Frame, random: &mut Stream) -> String {
     let mut text =
         format!("[network]\nlatency = {}\nloss = {}\nduplicate = {}\n", latency(random), share(random), share(random));
     if random.random_bool(0.2) {
-        let (from, to) = (random.random_range(1..=frame.coordinators), random.random_range(1..=frame.participants));
+        let (from, to) =
+            (random.random_range(1..=frame.cluster.coordinators), random.random_range(1..=frame.cluster.participants));
         let (from, to) = if random.random_bool(0.5) {
             (format!("c{from}"), format!("p{to}"))
         } else {
@@ -131,8 +123,4 @@ fn options(frame: &Frame, random: &mut Stream) -> String {
         one_of(random, &["at-once", "at-once", "after-all-votes"]),
         one_of(random, &["10000", "10000", "2", "0"]),
     )
-}
-
-pub(super) fn one_of<'a>(random: &mut Stream, from: &[&'a str]) -> &'a str {
-    from.choose(random).copied().unwrap_or_default()
 }

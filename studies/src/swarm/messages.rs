@@ -1,13 +1,13 @@
 //! Random scenarios in which only messages are touched: each combines two of what the network and faults can do to them. The
 //! two worlds must tell them alike to the letter.
 
-use super::{case::Case, draw::one_of};
+use super::case::Case;
 use indoubt_driver::random::{Stream, stream};
 use indoubt_proto::{
     ids::{NodeId, Role},
     settings::WorkRound,
 };
-use indoubt_scenario::{points, protocol::Protocol, scenario::Scenario};
+use indoubt_scenario::{faults::draw::one_of, points, protocol::Protocol, scenario::Scenario};
 use rand::{RngExt, seq::IndexedRandom};
 
 /// Participants of a drawn cluster. It has one coordinating node.

@@ -7,8 +7,8 @@ use indoubt_judge::{
     measure::shown,
     summary::{Measures, Run, Verdict},
 };
-use indoubt_scenario::scenario::{FaultAction, MessageDeed};
-use std::collections::BTreeMap;
+use indoubt_scenario::faults::{Waiver, drawn_words};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What broke.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,8 +31,8 @@ fn failure(case: &Case, run: &Run) -> Option<Failure> {
         return Some(Failure { check: broken.name.to_string(), detail: broken.detail.clone() });
     }
     // Everything was healed, so what is still open is open for good; unless a log was lost or a saga waits for an operator.
-    let lost = |action: &FaultAction| matches!(action, FaultAction::Kill { lose_log: true, .. });
-    let excused = run.transactions.stuck > 0 || case.scenario.faults.iter().any(|fault| lost(&fault.action));
+    let lost = case.scenario.faults.iter().any(|fault| matches!(fault.action.waives(), Some(Waiver::LostLog(_))));
+    let excused = run.transactions.stuck > 0 || lost;
     (run.verdict == Verdict::Unknown && !excused).then(|| Failure {
         check: "unresolved".into(),
         detail: format!("{} transactions are not over", run.transactions.unresolved),
@@ -42,44 +42,40 @@ fn failure(case: &Case, run: &Run) -> Option<Failure> {
 /// In how many runs each thing happened that a swarm must see.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Coverage {
-    seen: BTreeMap<&'static str, u64>,
+    seen: BTreeMap<String, u64>,
 }
 
 impl Coverage {
     /// Nothing seen yet.
     pub fn new() -> Self {
-        let ends = ENDS.map(|(name, _)| name).into_iter();
-        let names = ends.chain(events().map(|(name, ..)| name)).chain(DEEDS);
-        Coverage { seen: names.map(|name| (name, 0)).collect() }
+        let names = ENDS.map(|(name, _)| name).into_iter().chain(events().map(|(name, ..)| name)).map(String::from);
+        Coverage { seen: names.chain(drawn_words().map(fault)).map(|name| (name, 0)).collect() }
     }
 
     /// Counts what one run showed.
     pub fn take(&mut self, case: &Case, run: &Run) {
+        let mut seen = |name: String, happened: bool| *self.seen.entry(name).or_default() += u64::from(happened);
         for (name, happened) in ENDS {
-            *self.seen.entry(name).or_default() += u64::from(happened(run));
+            seen(name.into(), happened(run));
         }
         for (name, value, above) in events() {
-            *self.seen.entry(name).or_default() += u64::from(value(&run.measures) > above);
+            seen(name.into(), value(&run.measures) > above);
         }
-        let faults = case.scenario.faults.iter().zip(&run.faults).filter(|(_, fired)| fired.fired > 0);
-        let mut deeds: Vec<&'static str> = faults.map(|(fault, _)| deed(&fault.action)).collect();
-        deeds.sort_unstable();
-        deeds.dedup();
-        for name in deeds {
-            *self.seen.entry(name).or_default() += 1;
-        }
+        let fired = run.faults.iter().filter(|fault| fault.fired > 0);
+        let words: BTreeSet<&str> = fired.map(|it| case.scenario.faults[it.fault].action.word()).collect();
+        words.into_iter().for_each(|word| seen(fault(word), true));
     }
 
     /// Adds what another part of the swarm has seen.
     pub fn add(&mut self, other: &Coverage) {
         for (name, runs) in &other.seen {
-            *self.seen.entry(name).or_default() += runs;
+            *self.seen.entry(name.clone()).or_default() += runs;
         }
     }
 
     /// Everything that a swarm must see, with the number of runs that showed it.
-    pub fn seen(&self) -> impl Iterator<Item = (&'static str, u64)> {
-        self.seen.iter().map(|(name, runs)| (*name, *runs))
+    pub fn seen(&self) -> impl Iterator<Item = (&str, u64)> {
+        self.seen.iter().map(|(name, runs)| (name.as_str(), *runs))
     }
 }
 
@@ -100,31 +96,7 @@ fn events() -> impl Iterator<Item = (&'static str, fn(&Measures) -> f64, f64)> {
     shown().filter_map(|shown| shown.in_swarm.map(|(event, above)| (event, shown.value, above)))
 }
 
-const DEEDS: [&str; 9] = [
-    "fault: kill",
-    "fault: lost log",
-    "fault: pause",
-    "fault: partition",
-    "fault: drop",
-    "fault: delay",
-    "fault: duplicate",
-    "fault: refuse",
-    "fault: slow disk",
-];
-
-fn deed(action: &FaultAction) -> &'static str {
-    match action {
-        FaultAction::Kill { lose_log: true, .. } => "fault: lost log",
-        FaultAction::Kill { .. } => "fault: kill",
-        FaultAction::Pause { .. } => "fault: pause",
-        FaultAction::Partition { .. } => "fault: partition",
-        FaultAction::Message { deed: MessageDeed::Drop, .. } => "fault: drop",
-        FaultAction::Message { deed: MessageDeed::Delay(_), .. } => "fault: delay",
-        FaultAction::Message { deed: MessageDeed::Duplicate, .. } => "fault: duplicate",
-        FaultAction::Message { deed: MessageDeed::Refuse, .. } => "fault: refuse",
-        FaultAction::SlowDisk { .. } => "fault: slow disk",
-        FaultAction::Restart { .. } | FaultAction::Resume { .. } | FaultAction::Heal | FaultAction::Resolve { .. } => {
-            "fault: repair"
-        }
-    }
+/// What it is called that a fault of this word struck.
+fn fault(word: &str) -> String {
+    format!("fault: {word}")
 }

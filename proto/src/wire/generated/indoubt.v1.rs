@@ -1784,7 +1784,7 @@ pub mod operator_server {
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct LabCommand {
     /// Exactly one of them.
-    #[prost(oneof = "lab_command::Command", tags = "1, 2")]
+    #[prost(oneof = "lab_command::Command", tags = "1, 2, 3")]
     pub command: ::core::option::Option<lab_command::Command>,
 }
 /// Nested message and enum types in `LabCommand`.
@@ -1798,6 +1798,9 @@ pub mod lab_command {
         /// Go on.
         #[prost(message, tag = "2")]
         Release(super::Release),
+        /// The clock jumps.
+        #[prost(message, tag = "3")]
+        JumpClock(super::JumpClock),
     }
 }
 /// Replaces the fault plan.
@@ -1809,6 +1812,16 @@ pub struct SetFaults {
     /// The plan: rules, rate of timers, time of forces, conditions of links; JSON of `indoubt_driver::gate::FaultPlan`.
     #[prost(string, tag = "2")]
     pub plan_json: ::prost::alloc::string::String,
+}
+/// Moves the node's clock by which its timers run: armed timers fire so much earlier or later.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct JumpClock {
+    /// By so many microseconds of that clock.
+    #[prost(uint64, tag = "1")]
+    pub by_us: u64,
+    /// Back instead of forward.
+    #[prost(bool, tag = "2")]
+    pub back: bool,
 }
 /// Lets a halted node go on.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
