@@ -1,4 +1,4 @@
-//! The wire: everything of the domain survives it, and nothing else gets past it.
+//! Tests of the wire: every value of the domain survives it, and everything else is rejected.
 #![cfg(feature = "wire")]
 
 use indoubt_proto::{
