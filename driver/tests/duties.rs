@@ -1,4 +1,4 @@
-//! The duties of a driver, by their numbers in `machine.rs`, on a toy machine in a world that writes everything down.
+//! Tests of the duties of a driver, by their numbers in `machine.rs`, with a toy machine in a world that records everything.
 
 mod common;
 

@@ -1,4 +1,4 @@
-//! What the lab and its nodes tell each other, and what is said of what does not parse.
+//! Tests of the control messages between the lab and its nodes, and of the errors about invalid ones.
 #![cfg(feature = "wire")]
 
 use indoubt_driver::{

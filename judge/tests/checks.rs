@@ -1,4 +1,4 @@
-//! Every check can hold and can fail, each on a small story.
+//! Tests that every check can hold and can fail, each on a small hand-written trace.
 
 mod tape;
 

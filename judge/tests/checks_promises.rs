@@ -1,4 +1,4 @@
-//! What is promised and what faults waive, the verdict, claims and faults of a run.
+//! Tests of promises and of what faults waive, and of the verdict, the expectations and the faults of a run.
 
 mod tape;
 

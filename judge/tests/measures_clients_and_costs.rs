@@ -1,4 +1,4 @@
-//! What clients see, and what transactions cost: small stories with numbers computed by hand.
+//! Tests of the measures of clients and of costs, on small hand-written traces with numbers computed by hand.
 
 mod tape;
 

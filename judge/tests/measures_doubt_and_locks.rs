@@ -1,4 +1,4 @@
-//! In doubt, up, blocked; locks held, waited for, stood by: small stories with numbers computed by hand.
+//! Tests of the measures of doubt, locks and bystanders, on small hand-written traces with numbers computed by hand.
 
 mod tape;
 
@@ -132,7 +132,8 @@ fn a_restarted_coordinator_answers_by_its_presumption_unless_it_lost_its_log() {
     assert_eq!(told(measured(&story("", "0")).blocked_ms), (1, 40.0, 40.0, 0), "empty, and the same one");
 }
 
-/// A NO voter logs its abort lazily. If it dies before that is durable it no longer knows, and its peers learn nothing of it.
+/// A NO voter logs its abort lazily. If it crashes before that is durable, it no longer knows the decision, and its peers cannot learn
+/// it from this node.
 #[test]
 fn a_peer_that_lost_what_it_had_learned_helps_nobody() {
     let story = |upto: u64| {

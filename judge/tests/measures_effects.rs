@@ -1,5 +1,5 @@
-//! Final states, torn transactions, exposure, effects twice or gone, isolation anomalies: small stories with numbers
-//! computed by hand.
+//! Tests of final states, torn transactions, exposure, duplicate and lost effects, and isolation anomalies, on small hand-written
+//! traces with numbers computed by hand.
 
 mod tape;
 
@@ -48,8 +48,8 @@ fn a_2pc_transaction_ends_by_what_is_applied() {
     assert_eq!(state(lost).partial, 1);
 }
 
-/// Presumed commit logs a participant's COMMIT lazily. A node that dies before it is durable, and stays down, has a prepared
-/// record in its journal and perhaps no more.
+/// Under presumed commit a participant logs COMMIT lazily. If the node crashes before that is durable, and stays down, its journal may
+/// end with the prepared record.
 #[test]
 fn a_branch_whose_node_dies_with_what_it_learned_is_not_over() {
     let state = |rest: &str| states(PresumedCommit, &format!("{BEGAN}{rest}\n99 lab end"));

@@ -1,4 +1,4 @@
-//! `lock_wait_ms` and `lock_timeouts`: small stories with numbers computed by hand.
+//! Tests of `lock_wait_ms` and `lock_timeouts`, on small hand-written traces with numbers computed by hand.
 
 mod tape;
 

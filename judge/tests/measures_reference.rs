@@ -1,5 +1,5 @@
-//! The streaming folds against a slow reading of the definitions: at every millisecond, who is in doubt, up, blocked, holds
-//! a lock or is stood by, each recomputed from all lines so far.
+//! Compares the measures with a slow reference: for every millisecond it recomputes, from all lines so far, which branches are in
+//! doubt, up and blocked, which locks are held, and which transactions are bystanders.
 
 mod tape;
 
@@ -87,7 +87,7 @@ impl Past<'_> {
             || (node == "c1" && accepted.zip(restarted).is_some_and(|(accepted, restarted)| restarted > accepted))
     }
 
-    /// Whether a node has heard that the transaction, of which a request told the number, is finished.
+    /// Whether a node knows from a mark that a transaction is finished. A request has named the serial of the transaction.
     fn passed(&self, node: &str, txn: &str) -> bool {
         let received = || self.0.iter().map(|(_, line)| line).filter(|line| line.1 == "received");
         let ticket = |line: &Line| -> Option<(u64, u64)> {

@@ -24,7 +24,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 
 /// Two-phase commit and sagas, compared by breaking them.
 #[derive(Debug, Parser)]
-#[command(name = "indoubt", version, about, after_help = EXAMPLES, max_term_width = 110)]
+#[command(name = "indoubt", version, after_help = EXAMPLES, max_term_width = 110)]
 pub struct Cli {
     /// What to do. Without a subcommand, the whole comparison runs.
     #[command(subcommand)]

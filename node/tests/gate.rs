@@ -1,4 +1,4 @@
-//! Every effect is a place to die, and every message can be touched: orders, halts, fates, on real nodes.
+//! Tests of the gate on real nodes: every effect is a crash point, and faults can touch every message.
 
 mod common;
 

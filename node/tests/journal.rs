@@ -1,4 +1,4 @@
-//! What the journal promises when nothing is corrupt.
+//! Tests of the journal when nothing is corrupt.
 
 mod journal_support;
 

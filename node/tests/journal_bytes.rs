@@ -1,5 +1,5 @@
-//! Every truncation and every flipped bit of a small log: what was durable comes back, or the journal refuses to open.
-//! Never a wrong record, never a panic.
+//! Tries every truncation and every flipped bit of a small log. Either all durable records are recovered, or the journal refuses to
+//! open. It never returns a wrong record, and never panics.
 
 mod journal_support;
 

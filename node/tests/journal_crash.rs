@@ -1,4 +1,5 @@
-//! Kills and power cuts: whatever was told to be durable is there afterwards, and nothing that was not appended.
+//! Tests of kills and power cuts: afterwards the journal has every record that was reported as durable, and only records that were
+//! appended.
 
 mod journal_support;
 

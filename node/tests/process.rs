@@ -1,6 +1,6 @@
-//! Nodes as processes, told to stop and killed. The test binary is its own node: started with a variable in its
-//! environment, `a_process_of_its_own` becomes one. (Apart from restart.rs: while a process is being started it shares the
-//! locks of the one that starts it.)
+//! Tests of nodes as processes that are stopped and killed. The test binary itself is the node: with a variable in its environment,
+//! the test `a_process_of_its_own` runs one. (These tests are not in restart.rs, because a process that is being started shares the
+//! locks of its parent.)
 
 mod common;
 

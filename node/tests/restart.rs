@@ -1,4 +1,4 @@
-//! Restarts of nodes as tasks, told to stop: sessions, incarnations, what is sent at boot.
+//! Tests of restarts, with nodes as tasks that are told to stop: sessions, incarnations, and messages at boot.
 
 mod common;
 

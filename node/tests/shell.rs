@@ -1,4 +1,4 @@
-//! Nodes as tasks with real sockets: what people, clients and operators see of them.
+//! Tests of nodes as tasks with real sockets, as people, clients and operators see them.
 
 mod common;
 

@@ -1,4 +1,4 @@
-//! The unary services, and what exactly is said of what does not parse.
+//! Tests of the unary services, and of the errors about invalid messages.
 #![cfg(feature = "wire")]
 
 use indoubt_proto::{

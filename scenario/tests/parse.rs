@@ -1,5 +1,4 @@
-//! Scenarios are parsed into what cannot hold nonsense: each mistake is refused with its line, the offending text and what
-//! would be right.
+//! Tests of the parser: each mistake is refused, and the error has the line, the offending text and what would be right.
 
 use indoubt_driver::{
     clock::ClockJump,

@@ -1,4 +1,4 @@
-//! A scenario that was accepted survives being written back, and can be changed from outside without holding nonsense.
+//! Tests that a valid scenario stays the same when it is written and parsed, and that changes from outside are checked.
 
 use indoubt_proto::{
     observation::Phase,

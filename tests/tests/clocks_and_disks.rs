@@ -1,4 +1,4 @@
-//! Clocks that run fast or slow, and disks whose forces take a drawn time, in the virtual world.
+//! Tests of fast and slow clocks, and of disks whose forced writes take a drawn time, in the virtual world.
 
 use indoubt_driver::{
     clock::{ClockJump, ClockRate},
@@ -18,7 +18,7 @@ fn ms(ms: u64) -> Micros {
     Micros::from_millis(ms)
 }
 
-/// How long each participant was in doubt before it first asked, when the coordinator died with all votes.
+/// How long each participant was in doubt before it first asked, after the coordinator crashed with all votes.
 fn patience(clocks: Clocks, seed: u64) -> BTreeMap<NodeId, Micros> {
     let play = Script::new(Protocol::TwoPhase)
         .with(|scenario| scenario.clocks = clocks)

@@ -1,5 +1,5 @@
-//! The cost table of docs/08-costs.md, cell by cell: every case of every protocol for one to eight participants, and
-//! that a wrong count or a wrong formula would be marked.
+//! Tests the cost table of docs/08-costs.md, cell by cell: every case of every protocol for one to eight participants. Also tests
+//! that a wrong count or a wrong formula is marked.
 
 use indoubt_proto::settings::AbortWhen;
 use indoubt_scenario::protocol::{
@@ -39,7 +39,7 @@ fn section_1_every_cell_is_what_the_papers_say() {
     assert_eq!((table.cells.len(), table.at_once.len(), table.delays.len()), (rows, 3 * 36, 4 * 8));
 }
 
-/// The same in plain numbers, so that a formula and a machine that are wrong together are found.
+/// Tests some cells against plain numbers, which would find a formula and a machine that are wrong in the same way.
 #[test]
 fn section_1_three_participants_in_plain_numbers() {
     let row = |protocol, case| measured(protocol, 3, case).columns().map(|(_, count)| count);
@@ -61,7 +61,7 @@ fn section_1_three_participants_in_plain_numbers() {
     assert_eq!(row(Protocol::Saga, Case::Refused { step: 3 }), [10, 0, 2, 4, 5, 0, 1]);
 }
 
-/// Nobody fails, so nobody asks: cooperation costs nothing until it is needed.
+/// Without failures no participant asks another, so cooperative termination costs nothing.
 #[test]
 fn cooperative_termination_costs_what_presumed_abort_costs() {
     for n in 1..=4 {
@@ -101,7 +101,7 @@ fn section_1_delays_to_a_commit() {
     assert_eq!(delays(Protocol::Saga, 3), whole(Delay::new(6, 5), Delay::new(5, 4), Delay::new(6, 5)));
 }
 
-/// Whatever count goes wrong, by however little, the row is marked and says where.
+/// If any count is wrong, even by one, the row is marked and names the column.
 #[test]
 fn a_wrong_count_is_marked_in_every_column_of_every_row() {
     for (protocol, rows) in protocols() {

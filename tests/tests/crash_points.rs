@@ -1,5 +1,5 @@
-//! Every place to die, for the protocols that promise to survive it; and pairs of deaths. Beside what always holds, what
-//! must sometimes happen: an enumeration in which nothing is ever blocked, or nothing ever aborts, proves nothing.
+//! Runs every crash point, and pairs of crashes, for the protocols that promise to survive them. Also tests what must sometimes
+//! happen: if nothing were ever blocked, or nothing ever aborted, the promises would be tested in vain.
 
 use indoubt_driver::gate::Verb;
 use indoubt_proto::{
@@ -31,13 +31,13 @@ fn runs(protocol: Protocol, participants: u16) -> Vec<MiniRun> {
 }
 
 /// What must hold in every case of a protocol that promises to survive.
-fn survives(protocol: Protocol, tried: &CaseResult, deaths: usize) {
-    assert_eq!(tried.fired, deaths, "{protocol} {}: a death did not come", tried.case);
+fn survives(protocol: Protocol, tried: &CaseResult, crashes: usize) {
+    assert_eq!(tried.fired, crashes, "{protocol} {}: a crash did not happen", tried.case);
     assert!(!tried.is_failure(), "{protocol} {}: {} {:?}", tried.case, tried.outcome, tried.broken);
     assert!(!["partial", "unresolved", "stuck", "never came"].contains(&tried.outcome), "{protocol} {}", tried.case);
 }
 
-/// Every place of every small run, with every prefix of the tail.
+/// Runs every crash point of every mini run, with every prefix of the tail.
 fn die_everywhere(protocol: Protocol) -> Vec<CaseResult> {
     let mut all = Vec::new();
     for participants in [2, 3] {
@@ -74,7 +74,7 @@ fn two_phase_survives(protocol: Protocol) -> Vec<CaseResult> {
     let all = die_everywhere(protocol);
     all.iter().for_each(|tried| survives(protocol, tried, 1));
     assert_eq!(outcomes(&all), BTreeSet::from(["aborted", "committed", "refused"]));
-    // Somebody waits in doubt for as long as the coordinator is away, and nobody longer than its absence explains.
+    // Some branch is in doubt for as long as the coordinator is down, and none for longer than that explains.
     let blocked = longest(&all, |tried| tried.blocked_ms);
     assert!((1_900.0..2_100.0).contains(&blocked), "{blocked}");
     assert!(longest(&all, |tried| tried.in_doubt_ms) >= blocked);
@@ -82,18 +82,18 @@ fn two_phase_survives(protocol: Protocol) -> Vec<CaseResult> {
 }
 
 #[test]
-fn two_phase_commit_survives_every_death() {
+fn two_phase_commit_survives_every_crash() {
     two_phase_survives(Protocol::TwoPhase);
 }
 
 #[test]
-fn presumed_nothing_and_presumed_commit_survive_every_death() {
+fn presumed_nothing_and_presumed_commit_survive_every_crash() {
     two_phase_survives(Protocol::PresumedNothing);
     two_phase_survives(Protocol::PresumedCommit);
 }
 
 #[test]
-fn cooperation_survives_every_death_and_blocks_fewer() {
+fn cooperation_survives_every_crash_and_blocks_fewer() {
     let blocked_long = |all: &[CaseResult]| all.iter().filter(|tried| tried.blocked_ms > 1_000.0).count();
     let alone = two_phase_survives(Protocol::TwoPhase);
     let together = two_phase_survives(Protocol::Cooperative);
@@ -101,18 +101,18 @@ fn cooperation_survives_every_death_and_blocks_fewer() {
 }
 
 #[test]
-fn a_saga_survives_every_death_and_never_blocks() {
+fn a_saga_survives_every_crash_and_never_blocks() {
     let all = die_everywhere(Protocol::Saga);
     all.iter().for_each(|tried| survives(Protocol::Saga, tried, 1));
     assert_eq!(outcomes(&all), BTreeSet::from(["aborted", "compensated", "completed", "refused"]));
     assert_eq!(longest(&all, |tried| tried.in_doubt_ms), 0.0);
     assert!(longest(&all, |tried| tried.pending_ms) > 1_900.0, "while it waits, what it did is for all to see");
     let turned = all.iter().filter(|tried| tried.case.ending == Ending::Commit && tried.outcome == "compensated");
-    assert!(turned.count() > 0, "a death can turn a saga back that nobody refuses");
+    assert!(turned.count() > 0, "a crash can make a saga compensate although no step is refused");
 }
 
 #[test]
-fn without_a_protocol_a_death_leaves_half_a_transaction_and_nothing_is_promised() {
+fn without_a_protocol_a_crash_leaves_half_a_transaction_and_nothing_is_promised() {
     for protocol in [Protocol::None, Protocol::NoneRetry] {
         let all = die_everywhere(protocol);
         assert!(all.iter().all(|tried| tried.fired == 1 && !tried.is_failure()));
@@ -122,8 +122,8 @@ fn without_a_protocol_a_death_leaves_half_a_transaction_and_nothing_is_promised(
     }
 }
 
-/// After a first death, again at each place of the history that it leaves: all of them for every n-th first death, which is
-/// another one in each run.
+/// After a first crash, crashes again at each crash point of the history after it. This is done for every n-th first crash, beginning
+/// at a different one in each run.
 fn die_twice(protocol: Protocol, every: usize) -> Vec<CaseResult> {
     let mut all = Vec::new();
     for (run, skip) in runs(protocol, 2).iter().zip(0..) {
@@ -142,7 +142,7 @@ fn die_twice(protocol: Protocol, every: usize) -> Vec<CaseResult> {
 const EVERY: usize = if cfg!(debug_assertions) { 15 } else { 1 };
 
 #[test]
-fn pairs_of_deaths_are_survived_and_block_for_longer() {
+fn pairs_of_crashes_are_survived_and_block_for_longer() {
     for protocol in [Protocol::TwoPhase, Protocol::PresumedNothing, Protocol::PresumedCommit, Protocol::Cooperative] {
         let all = die_twice(protocol, EVERY);
         all.iter().for_each(|tried| survives(protocol, tried, 2));
@@ -156,8 +156,8 @@ fn pairs_of_deaths_are_survived_and_block_for_longer() {
     assert!(longest(&all, |tried| tried.pending_ms) > 3_900.0);
 }
 
-/// A place after a send is named by a count, and a first death may have lost sends that count: the second death comes
-/// right after that very message, which is taken, and nothing has left the node since.
+/// A crash point after a send is named by a count, and a first crash may have lost sends that count. Tests that the second crash comes
+/// directly after that message, which was taken, and that the node has sent nothing since.
 #[test]
 fn after_a_send_means_after_that_very_send_also_when_others_were_lost() {
     let (mut told, mut behind_lost) = (0, 0);
@@ -232,11 +232,11 @@ fn what_survives_is_what_was_kept() {
         let all = commit.try_spot(&[], &spot(text));
         all.iter().map(|tried| (tried.outcome, tried.survived[0].1.0)).collect()
     };
-    // `booted` is in p1's tail before it prepares, then both; it never tells its vote.
+    // Before p1 prepares, its tail has `booted`; then it has both records. It never sends its vote.
     assert_eq!(told("p1/before/append:prepared/1"), [("aborted", 0), ("aborted", 1)]);
     assert_eq!(told("p1/after/append:prepared/1"), [("aborted", 0), ("aborted", 1), ("aborted", 2)]);
     assert_eq!(told("p1/before/send:vote:yes/1"), [("aborted", 2)], "both were forced");
-    // The decision is there or not; the client is told by it alone.
+    // The decision either survives or does not, and what the client is told depends only on that.
     assert_eq!(told("c1/after/append:committed/1"), [("aborted", 0), ("committed", 1)]);
     assert_eq!(told("c1/before/send:decision:commit/1"), [("committed", 1)]);
 }
@@ -290,7 +290,7 @@ fn a_heat_map_has_every_case_once_whichever_way_it_is_gathered() {
     assert_eq!(cells().map(|cell| cell.cases).sum::<u64>(), cases);
     assert!(cells().all(|cell| cell.outcomes.values().sum::<u64>() == cell.cases && cell.failed == 0));
     assert!(cells().any(|cell| cell.blocked_ms > 1_900.0 && cell.worst.blocked_ms == cell.blocked_ms));
-    // Rows stand in the order in which things happen, also those that only one of the protocols has.
+    // Rows are in the order of the run, also those that only one of the protocols has.
     let coordinator: Vec<&str> =
         whole.of(Family::TwoPhase, Role::Coordinating).map(|(row, _)| row.effect.as_str()).collect();
     let at = |effect: &str| coordinator.iter().position(|known| *known == effect).unwrap();
@@ -299,19 +299,19 @@ fn a_heat_map_has_every_case_once_whichever_way_it_is_gathered() {
     assert!(flow.map(at).is_sorted(), "{coordinator:?}");
 }
 
-/// How many places there are, and why: `tests/golden/places-to-die.txt`. `INDOUBT_GOLDEN=write` writes it anew.
+/// Compares the numbers of crash points with `tests/golden/crash-points.txt`. `INDOUBT_GOLDEN=write` writes the file again.
 #[test]
-fn the_number_of_places_is_what_the_protocol_says_and_does() {
+fn the_number_of_crash_points_is_what_the_protocol_says_and_does() {
     let mut text = "\
-Places to die of one transfer over two participants in which nobody refuses. An append, a send and the taking of a
-message have two edges each, an observation has one. A case is a place with one possible surviving prefix of the tail
-that no force covers: with n records in it there are n + 1.\n"
+Crash points of one transfer over two participants that commits. An append, a send and the receipt of a message have two
+crash points each, an observation has one. A case is a crash point with one possible surviving prefix of the unforced
+tail: a tail of n records has n + 1 prefixes.\n"
         .to_owned();
     for protocol in Protocol::ALL {
         let run = &runs(protocol, 2)[0];
         let places = run.crash_points();
         let cases: usize = places.iter().map(|spot| run.try_spot(&[], spot).len()).sum();
-        writeln!(text, "\n{protocol}: {} places, {cases} cases", places.len()).unwrap();
+        writeln!(text, "\n{protocol}: {} crash points, {cases} cases", places.len()).unwrap();
         for node in [NodeId::coordinating(1), NodeId::participant(1), NodeId::participant(2)] {
             let of = |verb| places.iter().filter(move |s| s.point.node == node && s.point.verb == verb);
             let twice = |verb| {
@@ -325,12 +325,12 @@ that no force covers: with n records in it there are n + 1.\n"
             let words = if words.is_empty() { "nothing".into() } else { words.join(", ") };
             writeln!(
                 text,
-                "  {node}  2 x ({appends} appends + {sends} sends + {takes} takings) + {notes} notes = {whole:<3}  writes {words}"
+                "  {node}  2 x ({appends} appends + {sends} sends + {takes} receipts) + {notes} observations = {whole:<3}  writes {words}"
             )
             .unwrap();
         }
     }
-    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden/places-to-die.txt");
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden/crash-points.txt");
     if std::env::var_os("INDOUBT_GOLDEN").is_some_and(|word| word == "write") {
         fs::write(&path, &text).expect("the golden folder can be written");
     }

@@ -1,5 +1,5 @@
-//! One seed, one history: the whole trace, byte for byte. And beside what always holds, what must sometimes happen: a
-//! world in which nothing is ever blocked, or nothing ever commits, proves nothing.
+//! Tests that one seed gives one history: the whole trace, byte for byte. Also tests what must sometimes happen: if nothing were ever
+//! blocked, or nothing ever committed, the checks would be tested in vain.
 
 use indoubt_judge::trace::fingerprint;
 use indoubt_proto::{
@@ -78,7 +78,7 @@ fn every_protocol_gets_the_same_transactions() {
 #[test]
 fn sometimes_a_branch_is_blocked_in_doubt_and_sometimes_everything_commits() {
     for protocol in Protocol::ALL.into_iter().filter(|p| p.family() == Family::TwoPhase) {
-        // Blocked: in doubt from before the coordinator's death until after its return.
+        // A branch is blocked if it is in doubt from before the coordinator's crash until after its restart.
         let blocked = rough(WorkloadKind::Transfer, protocol);
         let recording = world::run(&blocked, protocol, 7);
         let died = recording.faults[0].at[0].0 as i64;

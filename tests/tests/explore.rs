@@ -1,5 +1,5 @@
-//! Every history of one transaction within a budget of crashes, losses and timeouts: the machines as they are, explored by a
-//! model checker. What must hold holds in every state; what must be possible is reached.
+//! A model checker explores every history of one transaction within a budget of crashes, losses and timeouts, with the real machines.
+//! The promises must hold in every state, and every state that must be possible must be reached.
 //!
 //! `cargo test -p indoubt-tests --release --test explore -- --ignored --nocapture` explores with larger budgets.
 
@@ -29,7 +29,7 @@ const fn budget(crashes: u8, losses: u8, timeouts: u8) -> Budget {
     Budget { crashes, losses, timeouts }
 }
 
-/// Rules 1 and 2: nobody ever decides otherwise than anybody, the client included.
+/// Rules 1 and 2: all decisions are the same, including what the client is told.
 fn agreement<C: Explorable>(_: &Cluster<C>, state: &State<C>) -> bool {
     let history = &state.history;
     let commit = history.has_decided(Decision::Commit) || history.told.contains(&OutcomeWord::Succeeded);
@@ -44,14 +44,14 @@ fn validity<C: Explorable>(_: &Cluster<C>, state: &State<C>) -> bool {
     (!commit || history.yes.len() == state.participants.len()) && (commit || history.applied.is_empty())
 }
 
-/// Nobody applies its branch twice.
+/// No participant applies its branch twice.
 fn once<C: Explorable>(_: &Cluster<C>, state: &State<C>) -> bool {
     let applied = &state.history.applied;
     state.participants.iter().all(|p| applied.iter().filter(|(node, _)| *node == p.id).count() <= 1)
 }
 
-/// Rule 5: repaired, everybody decides, nobody holds a lock, and nothing that held before is broken by it. A client that
-/// was told of a commit finds it everywhere.
+/// Rule 5: after all repairs, every node decides, no lock is held, and all other promises still hold. If a client was told of a
+/// commit, the commit is applied everywhere.
 fn termination(cluster: &Cluster<Coordinator>, state: &State<Coordinator>) -> bool {
     let Some(end) = cluster.repaired(state) else { return true };
     let everywhere = end.history.applied.len() == end.participants.len();
@@ -71,7 +71,7 @@ fn all_abort<C: Explorable>(_: &Cluster<C>, state: &State<C>) -> bool {
     state.is_resolved() && state.history.has_decided(Decision::Abort)
 }
 
-/// The coordinator is dead, no decision is on its way, and everybody who could be asked is in doubt too.
+/// The coordinator is down, no decision is on its way, and every node that could be asked is in doubt too.
 fn blocked(_: &Cluster<Coordinator>, state: &State<Coordinator>) -> bool {
     let in_doubt = |node: &node::Node<_>| node.inspect().open.iter().any(|open| open.in_doubt);
     let mut up = state.participants.iter().filter(|p| p.is_up()).peekable();
@@ -81,7 +81,8 @@ fn blocked(_: &Cluster<Coordinator>, state: &State<Coordinator>) -> bool {
         && !state.net.iter().any(|(_, packet)| matches!(packet.message, Message::Decision { .. }))
 }
 
-/// TCommit, the problem that atomic commit solves: nobody committed while somebody is working or aborted. Notes the state.
+/// TCommit, the abstract problem that atomic commit solves: no participant has committed while another is working or aborted. Also
+/// records the state.
 fn refines_tcommit<C: Explorable>(cluster: &Cluster<C>, state: &State<C>) -> bool {
     let stands = state.stands();
     let sound = !stands.contains(&Stand::Committed)
@@ -120,8 +121,8 @@ fn with_prepare() -> Settings {
     settings
 }
 
-/// Rules 24 and 26 as far as they hold at every instant: steps are applied in order and undone in reverse, each at most once;
-/// what the client is told is so.
+/// Rules 24 and 26, as far as they hold in every state: steps are applied in order and undone in reverse order, each at most once, and
+/// what the client is told is true.
 fn saga_order(_: &Cluster<Orchestrator>, state: &State<Orchestrator>) -> bool {
     let history = &state.history;
     let steps = 1..=state.participants.len() as u32;
@@ -137,7 +138,7 @@ fn saga_order(_: &Cluster<Orchestrator>, state: &State<Orchestrator>) -> bool {
     prefix && once && told && !history.out_of_order
 }
 
-/// Completeness: repaired, the saga is whole, or nothing of it is left.
+/// Completeness: after all repairs, the saga is complete, or none of its effects is left.
 fn completeness(cluster: &Cluster<Orchestrator>, state: &State<Orchestrator>) -> bool {
     let Some(end) = cluster.repaired(state) else { return true };
     let standing = end.history.standing().len();
@@ -173,7 +174,7 @@ fn saga(participants: u16, budget: Budget, settings: Settings) -> Cluster<Orches
     }
 }
 
-/// Explores it all and says how much that was.
+/// Explores all states and prints their number.
 fn explore<C: Explorable + Send + Sync + 'static>(name: &str, cluster: Cluster<C>) -> impl Checker<Cluster<C>>
 where
     C::Record: Send + Sync,
@@ -190,8 +191,8 @@ where
     checker
 }
 
-/// Holds every promise of a protocol of the two-phase family, for all its histories; and that no state of the abstract
-/// problem is out of its reach.
+/// Tests every promise of a protocol of the two-phase family over all its histories, and that it reaches every state of the abstract
+/// problem.
 fn holds(name: &str, cluster: Cluster<Coordinator>) {
     let participants = u32::from(cluster.participants);
     let checker = explore(name, cluster);
@@ -249,7 +250,8 @@ fn sagas_of_two_and_three_steps() {
     }
 }
 
-/// Were every force a lie, promises would break, and the checker would see it: what it finds nowhere else is not there.
+/// If disks reported records as durable too early, promises would break. The checker must find that, otherwise its other results
+/// would prove nothing.
 #[test]
 fn a_disk_that_lies_is_found_out() {
     for presumption in Presumption::ALL {
@@ -262,7 +264,7 @@ fn a_disk_that_lies_is_found_out() {
     finds(cluster, &["completeness after repair"]);
 }
 
-/// What a coordinating node remembers for its clients is no part of any protocol.
+/// What a coordinating node remembers for its clients is not part of any protocol.
 #[test]
 fn nothing_is_lost_where_nothing_is_remembered_for_clients() {
     let mut settings = Settings::default();
@@ -273,7 +275,7 @@ fn nothing_is_lost_where_nothing_is_remembered_for_clients() {
     holds("nothing remembered, cooperative", two_phase(PRA, true, 2, budget(1, 0, 0), settings));
 }
 
-/// Mistakes that real systems made, planted: one transaction, one crash and one timeout are enough to find them.
+/// Planted bugs, which real systems have made. One transaction with one crash and one timeout is enough to find them.
 #[test]
 fn planted_bugs_are_found_out() {
     let with = |mutant| {
@@ -291,7 +293,7 @@ fn planted_bugs_are_found_out() {
     finds(saga(2, budget(1, 0, 0), forward), &["order"]);
 }
 
-/// Explores until all of these promises were seen broken.
+/// Explores until all of these promises were broken in some state.
 fn finds<C: Explorable + Send + Sync + 'static>(cluster: Cluster<C>, broken: &[&'static str])
 where
     C::Record: Send + Sync,
@@ -305,7 +307,7 @@ where
     }
 }
 
-/// About a minute in a release build.
+/// Takes about a minute in a release build.
 #[test]
 #[ignore = "long: run it in release"]
 fn larger_budgets() {

@@ -1,5 +1,5 @@
-//! A fold that forgets what is over (`judge/src/measurer/forget.rs`) holds little of a long run, and knows when what it has
-//! forgotten is needed after all.
+//! Tests that a measurer that forgets (`judge/src/measurer/forget.rs`) keeps little of a long run, and knows when it needs a
+//! transaction that it has forgotten.
 
 use indoubt_judge::measurer::Measurer;
 use indoubt_proto::{
@@ -46,7 +46,7 @@ fn what_is_over_and_harmless_is_forgotten_and_what_is_not_is_kept() {
 }
 
 #[test]
-fn a_word_about_the_forgotten_and_a_death_spoil_it() {
+fn a_line_about_a_forgotten_transaction_and_a_crash_spoil_it() {
     let scenario = steady(Protocol::TwoPhase, WorkloadKind::Transfer);
     let txn = |number| TxnId { home: NodeId::coordinating(1), client: NodeId::client(1), number };
     for (what, spoils) in [

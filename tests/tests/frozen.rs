@@ -1,4 +1,4 @@
-//! A node that was frozen and wakes, in the virtual world: in which order it takes what waited.
+//! Tests in which order a frozen node takes its inputs when it resumes, in the virtual world.
 
 use indoubt_driver::conditions::Latency;
 use indoubt_proto::{

@@ -1,6 +1,6 @@
-//! Golden conversations: what the protocols say in the cases that every textbook draws, compared line by line with the
-//! files in `tests/golden`. `INDOUBT_GOLDEN=write cargo test -p indoubt-tests --test golden` writes them anew; read
-//! what changed before you keep it.
+//! Golden conversations: the conversations of the protocols in the cases of textbooks, compared line by line with the files in
+//! `tests/golden`. `INDOUBT_GOLDEN=write cargo test -p indoubt-tests --test golden` writes the files again. Read the difference
+//! before you commit it.
 
 use indoubt_driver::gate::Edge;
 use indoubt_proto::{message::MessageKind, observation::Phase, time::Micros};

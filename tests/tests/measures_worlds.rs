@@ -1,5 +1,5 @@
-//! Measures and checks on runs of the virtual world: what is promised holds through crashes, what is not promised breaks
-//! somewhere, and what the trace says is what the nodes hold.
+//! Tests of measures and checks on runs of the virtual world: promises hold through crashes, what is not promised breaks in some run,
+//! and the state of the nodes is what the trace says.
 
 use indoubt_judge::{judge::judge, summary::Verdict};
 use indoubt_proto::{

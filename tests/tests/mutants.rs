@@ -1,8 +1,8 @@
-//! Planted bugs: mistakes that real systems made. Each must be caught, by a check that is named, within a stated number of
-//! seeds of the swarm; some also by dying once at every place of one transaction. Without its bug the same case is clean.
+//! Planted bugs: mistakes that real systems have made. A named check must catch each of them within a stated number of seeds of the
+//! swarm, and some of them also with one crash at every crash point of one transaction. Without the bug, the same case is clean.
 //!
-//! docs/07-planted-bugs.md holds the table of [`BUGS`]; `INDOUBT_GOLDEN=write` writes it anew. Which seed finds a bug is not in
-//! it, because that changes with every draw.
+//! docs/07-planted-bugs.md has the table of [`BUGS`]; `INDOUBT_GOLDEN=write` writes it again. The table does not say which seed finds a
+//! bug, because that changes with every change of a draw.
 
 use Mutant::*;
 use indoubt_judge::summary::{Run, Verdict};
@@ -20,10 +20,10 @@ use indoubt_studies::{
 };
 use std::{fmt::Write as _, fs, path::PathBuf, thread};
 
-/// The swarm must find each bug within so many seeds of the protocols that it concerns.
+/// The swarm must find each bug within this number of seeds of the protocols that it concerns.
 const SEEDS: u64 = 3_000;
 const BACK: Micros = Micros::from_secs(2);
-/// What one transaction is tried with, beside its defaults.
+/// The options with which one transaction runs.
 const OPTIONS: [&str; 3] = ["", "remembered = 0\n", "remembered = 0\nwork = \"with-prepare\"\n"];
 
 const TWO_PHASE: &[Protocol] =
@@ -32,49 +32,49 @@ const PRC: &[Protocol] = &[Protocol::PresumedCommit];
 const COOPERATIVE: &[Protocol] = &[Protocol::Cooperative];
 const SAGA: &[Protocol] = &[Protocol::Saga];
 
-/// A bug: where it can show, the mistake in words, a promise that it breaks, and whether one transaction with one death can
-/// show it.
+/// A bug: the protocols that can show it, the mistake in words, a promise that it breaks, and whether one transaction with one crash
+/// can show it.
 struct Bug {
     mutant: Mutant,
     protocols: &'static [Protocol],
     mistake: &'static str,
     check: &'static str,
-    one_death: bool,
+    one_crash: bool,
 }
 
 const fn bug(mutant: Mutant, protocols: &'static [Protocol], mistake: &'static str, check: &'static str) -> Bug {
-    Bug { mutant, protocols, mistake, check, one_death: false }
+    Bug { mutant, protocols, mistake, check, one_crash: false }
 }
 
 impl Bug {
-    const fn with_one_death(self) -> Bug {
-        Bug { one_death: true, ..self }
+    const fn with_one_crash(self) -> Bug {
+        Bug { one_crash: true, ..self }
     }
 }
 
 const BUGS: [Bug; 23] = [
     bug(VoteBeforeDurable, TWO_PHASE, "votes YES before the prepared record is durable (11)", "durability")
-        .with_one_death(),
-    bug(DecideBeforeDurable, TWO_PHASE, "tells COMMIT before the record is durable (15)", "agreement").with_one_death(),
-    bug(AckBeforeForce, TWO_PHASE, "acknowledges before its outcome is durable (15)", "agreement").with_one_death(),
-    bug(ForgetPrepared, TWO_PHASE, "forgets its prepared branches in a restart (11)", "durability").with_one_death(),
+        .with_one_crash(),
+    bug(DecideBeforeDurable, TWO_PHASE, "tells COMMIT before the record is durable (15)", "agreement").with_one_crash(),
+    bug(AckBeforeForce, TWO_PHASE, "acknowledges before its outcome is durable (15)", "agreement").with_one_crash(),
+    bug(ForgetPrepared, TWO_PHASE, "forgets its prepared branches at a restart (11)", "durability").with_one_crash(),
     bug(LocksNotRetaken, TWO_PHASE, "does not take the locks of branches in doubt back (11)", "nothing-unresolved")
-        .with_one_death(),
-    bug(AbortInDoubt, TWO_PHASE, "aborts in doubt when its patience ends (6)", "agreement").with_one_death(),
-    bug(NoInitiation, PRC, "presumes commit without an initiation record (16)", "agreement").with_one_death(),
+        .with_one_crash(),
+    bug(AbortInDoubt, TWO_PHASE, "aborts in doubt after its decision timeout (6)", "agreement").with_one_crash(),
+    bug(NoInitiation, PRC, "presumes commit without an initiation record (16)", "agreement").with_one_crash(),
     bug(ForgetAbortEarly, PRC, "presumes commit, and forgets an abort before a late voter's ACK (14)", "agreement")
-        .with_one_death(),
+        .with_one_crash(),
     bug(UnknownIsDone, TWO_PHASE, "takes \"unknown branch\" for done after a lost log (17)", "durability"),
     bug(VoteAfresh, TWO_PHASE, "runs a finished branch again for a late PREPARE (17b)", "conservation"),
     bug(ReadUnlocksEarly, TWO_PHASE, "a READ voter unlocks while others still work (12)", "audits"),
     bug(PeerGuessesAbort, COOPERATIVE, "a peer answers ABORT for what it may have forgotten (7)", "agreement"),
-    bug(ResendStops, TWO_PHASE, "gives up telling its decision (15)", "agreement").with_one_death(),
+    bug(ResendStops, TWO_PHASE, "stops resending its decision (15)", "agreement").with_one_crash(),
     bug(UnlockAtVote, TWO_PHASE, "unlocks at its vote", "audits"),
     bug(RestorePreImage, SAGA, "a compensation restores what the step found (29)", "conservation"),
-    bug(CompensateForward, SAGA, "compensates the first step first (24)", "completeness").with_one_death(),
+    bug(CompensateForward, SAGA, "compensates the first step first (24)", "completeness").with_one_crash(),
     bug(NoEmptyCompensation, SAGA, "applies the compensation of a step that never ran (39)", "conservation"),
     bug(LateForwardRuns, SAGA, "runs a step that comes after its compensation (40)", "conservation"),
-    bug(DuplicateRuns, SAGA, "runs a copy of a step again (38)", "no-effect-twice").with_one_death(),
+    bug(DuplicateRuns, SAGA, "runs a copy of a step again (38)", "no-effect-twice").with_one_crash(),
     bug(
         HeuristicIsAck,
         &[Protocol::TwoPhase, Protocol::PresumedNothing, Protocol::Cooperative],
@@ -100,7 +100,7 @@ fn breaks(run: &Run, check: &str) -> bool {
     run.checks.iter().any(|found| found.name.word() == check && found.promised && !found.held)
 }
 
-/// The seed that finds it. Without its bug the same case is clean.
+/// The seed that finds a bug. Without the bug, the same case is clean.
 fn by_the_swarm(bug: &Bug) -> Option<u64> {
     (0..SEEDS).find(|seed| {
         let case = with_bug(draw(*seed, bug.protocols), Planted::bug(bug.mutant));
@@ -114,8 +114,8 @@ fn by_the_swarm(bug: &Bug) -> Option<u64> {
     })
 }
 
-/// The first case in which one death shows it, of one transaction over 2 or 3 participants.
-fn by_one_death(bug: &Bug) -> Option<(Protocol, &'static str, CaseResult)> {
+/// The first case in which one crash shows a bug, of one transaction over 2 or 3 participants.
+fn by_one_crash(bug: &Bug) -> Option<(Protocol, &'static str, CaseResult)> {
     let base = |options: &str| {
         let text = format!(
             "name = \"one\"\n[cluster]\ncoordinators = 1\n[workload]\nkind = \"transfer\"\nclients = 1\n[options]\n{options}"
@@ -140,12 +140,12 @@ fn hunt(bug: &Bug) {
     let Bug { mutant, check, .. } = bug;
     let seed = by_the_swarm(bug);
     assert!(seed.is_some(), "{mutant:?} breaks no `{check}` within {SEEDS} seeds: a hole in the checks");
-    let death = by_one_death(bug);
+    let crash = by_one_crash(bug);
     println!(
-        "{mutant:?}: seed {seed:?}, one death {:?}",
-        death.as_ref().map(|(protocol, _, tried)| (protocol, &tried.case))
+        "{mutant:?}: seed {seed:?}, one crash {:?}",
+        crash.as_ref().map(|(protocol, _, tried)| (protocol, &tried.case))
     );
-    assert_eq!(death.is_some(), bug.one_death, "{mutant:?}: one death");
+    assert_eq!(crash.is_some(), bug.one_crash, "{mutant:?}: one crash");
 }
 
 #[test]
@@ -161,10 +161,10 @@ fn every_planted_bug_is_caught() {
 #[test]
 fn the_documentation_lists_every_planted_bug() {
     let mut table =
-        "| the bug (rule) | a promise that it breaks | one death can show it |\n| --- | --- | --- |\n".to_owned();
-    for Bug { mistake, check, one_death, .. } in &BUGS {
-        let one_death = if *one_death { "yes" } else { "no" };
-        writeln!(table, "| {mistake} | {check} | {one_death} |").expect("a string takes everything");
+        "| the bug (rule) | a promise that it breaks | one crash can show it |\n| --- | --- | --- |\n".to_owned();
+    for Bug { mistake, check, one_crash, .. } in &BUGS {
+        let one_crash = if *one_crash { "yes" } else { "no" };
+        writeln!(table, "| {mistake} | {check} | {one_crash} |").expect("a string takes everything");
     }
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../docs/07-planted-bugs.md");
     let chapter = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));

@@ -1,5 +1,5 @@
-//! Atomic commitment as the papers state it, rule by rule (docs/rules.md, by its numbers there): coordinators
-//! and participants together in the virtual world. What it all costs is in `costs.rs`.
+//! Tests of atomic commitment, rule by rule (the numbers are those of docs/rules.md): coordinators and participants together in the
+//! virtual world. Costs are tested in `costs.rs`.
 
 use indoubt_driver::{conditions::Latency, gate::Edge};
 use indoubt_proto::{
@@ -25,7 +25,7 @@ fn transfer(protocol: Protocol) -> Script {
     Script::new(protocol).transaction(0, vec![add("p1", -3), add("p2", 1), add("p3", 2)])
 }
 
-/// Runs in which everything breaks, of every protocol.
+/// Runs of every protocol with many faults.
 fn rough() -> impl Iterator<Item = (String, Play)> {
     FAMILY.into_iter().flat_map(|protocol| {
         [WorkRound::Separate, WorkRound::WithPrepare].into_iter().flat_map(move |work| {
@@ -38,7 +38,7 @@ fn rough() -> impl Iterator<Item = (String, Play)> {
     })
 }
 
-/// Every decision that was taken or learned, with where.
+/// All decisions that were made or learned, with their nodes.
 fn decisions(play: &Play) -> Vec<(NodeId, TxnId, Decision)> {
     let decided = play.find(|at, what| match what {
         Observation::Decided { txn, outcome } => Some((at, *txn, *outcome)),

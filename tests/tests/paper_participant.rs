@@ -1,5 +1,5 @@
-//! What the papers ask of a participant, rule by rule (docs/rules.md, by its numbers there): participants and
-//! coordinators together in the virtual world, and single participants where only a hand-written order of messages tells.
+//! Tests of participants, rule by rule (the numbers are those of docs/rules.md): participants and coordinators together in the virtual
+//! world, and single participants if a rule needs a hand-written order of messages.
 
 use indoubt_driver::gate::Edge;
 use indoubt_participant::Participant;
@@ -175,7 +175,7 @@ fn rule_11_not_in_doubt_after_a_restart_it_aborts_alone() {
     }
 }
 
-/// The sums of what audits that their clients were told of have read, with what they should be.
+/// The sums that audits have read and told their clients, each with the correct sum.
 fn audits(play: &Play) -> Vec<(TxnId, i64, i64)> {
     let mut totals: BTreeMap<TxnId, i64> = BTreeMap::new();
     let mut sums: BTreeMap<TxnId, i64> = BTreeMap::new();
@@ -375,7 +375,7 @@ fn write() -> Vec<StepOps> {
     vec![StepOps { step: 1, ops: vec![Operation::Add { key: record("p1"), delta: 1, min: None }] }]
 }
 
-/// One participant whose messages are written down by hand; its disk is durable at once.
+/// One participant with hand-written messages. Its records are durable at once.
 struct Bench {
     name: &'static str,
     machine: Participant,

@@ -1,5 +1,5 @@
-//! What the papers ask of a saga, rule by rule (docs/rules.md, by its numbers there), and what it costs
-//! (section 1): orchestrators and participants together in the virtual world.
+//! Tests of sagas, rule by rule (the numbers are those of docs/rules.md), and of their costs (section 1): orchestrators and
+//! participants together in the virtual world.
 
 use indoubt_driver::gate::Edge;
 use indoubt_proto::{
@@ -235,7 +235,7 @@ fn rule_38_a_duplicated_step_takes_effect_once() {
     assert_eq!(traces(&play).into_values().next(), Some(vec![1, 2, 3]));
 }
 
-/// A saga whose step 2 keeps failing before it is handed over, and which turns back.
+/// A saga that compensates because step 2 keeps failing before its participant gets it.
 fn step_2_never_runs() -> Script {
     transfer()
         .with(|scenario| {

@@ -1,4 +1,4 @@
-//! All rules over the rooms.
+//! Checks all rules about the rooms.
 
 use crate::{Problems, arrows, circles, modules, purity, rooms::Plan};
 use std::{collections::BTreeSet, path::Path};
@@ -11,7 +11,7 @@ pub fn architecture(root: &Path) -> Problems {
         Err(problem) => return vec![problem],
     };
     let problems = [arrows::problems(root, &plan), circle_problems(root, &plan)].concat();
-    // Cargo refuses to draw the tree of a workspace with a circle of crates, so a sound answer needs sound arrows.
+    // Cargo cannot print the tree of a workspace with a circle of crates, so this check runs only if the arrows are correct.
     if problems.is_empty() { purity::problems(root, &plan) } else { problems }
 }
 
@@ -19,7 +19,7 @@ fn circle_problems(root: &Path, plan: &Plan) -> Problems {
     let (mut problems, mut used) = (Problems::new(), BTreeSet::new());
     for room in plan.rooms() {
         let src = root.join(&room.name).join("src");
-        // A room of tests has no source of its own.
+        // A room that has only tests has no folder `src`.
         if !src.exists() {
             continue;
         }
@@ -42,10 +42,10 @@ fn circle_problems(root: &Path, plan: &Plan) -> Problems {
             }
             let way = circle.example.iter().chain(circle.example.first()).map(|file| file.display().to_string());
             let way = way.collect::<Vec<_>>().join(" -> ");
-            problems.push(format!("{}/src: {size} files hang together in a circle, for example {way}", room.name));
+            problems.push(format!("{}/src: {size} files form a circle, for example {way}", room.name));
         }
     }
     let stale = plan.circles.iter().filter(|circle| !used.contains(&circle.file));
-    problems.extend(stale.map(|circle| format!("no circle goes through {}: delete its row", circle.file)));
+    problems.extend(stale.map(|circle| format!("there is no circle through {} any more: delete its row", circle.file)));
     problems
 }

@@ -1,4 +1,4 @@
-//! Arrows between rooms, as the manifests state them.
+//! The dependencies between rooms (arrows), read from the manifests.
 
 use crate::{
     Problems,
@@ -6,7 +6,7 @@ use crate::{
 };
 use std::{collections::BTreeSet, fs, path::Path};
 
-/// The prefix of the names of our crates; the rest is the name of the room.
+/// The prefix of our crates' names. The rest of the name is the room.
 const PREFIX: &str = "indoubt-";
 
 /// A dependency of one room on another.
@@ -25,7 +25,11 @@ pub(crate) fn problems(root: &Path, plan: &Plan) -> Problems {
     let known: BTreeSet<String> = plan.rooms().map(|room| room.name.clone()).collect();
     let mut problems: Problems =
         members.difference(&known).map(|name| format!("{name} is on no floor of CONTRIBUTING.md")).collect();
-    problems.extend(known.difference(&members).map(|name| format!("{name} is on a floor, and is no crate here")));
+    problems.extend(
+        known
+            .difference(&members)
+            .map(|name| format!("{name} is on a floor of CONTRIBUTING.md, but there is no such crate")),
+    );
     let mut needed = BTreeSet::new();
     for room in plan.rooms().filter(|room| members.contains(&room.name)) {
         let manifest = root.join(&room.name).join("Cargo.toml");
@@ -55,7 +59,8 @@ pub(crate) fn problems(root: &Path, plan: &Plan) -> Problems {
         }
     }
     let stale = (0..plan.arrows.len()).filter(|index| !needed.contains(index)).map(|index| &plan.arrows[index]);
-    problems.extend(stale.map(|arrow| format!("no arrow goes from {} to {}: delete its row", arrow.from, arrow.to)));
+    problems
+        .extend(stale.map(|arrow| format!("{} does not depend on {} any more: delete its row", arrow.from, arrow.to)));
     problems
 }
 
@@ -65,7 +70,7 @@ fn refusal(arrow: &Arrow, from: &Room, to: &Room) -> String {
     format!("{} (floor {low}) depends on {} (floor {high}){tests}: arrows go down", arrow.from, arrow.to)
 }
 
-/// The members of the workspace whose crates have our prefix. Such a crate is called after its folder.
+/// The members of the workspace whose crates have our prefix. The rest of such a name must be the folder.
 fn members(root: &Path) -> Result<BTreeSet<String>, String> {
     let read = |path: &Path| fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()));
     let workspace = read(&root.join("Cargo.toml"))?;
@@ -83,7 +88,7 @@ fn members(root: &Path) -> Result<BTreeSet<String>, String> {
     Ok(members)
 }
 
-/// The dependencies on other rooms that a manifest names: as a key, as the name of a table, or behind `package`.
+/// The dependencies on other rooms in a manifest. They are found as keys, as names of tables, and in `package`.
 fn arrows(room: &Room, manifest: &str) -> BTreeSet<Arrow> {
     let (mut arrows, mut section) = (BTreeSet::new(), "");
     for line in manifest.lines().map(|line| line.split(" #").next().unwrap_or(line).trim()) {

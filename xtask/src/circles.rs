@@ -1,4 +1,4 @@
-//! Circles among the files of a crate.
+//! Finds circles among the files of a crate.
 
 use crate::modules::Uses;
 use std::{
@@ -6,16 +6,16 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// A group of files each of which reaches every other one, with a way around it through three files or more.
+/// A group of files in which each file reaches every other one, and in which some circle has three files or more.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Circle {
-    /// All files that hang together.
+    /// All files of the group.
     pub(crate) files: BTreeSet<PathBuf>,
-    /// The shortest way around, as an example.
+    /// The shortest circle, as an example.
     pub(crate) example: Vec<PathBuf>,
 }
 
-/// All circles of three files or more, but for those of a parent and its children that go through the parent.
+/// All circles of three files or more, except those of a parent and its children that go through the parent.
 pub(crate) fn circles(uses: &Uses) -> Vec<Circle> {
     let siblings = kept(uses, |kinship| kinship == Kinship::Siblings);
     let mut circles: Vec<Circle> = Vec::new();
@@ -37,7 +37,7 @@ pub(crate) fn circles(uses: &Uses) -> Vec<Circle> {
     circles
 }
 
-/// How two files stand to each other in the tree of modules.
+/// How two files are related in the tree of modules.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Kinship {
     ParentAndChild,
@@ -56,7 +56,7 @@ fn kinship(one: &Path, other: &Path) -> Kinship {
     }
 }
 
-/// The module that a file holds, as a path: `a/b` for `a/b.rs` and `a/b/mod.rs`, nothing for the root of a crate.
+/// The module of a file, as a path: `a/b` for `a/b.rs` and `a/b/mod.rs`, and the empty path for the root of a crate.
 fn module(file: &Path) -> PathBuf {
     match file.file_stem().and_then(|stem| stem.to_str()) {
         Some("lib" | "main" | "mod") => file.parent().expect("a file has a folder").to_owned(),
@@ -64,7 +64,7 @@ fn module(file: &Path) -> PathBuf {
     }
 }
 
-/// Those uses that are between files of this kinship.
+/// The uses between files that are related in one of these ways.
 fn kept(uses: &Uses, keep: impl Fn(Kinship) -> bool) -> Uses {
     let kept =
         |from: &PathBuf, used: &BTreeSet<PathBuf>| used.iter().filter(|to| keep(kinship(from, to))).cloned().collect();
@@ -77,7 +77,7 @@ fn knot(uses: &Uses, file: &Path) -> BTreeSet<PathBuf> {
     reached.keys().filter(|other| reach(uses, other, None).contains_key(file)).cloned().collect()
 }
 
-/// The shortest circle that begins with `from` using `to` and does not come straight back.
+/// The shortest circle that begins with `from` using `to`, and in which `to` does not use `from` directly.
 fn way_round(uses: &Uses, from: &Path, to: &Path) -> Option<Vec<PathBuf>> {
     let reached = reach(uses, to, Some(from));
     let mut way = vec![from.to_owned()];
@@ -88,7 +88,7 @@ fn way_round(uses: &Uses, from: &Path, to: &Path) -> Option<Vec<PathBuf>> {
     Some(way)
 }
 
-/// What `from` reaches, each file with the one before it. It may not step straight to `forbidden`.
+/// The files that `from` reaches, each with the file before it on the way. The first step may not lead to `forbidden`.
 fn reach(uses: &Uses, from: &Path, forbidden: Option<&Path>) -> BTreeMap<PathBuf, PathBuf> {
     let mut reached = BTreeMap::from([(from.to_owned(), from.to_owned())]);
     let mut waiting = VecDeque::from([from]);

@@ -1,4 +1,4 @@
-//! The histories that two executables tell, compared: every bundled scenario, every seed, traces and summaries.
+//! Compares the histories of two executables: the traces and summaries of every bundled scenario under every seed.
 
 use std::{
     collections::BTreeSet,
@@ -7,12 +7,12 @@ use std::{
     process::{Command, Stdio},
 };
 
-/// What a comparison found.
+/// The result of a comparison.
 #[derive(Debug, Default)]
 pub struct Comparison {
-    /// How many files were the same.
+    /// The number of files that were the same.
     pub same: usize,
-    /// What differs, one entry per file or scenario.
+    /// The differences, one entry per file or scenario.
     pub differences: Vec<String>,
 }
 
@@ -44,7 +44,7 @@ pub fn compare(old: &Path, new: &Path, scenarios: &Path, seeds: &str) -> io::Res
     compared
 }
 
-/// Runs one scenario; answers why the executable did not run it. Expectations that do not hold are no reason.
+/// Runs one scenario. Returns why the executable could not run it, if it could not. A failed expectation is not a reason.
 fn run(executable: &Path, scenario: &Path, seeds: &str, output: &Path) -> io::Result<Option<String>> {
     let mut command = Command::new(executable);
     command.arg("run").arg(scenario).args(["--seeds", seeds, "--trace", "--quiet", "--output"]).arg(output);
@@ -68,7 +68,7 @@ fn compare_folders(old: &Path, new: &Path, comparison: &mut Comparison) -> io::R
     Ok(())
 }
 
-/// The traces and summaries below a folder, as paths from it. Charts and pages show what these say.
+/// The traces and summaries below a folder, as paths from it. Charts and pages are made from these, so they are not compared.
 fn files(folder: &Path) -> io::Result<BTreeSet<PathBuf>> {
     let (mut files, mut folders) = (BTreeSet::new(), vec![folder.to_owned()]);
     while let Some(next) = folders.pop() {
@@ -84,7 +84,7 @@ fn files(folder: &Path) -> io::Result<BTreeSet<PathBuf>> {
     Ok(files)
 }
 
-/// A file without the lines that name the version that wrote it.
+/// The lines of a file, except those that name the version of the executable.
 fn without_version(text: &str) -> Vec<&str> {
     text.lines().filter(|line| !line.trim_start().starts_with("\"indoubt\":")).collect()
 }

@@ -1,5 +1,5 @@
-//! Licences and duplicate versions of all dependencies, against the lists of `deny.toml`. cargo-deny checks the same and more;
-//! this needs nothing but cargo, so it always runs.
+//! Checks the licences and duplicate versions of all dependencies against the lists of `deny.toml`. cargo-deny checks the same and
+//! more. This check needs nothing but cargo, so it always runs.
 
 use crate::{Problems, cargo_tree};
 use std::{
@@ -39,7 +39,7 @@ fn allowed(deny: &str) -> BTreeSet<&str> {
     list.split('"').skip(1).step_by(2).collect()
 }
 
-/// What is behind `crate = "…"` in the list `skip`: `name@version`, of which the version may be a prefix.
+/// The entries `crate = "…"` of the list `skip`: `name@version`, where the version may be only a prefix.
 fn skipped(deny: &str) -> Vec<&str> {
     deny.lines().filter_map(|line| line.trim().strip_prefix("{ crate = \"")?.split('"').next()).collect()
 }
@@ -51,7 +51,7 @@ fn licences(crates: &BTreeSet<(String, String, String)>, allowed: &BTreeSet<&str
         .collect()
 }
 
-/// Whether a licence expression can be met with these licences alone. An old `/` means OR.
+/// Whether the allowed licences satisfy a licence expression. In old expressions, `/` means OR.
 fn permits(expression: &str, allowed: &BTreeSet<&str>) -> bool {
     let spaced = expression.replace('(', " ( ").replace(')', " ) ").replace('/', " OR ");
     let mut words = spaced.split_whitespace().peekable();
@@ -88,7 +88,7 @@ fn one(words: &mut Words<'_>, allowed: &BTreeSet<&str>) -> bool {
     }
 }
 
-/// One version of each crate may be there, and those that are skipped. A skip that concerns no crate is stale.
+/// Checks that each crate has only one version, except those in `skipped`. An entry of `skipped` without a crate is an error.
 fn duplicates(crates: &BTreeSet<(String, String, String)>, skipped: &[&str]) -> Problems {
     let mut versions: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     let mut stale: BTreeSet<&str> = skipped.iter().copied().collect();
@@ -105,7 +105,7 @@ fn duplicates(crates: &BTreeSet<(String, String, String)>, skipped: &[&str]) -> 
     }
     let twice = versions.iter().filter(|(_, versions)| versions.len() > 1);
     let twice = twice.map(|(name, versions)| format!("{name} is there in versions {}", versions.join(" and ")));
-    twice.chain(stale.iter().map(|skip| format!("deny.toml skips {skip}, which is no dependency"))).collect()
+    twice.chain(stale.iter().map(|skip| format!("deny.toml skips {skip}, which is not a dependency"))).collect()
 }
 
 #[cfg(test)]
@@ -128,6 +128,6 @@ mod tests {
         let crates = crates("a v1.0.0|MIT\na v2.1.0 (proc-macro)|MIT (*)\nb v1.0.0|MIT\n");
         assert_eq!(duplicates(&crates, &[]), ["a is there in versions 1.0.0 and 2.1.0"]);
         assert!(duplicates(&crates, &["a@1"]).is_empty());
-        assert_eq!(duplicates(&crates, &["a@1", "b@2"]), ["deny.toml skips b@2, which is no dependency"]);
+        assert_eq!(duplicates(&crates, &["a@1", "b@2"]), ["deny.toml skips b@2, which is not a dependency"]);
     }
 }

@@ -12,11 +12,11 @@ The commands of this repository:
 
   cargo xtask check                     before a commit: format, architecture, dependencies, lints
   cargo xtask gate [PART...]            before a merge: all of .ci/run, or these parts (--list names them)
-  cargo xtask golden                    write the golden conversations and tables anew; read the difference
+  cargo xtask golden                    write the golden conversations and tables again; then read the difference
   cargo xtask compare OLD NEW [SEEDS]   compare the histories of two executables (seeds 1..10)
   cargo xtask docs                      build the reference (rustdoc), and the book if mdbook is installed
 
-The gate's own:
+Parts of the gate:
 
   cargo xtask architecture              rooms, floors, purity and circles, against CONTRIBUTING.md
   cargo xtask dependencies              licences and duplicate versions, against deny.toml
@@ -41,7 +41,7 @@ fn main() -> ExitCode {
             print!("{HELP}");
             Ok(())
         }
-        _ => Err(format!("`{}` is no command\n\n{HELP}", words.join(" "))),
+        _ => Err(format!("`{}` is not a command\n\n{HELP}", words.join(" "))),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -1,4 +1,4 @@
-//! Which file of a crate uses which: `use` lines and paths, resolved to files.
+//! Finds which files of a crate use which others: resolves `use` lines and paths to files.
 
 use crate::paths::{self, Named};
 use std::{
@@ -11,7 +11,7 @@ use std::{
 /// The files of one crate, as paths from its `src`, each with the files that it uses.
 pub(crate) type Uses = BTreeMap<PathBuf, BTreeSet<PathBuf>>;
 
-/// A module: the file that holds it, and what that file says.
+/// A module: its file, and what that file declares and names.
 struct Module {
     file: PathBuf,
     named: Option<Named>,
@@ -46,7 +46,7 @@ fn load(src: &Path, file: &Path, name: Vec<String>, modules: &mut BTreeMap<Vec<S
     for child in &named.files {
         let below = |child: String| folder.join(child);
         let path = [below(format!("{child}.rs")), below(format!("{child}/mod.rs"))];
-        // A module behind another platform's cfg may have no file here; generated ones have none at all.
+        // A module that is only for another platform may have no file here, and a generated module has none.
         let Some(path) = path.iter().find(|path| src.join(path).exists()) else { continue };
         load(src, path, [name.as_slice(), slice::from_ref(child)].concat(), modules)?;
     }
@@ -57,7 +57,7 @@ fn load(src: &Path, file: &Path, name: Vec<String>, modules: &mut BTreeMap<Vec<S
     Ok(())
 }
 
-/// The file that a path leads to from the module `within`: that of the innermost module on its way, if it is one of this crate.
+/// The file to which a path leads from the module `within`: the file of the innermost module on the path, if it is in this crate.
 fn resolve(modules: &BTreeMap<Vec<String>, Module>, within: Vec<String>, path: &[String]) -> Option<PathBuf> {
     let mut here = within;
     let mut rest = path.iter();

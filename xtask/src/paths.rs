@@ -1,26 +1,26 @@
-//! The modules that a file declares and the paths that it names.
+//! Finds the modules that a file declares and the paths that it names.
 
 use crate::source::{Token, tokens};
 
-/// What one file says about modules.
+/// The modules and paths in one file.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Named {
-    /// `mod child;`
+    /// The modules in other files: `mod child;`.
     pub(crate) files: Vec<String>,
-    /// `mod child { … }`, as the path from the file's own module.
+    /// The inline modules, `mod child { … }`, as paths from the module of the file.
     pub(crate) inline: Vec<Vec<String>>,
-    /// Paths that may lead to another module of the same crate.
+    /// The paths that may lead to another module of the same crate.
     pub(crate) paths: Vec<Path>,
 }
 
-/// A path, and the inline module in which it stands.
+/// A path, and the inline module that contains it.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Path {
     pub(crate) within: Vec<String>,
     pub(crate) segments: Vec<String>,
 }
 
-/// Reads a file. Its `use` trees are spread out; every other path of two segments or more is listed too.
+/// Reads a file. Each path of a `use` tree is listed, and every other path of two segments or more.
 pub(crate) fn read(text: &str) -> Named {
     let tokens = tokens(text);
     let mut named = Named::default();
@@ -68,7 +68,7 @@ pub(crate) fn read(text: &str) -> Named {
     named
 }
 
-/// Reads a path of plain segments from `at`; answers where it ends.
+/// Reads a path of plain segments from `at`. Returns where it ends.
 fn plain_path(tokens: &[Token], mut at: usize, segments: &mut Vec<String>) -> usize {
     while let Some(word) = tokens.get(at).and_then(Token::word) {
         segments.push(word.to_owned());
@@ -81,7 +81,7 @@ fn plain_path(tokens: &[Token], mut at: usize, segments: &mut Vec<String>) -> us
     at
 }
 
-/// Spreads out the tree of a `use` from `at`, below `prefix`; answers where it ends. A glob is the path of what it opens.
+/// Lists the paths of a `use` tree from `at`, below `prefix`. Returns where it ends. A glob counts as the path before it.
 fn use_tree(tokens: &[Token], at: usize, prefix: &[String], found: &mut Vec<Vec<String>>) -> usize {
     let mut segments = prefix.to_vec();
     let mut at = plain_path(tokens, at, &mut segments);

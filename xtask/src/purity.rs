@@ -1,9 +1,9 @@
-//! The pure storey knows neither runtime nor wire nor operating system, and could run in a browser.
+//! Checks that the pure storey has no dependency on a runtime, the wire or the operating system, so that it can run in a browser.
 
 use crate::{Problems, cargo_tree, rooms::Plan};
 use std::path::Path;
 
-/// Crates that bring a runtime, a wire or system calls.
+/// Crates that bring a runtime, the wire or system calls.
 const SHELL: [&str; 9] = ["tokio", "tonic", "prost", "mio", "hyper", "axum", "socket2", "rustix", "libc"];
 /// Crates that need JavaScript where there is no operating system.
 const JAVASCRIPT: [&str; 3] = ["getrandom", "js-sys", "wasm-bindgen"];

@@ -1,14 +1,14 @@
-//! The architecture as CONTRIBUTING.md states it: three tables, found by the words in their heads.
+//! Reads the architecture from three tables of CONTRIBUTING.md. A table is found by the head of its first column.
 //!
-//! | head of the first column | what the table says |
+//! | head of the first column | contents of the table |
 //! | --- | --- |
 //! | `floor` | which rooms are on which floor, and in which storey |
 //! | `arrow that stays` | accepted dependencies that do not go down |
-//! | `circle that stays` | accepted circles: one of their files, and how many files hang together |
+//! | `circle that stays` | accepted circles: one of their files, and their number of files |
 
 use std::{collections::BTreeMap, fs, path::Path};
 
-/// The tables.
+/// The contents of the tables.
 #[derive(Debug)]
 pub struct Plan {
     rooms: BTreeMap<String, Room>,
@@ -21,9 +21,9 @@ pub struct Plan {
 pub struct Room {
     /// The name of its folder. Its crate is called `indoubt-` and this name.
     pub name: String,
-    /// A room may depend on rooms of lower floors only.
+    /// The floor. A room may depend only on rooms of lower floors.
     pub floor: u32,
-    /// Whether it belongs to the pure storey.
+    /// Whether the room belongs to the pure storey.
     pub pure: bool,
 }
 
@@ -32,7 +32,7 @@ pub struct Room {
 pub(crate) struct AcceptedArrow {
     pub(crate) from: String,
     pub(crate) to: String,
-    /// Only tests may use it.
+    /// Whether only tests may use the dependency.
     pub(crate) only_tests: bool,
 }
 
@@ -41,7 +41,7 @@ pub(crate) struct AcceptedArrow {
 pub(crate) struct AcceptedCircle {
     /// One of its files, as a path from the root.
     pub(crate) file: String,
-    /// How many files hang together.
+    /// The number of files in the circle.
     pub(crate) size: usize,
 }
 
@@ -112,7 +112,7 @@ fn table<'a>(text: &'a str, head: &str) -> Vec<Vec<&'a str>> {
     lines.skip(2).take_while(|line| line.starts_with('|')).map(cells).collect()
 }
 
-/// What stands in backticks.
+/// The words in backticks.
 fn code_words(cell: &str) -> impl Iterator<Item = &str> {
     cell.split('`').skip(1).step_by(2)
 }

@@ -1,13 +1,13 @@
-//! Rust source as far as the architecture checks need it: words, paths and braces, without comments, literals and test code.
+//! Reads Rust source as far as the architecture checks need it: words, paths and braces, without comments, literals and test code.
 
-/// A piece of source.
+/// A token of Rust source.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Token {
     /// A name or keyword.
     Word(String),
-    /// `::`
+    /// The separator of paths, `::`.
     Separator,
-    /// Any other character that is no white space.
+    /// Any other character that is not white space.
     Mark(char),
 }
 
@@ -29,7 +29,7 @@ pub(crate) fn tokens(text: &str) -> Vec<Token> {
     without_tests(&split(&without_literals(text)))
 }
 
-/// Replaces comments and literals by a space each, so that nothing in them is taken for code.
+/// Replaces each comment and literal by a space, so that nothing in them is read as code.
 fn without_literals(text: &str) -> String {
     let chars: Vec<char> = text.chars().collect();
     let (mut code, mut at) = (String::with_capacity(text.len()), 0);
@@ -77,7 +77,7 @@ fn block_comment_end(chars: &[char], from: usize) -> usize {
     at
 }
 
-/// `hashes` is the place behind the `r`.
+/// Where the raw string ends whose hashes or quote begin at `hashes`.
 fn raw_string_end(chars: &[char], hashes: usize) -> Option<usize> {
     let count = chars[hashes..].iter().take_while(|c| **c == '#').count();
     let open = hashes + count;
@@ -120,7 +120,7 @@ fn split(code: &str) -> Vec<Token> {
     tokens
 }
 
-/// Leaves out each item behind `#[cfg(test)]`: tests may know everybody.
+/// Leaves out each item behind `#[cfg(test)]`, because tests may use everything.
 fn without_tests(tokens: &[Token]) -> Vec<Token> {
     let cfg_test = split("#[cfg(test)]");
     let (mut kept, mut at) = (Vec::with_capacity(tokens.len()), 0);

@@ -147,7 +147,7 @@ fn a_crate_on_no_floor_and_a_floor_without_its_crate_are_refused() {
         .architecture_fails("saga is on no floor");
     Tree::new("no-crate")
         .replace("CONTRIBUTING.md", row, &row.replace("`saga`", "`saga`, `epic`"))
-        .architecture_fails("epic is on a floor, and is no crate here");
+        .architecture_fails("epic is on a floor of CONTRIBUTING.md, but there is no such crate");
 }
 
 #[test]
@@ -190,12 +190,12 @@ fn an_exception_that_nothing_needs_is_refused() {
     Tree::new("stale-circle")
         .replace("CONTRIBUTING.md", "| circle that stays |", "| circle that stayed |")
         .replace("CONTRIBUTING.md", head, circle)
-        .architecture_fails("no circle goes through saga/src/lib.rs");
+        .architecture_fails("there is no circle through saga/src/lib.rs any more");
     let arrow = "| arrow that stays | why |\n| --- | --- |\n| `saga` -> `node` | no reason |\n\n| floor |";
     Tree::new("stale-arrow")
         .replace("CONTRIBUTING.md", "| arrow that stays |", "| arrow that stayed |")
         .replace("CONTRIBUTING.md", head, arrow)
-        .architecture_fails("no arrow goes from saga to node");
+        .architecture_fails("saga does not depend on node any more");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! A toy machine, and a world that writes down in which order its hands are used.
+//! A toy machine, and a world that records the order of all calls.
 #![allow(dead_code, unreachable_pub, reason = "each test binary uses its part")]
 
 use indoubt_driver::{

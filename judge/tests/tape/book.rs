@@ -1,4 +1,4 @@
-//! Stories by the book, and how a test departs from them.
+//! Traces of correct transactions, and helpers that change them.
 
 use super::{check, run};
 use indoubt_judge::summary::{Run, Verdict};
@@ -7,7 +7,7 @@ use indoubt_scenario::protocol::Protocol;
 /// A transfer of five from p1/a to p2/b, accepted.
 pub(crate) const BEGAN: &str = "0 k1 began c1-k1-1 transfer 1:p1/a:-5 2:p2/b:+5\n1 c1 reached c1-k1-1 begun\n";
 
-/// A 2PC commit by the book.
+/// A correct 2PC commit.
 pub(crate) const COMMIT: &str = "
     2 p1 gets c1-k1-1 p1/a
     2 p2 gets c1-k1-1 p2/b
@@ -30,7 +30,7 @@ pub(crate) const COMMIT: &str = "
     14 c1 reached c1-k1-1 ended
     99 lab end";
 
-/// A saga whose second step is refused, by the book.
+/// A correct saga whose second step is refused.
 pub(crate) const UNDONE: &str = "
     5 p1 step-applied c1-k1-1 1 p1/a:-5 @1
     6 p2 step-refused c1-k1-1 2 @1
@@ -39,7 +39,7 @@ pub(crate) const UNDONE: &str = "
     9 k1 told c1-k1-1 compensated
     99 lab end";
 
-/// Judges the book's story with one line replaced, or taken away (an empty `by`).
+/// Judges one of these traces with one line replaced, or removed if `by` is empty.
 pub(crate) fn but(protocol: Protocol, book: &str, line: &str, by: &str) -> Run {
     assert!(book.contains(line), "{line}");
     run(protocol, &format!("{BEGAN}{}", book.replace(line, by)))

@@ -1,8 +1,8 @@
-//! Traces written by hand, one line of text an observation: `<ms> <node> <kind> <details>`. Tests tell a story in them and
-//! compute by hand what it comes to.
+//! Traces written by hand, with one line of text per observation: `<ms> <node> <kind> <details>`. Tests compare their results with
+//! numbers computed by hand.
 //!
 //! A plan is a list of `step:key:change`, where a key begins with its participant (`p1/a`) and a change is `+5`, `-5`, `=2`
-//! or `?` (a read). Effects are `key:change`, and end with the place in the journal: `@3`, or `@3/9` in the journal 9.
+//! or `?` (a read). Effects are `key:change`, and end with the number of the record: `@3`, or `@3/9` in journal 9.
 
 #![allow(dead_code, reason = "each test file uses its part of this")]
 

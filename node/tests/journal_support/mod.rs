@@ -1,4 +1,5 @@
-//! What the journal's tests share: short verbs, and a disk that can be stopped, broken, counted and photographed.
+//! Helpers of the journal's tests: short functions, and a disk whose operations can be stopped, made to fail and counted, and that
+//! can copy its directory between any two of them.
 #![allow(dead_code, unreachable_pub, reason = "every test binary uses its own part")]
 
 use indoubt_node::journal::{Disk, Journal, JournalError, Options, Recovered};

@@ -1,5 +1,5 @@
-//! A whole cluster as a state space: one transaction, the machines as they are, and everything that may happen next. Messages
-//! arrive in any order; a force returns whenever it likes; timers fire, messages get lost and nodes die within a budget.
+//! A whole cluster as a state space: one transaction, the real machines, and all possible next actions. Messages arrive in any order,
+//! and a forced write may return at any time. Within a budget, timers fire, messages get lost and nodes crash.
 
 use crate::{
     node::{Effects, Explorable, Node},
@@ -19,7 +19,7 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-/// Whether a force that returned has done what it says.
+/// Whether a forced write that returned has really made the records durable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Disks {
     Honest,
@@ -30,12 +30,12 @@ pub(crate) enum Disks {
 pub(crate) struct Cluster<C: Explorable> {
     /// The coordinating node's machine before its first input.
     pub(crate) home: C,
-    /// Told to every participant.
+    /// The settings of every participant.
     pub(crate) settings: Settings,
     pub(crate) participants: u16,
     pub(crate) budget: Budget,
     pub(crate) disks: Disks,
-    /// Where each participant stood, for every state that was looked at.
+    /// The positions of all participants, for every state that was visited.
     pub(crate) seen: Mutex<BTreeSet<Vec<Stand>>>,
     pub(crate) promises: fn() -> Vec<Property<Cluster<C>>>,
 }
@@ -71,7 +71,7 @@ impl<C: Explorable> Cluster<C> {
         };
         for at in 0..=self.participants.into() {
             self.start(&mut state, at);
-            // That a participant has booted is on its disk before anything begins.
+            // The record that a participant has booted is durable before anything begins.
             self.at(&mut state, at, |n| n.force(false), |n| n.force(false));
         }
         let submit = Message::Submit(self.submission(refused));
@@ -88,7 +88,7 @@ impl<C: Explorable> Cluster<C> {
         );
     }
 
-    /// Lets one node act, and carries its effects out.
+    /// Lets one node act, and performs its effects.
     fn at(
         &self,
         state: &mut State<C>,
@@ -119,7 +119,7 @@ impl<C: Explorable> Cluster<C> {
         }
     }
 
-    /// Does what an action says. Every action is possible where it was offered.
+    /// Performs an action. Every action is possible in the state that offered it.
     pub(crate) fn act(&self, state: &mut State<C>, action: &Action) {
         match action {
             Action::Deliver(packet) => {
@@ -143,22 +143,22 @@ impl<C: Explorable> Cluster<C> {
             Action::Crash(at, keep) => {
                 state.budget.crashes -= 1;
                 self.at(state, *at, |n| n.crash(*keep), |n| n.crash(*keep));
-                // What was sent to an incarnation dies with it.
+                // Messages to this incarnation are lost with it.
                 state.net.retain(|(_, packet)| place_of(packet.to) != *at);
             }
             Action::Restart(at) => self.start(state, *at),
         }
     }
 
-    /// The state after everything was repaired and nothing more went wrong: timers fire whenever nothing else is left to do.
-    /// `None` if something is left to do: nodes that come back, messages that arrive and forces that return cost no
-    /// budget, so the exploration goes there by itself.
+    /// The state after everything is repaired and nothing more goes wrong. Timers fire when there is nothing else left to do. `None` if
+    /// something else is left to do: restarts, arriving messages and returning forced writes cost no budget, so the exploration
+    /// visits those states anyway.
     pub(crate) fn repaired(&self, state: &State<C>) -> Option<State<C>> {
         if state.next_quiet().is_some() || (0..state.nodes()).any(|at| !state.is_up(at)) {
             return None;
         }
         let mut state = state.clone();
-        // More rounds of patience than any history needs.
+        // This is more rounds of timers than any history needs.
         for _ in 0..20 {
             while let Some(action) = state.next_quiet() {
                 self.act(&mut state, &action);
@@ -185,7 +185,7 @@ impl<C: Explorable> Model for Cluster<C> {
     type State = State<C>;
     type Action = Action;
 
-    /// All agree, or the last one refuses.
+    /// The initial states: all participants agree, or the last one refuses.
     fn init_states(&self) -> Vec<State<C>> {
         vec![self.begin(false), self.begin(true)]
     }
@@ -194,7 +194,7 @@ impl<C: Explorable> Model for Cluster<C> {
         let Budget { crashes, losses, timeouts } = state.budget;
         let mut last = None;
         for (hash, packet) in &state.net {
-            // Of equal messages it makes no difference which one arrives.
+            // If several messages are equal, it does not matter which one arrives.
             if last.replace(hash) != Some(hash) {
                 actions.push(Action::Deliver(packet.clone()));
                 if losses > 0 {

@@ -1,5 +1,5 @@
-//! What was seen on the way to a state: as much of it as the promises are about, and no more, because every difference here
-//! is another state.
+//! The history of a state, as far as the promises need it. It contains no more than that, because every difference in the history
+//! makes another state.
 
 use indoubt_proto::{
     ids::{Lsn, NodeId},
@@ -8,21 +8,21 @@ use indoubt_proto::{
 };
 use std::collections::BTreeSet;
 
-/// The part of the past that matters.
+/// The part of the history that promises need.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct History {
-    /// Who decided what: at a coordinator durable or presumed, at a participant learned, or aborted alone.
+    /// The decisions of all nodes. A coordinator's decision is durable or presumed. A participant's is learned, or its own abort.
     pub(crate) decided: BTreeSet<(NodeId, Decision)>,
-    /// Who voted YES.
+    /// The participants that voted YES.
     pub(crate) yes: BTreeSet<NodeId>,
-    /// Committed branches whose effects are durable.
+    /// The committed branches whose effects are durable.
     pub(crate) applied: BTreeSet<(NodeId, Lsn)>,
-    /// Steps of a saga whose effects are durable: where, which, whether it is a compensation, which record. Recovery
-    /// observes a record again: it is one effect.
+    /// The steps of a saga whose effects are durable: node, step, whether it is a compensation, and record. Recovery observes a record
+    /// again, which is the same effect.
     pub(crate) steps: BTreeSet<(NodeId, u32, bool, Lsn)>,
-    /// A compensation became effective for a step that was not the last one applied and not undone (rule 24).
+    /// Whether a compensation became effective for a step other than the last applied one that was not undone (rule 24).
     pub(crate) out_of_order: bool,
-    /// What the client was told.
+    /// The outcome that the client was told.
     pub(crate) told: Vec<OutcomeWord>,
 }
 
@@ -55,12 +55,12 @@ impl History {
         }
     }
 
-    /// Whether somebody decided this.
+    /// Whether any node made this decision.
     pub(crate) fn has_decided(&self, decision: Decision) -> bool {
         self.decided.iter().any(|(_, decided)| *decided == decision)
     }
 
-    /// How often a step was applied, or undone.
+    /// How often a step was applied or undone.
     pub(crate) fn times(&self, step: u32, undone: bool) -> usize {
         self.steps.iter().filter(|(_, s, u, _)| *s == step && *u == undone).count()
     }

@@ -1,5 +1,5 @@
-//! One node of an explored cluster: the machine itself, its journal with the tail that a crash may take, its armed timers.
-//! No clock: an armed timer may fire at any time.
+//! A node of an explored cluster: the real machine, its journal with the tail that a crash may lose, and its armed timers. There is no
+//! clock: an armed timer may fire at any time.
 
 use indoubt_driver::{
     conditions::{Conditions, Journey},
@@ -28,18 +28,18 @@ impl<M: Machine + Clone + Eq + Hash> Explorable for M {}
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Node<M: Explorable> {
     pub(crate) id: NodeId,
-    /// `None` while it is down.
+    /// The machine; `None` if the node is down.
     machine: Option<M>,
     incarnation: u32,
     durable: Vec<Logged<M::Record>>,
-    /// Appended and not durable: of it any prefix survives a crash.
+    /// The records that are appended and not durable. Any prefix of them may survive a crash.
     tail: Vec<Logged<M::Record>>,
-    /// How many of them its disk said were durable, which they were not: 0 for an honest disk.
+    /// How many of these records the disk reported as durable although they are not. 0 for a correct disk.
     claimed: usize,
     pub(crate) timers: BTreeSet<M::Timer>,
 }
 
-/// What one input made a node say and show.
+/// The messages and observations of one input.
 #[derive(Default)]
 pub(crate) struct Effects {
     pub(crate) sent: Vec<(NodeId, Message)>,
@@ -57,17 +57,17 @@ impl<M: Explorable> Node<M> {
         self.machine.is_some()
     }
 
-    /// Whether a force has something to do.
+    /// Whether there is anything to force.
     pub(crate) fn wants_force(&self) -> bool {
         self.tail.len() > self.claimed
     }
 
-    /// How many records a crash may take.
+    /// The number of records that a crash may lose.
     pub(crate) fn unforced(&self) -> usize {
         self.tail.len()
     }
 
-    /// What it shows of itself; nothing while it is down.
+    /// The state of the machine; `None` if the node is down.
     pub(crate) fn inspect(&self) -> Inspection {
         self.machine.as_ref().map(|machine| machine.inspect(false)).unwrap_or_default()
     }
@@ -75,7 +75,7 @@ impl<M: Explorable> Node<M> {
     /// Starts it from its journal. `fresh` is a machine before its first input.
     pub(crate) fn start(&mut self, fresh: M) -> Effects {
         self.incarnation += 1;
-        // Never lost here, so a node has one journal for good.
+        // Journals are never lost here, so a node always has the same one.
         let log = LogId(u64::from(self.id.number) + if self.id.role == Role::Coordinating { 100 } else { 0 });
         let recovered = Recovered { log, last: self.last(), records: self.durable.clone() };
         let mut driver = Driver::new(self.port());
@@ -83,7 +83,7 @@ impl<M: Explorable> Node<M> {
         self.act(driver, |_, _| {})
     }
 
-    /// It dies, and says nothing; so many records of the tail survive.
+    /// Crashes the node. `keep` records of the tail survive.
     pub(crate) fn crash(&mut self, keep: usize) -> Effects {
         self.machine = None;
         self.timers.clear();
@@ -92,7 +92,7 @@ impl<M: Explorable> Node<M> {
         Effects::default()
     }
 
-    /// A force returns, or an idle flush: everything appended so far is durable; a disk that lies only says so.
+    /// A forced write or an idle flush returns. Everything appended so far is durable, or is only reported so by a faulty disk.
     pub(crate) fn force(&mut self, lies: bool) -> Effects {
         if lies {
             self.claimed = self.tail.len();
@@ -111,7 +111,7 @@ impl<M: Explorable> Node<M> {
 
     /// A message arrives.
     pub(crate) fn receive(&mut self, from: NodeId, message: Message) -> Effects {
-        // What is explored are messages, not their numbers.
+        // The numbers of messages are left out, because they would only multiply the states.
         let id = MessageId { from, incarnation: 0, count: 0 };
         let packet = Packet { id, to: self.id, copy: false, message };
         self.input(|driver, hands| driver.deliver(packet, hands))
@@ -143,7 +143,7 @@ impl<M: Explorable> Node<M> {
     }
 }
 
-/// The hands of an explored node: what it wants done goes into its state, or is carried out by the cluster.
+/// The world of an explored node: effects go into its state, or the cluster performs them.
 struct Hands<'a, M: Machine> {
     tail: &'a mut Vec<Logged<M::Record>>,
     timers: &'a mut BTreeSet<M::Timer>,

@@ -1,4 +1,4 @@
-//! One state of an explored cluster, what may happen in it, and what may be asked of it.
+//! A state of an explored cluster, the actions that are possible in it, and questions about it.
 
 use crate::{
     history::History,
@@ -17,7 +17,7 @@ use std::{
 
 pub(crate) const HOME: NodeId = NodeId::coordinating(1);
 
-/// What may still go wrong.
+/// The budget: what may still go wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Budget {
     pub(crate) crashes: u8,
@@ -33,31 +33,31 @@ pub(crate) struct Packet {
     pub(crate) message: Message,
 }
 
-/// One state of a cluster. The parts are shared between states: an action changes few of them.
+/// A state of a cluster. States share their parts, because an action changes only a few of them.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct State<C: Explorable> {
     pub(crate) home: Arc<Node<C>>,
     pub(crate) participants: Vec<Arc<Node<Participant>>>,
-    /// A multiset, in the order of their hashes: when something was sent makes no difference.
+    /// The messages on their way: a multiset, in the order of their hashes, because the time of sending does not matter.
     pub(crate) net: Vec<(u64, Arc<Packet>)>,
     pub(crate) budget: Budget,
     pub(crate) history: Arc<History>,
 }
 
-/// Something that may happen. Numbers of nodes: 0 is the coordinating node, 1 is p1.
+/// An action that is possible in a state. Nodes have numbers: 0 is the coordinating node, 1 is p1.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Action {
     Deliver(Arc<Packet>),
     Lose(Arc<Packet>),
     Force(usize),
-    /// The timer at this place among those armed.
+    /// The timer with this index among the armed ones fires.
     Fire(usize, usize),
-    /// So many records of the tail survive.
+    /// The node crashes, and this number of records of the tail survives.
     Crash(usize, usize),
     Restart(usize),
 }
 
-/// Where a participant of two-phase commit stands, in the words of the abstract problem.
+/// The position of a participant of two-phase commit, in the words of the abstract problem.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Stand {
     Working,
@@ -107,13 +107,13 @@ impl<C: Explorable> State<C> {
         self.net.remove(place.expect("an action is done where it was offered"));
     }
 
-    /// Something that happens without anything going wrong and without anybody losing patience.
+    /// An action that needs no failure and no timeout.
     pub(crate) fn next_quiet(&self) -> Option<Action> {
         let deliver = self.net.first().map(|(_, packet)| Action::Deliver(packet.clone()));
         deliver.or_else(|| (0..self.nodes()).find(|at| self.wants_force(*at)).map(Action::Force))
     }
 
-    /// Where each participant stands.
+    /// The positions of all participants.
     pub(crate) fn stands(&self) -> Vec<Stand> {
         let history = &self.history;
         let decided = |node, decision| history.decided.contains(&(node, decision));
@@ -126,7 +126,7 @@ impl<C: Explorable> State<C> {
         self.participants.iter().map(|p| stand(p.id)).collect()
     }
 
-    /// Whether nothing is open, nothing locked, and nothing on its way.
+    /// Whether no transaction is open, no record is locked, and no message is on its way.
     pub(crate) fn is_resolved(&self) -> bool {
         let done = |inspection: Inspection| inspection.open.is_empty() && inspection.locks.is_empty();
         (0..self.nodes()).all(|at| self.is_up(at))
