@@ -7,6 +7,7 @@
 //! Read in this order: [`orchestrator`] (routes inputs), `execution` (one saga), then what they stand on: [`plan`],
 //! `context`, and [`record`] and `recovery` (what survives). [`unprotected`] stands alone.
 
+mod begun;
 mod context;
 mod effects;
 mod execution;
@@ -14,10 +15,16 @@ pub mod orchestrator;
 pub mod plan;
 pub mod record;
 mod recovery;
+mod saga;
+mod tries;
 pub mod unprotected;
 
-pub use effects::OrchestratorTimer;
-pub use orchestrator::Orchestrator;
+pub use effects::Resend;
+pub use execution::OrchestratorRecord;
+pub use orchestrator::OrchestratorOf;
 pub use plan::Plan;
-pub use record::OrchestratorRecord;
+pub use record::SagaRecord;
 pub use unprotected::{Unprotected, UnprotectedRecord, UnprotectedTimer};
+
+/// Sagas whose steps run one after another, in the order of the plan.
+pub type Orchestrator = OrchestratorOf<execution::Execution>;
