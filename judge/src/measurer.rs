@@ -34,11 +34,7 @@ pub struct Measurer {
 impl Measurer {
     /// A fold over the run of one protocol. `duration` is how long load was offered.
     pub fn new(protocol: Protocol, duration: Micros) -> Self {
-        Measurer {
-            history: History::new(protocol.family(), duration),
-            measures: MeasureSet::default(),
-            forgetting: None,
-        }
+        Measurer { history: History::new(protocol, duration), measures: MeasureSet::default(), forgetting: None }
     }
 
     /// A fold that forgets what is over, so that it needs no more memory for a long run than for a short one. What it finds

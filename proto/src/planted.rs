@@ -39,6 +39,10 @@ pub enum Mutant {
     RestorePreImage,
     /// Compensations run in forward order (rule 24).
     CompensateForward,
+    /// A step is asked for before what it depends on is applied, the pivot included (rule 32).
+    StepTooEarly,
+    /// A step is undone while a step that depends on it is not (rule 24).
+    UndoTooEarly,
     /// A compensation of a step that never ran is applied (no empty compensation, rule 39).
     NoEmptyCompensation,
     /// A step that arrives after its compensation runs (a hanging step, rule 40).
@@ -51,7 +55,7 @@ pub enum Mutant {
 
 impl Mutant {
     /// All of them.
-    pub const ALL: [Mutant; 20] = [
+    pub const ALL: [Mutant; 22] = [
         Mutant::VoteBeforeDurable,
         Mutant::DecideBeforeDurable,
         Mutant::AckBeforeForce,
@@ -68,6 +72,8 @@ impl Mutant {
         Mutant::UnlockAtVote,
         Mutant::RestorePreImage,
         Mutant::CompensateForward,
+        Mutant::StepTooEarly,
+        Mutant::UndoTooEarly,
         Mutant::NoEmptyCompensation,
         Mutant::LateForwardRuns,
         Mutant::DuplicateRuns,

@@ -19,7 +19,7 @@ use indoubt_proto::{
     operation::Update,
     time::Micros,
 };
-use indoubt_scenario::protocol::Family;
+use indoubt_scenario::protocol::{Family, Protocol};
 use rustc_hash::FxHashSet;
 use topology::Topology;
 use txn_history::{Effect, EffectKind, Logged};
@@ -27,6 +27,7 @@ use txn_history::{Effect, EffectKind, Logged};
 /// The histories of all transactions, and the cluster as it is now.
 #[derive(Clone, Debug)]
 pub(crate) struct History {
+    pub(crate) protocol: Protocol,
     pub(crate) family: Family,
     pub(crate) index: HistoryIndex,
     pub(crate) topology: Topology,
@@ -45,9 +46,10 @@ pub(crate) struct History {
 }
 
 impl History {
-    pub(crate) fn new(family: Family, duration: Micros) -> Self {
+    pub(crate) fn new(protocol: Protocol, duration: Micros) -> Self {
         History {
-            family,
+            protocol,
+            family: protocol.family(),
             index: HistoryIndex::default(),
             topology: Topology::default(),
             duration: duration.0 as i64,
@@ -220,7 +222,7 @@ impl History {
     /// One transaction as if the run ended now and there were no other.
     pub(crate) fn alone<T>(&mut self, slot: usize, look: impl FnOnce(&FinalState) -> T) -> T {
         let (txn, txn_history) = (self.index.name(slot), self.index.take(slot));
-        let mut alone = FinalState::new(self.family, self.topology.clone(), true, [(txn, txn_history)].into());
+        let mut alone = FinalState::new(self.protocol, self.topology.clone(), true, [(txn, txn_history)].into());
         let seen = look(&alone);
         self.index.put_back(slot, alone.transactions.remove(&txn).unwrap_or_default());
         seen
@@ -228,7 +230,7 @@ impl History {
 
     /// The end of the run.
     pub(crate) fn into_final_state(self) -> FinalState {
-        FinalState::new(self.family, self.topology, self.complete, self.index.into_map())
+        FinalState::new(self.protocol, self.topology, self.complete, self.index.into_map())
     }
 }
 

@@ -3,7 +3,12 @@
 use super::{costs::Costs, point::Point};
 use crate::checks::CheckName;
 use indoubt_coordinator::Presumption;
-use indoubt_proto::{ids::Role, message::MessageKind, observation::Phase, settings::WorkRound};
+use indoubt_proto::{
+    ids::{NodeId, Role},
+    message::MessageKind,
+    observation::Phase,
+    settings::WorkRound,
+};
 
 /// One protocol.
 #[derive(Debug)]
@@ -18,6 +23,8 @@ pub struct Entry {
     pub machine: CoordinatingMachine,
     /// The words of the records that its nodes append. Records that only compactions hold are no effects of their own.
     pub records: ByRole,
+    /// Which steps of one transaction wait for each other.
+    pub order: StepOrder,
     /// Whether participants in doubt ask each other, and so need links to each other.
     pub cooperates: bool,
     /// Whether a coordinator keeps a commit until every participant that voted YES has acknowledged it.
@@ -33,13 +40,32 @@ pub struct Entry {
 pub enum CoordinatingMachine {
     /// Two-phase commit with this presumption.
     Coordinator(Presumption),
-    /// Sagas.
+    /// Sagas, step by step.
     Orchestrator,
+    /// Sagas, independent steps at the same time.
+    ParallelOrchestrator,
     /// Calls without a protocol.
     Unprotected {
         /// Whether it makes a call again that was not answered, as often as `options.retries` says.
         retries: bool,
     },
+}
+
+/// Which steps of one transaction wait for each other, forward and on the way back. (A branch of two-phase commit has one
+/// decision for all its steps.)
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum StepOrder {
+    /// Each step waits for all before it.
+    OneByOne,
+    /// A step waits for those before it at its own participant. (It may wait for more: for the pivot.)
+    AtEachParticipant,
+}
+
+impl StepOrder {
+    /// Whether a step waits for an earlier one of the plan, by where they run.
+    pub fn waits(self, later: NodeId, earlier: NodeId) -> bool {
+        self == StepOrder::OneByOne || later == earlier
+    }
 }
 
 /// The model by which a transaction is judged. It decides what its effects are and when they are over.
