@@ -28,6 +28,7 @@ bundle![
     "duplicated-messages",
     "hot-key-bystanders",
     "orchestrator-dies-half-way",
+    "steps-in-parallel",
     "orchestrator-dies-while-compensating",
     "compensation-fails-three-times",
     "compensation-gets-stuck",
