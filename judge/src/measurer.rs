@@ -34,11 +34,7 @@ pub struct Measurer {
 impl Measurer {
     /// A measurer for a run of one protocol. `duration` is how long clients submit transactions.
     pub fn new(protocol: Protocol, duration: Micros) -> Self {
-        Measurer {
-            history: History::new(protocol.family(), duration),
-            measures: MeasureSet::default(),
-            forgetting: None,
-        }
+        Measurer { history: History::new(protocol, duration), measures: MeasureSet::default(), forgetting: None }
     }
 
     /// A measurer that forgets transactions that have ended, so that a long run needs no more memory than a short one. The results

@@ -5,7 +5,7 @@ mod tape;
 use indoubt_judge::summary::Verdict;
 use indoubt_scenario::{
     checks::CheckName,
-    protocol::Protocol::{None as Bare, Saga, TwoPhase},
+    protocol::Protocol::{None as Bare, Saga, SagaParallel, TwoPhase},
 };
 use tape::{
     book::{BEGAN, COMMIT, UNDONE, broken, but},
@@ -280,6 +280,58 @@ fn rule_24_the_later_step_is_undone_first() {
         completeness.detail.contains("step 1 was compensated at 7.0 ms before step 2 at 8.0 ms"),
         "{completeness:?}"
     );
+}
+
+#[test]
+fn rule_24_only_steps_that_depend_on_each_other_have_an_order() {
+    // Steps 1 and 3 at p1, step 2 at p2, step 4 refused.
+    let story = |lines: [&str; 6]| {
+        let began = "0 k1 began c1-k1-1 transfer 1:p1/a:-5 2:p2/b:+3 3:p1/c:+1 4:p3/d:+1\n1 c1 reached c1-k1-1 begun";
+        let seen: Vec<String> = lines.iter().enumerate().map(|(at, line)| format!("{} {line}", at + 2)).collect();
+        format!("{began}\n{}\n20 c1 reached c1-k1-1 ended\n99 lab end", seen.join("\n"))
+    };
+    let (first, second) = ("p1 step-applied c1-k1-1 1 p1/a:-5 @1", "p2 step-applied c1-k1-1 2 p2/b:+3 @1");
+    let (third, third_undone) = ("p1 step-applied c1-k1-1 3 p1/c:+1 @2", "p1 compensated c1-k1-1 3 p1/c:-1 @3");
+    let (first_undone, second_undone) = ("p1 compensated c1-k1-1 1 p1/a:+5 @4", "p2 compensated c1-k1-1 2 p2/b:-3 @2");
+    let by_the_book = [second, first, third, second_undone, third_undone, first_undone];
+    broken(&run(SagaParallel, &story(by_the_book)), &[], &[]);
+    let one_by_one = run(Saga, &story(by_the_book));
+    let detail = &check(&one_by_one, "completeness").detail;
+    assert!(detail.contains("step 2 was compensated at 5.0 ms before step 3 at 6.0 ms"), "{detail}");
+    assert!(detail.contains("step 2 was applied at 2.0 ms before step 1 at 3.0 ms"), "{detail}");
+    for (wrong, text) in [
+        (
+            [second, first, third, second_undone, first_undone, third_undone],
+            "step 1 was compensated at 6.0 ms before step 3 at 7.0 ms",
+        ),
+        (
+            [third, first, second, second_undone, third_undone, first_undone],
+            "step 3 was applied at 2.0 ms before step 1 at 3.0 ms",
+        ),
+    ] {
+        let wrong = run(SagaParallel, &story(wrong));
+        assert!(check(&wrong, "completeness").detail.contains(text), "{:?}", check(&wrong, "completeness"));
+    }
+}
+
+#[test]
+fn rule_44_a_parallel_saga_debits_first_if_it_does_in_every_order() {
+    let story = |credit: &str| {
+        format!(
+            "0 k1 began c1-k1-1 transfer 1:p1/a:-5 2:{credit}:+5
+            1 c1 reached c1-k1-1 begun
+            5 {node} step-applied c1-k1-1 2 {credit}:+5 @1
+            6 p1 step-applied c1-k1-1 1 p1/a:-5 @2
+            9 c1 reached c1-k1-1 ended
+            9 k1 told c1-k1-1 succeeded
+            99 lab end",
+            node = &credit[..2]
+        )
+    };
+    broken(&run(SagaParallel, &story("p2/b")), &[], &[]);
+    assert!(check(&run(Saga, &story("p2/b")), "conservation").detail.contains("took the running total to +5"));
+    // At one participant the debit comes first.
+    assert!(check(&run(SagaParallel, &story("p1/b")), "conservation").detail.contains("took the running total to +5"));
 }
 
 #[test]

@@ -28,10 +28,12 @@ bundle![
     "duplicated-messages",
     "hot-key-bystanders",
     "orchestrator-dies-half-way",
+    "steps-in-parallel",
     "orchestrator-dies-while-compensating",
     "compensation-fails-three-times",
     "compensation-gets-stuck",
     "coordinator-loses-its-log",
+    "operator-overrules-the-decision",
     "three-presumptions",
     "clock-jumps",
 ];

@@ -117,6 +117,11 @@ fn a_saga_survives_a_kill_at_every_point() {
 }
 
 #[test]
+fn a_parallel_saga_survives_a_kill_at_every_point() {
+    kill_everywhere(&["saga-parallel"], 14);
+}
+
+#[test]
 #[ignore = "minutes; the gate runs it"]
 fn the_other_presumptions_and_cooperation_survive_a_kill_at_every_point() {
     kill_everywhere(&["2pc-prn", "2pc-prc", "2pc-cooperative"], 45);

@@ -39,6 +39,10 @@ pub enum Mutant {
     RestorePreImage,
     /// Compensations run in forward order (rule 24).
     CompensateForward,
+    /// A step is asked for before what it depends on is applied, the pivot included (rule 32).
+    StepTooEarly,
+    /// A step is undone while a step that depends on it is not (rule 24).
+    UndoTooEarly,
     /// A compensation is applied although its step never ran (no empty compensation, rule 39).
     NoEmptyCompensation,
     /// A step that arrives after its compensation is run (a hanging step, rule 40).
@@ -57,7 +61,7 @@ pub enum Mutant {
 
 impl Mutant {
     /// All bugs that can be planted.
-    pub const ALL: [Mutant; 23] = [
+    pub const ALL: [Mutant; 25] = [
         Mutant::VoteBeforeDurable,
         Mutant::DecideBeforeDurable,
         Mutant::AckBeforeForce,
@@ -74,6 +78,8 @@ impl Mutant {
         Mutant::UnlockAtVote,
         Mutant::RestorePreImage,
         Mutant::CompensateForward,
+        Mutant::StepTooEarly,
+        Mutant::UndoTooEarly,
         Mutant::NoEmptyCompensation,
         Mutant::LateForwardRuns,
         Mutant::DuplicateRuns,

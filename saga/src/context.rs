@@ -9,7 +9,7 @@ use indoubt_proto::{
 use std::collections::VecDeque;
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct Context {
+pub struct Context {
     pub(crate) settings: Settings,
     /// A saga is unfinished while it may still send something, after a crash too: in flight, or its end is not durable.
     pub(crate) serials: Serials,

@@ -1,13 +1,17 @@
 //! What an orchestrator emits: its timers, and the sink of its effects.
 
-use crate::record::OrchestratorRecord;
-use indoubt_proto::{ids::TxnId, machine};
+use crate::{record::SagaRecord, saga::Saga};
+use indoubt_proto::{ids::TxnId, machine::Out};
 
-/// The timers of an orchestrator.
+/// The timer of an orchestrator: a request of a saga was not answered for a while, or was answered with a failure, and is
+/// sent again. `W` tells apart the requests of one saga that wait for an answer at the same time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum OrchestratorTimer {
-    /// The last request of this saga was not answered for a while, or was answered with a failure: send it again.
-    Resend(TxnId),
+pub struct Resend<W> {
+    /// Which saga.
+    pub txn: TxnId,
+    /// Which of its requests.
+    pub which: W,
 }
 
-pub(crate) type Out = machine::Out<OrchestratorRecord, OrchestratorTimer>;
+/// Where a saga of this kind puts its effects.
+pub(crate) type OutOf<S> = Out<SagaRecord<<S as Saga>::Undo>, Resend<<S as Saga>::Which>>;

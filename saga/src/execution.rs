@@ -19,32 +19,35 @@
 //! ```
 
 use crate::{
+    begun::{Begun, Request},
     context::{AtDurable, Context},
-    effects::{OrchestratorTimer, Out},
-    plan::Plan,
-    record::OrchestratorRecord,
+    effects::{OutOf, Resend},
+    record::SagaRecord,
+    saga::Saga,
+    tries::Tries,
 };
 use indoubt_proto::{
-    ids::{Lsn, NodeId, Serial, TxnId},
-    message::{Message, Outcome, Reason, ReasonKind, StepOutcome, StepStyle},
-    observation::{Observation, Phase},
+    ids::{Lsn, NodeId},
+    message::{Outcome, Reason, ReasonKind, StepOutcome, UndoOutcome},
+    observation::Phase,
     operation::ReadValue,
-    plan::{StepKind, StepOps, Submission},
+    plan::StepKind,
     settings::CompensateFrom,
 };
 
 mod backward;
 mod recovery;
 
-/// The saga of one submission.
+/// The records of sagas whose steps run one after another: a turn names the step from which the saga is undone downwards,
+/// 0 if there is none.
+pub type OrchestratorRecord = SagaRecord<u32>;
+
+type Out = OutOf<Execution>;
+
+/// A saga whose steps run one after another.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct Execution {
-    txn: TxnId,
-    serial: Serial,
-    audit: bool,
-    plan: Plan,
-    /// Who is told the outcome.
-    clients: Vec<NodeId>,
+pub struct Execution {
+    begun: Begun,
     /// Steps 1 to this one are known to be applied.
     done: u32,
     reads: Vec<ReadValue>,
@@ -75,47 +78,28 @@ enum State {
     Ended,
 }
 
-/// The requests made for the step at hand.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-struct Tries {
-    sent: u32,
-    /// Answered failures alone: silence is no failure (rule 26).
-    failed: u32,
-    /// A failure was answered and the pause before the next request runs: another failure is a copy of that answer.
-    pausing: bool,
-}
+impl Saga for Execution {
+    type Undo = u32;
+    /// One request at a time.
+    type Which = ();
 
-impl Execution {
-    pub(crate) fn new(txn: TxnId, serial: Serial, audit: bool, plan: Plan, clients: Vec<NodeId>) -> Self {
+    fn new(begun: Begun) -> Self {
         let (done, reads, undone, recovered) = (0, Vec::new(), false, false);
-        Execution { txn, serial, audit, plan, clients, done, reads, undone, recovered, state: State::Beginning }
+        Execution { begun, done, reads, undone, recovered, state: State::Beginning }
     }
 
-    /// Accepts a submission and forces the begin of its saga.
-    pub(crate) fn accept(submission: Submission, client: NodeId, ctx: &mut Context, out: &mut Out) -> Self {
-        ctx.admission.begin(&submission);
-        let Submission { txn, audit, steps, .. } = submission;
-        let saga = Execution::new(txn, ctx.serials.begin(), audit, Plan::new(steps), vec![client]);
-        ctx.wait(out.force(saga.begun()), AtDurable::GoOn(txn));
-        saga
+    fn begun(&mut self) -> &mut Begun {
+        &mut self.begun
     }
 
-    pub(crate) fn has_ended(&self) -> bool {
+    fn has_ended(&self) -> bool {
         self.state == State::Ended
     }
 
-    /// Another client submitted the same transaction, and is told its outcome too.
-    pub(crate) fn add_client(&mut self, client: NodeId) {
-        if !self.clients.contains(&client) {
-            self.clients.push(client);
-        }
-    }
-
-    /// Its state, for people.
-    pub(crate) fn describe(&self) -> String {
+    fn describe(&self) -> String {
         match &self.state {
             State::Beginning => "beginning".into(),
-            State::Forward { step, .. } => format!("step {step} of {}", self.plan.last()),
+            State::Forward { step, .. } => format!("step {step} of {}", self.begun.plan.last()),
             State::Settling { step, .. } => format!("settling {step}"),
             State::Turning { .. } => "turning back".into(),
             State::Compensating { step, .. } => format!("compensating {step}"),
@@ -125,49 +109,39 @@ impl Execution {
         }
     }
 
-    /// The record that it waits for is durable.
-    pub(crate) fn durable(&mut self, ctx: &mut Context, out: &mut Out) {
+    fn durable(&mut self, ctx: &mut Context, out: &mut Out) {
         match &self.state {
             State::Beginning => {
-                self.reach(Phase::Begun, out);
+                self.begun.reach(Phase::Begun, out);
                 self.ask_for(1, ctx, out);
             }
             State::Turning { from, reason } => {
                 let (from, reason) = (*from, reason.clone());
-                self.reach(Phase::Decided, out);
+                self.begun.reach(Phase::Decided, out);
                 self.compensate_from(from, reason, ctx, out);
             }
             State::Completing => {
-                self.reach(Phase::Decided, out);
+                self.begun.reach(Phase::Decided, out);
                 self.close(self.outcome(), None, ctx, out);
             }
             _ => {}
         }
     }
 
-    /// A participant answered a step, or the question about one.
-    pub(crate) fn step_result(
-        &mut self,
-        from: NodeId,
-        step: u32,
-        outcome: StepOutcome,
-        ctx: &mut Context,
-        out: &mut Out,
-    ) {
+    fn step_result(&mut self, from: NodeId, step: u32, result: StepOutcome, ctx: &mut Context, out: &mut Out) {
         let (asked, why, tries) = match &self.state {
             State::Forward { step, tries } => (*step, None, tries),
             State::Settling { step, why, tries } => (*step, Some(why.clone()), tries),
             _ => return,
         };
-        if asked != step || self.plan.step(step).node != from {
+        if asked != step || self.begun.plan.step(step).node != from {
             return;
         }
         // After the pivot there is no way back: after any answer but success the step is asked for again.
-        let retriable = self.plan.step(step).kind == StepKind::Retriable;
-        let attempts = ctx.settings.options.step_attempts;
-        let gives_up = why.is_none() && !retriable && !tries.pausing && tries.failed + 1 >= attempts;
-        let asked_again = why.is_none() && (tries.sent > 1 || self.recovered);
-        match outcome {
+        let retriable = self.begun.plan.step(step).kind == StepKind::Retriable;
+        let gives_up = why.is_none() && !retriable && tries.at_last(ctx.settings.options.step_attempts);
+        let asked_again = why.is_none() && (tries.repeated() || self.recovered);
+        match result {
             StepOutcome::Applied { reads } => self.applied(step, reads, why, ctx, out),
             StepOutcome::Refused(_) | StepOutcome::Voided if retriable && why.is_none() => self.failed(ctx, out),
             // A participant may forget a refusal in a crash (its record is lazy), and then apply a request sent again.
@@ -188,35 +162,62 @@ impl Execution {
         }
     }
 
+    fn undo_result(&mut self, from: NodeId, step: u32, result: UndoOutcome, ctx: &mut Context, out: &mut Out) {
+        self.compensation_answered(from, step, result, ctx, out);
+    }
+
+    fn resume(&mut self, ctx: &Context, out: &mut Out) -> bool {
+        self.resume_compensation(ctx, out)
+    }
+
+    /// After silence or after a pause. Silence never decides anything.
+    fn resend(&mut self, (): (), ctx: &Context, out: &mut Out) {
+        self.request(ctx, out);
+    }
+
+    fn replay(&mut self, record: OrchestratorRecord, ctx: &mut Context, out: &mut Out) {
+        self.replay_record(record, ctx, out);
+    }
+
+    fn recover(&mut self, ctx: &mut Context, out: &mut Out) {
+        self.go_on(ctx, out);
+    }
+
+    fn compact(&self, records: &mut Vec<OrchestratorRecord>) {
+        self.recreate(records);
+    }
+}
+
+impl Execution {
     /// A step is applied: on to the next, or to the end. `why` if this was found out by settling.
     fn applied(&mut self, step: u32, reads: Vec<ReadValue>, why: Option<Reason>, ctx: &mut Context, out: &mut Out) {
         self.done = step;
         self.reads.extend(reads.iter().cloned());
-        out.lazy(OrchestratorRecord::StepDone { txn: self.txn, step, reads });
-        if step == self.plan.last() {
+        out.lazy(OrchestratorRecord::StepDone { txn: self.begun.txn, step, reads });
+        if step == self.begun.plan.last() {
             return self.complete(ctx, out);
         }
         if step == 1 {
-            self.reach(Phase::HalfDone, out);
+            self.begun.reach(Phase::HalfDone, out);
         }
         match why {
-            Some(why) if !self.plan.is_committed_by(step) => self.settle(step + 1, why, ctx, out),
+            Some(why) if !self.begun.plan.is_committed_by(step) => self.settle(step + 1, why, ctx, out),
             _ => self.ask_for(step + 1, ctx, out),
         }
     }
 
     fn complete(&mut self, ctx: &mut Context, out: &mut Out) {
-        self.reach(Phase::WorkDone, out);
+        self.begun.reach(Phase::WorkDone, out);
         out.disarm(self.timer());
         self.state = State::Completing;
-        ctx.wait(out.force(OrchestratorRecord::Ended { txn: self.txn }), AtDurable::GoOn(self.txn));
+        ctx.wait(out.force(OrchestratorRecord::Ended { txn: self.begun.txn }), AtDurable::GoOn(self.begun.txn));
     }
 
     fn ask_for(&mut self, step: u32, ctx: &Context, out: &mut Out) {
         self.state = State::Forward { step, tries: Tries::default() };
         self.request(ctx, out);
         if step == 1 {
-            self.reach(Phase::WorkSent, out);
+            self.begun.reach(Phase::WorkSent, out);
         }
     }
 
@@ -225,40 +226,25 @@ impl Execution {
         self.request(ctx, out);
     }
 
-    /// Sends the request of the present state, and sets the timer for sending it again. Also called when that timer fires,
-    /// after silence or after a pause. Silence never decides anything.
-    pub(crate) fn request(&mut self, ctx: &Context, out: &mut Out) {
-        let (txn, timer) = (self.txn, self.timer());
-        let (step, tries) = match &mut self.state {
-            State::Forward { step, tries }
-            | State::Settling { step, tries, .. }
-            | State::Compensating { step, tries, .. } => (*step, tries),
+    /// Sends the request of the present state, and sets the timer for sending it again.
+    fn request(&mut self, ctx: &Context, out: &mut Out) {
+        let (request, step, tries) = match &mut self.state {
+            State::Forward { step, tries } => (Request::Step, *step, tries),
+            State::Settling { step, tries, .. } => (Request::Settle, *step, tries),
+            State::Compensating { step, tries, .. } => (Request::Compensate, *step, tries),
             // A stale firing.
             State::Beginning | State::Turning { .. } | State::Stuck { .. } | State::Completing | State::Ended => return,
         };
-        let pause = ctx.settings.timeouts.backoff(tries.sent);
-        tries.sent += 1;
-        tries.pausing = false;
-        let ticket = ctx.serials.ticket(self.serial);
-        let planned = self.plan.step(step);
-        let message = match self.state {
-            State::Settling { .. } => Message::Settle { txn, ticket, step },
-            State::Compensating { .. } => Message::Compensate { txn, ticket, step, ops: planned.undo.clone() },
-            _ => {
-                Message::Step { txn, ticket, step: StepOps { step, ops: planned.ops.clone() }, style: StepStyle::Saga }
-            }
-        };
-        out.send(planned.node, message);
-        out.arm(timer, pause);
+        let wait = tries.send(&ctx.settings.timeouts);
+        self.begun.ask(request, step, ctx, out);
+        out.arm(self.timer(), wait);
     }
 
     /// A failure was answered: the same request again after a pause.
     fn failed(&mut self, ctx: &Context, out: &mut Out) {
         let timer = self.timer();
-        if let Some(tries) = self.tries().filter(|tries| !tries.pausing) {
-            tries.pausing = true;
-            tries.failed += 1;
-            out.arm(timer, ctx.settings.timeouts.backoff(tries.failed - 1));
+        if let Some(pause) = self.tries().and_then(|tries| tries.fail(&ctx.settings.timeouts)) {
+            out.arm(timer, pause);
         }
     }
 
@@ -271,26 +257,9 @@ impl Execution {
         }
     }
 
-    /// The saga is over, and its clients are told. `end` is the lazy end record of a saga that turned back; without it the
-    /// end is durable already. The saga is finished when its end is durable, and not before: a crash may lose the record,
-    /// and then the next incarnation compensates again, which participants must not refuse.
+    /// The saga is over. `end` is the lazy end record of a saga that turned back.
     fn close(&mut self, outcome: Outcome, end: Option<Lsn>, ctx: &mut Context, out: &mut Out) {
-        let txn = self.txn;
-        for client in &self.clients {
-            out.send(*client, Message::Outcome { txn, outcome: outcome.clone() });
-        }
-        // After a turn each compensation has taken its own flags away.
-        if matches!(outcome, Outcome::Completed { .. }) {
-            for key in self.plan.written() {
-                out.observe(Observation::Settled { txn, key: key.clone() });
-            }
-        }
-        self.reach(Phase::Ended, out);
-        ctx.admission.remember(txn, outcome);
-        match end {
-            Some(lsn) => ctx.wait(lsn, AtDurable::Finish(self.serial)),
-            None => ctx.serials.finish(self.serial),
-        }
+        self.begun.close(outcome, end, ctx, out);
         self.state = State::Ended;
     }
 
@@ -308,18 +277,7 @@ impl Execution {
         if self.undone { Outcome::Compensated(reason) } else { Outcome::Aborted(reason) }
     }
 
-    fn timer(&self) -> OrchestratorTimer {
-        OrchestratorTimer::Resend(self.txn)
-    }
-
-    fn begun(&self) -> OrchestratorRecord {
-        let Execution { txn, serial, audit, ref plan, .. } = *self;
-        OrchestratorRecord::Begun { txn, serial, audit, plan: plan.clone() }
-    }
-
-    fn reach(&self, phase: Phase, out: &mut Out) {
-        if !self.audit {
-            out.observe(Observation::Reached { txn: self.txn, phase });
-        }
+    fn timer(&self) -> Resend<()> {
+        Resend { txn: self.begun.txn, which: () }
     }
 }

@@ -1,11 +1,12 @@
 //! The orchestrator of sagas: brings each input to the saga that it concerns.
 
 use crate::{
+    begun::Begun,
     context::{AtDurable, Context},
-    effects::{OrchestratorTimer, Out},
-    execution::Execution,
-    record::OrchestratorRecord,
+    effects::{OutOf, Resend},
+    record::SagaRecord,
     recovery,
+    saga::Saga,
 };
 use indoubt_proto::{
     admission::Admitted,
@@ -18,34 +19,34 @@ use indoubt_proto::{
 };
 use std::collections::BTreeMap;
 
-/// A coordinating node that runs sagas.
+/// A coordinating node that runs sagas of one kind.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Orchestrator {
+pub struct OrchestratorOf<S> {
     context: Context,
     /// The sagas in flight.
-    executions: BTreeMap<TxnId, Execution>,
+    sagas: BTreeMap<TxnId, S>,
 }
 
-impl Orchestrator {
+impl<S: Saga> OrchestratorOf<S> {
     /// The orchestrator `id`, before its first input.
     pub fn new(id: NodeId, settings: Settings) -> Self {
-        Orchestrator { context: Context::new(id, settings), executions: BTreeMap::new() }
+        OrchestratorOf { context: Context::new(id, settings), sagas: BTreeMap::new() }
     }
 
     /// Lets a saga in flight act, and removes it when that ended it.
-    fn with(&mut self, txn: TxnId, act: impl FnOnce(&mut Execution, &mut Context)) {
-        let Some(saga) = self.executions.get_mut(&txn) else { return };
+    fn with(&mut self, txn: TxnId, act: impl FnOnce(&mut S, &mut Context)) {
+        let Some(saga) = self.sagas.get_mut(&txn) else { return };
         act(saga, &mut self.context);
         if saga.has_ended() {
-            self.executions.remove(&txn);
+            self.sagas.remove(&txn);
         }
     }
 
-    fn message(&mut self, from: NodeId, message: Message, out: &mut Out) {
+    fn message(&mut self, from: NodeId, message: Message, out: &mut OutOf<S>) {
         match message {
             Message::Submit(submission) => self.submitted(from, submission, out),
             Message::StatusQuery { txn } => {
-                let running = self.executions.get(&txn).map(Execution::describe);
+                let running = self.sagas.get(&txn).map(S::describe);
                 out.send(from, Message::StatusReply { txn, status: self.context.admission.status(txn, running) });
             }
             Message::StepResult { txn, step, outcome } => {
@@ -60,25 +61,27 @@ impl Orchestrator {
         }
     }
 
-    fn submitted(&mut self, from: NodeId, submission: Submission, out: &mut Out) {
+    fn submitted(&mut self, from: NodeId, submission: Submission, out: &mut OutOf<S>) {
         let txn = submission.txn;
-        match self.context.admission.admit(&submission, &self.executions) {
+        match self.context.admission.admit(&submission, &self.sagas) {
             Admitted::Run => {
-                self.executions.insert(txn, Execution::accept(submission, from, &mut self.context, out));
+                let begun = Begun::accept(submission, from, &mut self.context);
+                self.context.wait(out.force(begun.record()), AtDurable::GoOn(txn));
+                self.sagas.insert(txn, S::new(begun));
             }
-            Admitted::Join => self.with(txn, |saga, _| saga.add_client(from)),
+            Admitted::Join => self.with(txn, |saga, _| saga.begun().add_client(from)),
             Admitted::Answer(outcome) => out.send(from, Message::Outcome { txn, outcome }),
         }
     }
 
-    fn resume(&mut self, from: NodeId, txn: TxnId, out: &mut Out) {
+    fn resume(&mut self, from: NodeId, txn: TxnId, out: &mut OutOf<S>) {
         let mut resumed = false;
         self.with(txn, |saga, ctx| resumed = saga.resume(ctx, out));
         let detail = if resumed { format!("{txn} goes on compensating") } else { format!("{txn} is not stuck here") };
         out.send(from, Message::Done { count: resumed.into(), detail });
     }
 
-    fn durable(&mut self, upto: Lsn, out: &mut Out) {
+    fn durable(&mut self, upto: Lsn, out: &mut OutOf<S>) {
         while let Some(then) = self.context.next_durable(upto) {
             match then {
                 AtDurable::GoOn(txn) => self.with(txn, |saga, ctx| saga.durable(ctx, out)),
@@ -88,37 +91,33 @@ impl Orchestrator {
     }
 }
 
-impl Machine for Orchestrator {
-    type Record = OrchestratorRecord;
-    type Timer = OrchestratorTimer;
+impl<S: Saga> Machine for OrchestratorOf<S> {
+    type Record = SagaRecord<S::Undo>;
+    type Timer = Resend<S::Which>;
 
-    fn handle(&mut self, input: InputOf<Self>, out: &mut Out) {
+    fn handle(&mut self, input: InputOf<Self>, out: &mut OutOf<S>) {
         match input {
             Input::Recover { log, incarnation, records } => {
                 self.context.boot(log, incarnation);
-                self.executions = recovery::recover(records, &mut self.context, out);
+                self.sagas = recovery::recover(records, &mut self.context, out);
             }
             Input::Message { from, message } => self.message(from, message, out),
             Input::Durable { upto } => self.durable(upto, out),
-            Input::Fired(OrchestratorTimer::Resend(txn)) => self.with(txn, |saga, ctx| saga.request(ctx, out)),
+            Input::Fired(Resend { txn, which }) => self.with(txn, |saga, ctx| saga.resend(which, ctx, out)),
         }
     }
 
-    fn compact(&self, out: &mut Vec<OrchestratorRecord>) {
+    fn compact(&self, out: &mut Vec<Self::Record>) {
         let remembered = self.context.admission.remembered();
-        out.extend(remembered.map(|(txn, outcome)| OrchestratorRecord::Remembered { txn, outcome: outcome.clone() }));
-        for saga in self.executions.values() {
+        out.extend(remembered.map(|(txn, outcome)| SagaRecord::Remembered { txn, outcome: outcome.clone() }));
+        for saga in self.sagas.values() {
             saga.compact(out);
         }
     }
 
     fn inspect(&self, _accounts: bool) -> Inspection {
-        let view = |(txn, saga): (&TxnId, &Execution)| OpenView {
-            txn: *txn,
-            state: saga.describe(),
-            in_doubt: false,
-            since_us: None,
-        };
-        Inspection { open: self.executions.iter().map(view).collect(), ..Inspection::default() }
+        let view =
+            |(txn, saga): (&TxnId, &S)| OpenView { txn: *txn, state: saga.describe(), in_doubt: false, since_us: None };
+        Inspection { open: self.sagas.iter().map(view).collect(), ..Inspection::default() }
     }
 }

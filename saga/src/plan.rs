@@ -2,6 +2,7 @@
 //! what must be undone at all. Steps are numbered from 1.
 
 use indoubt_proto::{
+    ids::NodeId,
     operation::{Key, Operation},
     plan::{PlanStep, StepKind},
 };
@@ -28,6 +29,32 @@ impl Plan {
     /// Step `number`, 1-based.
     pub fn step(&self, number: u32) -> &PlanStep {
         &self.0[number as usize - 1]
+    }
+
+    /// Whether step `number` is one of them and runs at `node`.
+    pub(crate) fn runs_at(&self, number: u32, node: NodeId) -> bool {
+        (1..=self.last()).contains(&number) && self.step(number).node == node
+    }
+
+    /// Whether step `later` depends on step `earlier`, so that it may run only after that one, where steps run in parallel.
+    /// Steps at one participant stay in the order of the plan. A pivot waits for everything before it, and retriable
+    /// steps wait for the pivot (rule 32). If the pivot only reads, nothing durable at its participant shows that the saga must
+    /// complete: then retriable steps stay in the order of the plan, so that the first of them shows it.
+    pub fn depends(&self, later: u32, earlier: u32) -> bool {
+        if earlier >= later {
+            return false;
+        }
+        let (before, after) = (self.step(earlier), self.step(later));
+        before.node == after.node
+            || match (before.kind, after.kind) {
+                (StepKind::Compensatable, StepKind::Compensatable) => false,
+                (StepKind::Retriable, _) => self.pivot_only_reads(),
+                _ => true,
+            }
+    }
+
+    fn pivot_only_reads(&self) -> bool {
+        (1..=self.last()).any(|number| self.step(number).kind == StepKind::Pivot && self.only_reads(number))
     }
 
     /// Whether the saga must complete once its first `done` steps are applied: the pivot is among them (rule 32).

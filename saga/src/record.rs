@@ -8,11 +8,12 @@ use indoubt_proto::{
     message::{Outcome, Reason},
     operation::ReadValue,
 };
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use std::{fmt::Debug, hash::Hash};
 
-/// A record of an orchestrator's journal.
+/// A record of an orchestrator's journal. `U` is how a turn names the steps to undo.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub enum OrchestratorRecord {
+pub enum SagaRecord<U> {
     /// `begin`, forced before the first step is sent: from here on the saga ends one way or the other.
     Begun {
         /// Which saga.
@@ -37,8 +38,8 @@ pub enum OrchestratorRecord {
     Turned {
         /// Which saga.
         txn: TxnId,
-        /// The step from which it is undone downwards, 1-based; 0 if there is none.
-        from: u32,
+        /// The steps to undo.
+        undo: U,
         /// Why, for the client.
         reason: Reason,
     },
@@ -74,29 +75,29 @@ pub enum OrchestratorRecord {
     },
 }
 
-impl Record for OrchestratorRecord {
+impl<U: Clone + Debug + Eq + Hash + Serialize + DeserializeOwned> Record for SagaRecord<U> {
     fn word(&self) -> &'static str {
         match self {
-            OrchestratorRecord::Begun { .. } => "begin",
-            OrchestratorRecord::StepDone { .. } => "step-done",
-            OrchestratorRecord::Turned { .. } => "turn",
-            OrchestratorRecord::StepUndone { .. } => "step-undone",
-            OrchestratorRecord::Stuck { resumed: false, .. } => "stuck",
-            OrchestratorRecord::Stuck { resumed: true, .. } => "resumed",
-            OrchestratorRecord::Ended { .. } => "end",
-            OrchestratorRecord::Remembered { .. } => "remembered",
+            SagaRecord::Begun { .. } => "begin",
+            SagaRecord::StepDone { .. } => "step-done",
+            SagaRecord::Turned { .. } => "turn",
+            SagaRecord::StepUndone { .. } => "step-undone",
+            SagaRecord::Stuck { resumed: false, .. } => "stuck",
+            SagaRecord::Stuck { resumed: true, .. } => "resumed",
+            SagaRecord::Ended { .. } => "end",
+            SagaRecord::Remembered { .. } => "remembered",
         }
     }
 
     fn txn(&self) -> Option<TxnId> {
         match self {
-            OrchestratorRecord::Begun { txn, .. }
-            | OrchestratorRecord::StepDone { txn, .. }
-            | OrchestratorRecord::Turned { txn, .. }
-            | OrchestratorRecord::StepUndone { txn, .. }
-            | OrchestratorRecord::Stuck { txn, .. }
-            | OrchestratorRecord::Ended { txn }
-            | OrchestratorRecord::Remembered { txn, .. } => Some(*txn),
+            SagaRecord::Begun { txn, .. }
+            | SagaRecord::StepDone { txn, .. }
+            | SagaRecord::Turned { txn, .. }
+            | SagaRecord::StepUndone { txn, .. }
+            | SagaRecord::Stuck { txn, .. }
+            | SagaRecord::Ended { txn }
+            | SagaRecord::Remembered { txn, .. } => Some(*txn),
         }
     }
 }

@@ -1,44 +1,44 @@
 //! What a restarted orchestrator makes of its log: every saga without an end goes on (rules 26 and 27).
 
-use crate::{context::Context, effects::Out, execution::Execution, record::OrchestratorRecord};
+use crate::{begun::Begun, context::Context, effects::OutOf, record::SagaRecord, saga::Saga};
 use indoubt_proto::{ids::TxnId, machine::Logged};
 use std::collections::BTreeMap;
 
 /// Rebuilds the context and the sagas that are not over, and lets them go on.
-pub(crate) fn recover(
-    records: Vec<Logged<OrchestratorRecord>>,
+pub(crate) fn recover<S: Saga>(
+    records: Vec<Logged<SagaRecord<S::Undo>>>,
     ctx: &mut Context,
-    out: &mut Out,
-) -> BTreeMap<TxnId, Execution> {
-    let mut executions = BTreeMap::new();
+    out: &mut OutOf<S>,
+) -> BTreeMap<TxnId, S> {
+    let mut sagas: BTreeMap<TxnId, S> = BTreeMap::new();
     for Logged { record, .. } in records {
-        replay(record, &mut executions, ctx, out);
+        replay(record, &mut sagas, ctx, out);
     }
     ctx.admission.recovered();
-    for saga in executions.values_mut() {
+    for saga in sagas.values_mut() {
         saga.recover(ctx, out);
     }
-    executions.retain(|_, saga| !saga.has_ended());
-    executions
+    sagas.retain(|_, saga| !saga.has_ended());
+    sagas
 }
 
-fn replay(record: OrchestratorRecord, executions: &mut BTreeMap<TxnId, Execution>, ctx: &mut Context, out: &mut Out) {
+fn replay<S: Saga>(record: SagaRecord<S::Undo>, sagas: &mut BTreeMap<TxnId, S>, ctx: &mut Context, out: &mut OutOf<S>) {
     match record {
-        OrchestratorRecord::Begun { txn, serial, audit, plan } => {
+        SagaRecord::Begun { txn, serial, audit, plan } => {
             ctx.admission.reopen(txn);
             ctx.serials.reopen(serial);
-            executions.insert(txn, Execution::new(txn, serial, audit, plan, Vec::new()));
+            sagas.insert(txn, S::new(Begun { txn, serial, audit, plan, clients: Vec::new() }));
         }
-        OrchestratorRecord::Remembered { txn, outcome } => ctx.admission.remember(txn, outcome),
-        OrchestratorRecord::StepDone { txn, .. }
-        | OrchestratorRecord::Turned { txn, .. }
-        | OrchestratorRecord::StepUndone { txn, .. }
-        | OrchestratorRecord::Stuck { txn, .. }
-        | OrchestratorRecord::Ended { txn } => {
-            let Some(saga) = executions.get_mut(&txn) else { return };
+        SagaRecord::Remembered { txn, outcome } => ctx.admission.remember(txn, outcome),
+        SagaRecord::StepDone { txn, .. }
+        | SagaRecord::Turned { txn, .. }
+        | SagaRecord::StepUndone { txn, .. }
+        | SagaRecord::Stuck { txn, .. }
+        | SagaRecord::Ended { txn } => {
+            let Some(saga) = sagas.get_mut(&txn) else { return };
             saga.replay(record, ctx, out);
             if saga.has_ended() {
-                executions.remove(&txn);
+                sagas.remove(&txn);
             }
         }
     }

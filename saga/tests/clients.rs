@@ -10,11 +10,12 @@ use indoubt_proto::{
     plan::Submission,
     settings::Settings,
 };
-use indoubt_saga::{Orchestrator, Unprotected};
+use indoubt_saga::{Orchestrator, ParallelOrchestrator, Unprotected};
 
 /// Runs the same check on every machine of this room.
 fn everyone(settings: Settings, check: impl Fn(&mut dyn Asked)) {
     check(&mut Bench::new(Orchestrator::new(HOME, settings)));
+    check(&mut Bench::new(ParallelOrchestrator::new(HOME, settings)));
     check(&mut Bench::new(Unprotected::new(HOME, settings, None)));
     check(&mut Bench::new(Unprotected::new(HOME, settings, Some(2))));
 }

@@ -1,4 +1,4 @@
-//! The diagrams in the documentation of `execution.rs` and `sequence.rs` are what happens: random inputs take every edge of
+//! The diagrams in the documentation of `execution.rs`, `parallel.rs` and `sequence.rs` are what happens: random inputs take every edge of
 //! them, and no other.
 
 mod common;
@@ -11,7 +11,7 @@ use indoubt_proto::{
     plan::PlanStep,
     settings::Settings,
 };
-use indoubt_saga::{Orchestrator, Unprotected};
+use indoubt_saga::{Orchestrator, ParallelOrchestrator, Unprotected};
 use proptest::{prelude::*, strategy::ValueTree, test_runner::TestRunner};
 use std::collections::BTreeSet;
 
@@ -95,8 +95,8 @@ fn drawn(source: &str) -> Edges {
     lines.flat_map(|(from, to)| to.split(" | ").map(move |to| (from.trim().into(), to.trim().into()))).collect()
 }
 
-#[test]
-fn the_diagram_of_a_saga_is_what_happens() {
+/// The edges that sagas take whose steps run in this way.
+fn edges_of<M: Machine + Clone>(machine: fn(NodeId, Settings) -> M, conversation: &str) -> Edges {
     let cases = (any::<bool>(), any::<bool>(), 1u32..=2, prop::collection::vec(act(), 1..40));
     let mut runner = TestRunner::deterministic();
     let mut edges = Edges::new();
@@ -107,9 +107,20 @@ fn the_diagram_of_a_saga_is_what_happens() {
         (settings.options.step_attempts, settings.options.compensation_attempts) = (attempts, attempts);
         let steps =
             if with_pivot { vec![writes(1), pivot(2), retriable(3)] } else { vec![writes(1), reads(2), writes(3)] };
-        edges.append(&mut taken(Orchestrator::new(HOME, settings), "Execution {", steps, &acts));
+        edges.append(&mut taken(machine(HOME, settings), conversation, steps, &acts));
     }
-    assert_eq!(edges, drawn(include_str!("../src/execution.rs")));
+    edges
+}
+
+#[test]
+fn the_diagram_of_a_saga_is_what_happens() {
+    assert_eq!(edges_of(Orchestrator::new, "Execution {"), drawn(include_str!("../src/execution.rs")));
+}
+
+#[test]
+fn the_diagram_of_a_parallel_saga_is_what_happens() {
+    let edges = edges_of(ParallelOrchestrator::new, "ParallelExecution {");
+    assert_eq!(edges, drawn(include_str!("../src/parallel.rs")));
 }
 
 #[test]

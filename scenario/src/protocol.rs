@@ -54,6 +54,8 @@ registry! {
     Cooperative = two_phase::COOPERATIVE;
     /// An orchestrated saga.
     Saga = saga::SAGA;
+    /// An orchestrated saga whose steps run at the same time where they do not depend on each other.
+    SagaParallel = saga::PARALLEL;
     /// One attempt per call, in sequence; no retry, no undo, no recovery.
     None = unprotected::NONE;
     /// Retries and a status row; no undo.

@@ -34,9 +34,10 @@ fn section_1_every_cell_is_what_the_papers_say() {
         assert_eq!(row.differences, Vec::<&str>::new(), "{row:?}");
     }
     assert_eq!(table.differences(), 0);
-    // For each N: 1 commit, N aborts, 1 read-only, N-1 mixes under three protocols; 1 whole saga and N refused ones.
-    let rows: usize = (1..=8).map(|n| 3 * (2 * n + 1) + 1 + n).sum();
-    assert_eq!((table.cells.len(), table.at_once.len(), table.delays.len()), (rows, 3 * 36, 4 * 8));
+    // For each N: 1 commit, N aborts, 1 read-only, N-1 mixes under three protocols; 1 whole saga and N refused ones; of
+    // parallel ones 1 whole and 1 refused.
+    let rows: usize = (1..=8).map(|n| 3 * (2 * n + 1) + 1 + n + 2).sum();
+    assert_eq!((table.cells.len(), table.at_once.len(), table.delays.len()), (rows, 3 * 36, 5 * 8));
 }
 
 /// Tests some cells against plain numbers, which would find a formula and a machine that are wrong in the same way.
@@ -59,6 +60,8 @@ fn section_1_three_participants_in_plain_numbers() {
     assert_eq!(row(Protocol::Saga, Case::Whole), [6, 0, 2, 3, 3, 0, 0]);
     assert_eq!(row(Protocol::Saga, Case::Refused { step: 1 }), [2, 0, 2, 0, 1, 0, 1]);
     assert_eq!(row(Protocol::Saga, Case::Refused { step: 3 }), [10, 0, 2, 4, 5, 0, 1]);
+    assert_eq!(row(Protocol::SagaParallel, Case::Whole), [6, 0, 2, 3, 3, 0, 0]);
+    assert_eq!(row(Protocol::SagaParallel, Case::Refused { step: 3 }), [10, 0, 2, 4, 3, 0, 1]);
 }
 
 /// Without failures no participant asks another, so cooperative termination costs nothing.
@@ -97,6 +100,9 @@ fn section_1_delays_to_a_commit() {
         assert_eq!(delays(NOTHING, n), whole(d(2, 2), d(3, 2), d(4, 3)));
         assert_eq!(delays(ABORT, n), whole(d(2, 2), d(3, 2), d(4, 3)));
         assert_eq!(delays(COMMIT, n), whole(d(2, 3), d(3, 3), d(2, 3)), "forgotten at the decision");
+    }
+    for n in 1..=8 {
+        assert_eq!(delays(Protocol::SagaParallel, n), whole(Delay::new(2, 3), Delay::new(1, 2), Delay::new(2, 3)));
     }
     assert_eq!(delays(Protocol::Saga, 3), whole(Delay::new(6, 5), Delay::new(5, 4), Delay::new(6, 5)));
 }

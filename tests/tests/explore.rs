@@ -19,7 +19,8 @@ use indoubt_proto::{
     planted::{Mutant, Planted},
     settings::{Settings, WorkRound},
 };
-use indoubt_saga::Orchestrator;
+use indoubt_saga::{Orchestrator, ParallelOrchestrator};
+use indoubt_scenario::protocol::entry::StepOrder;
 use node::Explorable;
 use state::{Budget, HOME, Stand, State};
 use stateright::{Checker, HasDiscoveries, Model, Property};
@@ -112,7 +113,9 @@ fn two_phase(
     settings: Settings,
 ) -> Cluster<Coordinator> {
     let home = Coordinator::new(HOME, settings, presumption, cooperative);
-    Cluster { home, settings, participants, budget, disks: Disks::Honest, seen: Mutex::default(), promises: atomic }
+    let (sites, order) = ((1..=participants).collect(), StepOrder::OneByOne);
+    let (disks, seen) = (Disks::Honest, Mutex::default());
+    Cluster { home, settings, participants, sites, order, budget, disks, seen, promises: atomic }
 }
 
 fn with_prepare() -> Settings {
@@ -121,39 +124,40 @@ fn with_prepare() -> Settings {
     settings
 }
 
-/// Rules 24 and 26, as far as they hold in every state: steps are applied in order and undone in reverse order, each at most once, and
-/// what the client is told is true.
-fn saga_order(_: &Cluster<Orchestrator>, state: &State<Orchestrator>) -> bool {
+/// Rules 24 and 26 as far as they hold at every instant: a step is applied after those that it waits for and undone before them,
+/// each at most once; what the client is told is so.
+fn saga_order<C: Explorable>(cluster: &Cluster<C>, state: &State<C>) -> bool {
     let history = &state.history;
-    let steps = 1..=state.participants.len() as u32;
+    let steps = 1..=cluster.sites.len() as u32;
     let standing = history.standing();
-    let prefix = standing.iter().copied().eq(1..=standing.len() as u32);
+    let waited = |later: &u32| (1..*later).all(|step| !cluster.waits(*later, step) || standing.contains(&step));
     let once = steps.clone().all(|s| history.times(s, false) <= 1 && history.times(s, true) <= history.times(s, false));
     let told = history.told.iter().all(|word| match word {
-        OutcomeWord::Succeeded => standing.len() == state.participants.len(),
+        OutcomeWord::Succeeded => standing.len() == cluster.sites.len(),
         OutcomeWord::Aborted => history.steps.is_empty(),
         OutcomeWord::Compensated => standing.is_empty() && !history.steps.is_empty(),
         _ => true,
     });
-    prefix && once && told && !history.out_of_order
+    let back = history.undone_before.iter().all(|(step, later)| !cluster.waits(*later, *step));
+    standing.iter().all(waited) && once && told && back
 }
 
 /// Completeness: after all repairs, the saga is complete, or none of its effects is left.
-fn completeness(cluster: &Cluster<Orchestrator>, state: &State<Orchestrator>) -> bool {
+fn completeness<C: Explorable>(cluster: &Cluster<C>, state: &State<C>) -> bool {
     let Some(end) = cluster.repaired(state) else { return true };
     let standing = end.history.standing().len();
-    end.is_resolved() && saga_order(cluster, &end) && (standing == 0 || standing == end.participants.len())
+    end.is_resolved() && saga_order(cluster, &end) && (standing == 0 || standing == cluster.sites.len())
 }
 
-fn completed(_: &Cluster<Orchestrator>, state: &State<Orchestrator>) -> bool {
+fn completed<C: Explorable>(_: &Cluster<C>, state: &State<C>) -> bool {
     state.is_resolved() && state.history.told == [OutcomeWord::Succeeded]
 }
 
-fn compensated(_: &Cluster<Orchestrator>, state: &State<Orchestrator>) -> bool {
+fn compensated<C: Explorable>(_: &Cluster<C>, state: &State<C>) -> bool {
     state.is_resolved() && state.history.told == [OutcomeWord::Compensated]
 }
 
-fn sagas() -> Vec<Property<Cluster<Orchestrator>>> {
+fn sagas<C: Explorable>() -> Vec<Property<Cluster<C>>> {
     vec![
         Property::always("order", saga_order),
         Property::always("completeness after repair", completeness),
@@ -167,6 +171,23 @@ fn saga(participants: u16, budget: Budget, settings: Settings) -> Cluster<Orches
         home: Orchestrator::new(HOME, settings),
         settings,
         participants,
+        sites: (1..=participants).collect(),
+        order: StepOrder::OneByOne,
+        budget,
+        disks: Disks::Honest,
+        seen: Mutex::default(),
+        promises: sagas,
+    }
+}
+
+/// Steps at these participants, at the same time where they do not depend on each other.
+fn parallel(sites: &[u16], budget: Budget, settings: Settings) -> Cluster<ParallelOrchestrator> {
+    Cluster {
+        home: ParallelOrchestrator::new(HOME, settings),
+        settings,
+        participants: sites.iter().copied().max().unwrap_or_default(),
+        sites: sites.to_vec(),
+        order: StepOrder::AtEachParticipant,
         budget,
         disks: Disks::Honest,
         seen: Mutex::default(),
@@ -250,6 +271,16 @@ fn sagas_of_two_and_three_steps() {
     }
 }
 
+#[test]
+fn parallel_sagas_of_two_and_three_steps() {
+    let mut forward = Settings::default();
+    forward.options.forward_recovery = true;
+    for (sites, budget) in [(&[1, 2][..], budget(1, 0, 1)), (&[1, 2, 1], budget(1, 0, 0))] {
+        explore("parallel saga", parallel(sites, budget, Settings::default())).assert_properties();
+        explore("parallel saga, forward recovery", parallel(sites, budget, forward)).assert_properties();
+    }
+}
+
 /// If disks reported records as durable too early, promises would break. The checker must find that, otherwise its other results
 /// would prove nothing.
 #[test]
@@ -291,6 +322,8 @@ fn planted_bugs_are_found_out() {
     let mut forward = with(Mutant::DuplicateRuns);
     forward.options.forward_recovery = true;
     finds(saga(2, budget(1, 0, 0), forward), &["order"]);
+    finds(parallel(&[1, 2, 1], budget(0, 0, 0), with(Mutant::StepTooEarly)), &["order"]);
+    finds(parallel(&[1, 1, 2], budget(0, 0, 0), with(Mutant::UndoTooEarly)), &["order"]);
 }
 
 /// Explores until all of these promises were broken in some state.
@@ -322,4 +355,7 @@ fn larger_budgets() {
     holds("cooperative, work with PREPARE", two_phase(PRA, true, 2, budget(1, 1, 1), with_prepare()));
     explore("saga", saga(2, budget(3, 2, 2), Settings::default())).assert_properties();
     explore("saga", saga(3, budget(2, 1, 1), Settings::default())).assert_properties();
+    explore("parallel saga", parallel(&[1, 2], budget(2, 1, 1), Settings::default())).assert_properties();
+    explore("parallel saga", parallel(&[1, 2, 1], budget(1, 1, 1), Settings::default())).assert_properties();
+    explore("parallel saga", parallel(&[1, 2, 3], budget(1, 0, 1), Settings::default())).assert_properties();
 }

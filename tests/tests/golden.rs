@@ -122,6 +122,33 @@ fn saga_completes() {
 }
 
 #[test]
+fn parallel_saga_completes() {
+    compare(
+        "saga-parallel-complete",
+        "Three independent steps at once. The end is forced when all results are there.",
+        transfer(Protocol::SagaParallel),
+    );
+}
+
+#[test]
+fn parallel_saga_refused_by_one_participant() {
+    compare(
+        "saga-parallel-refused",
+        "p3 refuses step 3 while steps 1 and 2 are under way. The turn is forced, then both are undone at once.",
+        refused_by_p3(Protocol::SagaParallel),
+    );
+}
+
+#[test]
+fn parallel_saga_orchestrator_dies() {
+    compare(
+        "saga-parallel-orchestrator-dies",
+        "The orchestrator dies when step 2 of three is on its way. Back again it settles all three, and undoes what ran.",
+        transfer(Protocol::SagaParallel).kill(at_effect("c1", "send:step", Edge::After, 2), "c1", Some(500)),
+    );
+}
+
+#[test]
 fn saga_refused_at_its_third_step() {
     compare(
         "saga-refused",

@@ -31,6 +31,7 @@ const TWO_PHASE: &[Protocol] =
 const PRC: &[Protocol] = &[Protocol::PresumedCommit];
 const COOPERATIVE: &[Protocol] = &[Protocol::Cooperative];
 const SAGA: &[Protocol] = &[Protocol::Saga];
+const PARALLEL: &[Protocol] = &[Protocol::SagaParallel];
 
 /// A bug: the protocols that can show it, the mistake in words, a promise that it breaks, and whether one transaction with one crash
 /// can show it.
@@ -52,7 +53,7 @@ impl Bug {
     }
 }
 
-const BUGS: [Bug; 23] = [
+const BUGS: [Bug; 25] = [
     bug(VoteBeforeDurable, TWO_PHASE, "votes YES before the prepared record is durable (11)", "durability")
         .with_one_crash(),
     bug(DecideBeforeDurable, TWO_PHASE, "tells COMMIT before the record is durable (15)", "agreement").with_one_crash(),
@@ -72,6 +73,13 @@ const BUGS: [Bug; 23] = [
     bug(UnlockAtVote, TWO_PHASE, "unlocks at its vote", "audits"),
     bug(RestorePreImage, SAGA, "a compensation restores what the step found (29)", "conservation"),
     bug(CompensateForward, SAGA, "compensates the first step first (24)", "completeness").with_one_crash(),
+    bug(
+        StepTooEarly,
+        PARALLEL,
+        "asks for a step, the pivot too, before those that it depends on are applied (32)",
+        "completeness",
+    ),
+    bug(UndoTooEarly, PARALLEL, "undoes a step before those that depend on it (24)", "completeness"),
     bug(NoEmptyCompensation, SAGA, "applies the compensation of a step that never ran (39)", "conservation"),
     bug(LateForwardRuns, SAGA, "runs a step that comes after its compensation (40)", "conservation"),
     bug(DuplicateRuns, SAGA, "runs a copy of a step again (38)", "no-effect-twice").with_one_crash(),

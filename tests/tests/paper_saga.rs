@@ -353,3 +353,92 @@ fn a_participant_that_was_down_is_waited_for() {
     let play = transfer().kill(Trigger::At(Micros::ZERO), "p2", Some(5_000)).play();
     assert_eq!((values(&play), play.told()), ([-3, 1, 2], vec![OutcomeWord::Succeeded]));
 }
+
+/// The same with all steps at once where they do not depend on each other.
+fn parallel() -> Script {
+    Script::new(Protocol::SagaParallel)
+}
+
+/// Whether a step that was undone was undone after each later one at the same participant; `steps` says where each runs.
+fn undone_in_order(trace: &[i64], steps: &[NodeId]) -> bool {
+    let at = |step: i64| trace.iter().position(|seen| *seen == step);
+    (1..=steps.len()).all(|later| {
+        (1..later).filter(|earlier| steps[earlier - 1] == steps[later - 1]).all(|earlier| {
+            let (earlier, later) = (earlier as i64, later as i64);
+            let forward = at(later).is_none_or(|ran| at(earlier).is_some_and(|before| before < ran));
+            let back = at(-earlier).is_none_or(|undone| at(later).is_none() || at(-later).is_some_and(|b| b < undone));
+            forward && back
+        })
+    })
+}
+
+#[test]
+fn rule_24_a_parallel_saga_is_whole_or_undone_in_an_order_that_respects_dependencies() {
+    let (mut whole, mut turned, mut out_of_plan) = (0, 0, 0);
+    for kind in [WorkloadKind::Transfer, WorkloadKind::Order, WorkloadKind::Trip] {
+        for seed in 1..=8 {
+            let play = Script::rough(Protocol::SagaParallel, kind).seed(seed).play();
+            assert!(play.is_resolved(), "{kind:?}, seed {seed}: {:?}", play.at_end);
+            let sites = sites(&play);
+            for (txn, trace) in traces(&play) {
+                assert!(undone_in_order(&trace, &sites[&txn]), "{kind:?}, seed {seed}: {txn} {trace:?}");
+                let undone: Vec<i64> = trace.iter().copied().filter(|step| *step < 0).collect();
+                if undone.is_empty() {
+                    assert_eq!(trace.len(), sites[&txn].len(), "{kind:?}, seed {seed}: {txn} {trace:?}");
+                    out_of_plan += u32::from(!trace.is_sorted());
+                    whole += 1;
+                } else {
+                    assert!(trace.iter().all(|step| trace.contains(&-step)), "{kind:?}, seed {seed}: {txn} {trace:?}");
+                    turned += 1;
+                }
+            }
+        }
+    }
+    assert!(whole > 500 && turned > 100 && out_of_plan > 50, "{whole} {turned} {out_of_plan}");
+}
+
+/// Where the steps of each transaction run that write.
+fn sites(play: &Play) -> BTreeMap<TxnId, Vec<NodeId>> {
+    let plans = play.find(|_, what| match what {
+        Observation::ClientBegan { txn, plan, .. } => Some((*txn, plan.clone())),
+        _ => None,
+    });
+    let steps = |plan: Vec<indoubt_proto::observation::PlanEntry>| {
+        plan.into_iter().map(|entry| (entry.step, entry.node)).collect::<BTreeMap<_, _>>().into_values().collect()
+    };
+    plans.into_iter().map(|(_, (txn, plan))| (txn, steps(plan))).collect()
+}
+
+#[test]
+fn rule_26_after_a_crash_all_that_a_parallel_saga_may_have_started_is_settled_and_what_ran_is_undone() {
+    let transfer = || parallel().transaction(0, vec![add("p1", -3), add("p2", 1), add("p3", 2)]);
+    for (trigger, applied) in [
+        (at_effect("c1", "send:step", Edge::Before, 2), vec![1]),
+        (at_effect("p2", "observe:step-applied", Edge::Before, 1), vec![1, 2, 3]),
+    ] {
+        let play = transfer().kill(trigger, "c1", Some(500)).play();
+        let trace = traces(&play).into_values().next().unwrap_or_default();
+        let ran: Vec<i64> = trace.iter().copied().filter(|step| *step > 0).collect();
+        assert_eq!(play.sent(MessageKind::Settle), 3);
+        if applied.len() == 3 {
+            assert_eq!(
+                (values(&play), play.told()),
+                ([-3, 1, 2], vec![OutcomeWord::Succeeded]),
+                "all are found applied"
+            );
+        } else {
+            assert_eq!((values(&play), play.told()), ([0; 3], vec![OutcomeWord::Compensated]));
+        }
+        assert_eq!(ran, applied);
+        assert!(play.is_resolved());
+    }
+}
+
+#[test]
+fn section_1_a_parallel_saga_costs_the_messages_of_a_saga_and_the_delays_of_one_step() {
+    for n in 1..=8usize {
+        let steps = (1..=n).map(|at| add(&format!("p{at}"), 1)).collect();
+        let play = parallel().with(|scenario| scenario.cluster.participants = n as u16).transaction(0, steps).play();
+        assert_eq!(costs(&play), [2 * n, 2, n, n, 0], "{n}");
+    }
+}

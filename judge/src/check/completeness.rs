@@ -1,6 +1,5 @@
-//! The check `completeness` (docs/rules.md, rule 24). A saga completes, or each applied step has exactly one effective
-//! compensation, in an order that respects the dependencies: the later step is undone first. Under the other protocols, all
-//! effects of a transaction are applied, or none.
+//! Completeness (docs/rules.md, rule 24): a saga is whole, or each applied step has exactly one effective compensation. Steps
+//! that wait for each other are applied in the order of the plan and undone in reverse. The other protocols: whole or nothing.
 
 use super::{entry::Check, evidence::Evidence};
 use crate::{
@@ -11,7 +10,10 @@ use crate::{
     },
 };
 use indoubt_proto::ids::NodeId;
-use indoubt_scenario::{checks::CheckName, protocol::Family};
+use indoubt_scenario::{
+    checks::CheckName,
+    protocol::{Family, entry::StepOrder},
+};
 
 pub(super) const CHECK: Check =
     Check { name: CheckName::Completeness, search: completeness, excuses: &[Excuse::Operator, Excuse::LostLog] };
@@ -30,7 +32,7 @@ fn completeness(evidence: &Evidence<'_>) -> Vec<Finding> {
                 partial.then(|| format!("not applied at {}", listed(missing))).into_iter().collect()
             }
             (Family::Unprotected, _) => torn(txn_history, fate).into_iter().collect(),
-            (Family::Saga, _) => trace_of(txn_history),
+            (Family::Saga, _) => trace_of(txn_history, final_state.order),
         };
         let finding = |text: String| Finding::about(txn, txn_history, format!("{txn}: {text}"));
         found.extend(wrong.into_iter().map(finding));
@@ -39,7 +41,7 @@ fn completeness(evidence: &Evidence<'_>) -> Vec<Finding> {
 }
 
 /// What is wrong with the steps and compensations of a saga that has ended.
-fn trace_of(txn_history: &TxnHistory) -> Vec<String> {
+fn trace_of(txn_history: &TxnHistory, order: StepOrder) -> Vec<String> {
     let mut wrong = Vec::new();
     let steps = txn_history.plan.writing_steps();
     // The `seq` of each step's application and of its compensation.
@@ -48,10 +50,12 @@ fn trace_of(txn_history: &TxnHistory) -> Vec<String> {
         let first = effects.next().map(|effect| (effect.seq, effect.t));
         first.map(|(seq, t)| (seq, t, 1 + effects.count()))
     };
-    let mut undone: Vec<(u32, u64, i64)> = Vec::new();
+    let (mut applied, mut undone): (Vec<Seen>, Vec<Seen>) = (Vec::new(), Vec::new());
     let turned = steps.keys().any(|step| txn_history.standing(*step) <= 0);
-    for (step, node) in &steps {
-        match (seq(EffectKind::Step(*step)), seq(EffectKind::Undo(*step))) {
+    for (&step, &node) in &steps {
+        let (ran, back) = (seq(EffectKind::Step(step)), seq(EffectKind::Undo(step)));
+        applied.extend(ran.map(|(seq, t, _)| Seen { step, node, seq, t }));
+        match (ran, back) {
             (Some((_, t, _)), None) if turned => {
                 wrong.push(format!(
                     "step {step} applied at {node} at {} has no compensation, and the saga did not complete",
@@ -68,16 +72,36 @@ fn trace_of(txn_history: &TxnHistory) -> Vec<String> {
                 if seq < applied {
                     wrong.push(format!("step {step} was compensated at {node} at {} before it was applied", At(t)));
                 }
-                undone.push((*step, seq, t));
+                undone.push(Seen { step, node, seq, t });
             }
             _ => {}
         }
     }
-    for pair in undone.windows(2) {
-        let [(earlier, first, t), (later, then, u)] = [pair[0], pair[1]];
-        if first < then {
-            wrong.push(format!("step {earlier} was compensated at {} before step {later} at {}", At(t), At(u)));
-        }
+    for (one, other) in neighbours(&undone, order).filter(|(one, other)| one.seq < other.seq) {
+        let (earlier, later) = (one.step, other.step);
+        wrong.push(format!("step {earlier} was compensated at {} before step {later} at {}", At(one.t), At(other.t)));
+    }
+    for (one, other) in neighbours(&applied, order).filter(|(one, other)| one.seq > other.seq) {
+        let (earlier, later) = (one.step, other.step);
+        wrong.push(format!("step {later} was applied at {} before step {earlier} at {}", At(other.t), At(one.t)));
     }
     wrong
+}
+
+/// When a step, or its compensation, took effect.
+struct Seen {
+    step: u32,
+    node: NodeId,
+    seq: u64,
+    t: i64,
+}
+
+/// The pairs of steps, in the order of the plan, of which the later one waits for the earlier one with none between them that
+/// does. If these are in order, all are.
+fn neighbours(seen: &[Seen], order: StepOrder) -> impl Iterator<Item = (&Seen, &Seen)> {
+    (0..seen.len()).filter_map(move |at| {
+        let (before, later) = (&seen[..at], &seen[at]);
+        let earlier = before.iter().rfind(|earlier| order.waits(later.node, earlier.node))?;
+        Some((earlier, later))
+    })
 }

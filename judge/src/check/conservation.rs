@@ -3,7 +3,7 @@
 //! Accounts that transactions change together form a group. When all transactions of a group have ended, its total has changed by
 //! exactly what the transactions that succeeded were to change: by nothing, if money only moves. While sagas run, rule 44 holds:
 //! if every transaction of a group debits first, its total is never above the opening total. If every one credits first, it is
-//! never below.
+//! never below. Where steps run in parallel, a transaction does so if it does in every order in which its steps may run.
 
 use super::{entry::Check, evidence::Evidence};
 use crate::{
@@ -14,7 +14,10 @@ use indoubt_proto::{
     ids::TxnId,
     operation::{Change, Key, Update},
 };
-use indoubt_scenario::{checks::CheckName, protocol::Family};
+use indoubt_scenario::{
+    checks::CheckName,
+    protocol::{Family, entry::StepOrder},
+};
 use std::collections::{BTreeMap, BTreeSet};
 
 pub(super) const CHECK: Check =
@@ -100,23 +103,14 @@ fn at_the_end(final_state: &FinalState, group: &Group) -> Option<Finding> {
 }
 
 /// Whether a plan debits first, and whether it credits first.
-fn order_of(txn_history: &TxnHistory) -> (bool, bool) {
-    let (mut debit_first, mut credit_first, mut running) = (true, true, 0);
-    let mut by_step: BTreeMap<u32, i64> = BTreeMap::new();
-    for entry in &txn_history.plan.0 {
-        *by_step.entry(entry.step).or_default() += entry.delta.unwrap_or(0);
-    }
-    for delta in by_step.values() {
-        running += delta;
-        debit_first &= running <= 0;
-        credit_first &= running >= 0;
-    }
-    (debit_first, credit_first)
+fn order_of(txn_history: &TxnHistory, order: StepOrder) -> (bool, bool) {
+    let (largest, smallest) = txn_history.plan.extremes(order);
+    (largest <= 0, smallest >= 0)
 }
 
 /// Whether a transaction alone keeps to rule 44. If all transactions of a group do, the group keeps to it too.
-pub(super) fn keeps_to_order(txn_history: &TxnHistory) -> bool {
-    let (debit_first, credit_first) = order_of(txn_history);
+pub(super) fn keeps_to_order(txn_history: &TxnHistory, order: StepOrder) -> bool {
+    let (debit_first, credit_first) = order_of(txn_history, order);
     let mut total = 0;
     txn_history.effects.iter().all(|effect| {
         total += sum(&effect.updates);
@@ -134,7 +128,7 @@ fn on_the_way(final_state: &FinalState, group: &Group) -> Option<Finding> {
     }
     let (mut debit_first, mut credit_first) = (true, true);
     for (_, txn_history) in histories() {
-        let (debits, credits) = order_of(txn_history);
+        let (debits, credits) = order_of(txn_history, final_state.order);
         debit_first &= debits;
         credit_first &= credits;
     }

@@ -29,7 +29,7 @@ use crate::{
 use entry::Check;
 use evidence::Evidence;
 use indoubt_proto::settings::Timeouts;
-use indoubt_scenario::checks::CheckName;
+use indoubt_scenario::{checks::CheckName, protocol::entry::StepOrder};
 
 /// How many findings the detail of a check lists before "and n more".
 const TOLD: usize = 5;
@@ -78,8 +78,8 @@ pub(crate) fn finds_nothing(final_state: &FinalState, timeouts: Timeouts) -> boo
 }
 
 /// Whether a transaction alone keeps to rule 44 (docs/rules.md).
-pub(crate) fn keeps_to_order(txn_history: &TxnHistory) -> bool {
-    conservation::keeps_to_order(txn_history)
+pub(crate) fn keeps_to_order(txn_history: &TxnHistory, order: StepOrder) -> bool {
+    conservation::keeps_to_order(txn_history, order)
 }
 
 fn detail(told: &[String]) -> String {

@@ -11,13 +11,15 @@ use indoubt_proto::{
     ids::{NodeId, TxnId},
     operation::Key,
 };
-use indoubt_scenario::protocol::Family;
+use indoubt_scenario::protocol::{Family, Protocol, entry::StepOrder};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Everything that is known at the end of the trace.
 #[derive(Clone, Debug)]
 pub(crate) struct FinalState {
     pub(crate) family: Family,
+    /// Which steps of a saga wait for each other.
+    pub(crate) order: StepOrder,
     pub(crate) topology: Topology,
     /// Whether the trace has its last line.
     pub(crate) complete: bool,
@@ -35,16 +37,17 @@ pub(crate) struct FinalState {
 impl FinalState {
     /// A final state with these transactions, without open locks and without forgotten transactions.
     pub(crate) fn new(
-        family: Family,
+        protocol: Protocol,
         topology: Topology,
         complete: bool,
         transactions: BTreeMap<TxnId, TxnHistory>,
     ) -> Self {
+        let (family, order) = (protocol.family(), protocol.entry().order);
         let submitted = transactions.iter().filter(|(_, txn_history)| txn_history.began.is_some());
         let fates = submitted.map(|(txn, txn_history)| (*txn, fate(family, &topology, *txn, txn_history))).collect();
         let (open_locks, forgotten) = (BTreeMap::new(), Forgotten::default());
         let breaches = Vec::new();
-        FinalState { family, topology, complete, breaches, transactions, fates, open_locks, forgotten }
+        FinalState { family, order, topology, complete, breaches, transactions, fates, open_locks, forgotten }
     }
 
     /// Every transaction that a client began and that is not forgotten, with its history and its fate.

@@ -21,7 +21,7 @@ use indoubt_proto::{
     operation::Update,
     time::Micros,
 };
-use indoubt_scenario::protocol::Family;
+use indoubt_scenario::protocol::{Family, Protocol};
 use rustc_hash::FxHashSet;
 use topology::Topology;
 use txn_history::{Effect, EffectKind, Logged};
@@ -29,6 +29,7 @@ use txn_history::{Effect, EffectKind, Logged};
 /// The histories of all transactions, and the current state of the cluster.
 #[derive(Clone, Debug)]
 pub(crate) struct History {
+    pub(crate) protocol: Protocol,
     pub(crate) family: Family,
     pub(crate) index: HistoryIndex,
     pub(crate) topology: Topology,
@@ -50,9 +51,10 @@ pub(crate) struct History {
 }
 
 impl History {
-    pub(crate) fn new(family: Family, duration: Micros) -> Self {
+    pub(crate) fn new(protocol: Protocol, duration: Micros) -> Self {
         History {
-            family,
+            protocol,
+            family: protocol.family(),
             index: HistoryIndex::default(),
             topology: Topology::default(),
             contract: Contract::default(),
@@ -228,7 +230,7 @@ impl History {
     /// Looks at one transaction as if the run ended now and there were no other transaction.
     pub(crate) fn alone<T>(&mut self, slot: usize, look: impl FnOnce(&FinalState) -> T) -> T {
         let (txn, txn_history) = (self.index.name(slot), self.index.take(slot));
-        let mut alone = FinalState::new(self.family, self.topology.clone(), true, [(txn, txn_history)].into());
+        let mut alone = FinalState::new(self.protocol, self.topology.clone(), true, [(txn, txn_history)].into());
         let seen = look(&alone);
         self.index.put_back(slot, alone.transactions.remove(&txn).unwrap_or_default());
         seen
@@ -237,7 +239,7 @@ impl History {
     /// The final state at the end of the run.
     pub(crate) fn into_final_state(self) -> FinalState {
         let breaches = self.contract.breaches;
-        FinalState { breaches, ..FinalState::new(self.family, self.topology, self.complete, self.index.into_map()) }
+        FinalState { breaches, ..FinalState::new(self.protocol, self.topology, self.complete, self.index.into_map()) }
     }
 }
 

@@ -10,6 +10,7 @@ use indoubt_proto::{
     observation::PlanEntry,
     operation::{Change, Key, Update},
 };
+use indoubt_scenario::protocol::entry::StepOrder;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The effects that a transaction shall have, as its client listed them.
@@ -35,6 +36,27 @@ impl Plan {
     /// The steps that write, each with its participant.
     pub(crate) fn writing_steps(&self) -> BTreeMap<u32, NodeId> {
         self.writes().map(|entry| (entry.step, entry.node)).collect()
+    }
+
+    /// The largest and the smallest sum that its steps can come to on the way, in any order in which they may run: 0 before
+    /// the first one.
+    pub(crate) fn extremes(&self, order: StepOrder) -> (i64, i64) {
+        // Steps that wait for each other form chains. Chains run independently, so that their extremes add up.
+        let mut chains: BTreeMap<Option<NodeId>, BTreeMap<u32, i64>> = BTreeMap::new();
+        for entry in &self.0 {
+            let chain = (order == StepOrder::AtEachParticipant).then_some(entry.node);
+            *chains.entry(chain).or_default().entry(entry.step).or_default() += entry.delta.unwrap_or(0);
+        }
+        let (mut largest, mut smallest) = (0, 0);
+        for chain in chains.values() {
+            let (mut sum, mut high, mut low) = (0, 0, 0);
+            for delta in chain.values() {
+                sum += delta;
+                (high, low) = (sum.max(high), sum.min(low));
+            }
+            (largest, smallest) = (largest + high, smallest + low);
+        }
+        (largest, smallest)
     }
 
     /// The changes that the plan makes at a node.

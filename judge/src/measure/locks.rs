@@ -316,13 +316,13 @@ mod tests {
         inspect::LockMode,
         time::Micros,
     };
-    use indoubt_scenario::protocol::Family;
+    use indoubt_scenario::protocol::Protocol;
 
     #[test]
     fn a_lost_journal_ends_the_locks_of_branches_in_doubt_and_their_count() {
         let (p1, key) = (NodeId::participant(1), Key::new("p1/a"));
         let txn = TxnId { home: NodeId::coordinating(1), client: NodeId::client(1), number: 1 };
-        let (mut locks, mut history) = (Locks::default(), History::new(Family::TwoPhase, Micros::ZERO));
+        let (mut locks, mut history) = (Locks::default(), History::new(Protocol::TwoPhase, Micros::ZERO));
         let slot = history.index.add(txn);
         let mut counts = Vec::new();
         let restarted = |lost| Observation::Restarted { incarnation: 2, log: LogId(1), upto: Lsn(0), lost };

@@ -61,10 +61,11 @@ impl Measurer {
     pub fn is_spoiled(&self) -> bool {
         self.forgetting.as_ref().is_some_and(|forgetting| {
             // Rule 44 is about all transactions of a group. Whether one that breaks it causes a finding depends on the others.
+            let order = self.history.protocol.entry().order;
             let together = || {
                 self.history.family == Family::Saga
                     && forgetting.forgotten.transactions.submitted > 0
-                    && !self.history.index.iter().all(|(_, _, txn_history)| check::keeps_to_order(txn_history))
+                    && !self.history.index.iter().all(|(_, _, txn_history)| check::keeps_to_order(txn_history, order))
             };
             forgetting.spoiled || together()
         })

@@ -1,18 +1,18 @@
 //! A saga and its records: how it goes on after a restart (rules 26 and 27), and what recreates it.
 
-use super::{Execution, State};
-use crate::{context::Context, effects::Out, record::OrchestratorRecord};
+use super::{Execution, OrchestratorRecord, Out, State};
+use crate::{context::Context, saga::Saga};
 use indoubt_proto::{message::ReasonKind, observation::Observation};
 
 impl Execution {
     /// Takes in one of its records after its begin, in recovery.
-    pub(crate) fn replay(&mut self, record: OrchestratorRecord, ctx: &mut Context, out: &mut Out) {
+    pub(super) fn replay_record(&mut self, record: OrchestratorRecord, ctx: &mut Context, out: &mut Out) {
         match record {
             OrchestratorRecord::StepDone { step, reads, .. } => {
                 self.done = step;
                 self.reads.extend(reads);
             }
-            OrchestratorRecord::Turned { from, reason, .. } => self.state = State::Turning { from, reason },
+            OrchestratorRecord::Turned { undo: from, reason, .. } => self.state = State::Turning { from, reason },
             OrchestratorRecord::StepUndone { step, undone, .. } => {
                 self.undone |= undone;
                 self.replay_turn_to(step - 1);
@@ -36,15 +36,15 @@ impl Execution {
     }
 
     /// Goes on after recovery (rules 26 and 27).
-    pub(crate) fn recover(&mut self, ctx: &mut Context, out: &mut Out) {
+    pub(super) fn go_on(&mut self, ctx: &mut Context, out: &mut Out) {
         self.recovered = true;
         match &self.state {
             State::Stuck { step, .. } => {
-                out.observe(Observation::Stuck { txn: self.txn, step: *step, resumed: false });
+                out.observe(Observation::Stuck { txn: self.begun.txn, step: *step, resumed: false });
             }
             State::Turning { .. } => self.durable(ctx, out),
-            _ if self.done == self.plan.last() => self.complete(ctx, out),
-            _ if ctx.settings.options.forward_recovery || self.plan.is_committed_by(self.done) => {
+            _ if self.done == self.begun.plan.last() => self.complete(ctx, out),
+            _ if ctx.settings.options.forward_recovery || self.begun.plan.is_committed_by(self.done) => {
                 self.ask_for(self.done + 1, ctx, out);
             }
             // Results are lazy and may be lost: the steps after the last logged one may have run or not.
@@ -53,9 +53,9 @@ impl Execution {
     }
 
     /// The records that recreate it.
-    pub(crate) fn compact(&self, records: &mut Vec<OrchestratorRecord>) {
-        let txn = self.txn;
-        records.push(self.begun());
+    pub(super) fn recreate(&self, records: &mut Vec<OrchestratorRecord>) {
+        let txn = self.begun.txn;
+        records.push(self.begun.record());
         for step in 1..=self.done {
             let reads = self.reads.iter().filter(|read| read.step == step).cloned().collect();
             records.push(OrchestratorRecord::StepDone { txn, step, reads });
@@ -66,7 +66,7 @@ impl Execution {
             State::Completing => return records.push(OrchestratorRecord::Ended { txn }),
             State::Beginning | State::Forward { .. } | State::Settling { .. } | State::Ended => return,
         };
-        records.push(OrchestratorRecord::Turned { txn, from, reason: reason.clone() });
+        records.push(OrchestratorRecord::Turned { txn, undo: from, reason: reason.clone() });
         if self.undone {
             // One record for all that was undone: it stands where the steps that are left end.
             records.push(OrchestratorRecord::StepUndone { txn, step: from + 1, undone: true });

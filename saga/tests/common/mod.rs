@@ -220,7 +220,9 @@ impl Bench<Orchestrator> {
         bench.take_sent();
         bench
     }
+}
 
+impl<M: Machine + Clone> Bench<M> {
     /// Steps `1..=upto` of saga 1 answer that they are applied; step n runs at participant n.
     pub(crate) fn apply_upto(&mut self, upto: u32) {
         for step in 1..=upto {

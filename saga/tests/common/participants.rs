@@ -33,10 +33,10 @@ pub(crate) enum Event {
     Undid(u32),
 }
 
-/// All participants. Step n of every saga runs at participant n.
+/// All participants.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Participants {
-    traces: BTreeMap<(NodeId, Serial, TxnId), Trace>,
+    traces: BTreeMap<(NodeId, Serial, TxnId, u32), Trace>,
     marks: BTreeMap<NodeId, Serial>,
     /// The effects on data, in order.
     pub(crate) history: BTreeMap<TxnId, Vec<Event>>,
@@ -52,8 +52,8 @@ impl Participants {
         let mark = self.marks.entry(node).or_default();
         *mark = ticket.finished_below.max(*mark);
         let mark = *mark;
-        self.traces.retain(|(at, serial, _), _| *at != node || *serial >= mark);
-        let key = (node, ticket.serial, txn);
+        self.traces.retain(|(at, serial, ..), _| *at != node || *serial >= mark);
+        let key = (node, ticket.serial, txn, step);
         let finished = ticket.serial < mark;
         let trace = self.traces.get(&key).copied();
         if finished {
@@ -118,10 +118,9 @@ impl Participants {
 
     /// One participant dies and comes back: what it had logged lazily is gone. `reads` tells steps that only read.
     pub(crate) fn crash(&mut self, node: NodeId, reads: impl Fn(TxnId, u32) -> bool) {
-        let step = u32::from(node.number);
         let before = self.traces.len();
-        self.traces.retain(|(at, _, txn), trace| {
-            let lazy = *trace == Trace::Refused || (*trace == Trace::Applied && reads(*txn, step));
+        self.traces.retain(|(at, _, txn, step), trace| {
+            let lazy = *trace == Trace::Refused || (*trace == Trace::Applied && reads(*txn, *step));
             *at != node || !lazy
         });
         if self.traces.len() < before {

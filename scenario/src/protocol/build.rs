@@ -9,7 +9,7 @@ use indoubt_proto::{
     operation::Key,
     settings::Settings,
 };
-use indoubt_saga::{Orchestrator, Unprotected};
+use indoubt_saga::{Orchestrator, ParallelOrchestrator, Unprotected};
 use std::collections::BTreeMap;
 
 /// Code that runs machines of any kind: a world, or the process of a node.
@@ -48,6 +48,7 @@ fn coordinating<U: UseMachine>(protocol: Protocol, node: NodeId, settings: Setti
             user.use_machine(Coordinator::new(node, settings, presumption, protocol.entry().cooperates))
         }
         CoordinatingMachine::Orchestrator => user.use_machine(Orchestrator::new(node, settings)),
+        CoordinatingMachine::ParallelOrchestrator => user.use_machine(ParallelOrchestrator::new(node, settings)),
         CoordinatingMachine::Unprotected { retries } => {
             user.use_machine(Unprotected::new(node, settings, retries.then_some(settings.options.retries)))
         }

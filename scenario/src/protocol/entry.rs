@@ -3,7 +3,12 @@
 use super::{costs::Costs, point::Point};
 use crate::checks::CheckName;
 use indoubt_coordinator::Presumption;
-use indoubt_proto::{ids::Role, message::MessageKind, observation::Phase, settings::WorkRound};
+use indoubt_proto::{
+    ids::{NodeId, Role},
+    message::MessageKind,
+    observation::Phase,
+    settings::WorkRound,
+};
 
 /// The properties of one protocol.
 #[derive(Debug)]
@@ -19,6 +24,8 @@ pub struct Entry {
     /// The words of the records that nodes append. Records that occur only in compactions are not listed, because they are not
     /// effects.
     pub records: ByRole,
+    /// Which steps of one transaction wait for each other.
+    pub order: StepOrder,
     /// Whether participants in doubt ask each other. Then they need links to each other.
     pub cooperates: bool,
     /// Whether a coordinator remembers a commit until every participant that voted YES has acknowledged it.
@@ -34,13 +41,32 @@ pub struct Entry {
 pub enum CoordinatingMachine {
     /// Two-phase commit with this presumption.
     Coordinator(Presumption),
-    /// The orchestrator of sagas.
+    /// Sagas, step by step.
     Orchestrator,
+    /// Sagas, independent steps at the same time.
+    ParallelOrchestrator,
     /// The baselines, which call the participants without a protocol.
     Unprotected {
         /// Whether it repeats a call that was not answered, at most `options.retries` times.
         retries: bool,
     },
+}
+
+/// Which steps of one transaction wait for each other, forward and on the way back. (A branch of two-phase commit has one
+/// decision for all its steps.)
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum StepOrder {
+    /// Each step waits for all before it.
+    OneByOne,
+    /// A step waits for those before it at its own participant. (It may wait for more: for the pivot.)
+    AtEachParticipant,
+}
+
+impl StepOrder {
+    /// Whether a step waits for an earlier one of the plan, by where they run.
+    pub fn waits(self, later: NodeId, earlier: NodeId) -> bool {
+        self == StepOrder::OneByOne || later == earlier
+    }
 }
 
 /// The model by which a transaction is judged. It defines what the effects of a transaction are and when the transaction has

@@ -3,7 +3,8 @@
 use super::{
     costs::{Case, Cost, CostTable, Costs, Delay, Delays},
     entry::{
-        ByRole, Colour, CoordinatingMachine, Entry, Family, FamilyEntry, Line, PhaseEntry, PhaseSign, Symbol, Waiting,
+        ByRole, Colour, CoordinatingMachine, Entry, Family, FamilyEntry, Line, PhaseEntry, PhaseSign, StepOrder,
+        Symbol, Waiting,
     },
     point::Point,
 };
@@ -100,10 +101,27 @@ pub(super) static SAGA: Entry = Entry {
         coordinating: &["begin", "step-done", "turn", "step-undone", "stuck", "resumed", "end"],
         participant: &["booted", "step-applied", "step-refused", "voided", "compensated"],
     },
+    order: StepOrder::OneByOne,
     cooperates: false,
     acknowledges_commits: false,
     costs: Costs { success: Case::Whole, of: cost, table: Some(CostTable { place: 4, cases, at_once: None, delays }) },
     line: Line { colour: Colour::Green, mark: Symbol::Triangle },
+};
+
+/// Its steps run at the same time where they do not depend on each other. Records, points and promises are those of a saga
+/// whose steps run one after another.
+pub(super) static PARALLEL: Entry = Entry {
+    name: "saga-parallel",
+    about: "a saga whose steps run at the same time where they do not depend on each other",
+    machine: CoordinatingMachine::ParallelOrchestrator,
+    order: StepOrder::AtEachParticipant,
+    costs: Costs {
+        success: Case::Whole,
+        of: parallel_cost,
+        table: Some(CostTable { place: 5, cases: parallel_cases, at_once: None, delays: parallel_delays }),
+    },
+    line: Line { colour: Colour::Orange, mark: Symbol::Ring },
+    ..SAGA
 };
 
 fn cases(n: usize) -> Vec<Case> {
@@ -134,6 +152,38 @@ fn cost(n: usize, case: Case) -> Cost {
             ..Cost::default()
         },
     }
+}
+
+/// Which step is refused makes no difference.
+fn parallel_cases(n: usize) -> Vec<Case> {
+    vec![Case::Whole, Case::Refused { step: n }]
+}
+
+/// A saga of n independent steps `[D]` costs the same if all is done. Refused at any step: all n steps were asked for, and the
+/// refusal is answered first, because nothing is forced for it; so the other n-1 are undone, whether they ran or not, and
+/// their results are heard too late to be noted.
+fn parallel_cost(n: usize, case: Case) -> Cost {
+    match case {
+        Case::Refused { .. } => {
+            let undone = n - 1;
+            Cost {
+                messages: 2 * n + 2 * undone,
+                forced_coordinator: 2,
+                forced_participants: 2 * undone,
+                lazy_coordinator: undone + 1,
+                lazy_refusals: 1,
+                ..Cost::default()
+            }
+        }
+        _ => cost(n, case),
+    }
+}
+
+/// A saga of n independent steps `[D]` makes all its calls at once: 2 m, with one force at its begin, one at every step at the
+/// same time, and one at its end. Its steps are applied one m and one f before.
+fn parallel_delays(_: usize) -> Delays {
+    let end = Delay::new(2, 3);
+    Delays { decided: Some(end), learned: Some(Delay::new(1, 2)), forgotten: Some(end) }
 }
 
 /// A saga of n steps `[D]` makes its calls one after another, 2n m, with one force at each step, one at its begin and one at

@@ -17,7 +17,8 @@
 use super::{
     costs::{Case, Cost, CostTable, Costs, Delay, Delays},
     entry::{
-        ByRole, Colour, CoordinatingMachine, Entry, Family, FamilyEntry, Line, PhaseEntry, PhaseSign, Symbol, Waiting,
+        ByRole, Colour, CoordinatingMachine, Entry, Family, FamilyEntry, Line, PhaseEntry, PhaseSign, StepOrder,
+        Symbol, Waiting,
     },
     point::Point,
 };
@@ -115,6 +116,7 @@ pub(super) static PRESUMED_ABORT: Entry = Entry {
     family: Family::TwoPhase,
     machine: CoordinatingMachine::Coordinator(Presumption::Abort),
     records: RECORDS,
+    order: StepOrder::OneByOne,
     cooperates: false,
     acknowledges_commits: true,
     costs: Costs {
@@ -131,6 +133,7 @@ pub(super) static PRESUMED_NOTHING: Entry = Entry {
     family: Family::TwoPhase,
     machine: CoordinatingMachine::Coordinator(Presumption::Nothing),
     records: RECORDS,
+    order: StepOrder::OneByOne,
     cooperates: false,
     acknowledges_commits: true,
     costs: Costs {
@@ -147,6 +150,7 @@ pub(super) static PRESUMED_COMMIT: Entry = Entry {
     family: Family::TwoPhase,
     machine: CoordinatingMachine::Coordinator(Presumption::Commit),
     records: ByRole { coordinating: &["initiation", "committed", "aborted", "end"], ..RECORDS },
+    order: StepOrder::OneByOne,
     cooperates: false,
     acknowledges_commits: false,
     costs: Costs {
@@ -164,6 +168,7 @@ pub(super) static COOPERATIVE: Entry = Entry {
     family: Family::TwoPhase,
     machine: CoordinatingMachine::Coordinator(Presumption::Abort),
     records: RECORDS,
+    order: StepOrder::OneByOne,
     cooperates: true,
     acknowledges_commits: true,
     costs: Costs { success: Case::Commit, of: presumed_abort, table: None },

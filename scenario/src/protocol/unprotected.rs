@@ -3,7 +3,8 @@
 use super::{
     costs::{Case, Cost, Costs},
     entry::{
-        ByRole, Colour, CoordinatingMachine, Entry, Family, FamilyEntry, Line, PhaseEntry, PhaseSign, Symbol, Waiting,
+        ByRole, Colour, CoordinatingMachine, Entry, Family, FamilyEntry, Line, PhaseEntry, PhaseSign, StepOrder,
+        Symbol, Waiting,
     },
     point::Point,
 };
@@ -68,6 +69,7 @@ pub(super) static NONE: Entry = Entry {
     family: Family::Unprotected,
     machine: CoordinatingMachine::Unprotected { retries: false },
     records: ByRole { coordinating: &[], participant: PARTICIPANT },
+    order: StepOrder::OneByOne,
     cooperates: false,
     acknowledges_commits: false,
     costs: Costs { success: Case::Whole, of: |n, _| calls(n), table: None },
@@ -80,6 +82,7 @@ pub(super) static NONE_RETRY: Entry = Entry {
     family: Family::Unprotected,
     machine: CoordinatingMachine::Unprotected { retries: true },
     records: ByRole { coordinating: &["pending", "done", "failed"], participant: PARTICIPANT },
+    order: StepOrder::OneByOne,
     cooperates: false,
     acknowledges_commits: false,
     costs: Costs { success: Case::Whole, of: |n, _| Cost { forced_coordinator: 2, ..calls(n) }, table: None },

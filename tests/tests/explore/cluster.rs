@@ -13,6 +13,7 @@ use indoubt_proto::{
     plan::{PlanStep, StepKind, Submission},
     settings::Settings,
 };
+use indoubt_scenario::protocol::entry::StepOrder;
 use stateright::{Model, Property};
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -33,6 +34,10 @@ pub(crate) struct Cluster<C: Explorable> {
     /// The settings of every participant.
     pub(crate) settings: Settings,
     pub(crate) participants: u16,
+    /// At which participant each step runs.
+    pub(crate) sites: Vec<u16>,
+    /// Which steps wait for each other.
+    pub(crate) order: StepOrder,
     pub(crate) budget: Budget,
     pub(crate) disks: Disks,
     /// The positions of all participants, for every state that was visited.
@@ -45,20 +50,26 @@ impl<C: Explorable> Cluster<C> {
         Participant::new(NodeId::participant(number), self.settings, BTreeMap::new())
     }
 
-    /// The transaction: one step at each participant; the last one must refuse if `refused`.
+    /// Whether a step waits for another one.
+    pub(crate) fn waits(&self, later: u32, earlier: u32) -> bool {
+        let site = |step: u32| NodeId::participant(self.sites[step as usize - 1]);
+        earlier < later && self.order.waits(site(later), site(earlier))
+    }
+
+    /// The transaction: a step at each site; the last one must be refused if `refused`.
     fn submission(&self, refused: bool) -> Submission {
-        let step = |number: u16| {
-            let key = Key::new(format!("p{number}/x"));
-            let min = (refused && number == self.participants).then_some(9);
+        let step = |(at, site): (usize, &u16)| {
+            let key = Key::new(format!("p{site}/x"));
+            let min = (refused && at + 1 == self.sites.len()).then_some(9);
             PlanStep {
-                node: NodeId::participant(number),
+                node: NodeId::participant(*site),
                 ops: vec![Operation::Add { key: key.clone(), delta: 1, min }],
                 undo: vec![Operation::Add { key, delta: -1, min: None }],
                 kind: StepKind::Compensatable,
             }
         };
         let txn = TxnId { home: HOME, client: NodeId::client(1), number: 1 };
-        Submission { txn, epoch: 1, audit: false, steps: (1..=self.participants).map(step).collect() }
+        Submission { txn, epoch: 1, audit: false, steps: self.sites.iter().enumerate().map(step).collect() }
     }
 
     fn begin(&self, refused: bool) -> State<C> {

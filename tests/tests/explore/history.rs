@@ -20,8 +20,8 @@ pub(crate) struct History {
     /// The steps of a saga whose effects are durable: node, step, whether it is a compensation, and record. Recovery observes a record
     /// again, which is the same effect.
     pub(crate) steps: BTreeSet<(NodeId, u32, bool, Lsn)>,
-    /// Whether a compensation became effective for a step other than the last applied one that was not undone (rule 24).
-    pub(crate) out_of_order: bool,
+    /// A compensation became effective, of the first step, while the second, a later one, was applied and not undone (rule 24).
+    pub(crate) undone_before: BTreeSet<(u32, u32)>,
     /// The outcome that the client was told.
     pub(crate) told: Vec<OutcomeWord>,
 }
@@ -42,8 +42,10 @@ impl History {
                 self.steps.insert((at, *step, false, *lsn));
             }
             Observation::Compensated { step, effects, lsn, .. } if !effects.is_empty() => {
-                let is_new = self.steps.insert((at, *step, true, *lsn));
-                self.out_of_order |= is_new && self.standing().iter().any(|other| other > step);
+                if self.steps.insert((at, *step, true, *lsn)) {
+                    let later = self.standing().into_iter().filter(|other| other > step);
+                    self.undone_before.extend(later.map(|other| (*step, other)));
+                }
             }
             _ => {}
         }
