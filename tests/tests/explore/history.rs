@@ -42,10 +42,9 @@ impl History {
                 self.steps.insert((at, *step, false, *lsn));
             }
             Observation::Compensated { step, effects, lsn, .. } if !effects.is_empty() => {
-                if self.steps.insert((at, *step, true, *lsn)) {
-                    let later = self.standing().into_iter().filter(|other| other > step);
-                    self.undone_before.extend(later.map(|other| (*step, other)));
-                }
+                let is_new = self.steps.insert((at, *step, true, *lsn));
+                let later = self.standing().into_iter().filter(|other| is_new && other > step);
+                self.undone_before.extend(later.map(|other| (*step, other)));
             }
             _ => {}
         }
