@@ -178,8 +178,10 @@ impl Shares {
             for _ in 0..drawn.most {
                 if random.random_bool(share) {
                     let node = victim(random);
-                    text += "[[fault]]\n";
-                    text += &(drawn.draw)(frame, node, random);
+                    if let Some(fault) = (drawn.draw)(frame, node, random) {
+                        text += "[[fault]]\n";
+                        text += &fault;
+                    }
                 }
             }
         };

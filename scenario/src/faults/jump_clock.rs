@@ -43,9 +43,9 @@ fn parse(table: &Table<'_, '_>, context: &Context<'_>) -> Result<JumpClock, Scen
 }
 
 /// Mostly further than most timeouts.
-fn draw(frame: &Frame, node: NodeId, random: &mut Stream) -> String {
+fn draw(frame: &Frame, node: NodeId, random: &mut Stream) -> Option<String> {
     let (way, by) = (one_of(random, &["forward", "forward", "back"]), random.random_range(1..1_000));
-    frame.when(node, random) + &format!("do = \"jump-clock\"\nnode = \"{node}\"\n{way} = \"{by}ms\"\n")
+    Some(frame.when(node, random) + &format!("do = \"jump-clock\"\nnode = \"{node}\"\n{way} = \"{by}ms\"\n"))
 }
 
 impl JumpClock {

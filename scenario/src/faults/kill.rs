@@ -46,7 +46,7 @@ fn parse(table: &Table<'_, '_>, context: &Context<'_>) -> Result<Kill, ScenarioE
     })
 }
 
-fn draw(frame: &Frame, node: NodeId, random: &mut Stream) -> String {
+fn draw(frame: &Frame, node: NodeId, random: &mut Stream) -> Option<String> {
     let mut text = frame.when(node, random) + &format!("do = \"kill\"\nnode = \"{node}\"\n");
     // Mostly soon: what happens to a node that recovers under load matters more than a long silence.
     let away = if random.random_bool(0.6) { 100 } else { 800 };
@@ -54,7 +54,7 @@ fn draw(frame: &Frame, node: NodeId, random: &mut Stream) -> String {
     if random.random_bool(0.3) {
         text += &format!("keep = {}\n", random.random_range(0..4));
     }
-    text
+    Some(text)
 }
 
 impl FaultKind for Kill {

@@ -58,8 +58,9 @@ pub(crate) struct Drawn {
     /// Whether it is drawn from a random stream of its own. A kind that is added later is: so it changes nothing of what a
     /// seed draws otherwise.
     pub(crate) own_stream: bool,
-    /// Its fields in a `[[fault]]` table, its trigger included. The node is the one that should suffer.
-    pub(crate) draw: fn(&Frame, NodeId, &mut Stream) -> String,
+    /// Its fields in a `[[fault]]` table, its trigger included; `None` if the protocol of the run does not know it. The node
+    /// is the one that should suffer.
+    pub(crate) draw: fn(&Frame, NodeId, &mut Stream) -> Option<String>,
 }
 
 /// What one fault of a kind says of itself.

@@ -39,9 +39,9 @@ fn parse(table: &Table<'_, '_>, context: &Context<'_>) -> Result<LoseLog, Scenar
     })
 }
 
-fn draw(frame: &Frame, node: NodeId, random: &mut Stream) -> String {
+fn draw(frame: &Frame, node: NodeId, random: &mut Stream) -> Option<String> {
     let after = random.random_range(1..300);
-    frame.when(node, random) + &format!("do = \"lose-log\"\nnode = \"{node}\"\nrestart_after = \"{after}ms\"\n")
+    Some(frame.when(node, random) + &format!("do = \"lose-log\"\nnode = \"{node}\"\nrestart_after = \"{after}ms\"\n"))
 }
 
 impl FaultKind for LoseLog {

@@ -63,7 +63,7 @@ fn parse(table: &Table<'_, '_>, context: &Context<'_>) -> Result<Message, Scenar
 }
 
 /// Something happens to messages: of one kind or of all, over one link or over all.
-fn draw(frame: &Frame, _: NodeId, random: &mut Stream) -> String {
+fn draw(frame: &Frame, _: NodeId, random: &mut Stream) -> Option<String> {
     let mut deed = one_of(random, &["drop", "drop", "delay", "duplicate", "refuse"]);
     let known: Vec<_> = points::messages(frame.protocol, frame.work).filter(|info| info.is_internal()).collect();
     let mut kinds = known.clone();
@@ -91,7 +91,7 @@ fn draw(frame: &Frame, _: NodeId, random: &mut Stream) -> String {
     if deed == "delay" {
         text += &format!("by = \"{}ms\"\n", random.random_range(1..300));
     }
-    text
+    Some(text)
 }
 
 impl FaultKind for Message {

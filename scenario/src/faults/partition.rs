@@ -65,7 +65,7 @@ fn between(value: &Value<'_, '_>, cluster: Cluster) -> Result<(Vec<NodeId>, Vec<
     Ok((side(left)?, side(right)?))
 }
 
-fn draw(frame: &Frame, node: NodeId, random: &mut Stream) -> String {
+fn draw(frame: &Frame, node: NodeId, random: &mut Stream) -> Option<String> {
     let mut others: Vec<NodeId> = frame.cluster.participants().chain(frame.cluster.coordinating()).collect();
     others.retain(|other| *other != node && random.random_bool(0.5));
     if others.is_empty() {
@@ -74,8 +74,10 @@ fn draw(frame: &Frame, node: NodeId, random: &mut Stream) -> String {
     let (left, right) = (list([node].into_iter()), list(others.iter()));
     let (left, right) = if random.random_bool(0.5) { (left, right) } else { (right, left) };
     let (one_way, lasts) = (random.random_bool(0.4), random.random_range(1..400));
-    frame.when(node, random)
-        + &format!("do = \"partition\"\nbetween = [{left}, {right}]\none_way = {one_way}\nfor = \"{lasts}ms\"\n")
+    Some(
+        frame.when(node, random)
+            + &format!("do = \"partition\"\nbetween = [{left}, {right}]\none_way = {one_way}\nfor = \"{lasts}ms\"\n"),
+    )
 }
 
 impl FaultKind for Partition {

@@ -37,9 +37,9 @@ fn parse(table: &Table<'_, '_>, context: &Context<'_>) -> Result<Pause, Scenario
     Ok(Pause { node, lasts: table.read("for", |v| v.duration(SOME))? })
 }
 
-fn draw(frame: &Frame, node: NodeId, random: &mut Stream) -> String {
+fn draw(frame: &Frame, node: NodeId, random: &mut Stream) -> Option<String> {
     let lasts = random.random_range(1..400);
-    frame.when(node, random) + &format!("do = \"pause\"\nnode = \"{node}\"\nfor = \"{lasts}ms\"\n")
+    Some(frame.when(node, random) + &format!("do = \"pause\"\nnode = \"{node}\"\nfor = \"{lasts}ms\"\n"))
 }
 
 impl FaultKind for Pause {

@@ -2,7 +2,8 @@
 
 use super::{
     act::Act,
-    kind::{Context, Entry, FaultKind, When, Word},
+    draw::{Frame, one_of},
+    kind::{Context, Drawn, Entry, FaultKind, When, Word},
     text::names,
 };
 use crate::{
@@ -14,10 +15,12 @@ use crate::{
     },
     protocol::entry::Waiting,
 };
+use indoubt_driver::random::Stream;
 use indoubt_proto::{
     ids::{NodeId, Role},
     message::Decision,
 };
+use rand::RngExt;
 use serde::Serialize;
 
 /// An operator ends branches in doubt.
@@ -32,7 +35,7 @@ pub struct Resolve {
 pub(super) static ENTRY: Entry = Entry {
     words: &[Word { word: "resolve", when: When::Moment, fields: &["node", "decision"] }],
     parse: |table, context| Ok(parse(table, context)?.into()),
-    drawn: None,
+    drawn: Some(Drawn { absent: 0.8, most: 2, own_stream: true, draw }),
 };
 
 fn parse(table: &Table<'_, '_>, context: &Context<'_>) -> Result<Resolve, ScenarioError> {
@@ -49,6 +52,17 @@ fn parse(table: &Table<'_, '_>, context: &Context<'_>) -> Result<Resolve, Scenar
         },
     };
     Ok(Resolve { nodes, decision })
+}
+
+/// At any time, which mostly strikes branches in doubt for the usual moment, and while something is broken.
+fn draw(frame: &Frame, _: NodeId, random: &mut Stream) -> Option<String> {
+    if frame.protocol.family().entry().waiting != Waiting::Doubt {
+        return None;
+    }
+    let at = random.random_range(1..frame.duration_ms);
+    let node = NodeId::participant(random.random_range(1..=frame.cluster.participants));
+    let decision = one_of(random, &["commit", "abort"]);
+    Some(format!("at = \"{at}ms\"\ndo = \"resolve\"\ndecision = \"{decision}\"\nnode = \"{node}\"\n"))
 }
 
 impl FaultKind for Resolve {

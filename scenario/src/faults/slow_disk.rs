@@ -42,10 +42,12 @@ fn parse(table: &Table<'_, '_>, context: &Context<'_>) -> Result<SlowDisk, Scena
     })
 }
 
-fn draw(frame: &Frame, node: NodeId, random: &mut Stream) -> String {
+fn draw(frame: &Frame, node: NodeId, random: &mut Stream) -> Option<String> {
     let (force, lasts) = (random.random_range(5..100), random.random_range(10..500));
-    frame.when(node, random)
-        + &format!("do = \"slow-disk\"\nnode = \"{node}\"\nforce = \"{force}ms\"\nfor = \"{lasts}ms\"\n")
+    Some(
+        frame.when(node, random)
+            + &format!("do = \"slow-disk\"\nnode = \"{node}\"\nforce = \"{force}ms\"\nfor = \"{lasts}ms\"\n"),
+    )
 }
 
 impl FaultKind for SlowDisk {

@@ -115,8 +115,10 @@ fn options(frame: &Frame, random: &mut Stream) -> String {
         WorkRound::Separate => "separate",
         WorkRound::WithPrepare => "with-prepare",
     };
+    // From a stream of its own, so that all other draws of a seed stay.
+    let answer = one_of(&mut stream(frame.seed, "swarm answer"), &["decided", "decided", "acknowledged"]);
     format!(
-        "[options]\nwork = \"{work}\"\nread_only = {}\nforward_recovery = {}\ncompensate_from = \"{}\"\nabort = \"{}\"\nremembered = {}\n",
+        "[options]\nanswer = \"{answer}\"\nwork = \"{work}\"\nread_only = {}\nforward_recovery = {}\ncompensate_from = \"{}\"\nabort = \"{}\"\nremembered = {}\n",
         random.random_bool(0.7),
         random.random_bool(0.3),
         one_of(random, &["previous", "failed"]),
