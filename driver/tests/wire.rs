@@ -117,7 +117,7 @@ fn plans_from_which_nothing_sound_can_be_drawn_are_refused() {
     let json = serde_json::to_string(&plan()).unwrap().replace("1.5", "0.0");
     let set = v1::lab_command::Command::SetFaults(v1::SetFaults { version: 1, plan_json: json });
     let text = refusal(LabCommand::try_from(v1::LabCommand { command: Some(set) }));
-    assert!(text.starts_with("set_faults.plan_json: no clock runs at 0"), "{text}");
+    assert!(text.starts_with("set_faults.plan_json: 0 is not a clock rate"), "{text}");
     let set = v1::lab_command::Command::SetFaults(v1::SetFaults { version: 1, plan_json: "{".into() });
     let text = refusal(LabCommand::try_from(v1::LabCommand { command: Some(set) }));
     assert!(text.starts_with("set_faults.plan_json: EOF"), "{text}");

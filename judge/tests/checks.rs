@@ -38,7 +38,11 @@ fn agreement_fails_where_two_processes_decide_differently() {
     let run = tape::run(Bare, &format!("{BEGAN}{torn}"));
     let check = check(&run, "agreement");
     assert!(!check.held && !check.promised);
-    assert!(check.detail.contains("step 1 at p1 applied since 5.0 ms, but not step 2 at p2"), "{}", check.detail);
+    assert!(
+        check.detail.contains("step 1 at p1 applied, the first at 5.0 ms, but not step 2 at p2"),
+        "{}",
+        check.detail
+    );
     assert_eq!(run.verdict, Verdict::Ok, "a baseline promises nothing");
 }
 

@@ -50,7 +50,7 @@ fn what_cannot_be_compared_is_refused() {
     for (args, words) in [
         (&["parity", "happy-path", "--protocols", "2pc-prn"][..], "none of these scenarios"),
         (&["parity", "happy-pth"], "did you mean `happy-path`?"),
-        (&["parity", "happy-path", "--profile", "bad.toml"], "bad.toml:2: in a profile `latency` has"),
+        (&["parity", "happy-path", "--profile", "bad.toml"], "bad.toml:2: in a profile `latency` needs"),
         (&["run", "happy-path", "--profile", "no.toml"], "cannot read the profile no.toml"),
         (&["run", "happy-path", "--world", "real", "--profile", "here.toml"], "--profile is for the virtual world"),
     ] {

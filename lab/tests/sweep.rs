@@ -47,7 +47,7 @@ fn shards_merge_into_what_one_machine_writes() {
     assert!(chart("whole") == chart("merged"), "merged charts differ from those of one machine");
 
     let (status, _, err) = said(&["merge", "1-3", "3-3", "--output", "gap"], folder.path());
-    assert!(status == 2 && err.contains("shards 2 of 3 are not here"), "{err}");
+    assert!(status == 2 && err.contains("shards 2 of 3 are missing"), "{err}");
     assert!(!folder.path().join("gap").exists(), "a refusal leaves nothing behind");
     let cut = folder.path().join("2-3/small/rows.csv");
     let text = fs::read_to_string(&cut).unwrap();

@@ -10,8 +10,9 @@
 //! Preparing -> InDoubt | Ending | over
 //! InDoubt   -> Ending | over
 //! ReadKept  -> over
-//! Ending    -> over
-//! recovered -> InDoubt
+//! Ending    -> Heuristic | over
+//! Heuristic -> over
+//! recovered -> InDoubt | Heuristic
 //! ```
 
 use crate::{

@@ -133,7 +133,7 @@ fn a_plan_that_is_none_is_refused_with_its_fault() {
         node.ask(CLIENT, submission(1, 1, vec![]));
         let why = Reason::new(ReasonKind::BadPlan, "a transaction needs at least one step");
         assert_eq!(node.heard(), [(CLIENT, Outcome::Refused(why))]);
-        node.ask(CLIENT, submission(2, 1, vec![retriable(1)]));
+        node.ask(CLIENT, submission(2, 1, vec![PlanStep { ops: vec![], ..writes(1) }]));
         assert!(matches!(&node.heard()[..], [(CLIENT, Outcome::Refused(r))] if r.kind == ReasonKind::BadPlan));
     });
 }

@@ -256,7 +256,7 @@ fn a_point_must_exist_under_every_protocol_of_the_fault() {
     bad_fault(&voted.replace("voted", "vtoed"), 1, &["unknown point `vtoed`", "`voted`"]);
     let only = "protocols = [\"2pc\"]\n";
     bad_fault(&format!("{}{only}", voted.replace("\"p2\", point", "\"c1\", point")), 1, &["a point of a participant"]);
-    bad_fault(&format!("{}{only}", voted.replace("voted", "voted:2")), 1, &["no point of a step"]);
+    bad_fault(&format!("{}{only}", voted.replace("voted", "voted:2")), 1, &["takes no step number"]);
     bad_fault("on = { point = \"voted\" }\ndo = \"heal\"\nprotocols = [\"2pc\"]", 1, &["needs `node`"]);
     bad_fault(
         "on = { node = \"c1\", point = \"initiation-durable\" }\ndo = \"heal\"\nprotocols = [\"2pc\"]",
@@ -454,7 +454,7 @@ fn a_sweep_names_parameters() {
     bad("[sweep]\n\"timeouts.vote, timeouts.decison\" = [\"1s\"]", 2, &["`timeouts.decison`"]);
     bad("[sweep]\n\"workload.rtae\" = [1]", 2, &["`workload.rtae`", "`workload.rate`"]);
     bad("[sweep]\n\"fault.0.for\" = [\"1s\"]", 2, &["`fault.0.for`"]);
-    bad("[sweep]\nseed = []", 2, &["no values"]);
+    bad("[sweep]\nseed = []", 2, &["at least one value"]);
     bad("[sweep]\nseed = [[1]]", 2, &["a number"]);
     bad("[sweep]\nseed = 3", 2, &["a list"]);
 }

@@ -93,6 +93,7 @@ fn smaller(case: &Case) -> impl Iterator<Item = Case> + use<> {
     add(&|s| s.options.work = plain.work);
     add(&|s| s.options.read_only = plain.read_only);
     add(&|s| s.options.abort = plain.abort);
+    add(&|s| s.options.answer = plain.answer);
     add(&|s| s.options.forward_recovery = plain.forward_recovery);
     add(&|s| s.options.compensate_from = plain.compensate_from);
     add(&|s| s.options.remembered = plain.remembered);

@@ -36,7 +36,10 @@ impl Branch {
             // The coordinator says it again, or is asked, once the operator's record is durable.
             (State::Ending { end: BranchEnd::Heuristic(_), .. }, _) => {}
             (State::Ending { tell, .. }, _) => {
-                tell.extend(acknowledgement.filter(|answer| !tell.contains(answer)));
+                let is_told =
+                    |to: NodeId| tell.iter().any(|(other, m)| *other == to && matches!(m, Message::Ack { .. }));
+                let again = acknowledgement.filter(|(to, _)| !is_told(*to));
+                tell.extend(again);
             }
             (State::ReadKept { .. }, _) => {
                 self.end_read(ctx, out);

@@ -114,7 +114,7 @@ impl WireMessage for Envelope {
                 2 => U32::take(&mut incarnation, number, value).at("incarnation")?,
                 3 => Node::take(&mut from, number, value).at("from")?,
                 4 => Node::take(&mut to, number, value).at("to")?,
-                5..=24 => OneOf::<Message>::take(&mut message, number, value).at("message")?,
+                5..=25 => OneOf::<Message>::take(&mut message, number, value).at("message")?,
                 30 => U64::take(&mut hold, number, value).at("hold_us")?,
                 31 => Flag::take(&mut copy, number, value).at("copy")?,
                 _ => {}
