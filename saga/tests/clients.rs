@@ -7,6 +7,7 @@ use indoubt_proto::{
     ids::NodeId,
     machine::Machine,
     message::{Message, Outcome, Reason, ReasonKind},
+    plan::PlanStep,
     plan::Submission,
     settings::Settings,
 };
