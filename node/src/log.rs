@@ -12,7 +12,13 @@ use indoubt_proto::{
     time::Micros,
     wire::Stats,
 };
-use std::path::Path;
+use std::{
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
 
 /// How long lazy records wait for a forced write that covers them. After that they are forced on their own.
 const IDLE: Micros = Micros::from_millis(50);
@@ -31,6 +37,8 @@ pub(crate) struct Log {
     idle: Option<Micros>,
     last: Lsn,
     durable: Lsn,
+    /// The same for sessions, which tell it to others.
+    told: Arc<AtomicU64>,
     /// The last record that became durable, if it was not taken yet.
     fresh: Option<Lsn>,
     records: u64,
@@ -68,6 +76,7 @@ impl Log {
             idle: None,
             last,
             durable: last,
+            told: Arc::new(AtomicU64::new(last.0)),
             fresh: None,
             records: 0,
             forced_records: 0,
@@ -151,7 +160,13 @@ impl Log {
         }
         let fresh = self.fresh.take().filter(|upto| *upto > self.durable);
         self.durable = fresh.unwrap_or(self.durable);
+        self.told.store(self.durable.0, Ordering::Release);
         Ok(fresh)
+    }
+
+    /// The last durable record, as it will be at any later time.
+    pub(crate) fn follow_durable(&self) -> Arc<AtomicU64> {
+        Arc::clone(&self.told)
     }
 
     /// Sets the distribution of the times of forced writes, and their least time.

@@ -12,6 +12,7 @@ use crate::{
     link::MAX_MESSAGE,
     links::{BOOT_PATIENCE, Links},
     log::{Log, Recovered},
+    peers::Peers,
     replies::Replies,
     services::{LabService, LinkService, OperatorService, TransactionsService},
     session::{CONNECTION_WINDOW, Door, HTTP_FRAME, STREAM_WINDOW},
@@ -23,6 +24,7 @@ use indoubt_driver::{
     port::Port,
 };
 use indoubt_proto::{
+    ids::NodeId,
     machine::Machine,
     observation::Observation,
     wire::{
@@ -46,6 +48,12 @@ const PORT_PATIENCE: Duration = Duration::from_secs(2);
 
 /// How long a stopping node waits until its last messages have left.
 const FAREWELL: Duration = Duration::from_millis(500);
+
+/// How long a connection may be silent before the node asks whether the other side is still there.
+const PING_EVERY: Duration = Duration::from_secs(10);
+
+/// How long the node waits for the answer. Then it takes the sessions of the connection for broken.
+const PING_PATIENCE: Duration = Duration::from_secs(20);
 
 /// A node that has recovered and listens. [`Node::run`] lets it serve.
 pub struct Node<M: Machine> {
@@ -132,20 +140,21 @@ where
         let restarted = (incarnation > 1).then_some(restarted);
         let (listener, address) = listen(config.listen).await?;
 
-        let me = Hello { node: config.id, incarnation, log: id };
+        let me = Hello { node: config.id, incarnation, log: id, end: last, receiver: None };
         let inbox = Arc::new(Inbox::default());
-        let door = Arc::new(Door::new(me, Arc::clone(&inbox)));
+        let listed: Vec<NodeId> = config.peers.iter().map(|(peer, _)| *peer).collect();
+        let peers = Peers::new(config.id, listed.clone());
+        let door = Arc::new(Door::new(me, log.follow_durable(), Arc::clone(&inbox), peers));
         let (stop, stopped) = watch::channel(false);
         let (commands, obeyed) = mpsc::unbounded_channel();
         let now = clock::now();
-        let peers = config.peers.iter().map(|(peer, _)| *peer).collect();
         let hands = Hands {
             me: config.id,
             now,
             log,
             timers: Timers::new(),
             held: Held::new(),
-            links: Links::new(config.id, incarnation, config.seed, peers, now + BOOT_PATIENCE),
+            links: Links::new(config.id, incarnation, config.seed, listed, now + BOOT_PATIENCE),
             trace,
             replies: Replies::default(),
             lab: LabPort::new(obeyed),
@@ -220,6 +229,9 @@ async fn router(door: &Arc<Door>, config: &NodeConfig, lab: Option<LabService>) 
         .initial_stream_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
         .max_frame_size(HTTP_FRAME)
+        // Without it, the session of a host that went away would block its next one until TCP gives up.
+        .http2_keepalive_interval(Some(PING_EVERY))
+        .http2_keepalive_timeout(Some(PING_PATIENCE))
         .add_service(LinkServer::new(LinkService { door: Arc::clone(door) }).max_decoding_message_size(MAX_MESSAGE))
         .add_service(transactions.max_decoding_message_size(MAX_MESSAGE))
         .add_service(OperatorServer::new(OperatorService { door: Arc::clone(door), protocol }))

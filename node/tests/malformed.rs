@@ -4,7 +4,7 @@ mod common;
 
 use common::{C1, Cluster, request, steps};
 use indoubt_proto::{
-    ids::{LogId, MessageId, NodeId, TxnId},
+    ids::{LogId, Lsn, MessageId, NodeId, TxnId},
     message::{Message, Outcome},
     plan::Submission,
     time::Micros,
@@ -44,7 +44,7 @@ fn submission() -> Vec<u8> {
 
 /// How a session ends in which a frame of these bytes follows the hello.
 async fn session(channel: Channel, frame: Vec<u8>) -> Result<(), Status> {
-    let hello = raw(&Frame::Hello(Hello { node: K7, incarnation: 1, log: LogId(0) }));
+    let hello = raw(&Frame::Hello(Hello { node: K7, incarnation: 1, log: LogId(0), end: Lsn(0), receiver: None }));
     let frames = Request::new(tokio_stream::iter([Raw(hello), Raw(frame)]));
     let mut grpc = Grpc::new(channel);
     grpc.ready().await.expect("the node listens");

@@ -229,6 +229,9 @@ impl Lsn {
     }
 }
 
+/// The last incarnation of a node: the upper bits of a [`Serial`] have room for no more.
+pub const LAST_INCARNATION: u32 = (1 << 24) - 1;
+
 /// The serial number that a coordinating node gives to a transaction. Its upper bits are the incarnation, so it grows over restarts
 /// without a forced write.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]

@@ -23,7 +23,7 @@ mod word;
 
 pub use codec::{OnWire, WireCodec};
 pub use error::WireError;
-pub use link::{Batch, Envelope, Frame, Hello};
+pub use link::{Batch, Envelope, Frame, Hello, Receiver};
 pub use operator::{ForgetRequest, OperatorReply, ResolveRequest, ResumeRequest, StateReply, Stats};
 pub use transactions::{StatusReply, StatusRequest, SubmitReply, SubmitRequest};
 

@@ -10,7 +10,7 @@ use indoubt_proto::{
     operation::{Key, Operation},
     plan::{PlanStep, StepKind, StepOps, Submission},
     time::Micros,
-    wire::{Envelope, Frame, Hello, OnWire as _},
+    wire::{Envelope, Frame, Hello, OnWire as _, Receiver},
 };
 use proptest::{collection::vec, prelude::*, sample::Index};
 
@@ -35,7 +35,8 @@ fn frames() -> Vec<Vec<u8>> {
     ];
     let id = MessageId { from: NodeId::coordinating(1), incarnation: 2, count: 3 };
     let envelope = |message| Envelope { id, to: NodeId::participant(1), hold: Micros(1), copy: true, message };
-    let hello = Frame::Hello(Hello { node: NodeId::client(1), incarnation: 1, log: LogId(0) });
+    let receiver = Some(Receiver { node: NodeId::coordinating(1), log: LogId(7), incarnation: 2, end: Lsn(3) });
+    let hello = Frame::Hello(Hello { node: NodeId::client(1), incarnation: 1, log: LogId(0), end: Lsn(0), receiver });
     let batch = Frame::Batch(messages.map(envelope).iter().collect());
     let encode = |frame: Frame| {
         let mut bytes = Vec::new();
