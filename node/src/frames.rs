@@ -102,7 +102,8 @@ mod tests {
     }
 
     fn frame(change: impl FnOnce(&mut Envelope)) -> Frame {
-        let submission = Submission { txn: "c1-k1-1".parse().unwrap(), epoch: 1, audit: false, steps: Vec::new() };
+        let submission =
+            Submission { txn: "c1-k1-1".parse().unwrap(), epoch: 1, log: LogId(0), audit: false, steps: Vec::new() };
         let mut envelope = Envelope {
             id: MessageId { from: K1, incarnation: 1, count: 1 },
             to: C1,

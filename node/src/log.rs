@@ -27,6 +27,7 @@ const IDLE: Micros = Micros::from_millis(50);
 #[derive(Debug)]
 pub(crate) struct Log {
     journal: Journal,
+    id: LogId,
     /// The buffer in which records are encoded.
     scratch: Vec<u8>,
     /// Whether a record that was appended since the last flush must be forced.
@@ -70,6 +71,7 @@ impl Log {
         journal.draw_forces_from(of_forces(seed, me, incarnation));
         let writer = Log {
             journal,
+            id: log,
             scratch: Vec::new(),
             force: false,
             lazy: false,
@@ -83,6 +85,11 @@ impl Log {
             compactions: 0,
         };
         Ok((writer, Recovered { log, fresh, incarnation, last, records }))
+    }
+
+    /// The identity of the journal.
+    pub(crate) fn id(&self) -> LogId {
+        self.id
     }
 
     fn encode<R: Record>(&mut self, record: &R) {

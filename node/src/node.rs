@@ -162,7 +162,7 @@ where
             since: HashMap::new(),
         };
         let alarm = Alarm::new().map_err(NodeError::Alarm)?;
-        let engine = Engine { driver, hands, alarm, inbox, items: Vec::new(), stop: stopped, called: 0 };
+        let engine = Engine { driver, hands, alarm, inbox, items: Vec::new(), stop: stopped, called: 0, unnamed: 1 };
         let ready = Ready { node: config.id, address, incarnation, log: id };
         let lab = config.lab.then_some(LabService { commands });
         Ok(Node { ready, restarted, config, listener, engine, door, stop, lab })

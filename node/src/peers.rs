@@ -74,7 +74,7 @@ pub(crate) enum Refusal {
         "{peer} has a session already, in incarnation {incarnation} with log {log}: one node runs twice, or two have one name"
     )]
     Second { peer: NodeId, incarnation: u32, log: LogId },
-    #[error("{peer} comes with {found} of log {log} after {known}: {RESTORED}")]
+    #[error("{peer} comes with {found} of log {log}, but it had {known} before: {RESTORED}")]
     Restored { peer: NodeId, log: LogId, found: String, known: String },
     #[error("{peer} comes with log {found} again, after it had log {known}: {RESTORED}")]
     FormerLog { peer: NodeId, found: LogId, known: LogId },
@@ -202,7 +202,7 @@ fn check_progress(hello: &Hello, incarnation: u32, end: Lsn) -> Result<(), Refus
         return restored(format!("incarnation {}", hello.incarnation), format!("incarnation {incarnation}"));
     }
     if hello.end < end {
-        return restored(format!("{} records", hello.end.0), format!("{} records", end.0));
+        return restored(format!("record {} as the last one", hello.end.0), format!("record {}", end.0));
     }
     Ok(())
 }

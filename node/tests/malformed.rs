@@ -37,7 +37,7 @@ fn raw(frame: &Frame) -> Vec<u8> {
 
 fn submission() -> Vec<u8> {
     let txn = TxnId { home: C1, client: K7, number: 1 };
-    let message = Message::Submit(Submission { txn, epoch: 1, audit: false, steps: steps() });
+    let message = Message::Submit(Submission { txn, epoch: 1, log: LogId(0), audit: false, steps: steps() });
     let id = MessageId { from: K7, incarnation: 1, count: 1 };
     raw(&Frame::Batch(Batch::from_iter([&Envelope { id, to: C1, hold: Micros::ZERO, copy: false, message }])))
 }

@@ -21,7 +21,7 @@ fn frames() -> Vec<Vec<u8>> {
     let step = PlanStep { node: NodeId::participant(1), ops: vec![add.clone()], undo: vec![], kind: StepKind::Pivot };
     let ticket = Ticket { log: LogId(7), serial: Serial(8), finished_below: Serial(3) };
     let messages = [
-        Message::Submit(Submission { txn, epoch: 1, audit: false, steps: vec![step] }),
+        Message::Submit(Submission { txn, epoch: 1, log: LogId(7), audit: false, steps: vec![step] }),
         Message::Work { txn, ticket, steps: vec![StepOps { step: 1, ops: vec![add] }] },
         Message::Vote {
             txn,

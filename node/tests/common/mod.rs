@@ -114,7 +114,7 @@ pub fn config(dir: &tempfile::TempDir, id: NodeId, peers: Vec<(NodeId, String)>)
 
 /// A transaction at p1 and p2.
 pub fn request() -> SubmitRequest {
-    SubmitRequest { txn: None, audit: false, steps: steps() }
+    SubmitRequest { name: None, audit: false, steps: steps() }
 }
 
 pub fn steps() -> Vec<PlanStep> {

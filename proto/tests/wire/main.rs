@@ -11,8 +11,8 @@ use indoubt_proto::{
     message::{Message, MessageKind, Vote},
     time::Micros,
     wire::{
-        Batch, Envelope, Frame, Hello, OnWire, Receiver, StateReply, StatusReply, StatusRequest, SubmitReply,
-        SubmitRequest, v1,
+        Batch, Envelope, Frame, Hello, OnWire, Receiver, StateReply, StatusReply, StatusRequest, SubmissionName,
+        SubmitReply, SubmitRequest, v1,
     },
 };
 use proptest::{collection::vec, prelude::*, sample::select, test_runner::TestRunner};
@@ -85,7 +85,7 @@ proptest! {
         });
         let hello = Hello { node, incarnation, log: LogId(log), end: Lsn(end), receiver };
         same_as_prost("Frame", &Frame::Hello(hello), seed)?;
-        let request = SubmitRequest { txn: named.then_some((txn, epoch)), audit, steps };
+        let request = SubmitRequest { name: named.then_some(SubmissionName { txn, epoch, log: LogId(log) }), audit, steps };
         same_as_prost("SubmitRequest", &request, seed)?;
         same_as_prost("SubmitReply", &SubmitReply { txn, outcome }, seed)?;
         same_as_prost("StatusRequest", &StatusRequest { txn }, seed)?;

@@ -2,7 +2,7 @@
 //! arrive in any order; a force returns whenever it likes; timers fire, messages get lost and nodes die within a budget.
 
 use crate::{
-    node::{Effects, Explorable, Node},
+    node::{Effects, Explorable, Node, log_of},
     state::{Action, Budget, HOME, Packet, Stand, State, place_of},
 };
 use indoubt_participant::Participant;
@@ -58,7 +58,13 @@ impl<C: Explorable> Cluster<C> {
             }
         };
         let txn = TxnId { home: HOME, client: NodeId::client(1), number: 1 };
-        Submission { txn, epoch: 1, audit: false, steps: (1..=self.participants).map(step).collect() }
+        Submission {
+            txn,
+            epoch: 1,
+            log: log_of(HOME),
+            audit: false,
+            steps: (1..=self.participants).map(step).collect(),
+        }
     }
 
     fn begin(&self, refused: bool) -> State<C> {
