@@ -3,11 +3,11 @@
 
 use crate::{
     error::NodeError,
-    journal::{self, Journal},
+    journal::{self, Journal, Options, Owner},
 };
 use indoubt_driver::{conditions::Latency, random::of_forces};
 use indoubt_proto::{
-    ids::{LogId, Lsn, NodeId},
+    ids::{LogId, Lsn},
     machine::{Logged, Record, Write},
     time::Micros,
     wire::Stats,
@@ -59,9 +59,16 @@ pub(crate) struct Recovered<R> {
 }
 
 impl Log {
-    /// Opens the journal of `me` in `dir`, and decodes its records. The times of forced writes are drawn from `seed`.
-    pub(crate) fn open<R: Record>(dir: &Path, me: NodeId, seed: u64) -> Result<(Log, Recovered<R>), NodeError> {
-        let (journal, found) = Journal::open(dir)?;
+    /// Opens the journal of `owner` in `dir`, and decodes its records. The times of forced writes are drawn from `seed`.
+    pub(crate) fn open<R: Record>(dir: &Path, owner: Owner, seed: u64) -> Result<(Log, Recovered<R>), NodeError> {
+        let me = owner.node;
+        let (journal, found) = Journal::open_with(dir, Options { owner: Some(owner), ..Options::default() })?;
+        if found.unmarked {
+            tracing::error!(
+                "{} has no durable mark beside its journal: if durable records are missing at its end, nobody can know it",
+                dir.display()
+            );
+        }
         let decode = |found: journal::Record<'_>| match postcard::from_bytes(found.payload) {
             Ok(record) => Ok(Logged { lsn: found.lsn, compacted: found.compacted, record }),
             Err(error) => Err(NodeError::Record { lsn: found.lsn, error }),

@@ -8,6 +8,7 @@ use crate::{
     event_loop::{Engine, told},
     hands::Hands,
     inbox::Inbox,
+    journal::Owner,
     lab::LabPort,
     link::MAX_MESSAGE,
     links::{BOOT_PATIENCE, Links},
@@ -35,7 +36,10 @@ use indoubt_proto::{
         },
     },
 };
-use std::{collections::HashMap, future::Future, io, net::SocketAddr, path::Path, pin::pin, sync::Arc, time::Duration};
+use std::{
+    collections::HashMap, future::Future, io, net::SocketAddr, os::unix::fs::MetadataExt, path::Path, pin::pin,
+    sync::Arc, time::Duration,
+};
 use tokio::{
     net::TcpListener,
     sync::{mpsc, watch},
@@ -48,6 +52,9 @@ const PORT_PATIENCE: Duration = Duration::from_secs(2);
 
 /// How long a stopping node waits until its last messages have left.
 const FAREWELL: Duration = Duration::from_millis(500);
+
+/// How often the node looks whether its data directory is still there.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// How long a connection may be silent before the node asks whether the other side is still there.
 const PING_EVERY: Duration = Duration::from_secs(10);
@@ -127,9 +134,9 @@ where
     /// # Errors
     /// If the data directory is in use, damaged or belongs to another node, if the port is in use, or if the trace cannot be opened.
     pub async fn start(machine: M, config: NodeConfig) -> Result<Self, NodeError> {
-        claim(&config)?;
+        let owner = Owner { node: config.id, protocol: config.protocol.clone() };
         let (log, Recovered { log: id, fresh, incarnation, last, records }) =
-            Log::open(&config.data_dir, config.id, config.seed)?;
+            Log::open(&config.data_dir, owner, config.seed)?;
         let trace = config.trace.as_deref().map(|path| Trace::open(path, config.id)).transpose();
         let trace = trace.map_err(NodeError::Trace)?;
         let mut port = Port::new(config.id, config.seed);
@@ -191,9 +198,11 @@ where
         let mut server = pin!(server);
         let mut machine = pin!(engine.run(restarted, config.lab));
         let mut shutdown = pin!(shutdown);
+        let mut data_gone = pin!(data_gone(&config.data_dir));
         let end = loop {
             tokio::select! {
                 end = &mut machine => break end,
+                error = &mut data_gone => break Err(error),
                 end = &mut server, if !*stop.borrow() => {
                     let error = end.err().map_or_else(|| "ended by itself".into(), |error| error.to_string());
                     break Err(NodeError::Server { node: config.id, error });
@@ -241,24 +250,14 @@ async fn router(door: &Arc<Door>, config: &NodeConfig, lab: Option<LabService>) 
         .add_service(reflection().build_v1alpha().expect("the descriptors were compiled with this crate"))
 }
 
-/// Creates the data directory, and writes its node and protocol to a file in it. Another machine could not read its journal.
-fn claim(config: &NodeConfig) -> Result<(), NodeError> {
-    let failed = |path: &Path| {
-        let path = path.to_owned();
-        move |error| NodeError::Data { path, error }
-    };
-    std::fs::create_dir_all(&config.data_dir).map_err(failed(&config.data_dir))?;
-    let path = config.data_dir.join("owner");
-    let expected = format!("{} {}", config.id, config.protocol);
-    match std::fs::read_to_string(&path) {
-        Ok(found) if found.trim_end() == expected => Ok(()),
-        // The file is empty if the process was killed between creating and writing it.
-        Ok(found) if !found.trim_end().is_empty() => {
-            Err(NodeError::Belongs { path: config.data_dir.clone(), found: found.trim_end().into(), expected })
-        }
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(failed(&path)(error)),
-        _ => std::fs::write(&path, format!("{expected}\n")).map_err(failed(&path)),
+/// Waits until the data directory, or the journal in it, is no longer the one that the node opened.
+async fn data_gone(dir: &Path) -> NodeError {
+    let place = || std::fs::metadata(dir).map(|dir| (dir.dev(), dir.ino())).ok();
+    let opened = place();
+    while opened.is_some() && place() == opened && dir.join("journal").exists() {
+        tokio::time::sleep(LOOK_EVERY).await;
     }
+    NodeError::Gone { path: dir.to_owned() }
 }
 
 /// Listens at `address`. A given port may be in use for a moment, by the local end of a connection or by the process that this one

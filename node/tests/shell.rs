@@ -6,6 +6,7 @@ use common::{C1, Cluster, P1, Running, config, eventually, node_message, request
 use indoubt_node::{
     Node, NodeError,
     client::{ClientEvent, ClientSession},
+    journal::JournalError,
 };
 use indoubt_proto::{
     ids::{LogId, Lsn, NodeId, TxnId},
@@ -170,8 +171,19 @@ async fn what_is_open_says_since_when() {
     assert_eq!(status.code(), Code::Unavailable, "a caller of a stopping node is told so, not left alone: {status}");
     config.protocol = "2pc".into();
     let Err(error) = Node::start(common::toy::Toy::new(C1), config).await else { panic!("it starts") };
-    assert!(matches!(error, NodeError::Belongs { .. }));
+    assert!(matches!(error, NodeError::Journal(JournalError::Belongs { .. })));
     assert!(error.to_string().contains("belongs to c1 toy, not to c1 2pc"), "{error}");
+}
+
+#[tokio::test]
+async fn a_node_whose_data_directory_is_replaced_ends_with_a_sentence() {
+    let dir = tempfile::tempdir().unwrap();
+    let node = Running::start(config(&dir, P1, Vec::new())).await;
+    let data = node.config.data_dir.clone();
+    std::fs::rename(&data, dir.path().join("moved")).unwrap();
+    std::fs::create_dir(&data).unwrap();
+    let error = node.ended().await;
+    assert!(error.to_string().ends_with("would not find what it wrote, so it ends"), "{error}");
 }
 
 #[tokio::test]

@@ -68,6 +68,11 @@ impl Running {
         NodeConfig { listen: self.ready.address, ..self.config }
     }
 
+    /// Waits until it ends by itself, and returns the reason.
+    pub async fn ended(self) -> NodeError {
+        self.task.await.expect("it does not panic").expect_err("nobody stopped it")
+    }
+
     pub fn trace(&self) -> Vec<Stamped> {
         indoubt_node::read_trace(self.config.trace.as_ref().expect("it has one")).expect("it can be read")
     }
