@@ -28,7 +28,7 @@ use indoubt_proto::{
 };
 use indoubt_scenario::{protocol::Protocol, recording::Recording, scenario::Scenario};
 use indoubt_simulator::{
-    clients::{ClientEffect, ClientPool},
+    clients::{ClientEffect, ClientPool, Home},
     faults::{Lost, Nemesis},
 };
 use std::{
@@ -190,9 +190,9 @@ impl<'a> LiveRun<'a> {
         let up = async {
             while !missing.is_empty() {
                 match self.news.recv().await {
-                    Some(News::Client(ClientNews { client, home, event: ClientEvent::Up { incarnation, .. } })) => {
+                    Some(News::Client(ClientNews { client, home, event: ClientEvent::Up { incarnation, log } })) => {
                         missing.remove(&(client, home));
-                        self.pool.up(home, incarnation, &mut Vec::new());
+                        self.pool.up(home, Home { incarnation, log }, &mut Vec::new());
                     }
                     Some(_) => {}
                     None => break,
@@ -357,7 +357,9 @@ impl<'a> LiveRun<'a> {
     async fn hear_client(&mut self, client: NodeId, home: NodeId, event: ClientEvent) -> Result<()> {
         let mut effects = Vec::new();
         match event {
-            ClientEvent::Up { incarnation, .. } => self.pool.session_up(client, home, incarnation, &mut effects),
+            ClientEvent::Up { incarnation, log } => {
+                self.pool.session_up(client, home, Home { incarnation, log }, &mut effects)
+            }
             ClientEvent::Down => self.pool.session_down(client, home),
             ClientEvent::Messages(envelopes) => {
                 for Envelope { id, to, copy, message, .. } in envelopes {

@@ -54,7 +54,7 @@ fn main() {
         let add = |delta| vec![Operation::Add { key: Key::new(format!("{node}/account")), delta, min: None }];
         PlanStep { node: *node, ops: add(delta), undo: add(-delta), kind: StepKind::Compensatable }
     });
-    let submission = Submission { txn, epoch: 1, audit: false, steps: transfer.collect() };
+    let submission = Submission { txn, epoch: 1, log: LogId(1), audit: false, steps: transfer.collect() };
     step("the client submits", Input::Message { from: client, message: Message::Submit(submission) });
 
     for from in participants {

@@ -39,7 +39,7 @@ impl Context {
     /// Begins an incarnation.
     pub(crate) fn boot(&mut self, log: LogId, incarnation: u32) {
         self.serials.open(log, incarnation);
-        self.admission.open(incarnation);
+        self.admission.open(log, incarnation);
     }
 
     pub(crate) fn row(&self) -> &'static Row {

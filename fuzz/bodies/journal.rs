@@ -51,7 +51,7 @@ fn payload(lsn: u64) -> Vec<u8> {
 
 fn open(folder: &Path) -> Result<(Journal, Recovered), JournalError> {
     let on_failure = Box::new(|error: &JournalError| panic!("{error}"));
-    Journal::open_with(folder, Options { disk: Arc::new(QuickDisk), on_failure })
+    Journal::open_with(folder, Options { disk: Arc::new(QuickDisk), on_failure, owner: None })
 }
 
 /// A disk that forces nothing: what a later process reads is the same, and a case takes microseconds.

@@ -14,6 +14,7 @@ pub mod operator;
 pub mod parity;
 pub mod replay;
 pub mod run;
+pub mod status;
 pub mod submit;
 pub mod swarm;
 pub mod sweep;
@@ -92,6 +93,8 @@ pub enum Command {
     State(operator::StateArgs),
     /// Submit one transaction to a live coordinating node
     Submit(submit::SubmitArgs),
+    /// Ask a live coordinating node what became of a transaction
+    Status(status::StatusArgs),
     /// Measure throughput and latency of real processes, and compare them with the floor: the same messages without a protocol
     Bench(bench::BenchArgs),
     /// Start one coordinator (two-phase commit)
@@ -128,6 +131,7 @@ pub fn dispatch(cli: Cli) -> Result<Status> {
         Some(Command::Forget(args)) => operator::forget(&args),
         Some(Command::State(args)) => operator::state(&args, &common),
         Some(Command::Submit(args)) => submit::submit(&args, &common),
+        Some(Command::Status(args)) => status::status(&args, &common),
         Some(Command::Bench(args)) => with_clean_up(|| bench::run(&args, &common)),
         Some(Command::Coordinator(args)) => node::coordinator(&args),
         Some(Command::Participant(args)) => node::participant(&args),

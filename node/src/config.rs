@@ -18,7 +18,8 @@ pub struct NodeConfig {
     pub listen: SocketAddr,
     /// The folder of the journal; created if it does not exist.
     pub data_dir: PathBuf,
-    /// The other nodes as `host:port`. The node connects to those that [`NodeConfig::dials`] selects; the others connect to it.
+    /// The other nodes as `host:port`. The node connects to those that [`NodeConfig::dials`] selects; the others connect to it. If
+    /// coordinating nodes are among them, the node accepts no other ones.
     pub peers: Vec<(NodeId, String)>,
     /// The name of the protocol, as in scenarios. A data directory belongs to one protocol.
     pub protocol: String,
@@ -54,11 +55,16 @@ impl NodeConfig {
     /// Whether this node opens the link to `peer`. Of each pair, one node does: coordinating nodes connect to participants, and
     /// participants connect to participants with a higher number.
     pub fn dials(&self, peer: NodeId) -> bool {
-        match (self.id.role, peer.role) {
-            (Role::Coordinating, Role::Participant) => true,
-            (Role::Participant, Role::Participant) => self.id.number < peer.number,
-            _ => false,
-        }
+        dials(self.id, peer)
+    }
+}
+
+/// Whether the link between these nodes is opened by `from`.
+pub(crate) fn dials(from: NodeId, to: NodeId) -> bool {
+    match (from.role, to.role) {
+        (Role::Coordinating, Role::Participant) => true,
+        (Role::Participant, Role::Participant) => from.number < to.number,
+        _ => false,
     }
 }
 

@@ -14,23 +14,11 @@ pub enum NodeError {
         /// The error of the operating system.
         error: io::Error,
     },
-    /// The data directory cannot be used.
-    #[error("{path}: {error}")]
-    Data {
-        /// The file or directory.
-        path: PathBuf,
-        /// The error of the operating system.
-        error: io::Error,
-    },
-    /// The data directory belongs to another node or protocol.
-    #[error("{path} belongs to {found}, not to {expected}")]
-    Belongs {
+    /// The data directory was deleted or replaced.
+    #[error("{} was deleted or replaced while the node ran; its next start would not find what it wrote, so it ends", path.display())]
+    Gone {
         /// The data directory.
         path: PathBuf,
-        /// Node and protocol to which it belongs.
-        found: String,
-        /// Node and protocol that were started.
-        expected: String,
     },
     /// The journal cannot be opened, or a forced write failed. Then it is not known what is durable, so the process ends.
     #[error(transparent)]

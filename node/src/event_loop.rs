@@ -20,7 +20,7 @@ use indoubt_driver::{
     world::Network,
 };
 use indoubt_proto::{
-    ids::{MessageId, NodeId, TxnId},
+    ids::{LogId, MessageId, NodeId, TxnId},
     machine::Machine,
     message::{Message, MessageKind},
     observation::Observation,
@@ -66,6 +66,15 @@ pub(crate) struct Engine<M: Machine> {
     pub(crate) stop: watch::Receiver<bool>,
     /// Counts the messages of unary callers, for their ids. Unary callers have no session that counts them.
     pub(crate) called: u64,
+    /// Counts the transactions of unnamed callers.
+    pub(crate) unnamed: u64,
+}
+
+/// The number of a transaction of the unnamed client, the `count`th in this incarnation. Journal and incarnation are part of it, so
+/// that a node gives no name again after a restart, and after the loss of its folder. There is room for 2^20 incarnations and 2^28
+/// transactions in each.
+fn unnamed(log: LogId, incarnation: u32, count: u64) -> u64 {
+    (log.0 & 0xffff) << 48 | (u64::from(incarnation) & 0xf_ffff) << 28 | count & 0xfff_ffff
 }
 
 impl<M: Machine> Engine<M> {
@@ -228,12 +237,12 @@ impl<M: Machine> Engine<M> {
             }
             Call::Submit { audit, steps, reply } => {
                 let client = NodeId::client(0);
-                // The incarnation keeps the ids of unnamed callers unique over restarts.
                 let Port { id: home, incarnation: epoch, .. } = self.driver.port;
-                let number = (u64::from(epoch) << 32) + self.called + 1;
-                let txn = TxnId { home, client, number };
+                let log = self.hands.log.id();
+                let txn = TxnId { home, client, number: unnamed(log, epoch, self.unnamed) };
+                self.unnamed += 1;
                 self.hands.replies.expect(client, MessageKind::Outcome, Some(txn), reply);
-                let submission = Submission { txn, epoch, audit, steps };
+                let submission = Submission { txn, epoch, log, audit, steps };
                 self.hand_over(client, Message::Submit(submission)).await
             }
             Call::Inspect { accounts, reply } => {

@@ -36,6 +36,11 @@ pub(crate) fn read_batch(frame: Frame, peer: Hello, me: NodeId) -> Result<Vec<En
         if !may_send(peer.node.role, me.role, envelope.message.kind()) {
             return refuse("message", format!("a {} is not for {} to send", envelope.message.kind().word(), peer.node));
         }
+        if peer.node.role == Role::Coordinating
+            && let Some(why) = not_of(peer, &envelope.message)
+        {
+            return refuse("message", why);
+        }
         if let Message::Submit(submission) = &envelope.message
             && let Some(why) = not_for(me, peer.node, submission.txn)
         {
@@ -44,6 +49,19 @@ pub(crate) fn read_batch(frame: Frame, peer: Hello, me: NodeId) -> Result<Vec<En
         envelopes.push(envelope);
     }
     Ok(envelopes)
+}
+
+/// Why a coordinating node that said `hello` cannot send this: it speaks only of its own transactions, and only for the journal
+/// that it has. So nobody else can raise the mark below which transactions of that journal are finished.
+fn not_of(hello: Hello, message: &Message) -> Option<String> {
+    let Hello { node, log, .. } = hello;
+    match (message.txn(), message.ticket()) {
+        (Some(txn), _) if txn.home != node => Some(format!("{txn} is not a transaction of {node}")),
+        (_, Some(ticket)) if ticket.log != log => {
+            Some(format!("its ticket is of log {}, and {node} has log {log}", ticket.log))
+        }
+        _ => None,
+    }
 }
 
 /// Why `client` cannot submit a transaction of this name to `me`.
@@ -69,7 +87,7 @@ fn may_send(from: Role, to: Role, kind: MessageKind) -> bool {
 mod tests {
     use super::*;
     use indoubt_proto::{
-        ids::{LogId, MessageId},
+        ids::{LogId, Lsn, MessageId, Serial, Ticket, TxnId},
         message::Decision,
         plan::Submission,
         time::Micros,
@@ -80,11 +98,12 @@ mod tests {
     const K1: NodeId = NodeId::client(1);
 
     fn hello() -> Hello {
-        Hello { node: K1, incarnation: 1, log: LogId(0) }
+        Hello { node: K1, incarnation: 1, log: LogId(0), end: Lsn(0), receiver: None }
     }
 
     fn frame(change: impl FnOnce(&mut Envelope)) -> Frame {
-        let submission = Submission { txn: "c1-k1-1".parse().unwrap(), epoch: 1, audit: false, steps: Vec::new() };
+        let submission =
+            Submission { txn: "c1-k1-1".parse().unwrap(), epoch: 1, log: LogId(0), audit: false, steps: Vec::new() };
         let mut envelope = Envelope {
             id: MessageId { from: K1, incarnation: 1, count: 1 },
             to: C1,
@@ -118,6 +137,25 @@ mod tests {
             submission.txn.client = NodeId::client(2);
         };
         assert!(refused(strange).contains("submit.txn: c1-k2-1 is not a transaction of k1"));
+    }
+
+    #[test]
+    fn a_coordinating_node_speaks_only_of_its_own_transactions_and_journal() {
+        const P1: NodeId = NodeId::participant(1);
+        let settle = |home: NodeId, log: u64| {
+            let ticket = Ticket { log: LogId(log), serial: Serial(1), finished_below: Serial(9) };
+            let txn = TxnId { home, client: K1, number: 1 };
+            let id = MessageId { from: C1, incarnation: 1, count: 1 };
+            let message = Message::Settle { txn, ticket, step: 1 };
+            let envelope = Envelope { id, to: P1, hold: Micros::ZERO, copy: false, message };
+            let hello = Hello { node: C1, incarnation: 1, log: LogId(7), end: Lsn(0), receiver: None };
+            read_batch(Frame::Batch(Batch::from_iter([&envelope])), hello, P1).map_err(|s| s.message().to_owned())
+        };
+        assert!(settle(C1, 7).is_ok());
+        let why = settle(NodeId::coordinating(2), 7).unwrap_err();
+        assert_eq!(why, "batch.envelopes[0].message: c2-k1-1 is not a transaction of c1");
+        let why = settle(C1, 8).unwrap_err();
+        assert!(why.ends_with("its ticket is of log 0000000000000008, and c1 has log 0000000000000007"), "{why}");
     }
 
     #[test]

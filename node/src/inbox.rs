@@ -18,7 +18,7 @@ const CAPACITY: usize = 65_536;
 /// An item for the machine's task.
 #[derive(Debug)]
 pub(crate) enum In {
-    /// A session began. It replaces an older one with the same node.
+    /// A session began. It replaces the one of an earlier incarnation.
     Up(Session),
     /// A session has ended.
     Down {

@@ -8,6 +8,7 @@
 //! - `journal`: a header, perhaps the records of a compaction, then the records after it (`format.rs`), then zeros. The file grows
 //!   by whole steps of zeros, so that forcing records need not force metadata too.
 //! - `durable`: how far the journal was known to be durable (`mark.rs`).
+//! - `owner`: the node and the protocol to which the directory belongs (`owner.rs`). The header of the journal names them too.
 //! - `incarnation`: how often the node was started (`incarnation.rs`). It survives the loss of the journal.
 
 mod cut;
@@ -17,6 +18,7 @@ mod format;
 mod incarnation;
 mod mark;
 mod open;
+mod owner;
 mod paths;
 mod scan;
 mod shared;
@@ -26,6 +28,7 @@ pub use cut::{CutReport, cut_tail, lose};
 pub use disk::{Disk, HostDisk};
 pub use error::JournalError;
 pub use open::Options;
+pub use owner::Owner;
 pub use scan::{Record, Recovered};
 
 use format::{Header, Sealer};
@@ -34,6 +37,7 @@ use indoubt_proto::{
     ids::{LogId, Lsn},
     time::Micros,
 };
+use owner::Stamp;
 use shared::{Progress, Shared, Snapshot, Stop};
 use std::{fs::File, path::Path, sync::Arc, thread::JoinHandle, time::Duration};
 use tokio::sync::watch;
@@ -48,6 +52,7 @@ pub struct Journal {
     buffer: Vec<u8>,
     sealer: Sealer,
     log: LogId,
+    stamp: Stamp,
     generation: u64,
     last: Lsn,
     /// The last record that was reported as durable.
@@ -121,7 +126,8 @@ impl Journal {
             sealer.seal(&mut bytes, upto, upto, record.as_ref())?;
             count += 1;
         }
-        let header = Header { log, generation, base: upto, snapshot_records: count, snapshot_end: bytes.len() as u64 };
+        let (stamp, snapshot_end) = (self.stamp, bytes.len() as u64);
+        let header = Header { log, generation, base: upto, snapshot_records: count, snapshot_end, stamp };
         bytes[..Header::LENGTH].copy_from_slice(&header.encode());
         // The records that wait to be written are part of the new ones.
         self.buffer.clear();

@@ -24,6 +24,7 @@ mod link;
 mod links;
 mod log;
 mod node;
+mod peers;
 mod perform;
 mod replies;
 mod services;

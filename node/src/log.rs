@@ -3,16 +3,22 @@
 
 use crate::{
     error::NodeError,
-    journal::{self, Journal},
+    journal::{self, Journal, Options, Owner},
 };
 use indoubt_driver::{conditions::Latency, random::of_forces};
 use indoubt_proto::{
-    ids::{LogId, Lsn, NodeId},
+    ids::{LogId, Lsn},
     machine::{Logged, Record, Write},
     time::Micros,
     wire::Stats,
 };
-use std::path::Path;
+use std::{
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
 
 /// How long lazy records wait for a forced write that covers them. After that they are forced on their own.
 const IDLE: Micros = Micros::from_millis(50);
@@ -21,6 +27,7 @@ const IDLE: Micros = Micros::from_millis(50);
 #[derive(Debug)]
 pub(crate) struct Log {
     journal: Journal,
+    id: LogId,
     /// The buffer in which records are encoded.
     scratch: Vec<u8>,
     /// Whether a record that was appended since the last flush must be forced.
@@ -31,6 +38,8 @@ pub(crate) struct Log {
     idle: Option<Micros>,
     last: Lsn,
     durable: Lsn,
+    /// The same for sessions, which tell it to others.
+    told: Arc<AtomicU64>,
     /// The last record that became durable, if it was not taken yet.
     fresh: Option<Lsn>,
     records: u64,
@@ -50,9 +59,16 @@ pub(crate) struct Recovered<R> {
 }
 
 impl Log {
-    /// Opens the journal of `me` in `dir`, and decodes its records. The times of forced writes are drawn from `seed`.
-    pub(crate) fn open<R: Record>(dir: &Path, me: NodeId, seed: u64) -> Result<(Log, Recovered<R>), NodeError> {
-        let (journal, found) = Journal::open(dir)?;
+    /// Opens the journal of `owner` in `dir`, and decodes its records. The times of forced writes are drawn from `seed`.
+    pub(crate) fn open<R: Record>(dir: &Path, owner: Owner, seed: u64) -> Result<(Log, Recovered<R>), NodeError> {
+        let me = owner.node;
+        let (journal, found) = Journal::open_with(dir, Options { owner: Some(owner), ..Options::default() })?;
+        if found.unmarked {
+            tracing::error!(
+                "{} has no durable mark beside its journal: if durable records are missing at its end, nobody can know it",
+                dir.display()
+            );
+        }
         let decode = |found: journal::Record<'_>| match postcard::from_bytes(found.payload) {
             Ok(record) => Ok(Logged { lsn: found.lsn, compacted: found.compacted, record }),
             Err(error) => Err(NodeError::Record { lsn: found.lsn, error }),
@@ -62,18 +78,25 @@ impl Log {
         journal.draw_forces_from(of_forces(seed, me, incarnation));
         let writer = Log {
             journal,
+            id: log,
             scratch: Vec::new(),
             force: false,
             lazy: false,
             idle: None,
             last,
             durable: last,
+            told: Arc::new(AtomicU64::new(last.0)),
             fresh: None,
             records: 0,
             forced_records: 0,
             compactions: 0,
         };
         Ok((writer, Recovered { log, fresh, incarnation, last, records }))
+    }
+
+    /// The identity of the journal.
+    pub(crate) fn id(&self) -> LogId {
+        self.id
     }
 
     fn encode<R: Record>(&mut self, record: &R) {
@@ -151,7 +174,13 @@ impl Log {
         }
         let fresh = self.fresh.take().filter(|upto| *upto > self.durable);
         self.durable = fresh.unwrap_or(self.durable);
+        self.told.store(self.durable.0, Ordering::Release);
         Ok(fresh)
+    }
+
+    /// The last durable record, as it will be at any later time.
+    pub(crate) fn follow_durable(&self) -> Arc<AtomicU64> {
+        Arc::clone(&self.told)
     }
 
     /// Sets the distribution of the times of forced writes, and their least time.

@@ -8,10 +8,12 @@ use crate::{
     event_loop::{Engine, told},
     hands::Hands,
     inbox::Inbox,
+    journal::Owner,
     lab::LabPort,
     link::MAX_MESSAGE,
     links::{BOOT_PATIENCE, Links},
     log::{Log, Recovered},
+    peers::Peers,
     replies::Replies,
     services::{LabService, LinkService, OperatorService, TransactionsService},
     session::{CONNECTION_WINDOW, Door, HTTP_FRAME, STREAM_WINDOW},
@@ -23,6 +25,7 @@ use indoubt_driver::{
     port::Port,
 };
 use indoubt_proto::{
+    ids::NodeId,
     machine::Machine,
     observation::Observation,
     wire::{
@@ -33,7 +36,10 @@ use indoubt_proto::{
         },
     },
 };
-use std::{collections::HashMap, future::Future, io, net::SocketAddr, path::Path, pin::pin, sync::Arc, time::Duration};
+use std::{
+    collections::HashMap, future::Future, io, net::SocketAddr, os::unix::fs::MetadataExt, path::Path, pin::pin,
+    sync::Arc, time::Duration,
+};
 use tokio::{
     net::TcpListener,
     sync::{mpsc, watch},
@@ -46,6 +52,15 @@ const PORT_PATIENCE: Duration = Duration::from_secs(2);
 
 /// How long a stopping node waits until its last messages have left.
 const FAREWELL: Duration = Duration::from_millis(500);
+
+/// How often the node looks whether its data directory is still there.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// How long a connection may be silent before the node asks whether the other side is still there.
+const PING_EVERY: Duration = Duration::from_secs(10);
+
+/// How long the node waits for the answer. Then it takes the sessions of the connection for broken.
+const PING_PATIENCE: Duration = Duration::from_secs(20);
 
 /// A node that has recovered and listens. [`Node::run`] lets it serve.
 pub struct Node<M: Machine> {
@@ -119,9 +134,9 @@ where
     /// # Errors
     /// If the data directory is in use, damaged or belongs to another node, if the port is in use, or if the trace cannot be opened.
     pub async fn start(machine: M, config: NodeConfig) -> Result<Self, NodeError> {
-        claim(&config)?;
+        let owner = Owner { node: config.id, protocol: config.protocol.clone() };
         let (log, Recovered { log: id, fresh, incarnation, last, records }) =
-            Log::open(&config.data_dir, config.id, config.seed)?;
+            Log::open(&config.data_dir, owner, config.seed)?;
         let trace = config.trace.as_deref().map(|path| Trace::open(path, config.id)).transpose();
         let trace = trace.map_err(NodeError::Trace)?;
         let mut port = Port::new(config.id, config.seed);
@@ -132,20 +147,21 @@ where
         let restarted = (incarnation > 1).then_some(restarted);
         let (listener, address) = listen(config.listen).await?;
 
-        let me = Hello { node: config.id, incarnation, log: id };
+        let me = Hello { node: config.id, incarnation, log: id, end: last, receiver: None };
         let inbox = Arc::new(Inbox::default());
-        let door = Arc::new(Door::new(me, Arc::clone(&inbox)));
+        let listed: Vec<NodeId> = config.peers.iter().map(|(peer, _)| *peer).collect();
+        let peers = Peers::new(config.id, listed.clone());
+        let door = Arc::new(Door::new(me, log.follow_durable(), Arc::clone(&inbox), peers));
         let (stop, stopped) = watch::channel(false);
         let (commands, obeyed) = mpsc::unbounded_channel();
         let now = clock::now();
-        let peers = config.peers.iter().map(|(peer, _)| *peer).collect();
         let hands = Hands {
             me: config.id,
             now,
             log,
             timers: Timers::new(),
             held: Held::new(),
-            links: Links::new(config.id, incarnation, config.seed, peers, now + BOOT_PATIENCE),
+            links: Links::new(config.id, incarnation, config.seed, listed, now + BOOT_PATIENCE),
             trace,
             replies: Replies::default(),
             lab: LabPort::new(obeyed),
@@ -153,7 +169,7 @@ where
             since: HashMap::new(),
         };
         let alarm = Alarm::new().map_err(NodeError::Alarm)?;
-        let engine = Engine { driver, hands, alarm, inbox, items: Vec::new(), stop: stopped, called: 0 };
+        let engine = Engine { driver, hands, alarm, inbox, items: Vec::new(), stop: stopped, called: 0, unnamed: 1 };
         let ready = Ready { node: config.id, address, incarnation, log: id };
         let lab = config.lab.then_some(LabService { commands });
         Ok(Node { ready, restarted, config, listener, engine, door, stop, lab })
@@ -182,9 +198,11 @@ where
         let mut server = pin!(server);
         let mut machine = pin!(engine.run(restarted, config.lab));
         let mut shutdown = pin!(shutdown);
+        let mut data_gone = pin!(data_gone(&config.data_dir));
         let end = loop {
             tokio::select! {
                 end = &mut machine => break end,
+                error = &mut data_gone => break Err(error),
                 end = &mut server, if !*stop.borrow() => {
                     let error = end.err().map_or_else(|| "ended by itself".into(), |error| error.to_string());
                     break Err(NodeError::Server { node: config.id, error });
@@ -220,6 +238,9 @@ async fn router(door: &Arc<Door>, config: &NodeConfig, lab: Option<LabService>) 
         .initial_stream_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
         .max_frame_size(HTTP_FRAME)
+        // Without it, the session of a host that went away would block its next one until TCP gives up.
+        .http2_keepalive_interval(Some(PING_EVERY))
+        .http2_keepalive_timeout(Some(PING_PATIENCE))
         .add_service(LinkServer::new(LinkService { door: Arc::clone(door) }).max_decoding_message_size(MAX_MESSAGE))
         .add_service(transactions.max_decoding_message_size(MAX_MESSAGE))
         .add_service(OperatorServer::new(OperatorService { door: Arc::clone(door), protocol }))
@@ -229,24 +250,14 @@ async fn router(door: &Arc<Door>, config: &NodeConfig, lab: Option<LabService>) 
         .add_service(reflection().build_v1alpha().expect("the descriptors were compiled with this crate"))
 }
 
-/// Creates the data directory, and writes its node and protocol to a file in it. Another machine could not read its journal.
-fn claim(config: &NodeConfig) -> Result<(), NodeError> {
-    let failed = |path: &Path| {
-        let path = path.to_owned();
-        move |error| NodeError::Data { path, error }
-    };
-    std::fs::create_dir_all(&config.data_dir).map_err(failed(&config.data_dir))?;
-    let path = config.data_dir.join("owner");
-    let expected = format!("{} {}", config.id, config.protocol);
-    match std::fs::read_to_string(&path) {
-        Ok(found) if found.trim_end() == expected => Ok(()),
-        // The file is empty if the process was killed between creating and writing it.
-        Ok(found) if !found.trim_end().is_empty() => {
-            Err(NodeError::Belongs { path: config.data_dir.clone(), found: found.trim_end().into(), expected })
-        }
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(failed(&path)(error)),
-        _ => std::fs::write(&path, format!("{expected}\n")).map_err(failed(&path)),
+/// Waits until the data directory, or the journal in it, is no longer the one that the node opened.
+async fn data_gone(dir: &Path) -> NodeError {
+    let place = || std::fs::metadata(dir).map(|dir| (dir.dev(), dir.ino())).ok();
+    let opened = place();
+    while opened.is_some() && place() == opened && dir.join("journal").exists() {
+        tokio::time::sleep(LOOK_EVERY).await;
     }
+    NodeError::Gone { path: dir.to_owned() }
 }
 
 /// Listens at `address`. A given port may be in use for a moment, by the local end of a connection or by the process that this one

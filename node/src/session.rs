@@ -1,5 +1,6 @@
-//! Sessions: a hello in each direction, then batches. One side dials, with backoff and jitter, the other accepts. Either end
-//! of the stream, a broken connection or a message that does not parse ends the session.
+//! Sessions: a hello in each direction, then batches. One side dials, with backoff and jitter, the other accepts. Both check
+//! the other's hello (`peers.rs`). Either end of the stream, a broken connection or a message that does not parse ends the
+//! session.
 
 use crate::{
     clock,
@@ -8,27 +9,28 @@ use crate::{
     inbox::{In, Inbox},
     link::{Dialed, MAX_MESSAGE, Outbox, Outgoing},
     links::Session,
+    peers::{Admitted, Opened, Peers, Refusal},
 };
 use indoubt_driver::{
     conditions::Latency,
     random::{Stream, stream},
 };
 use indoubt_proto::{
-    ids::{NodeId, Role},
+    ids::{Lsn, NodeId, Role},
     time::Micros,
     wire::{Frame, Hello, v1::link_client::LinkClient},
 };
 use std::{
     future::Future,
     sync::{
-        Arc,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
     time::Duration,
 };
 use tokio::sync::watch;
 use tonic::{
-    Status, Streaming,
+    Code, Status, Streaming,
     transport::{Channel, Endpoint},
 };
 
@@ -50,52 +52,102 @@ pub(crate) const HTTP_FRAME: u32 = 256 << 10;
 /// What sessions of one node share.
 #[derive(Debug)]
 pub(crate) struct Door {
-    /// What this node says of itself.
+    /// What this node said of itself when it started.
     pub(crate) me: Hello,
+    /// The last durable record of its journal.
+    end: Arc<AtomicU64>,
     /// Where everything goes that arrives.
     pub(crate) inbox: Arc<Inbox>,
-    sessions: AtomicU64,
+    peers: Mutex<Peers>,
 }
 
 impl Door {
-    /// The door of `me`, before `inbox`.
-    pub(crate) fn new(me: Hello, inbox: Arc<Inbox>) -> Door {
-        Door { me, inbox, sessions: AtomicU64::new(0) }
+    /// The door of `me`, before `inbox`. `end` follows the journal of this node.
+    pub(crate) fn new(me: Hello, end: Arc<AtomicU64>, inbox: Arc<Inbox>, peers: Peers) -> Door {
+        Door { me, end, inbox, peers: Mutex::new(peers) }
     }
 
-    fn open(&self, peer: NodeId, outbox: &Arc<Outbox>) -> u64 {
-        let number = self.sessions.fetch_add(1, Ordering::Relaxed);
+    fn peers(&self) -> MutexGuard<'_, Peers> {
+        // Nothing panics while it holds the lock.
+        self.peers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What this node says of itself now.
+    fn hello(&self) -> Hello {
+        Hello { end: Lsn(self.end.load(Ordering::Acquire)), ..self.me }
+    }
+
+    /// The hello to `peer`.
+    fn hello_to(&self, peer: NodeId) -> Hello {
+        Hello { receiver: Some(self.peers().remembered(peer)), ..self.hello() }
+    }
+
+    /// Begins a session, if the other side may have one. Returns its number.
+    fn admit(&self, peer: &Hello, opened: Opened) -> Result<u64, Status> {
+        let me = self.hello();
+        let Admitted { number, notice } = self.peers().admit(peer, &me, opened).map_err(|refusal| refusal.status())?;
+        if let Some(notice) = notice {
+            tracing::warn!("{notice}");
+        }
+        Ok(number)
+    }
+
+    /// Tells people that a session with `peer` was refused here or there, once for each reason. Broken connections are no news.
+    fn report(&self, peer: NodeId, way: &str, status: &Status) {
+        match status.code() {
+            Code::DataLoss if self.peers().is_news(peer, status.message()) => {
+                tracing::error!("{way}: {}", status.message());
+            }
+            Code::AlreadyExists | Code::FailedPrecondition | Code::InvalidArgument | Code::PermissionDenied
+                if self.peers().is_news(peer, status.message()) =>
+            {
+                tracing::warn!("{way}: {}", status.message());
+            }
+            _ => tracing::debug!(%peer, way, %status, "no session"),
+        }
+    }
+
+    fn open(&self, peer: NodeId, number: u64, outbox: &Arc<Outbox>) {
         self.inbox.push(In::Up(Session { peer, number, outbox: Arc::clone(outbox) }));
-        number
     }
 
     /// Reads a session to its end.
     async fn read(&self, peer: Hello, inbound: &mut Streaming<Frame>) -> Result<(), Status> {
         while let Some(frame) = inbound.message().await? {
-            self.inbox.push_batch(frames::read_batch(frame, peer, self.me.node)?).await;
+            let envelopes = frames::read_batch(frame, peer, self.me.node)?;
+            if peer.node.role == Role::Participant {
+                self.peers().learn(&peer, &envelopes);
+            }
+            self.inbox.push_batch(envelopes).await;
         }
         Ok(())
     }
 
     /// Takes the other side's hello, begins a session, and reads it on a task of its own. Returns the frames that go back.
-    /// `welcome` says who may come this way.
+    /// `welcome` says which roles may come this way.
     pub(crate) async fn accept(
         self: &Arc<Self>,
         mut inbound: Streaming<Frame>,
         welcome: &[Role],
     ) -> Result<Outgoing, Status> {
         let peer = frames::read_hello(inbound.message().await?)?;
-        if !welcome.contains(&peer.node.role) || peer.node == self.me.node {
+        if !welcome.contains(&peer.node.role) {
             return Err(Status::permission_denied(format!("{} cannot speak to {} here", peer.node, self.me.node)));
         }
+        // It is told what was known of it before this hello.
+        let answer = self.hello_to(peer.node);
+        let number = self.admit(&peer, Opened::There).inspect_err(|status| {
+            self.report(peer.node, &format!("refused a session of {}", peer.node), status);
+        })?;
         let outbox = Outbox::new();
-        let outgoing = Outgoing::new(self.me, Arc::clone(&outbox));
-        let number = self.open(peer.node, &outbox);
+        let outgoing = Outgoing::new(answer, Arc::clone(&outbox));
+        self.open(peer.node, number, &outbox);
         let door = Arc::clone(self);
         tokio::spawn(async move {
             let end = door.read(peer, &mut inbound).await;
+            door.peers().over(peer.node, number);
             if let Err(status) = &end {
-                tracing::debug!(peer = %peer.node, %status, "a session broke");
+                door.report(peer.node, &format!("ended the session of {}", peer.node), status);
             }
             // What waited in the queue is counted as lost when the event loop takes the session down.
             outbox.end(end);
@@ -114,30 +166,37 @@ impl Door {
         mut stop: watch::Receiver<bool>,
     ) {
         let mut pauses = Pauses::new(seed, &format!("dial {} {peer} {}", self.me.node, self.me.incarnation));
+        let way = format!("no session with {peer} at {address}");
         while !*stop.borrow() {
             let dialed_at = clock::now();
             let greeting = tokio::select! {
-                greeting = greet(self.me, peer, |frames| connect(&address, frames)) => greeting,
+                greeting = greet(self.hello_to(peer), peer, |frames| connect(&address, frames)) => greeting,
                 () = told(&mut stop) => return,
             };
             let end = match greeting {
-                Ok(mut greeting) => {
-                    let number = self.open(peer, &greeting.outbox);
-                    let end = self.read(greeting.peer, &mut greeting.inbound).await;
-                    greeting.outbox.end(Ok(()));
-                    self.inbox.push(In::Down { peer, session: number });
-                    end
-                }
+                Ok(greeting) => self.converse(greeting).await,
                 Err(status) => Err(status),
             };
             if let Err(status) = end {
-                tracing::debug!(%peer, address, %status, "no session");
+                self.report(peer, &way, &status);
             }
             tokio::select! {
                 () = tokio::time::sleep(pauses.next(dialed_at)) => {}
                 () = told(&mut stop) => return,
             }
         }
+    }
+
+    /// A session that this node has dialed, from the hello of the other side to its end.
+    async fn converse(&self, greeting: Greeting) -> Result<(), Status> {
+        let Greeting { peer, outbox, mut inbound } = greeting;
+        let number = self.admit(&peer, Opened::Here).inspect_err(|_| outbox.end(Ok(())))?;
+        self.open(peer.node, number, &outbox);
+        let end = self.read(peer, &mut inbound).await;
+        self.peers().over(peer.node, number);
+        outbox.end(Ok(()));
+        self.inbox.push(In::Down { peer: peer.node, session: number });
+        end
     }
 }
 
@@ -161,7 +220,7 @@ where
     let mut inbound = open(Dialed(Outgoing::new(me, Arc::clone(&outbox)))).await?;
     let hello = frames::read_hello(inbound.message().await?)?;
     if hello.node != peer {
-        return Err(Status::failed_precondition(format!("{} answers where {peer} should", hello.node)));
+        return Err(Refusal::WrongNode { expected: peer, found: hello.node }.status());
     }
     Ok(Greeting { peer: hello, outbox, inbound })
 }

@@ -2,8 +2,11 @@
 
 mod journal_support;
 
-use indoubt_node::journal::{Disk, Journal, JournalError, Options, lose};
-use indoubt_proto::{ids::Lsn, time::Micros};
+use indoubt_node::journal::{Disk, Journal, JournalError, Options, Owner, lose};
+use indoubt_proto::{
+    ids::{Lsn, NodeId},
+    time::Micros,
+};
 use journal_support::{Failing, Found, TestDisk, append, force, open, open_on, payload, plain, wait_for, write};
 use std::sync::{
     Arc,
@@ -144,7 +147,7 @@ fn a_failure_ends_the_journal_and_nothing_is_tried_again() {
                 failures.fetch_add(1, Ordering::SeqCst);
             }
         });
-        let options = Options { disk: Arc::clone(&disk) as Arc<dyn Disk>, on_failure };
+        let options = Options { disk: Arc::clone(&disk) as Arc<dyn Disk>, on_failure, owner: None };
         let (mut journal, _) = Journal::open_with(dir.path(), options).unwrap();
         force(&mut journal, 1..=1);
         disk.fail(what);
@@ -174,6 +177,46 @@ fn one_process_at_a_time_uses_a_directory() {
     assert!(matches!(indoubt_node::journal::cut_tail(dir.path(), 1, None), Err(JournalError::Locked { .. })));
     drop(journal);
     open(dir.path());
+}
+
+fn open_as(dir: &std::path::Path, node: NodeId, protocol: &str) -> Result<indoubt_node::journal::Recovered, String> {
+    let owner = Some(Owner { node, protocol: protocol.into() });
+    let opened = Journal::open_with(dir, Options { owner, ..Options::default() });
+    opened.map(|(_, recovered)| recovered).map_err(|error| error.to_string())
+}
+
+#[test]
+fn a_journal_belongs_to_one_node_and_protocol_even_if_the_file_that_says_so_is_gone() {
+    let dir = tempfile::tempdir().unwrap();
+    let (c1, c2) = (NodeId::coordinating(1), NodeId::coordinating(2));
+    open_as(dir.path(), c1, "2pc").unwrap();
+    assert!(open_as(dir.path(), c2, "2pc").unwrap_err().ends_with("belongs to c1 2pc, not to c2 2pc"));
+    std::fs::remove_file(dir.path().join("owner")).unwrap();
+    assert!(open_as(dir.path(), c2, "2pc").unwrap_err().ends_with("journal belongs to c1, not to c2 2pc"));
+    let why = open_as(dir.path(), c1, "saga").unwrap_err();
+    assert!(why.ends_with("journal belongs to c1 under another protocol, not to c1 saga"), "{why}");
+    assert!(!dir.path().join("owner").exists(), "who is refused leaves no name");
+    open_as(dir.path(), c1, "2pc").unwrap();
+    assert_eq!(std::fs::read_to_string(dir.path().join("owner")).unwrap(), "c1 2pc\n");
+}
+
+#[test]
+fn who_does_not_get_the_lock_leaves_no_name() {
+    let dir = tempfile::tempdir().unwrap();
+    let holder = std::fs::File::open(dir.path()).unwrap();
+    holder.try_lock().unwrap();
+    assert!(open_as(dir.path(), NodeId::coordinating(1), "2pc").unwrap_err().contains("in use by another process"));
+    assert!(!dir.path().join("owner").exists());
+}
+
+#[test]
+fn a_journal_without_its_durable_mark_is_reported() {
+    let dir = tempfile::tempdir().unwrap();
+    let p1 = NodeId::participant(1);
+    assert!(!open_as(dir.path(), p1, "participant").unwrap().unmarked, "it is new");
+    assert!(!open_as(dir.path(), p1, "participant").unwrap().unmarked);
+    std::fs::remove_file(dir.path().join("durable")).unwrap();
+    assert!(open_as(dir.path(), p1, "participant").unwrap().unmarked);
 }
 
 #[test]

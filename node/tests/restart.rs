@@ -5,7 +5,7 @@ mod common;
 use common::{C1, Cluster, P1, Running, eventually, received, request, steps};
 use indoubt_node::client::{ClientEvent, ClientSession};
 use indoubt_proto::{
-    ids::{NodeId, TxnId},
+    ids::{LogId, NodeId, TxnId},
     message::{Message, Outcome, Status},
     observation::Observation,
     plan::Submission,
@@ -62,7 +62,7 @@ async fn a_client_notices_the_end_of_a_session_and_the_next_incarnation() {
     let config = cluster.c1.stop().await;
     assert!(matches!(events.recv().await, Some(ClientEvent::Down)));
     let txn = TxnId { home: C1, client: k1, number: 1 };
-    let message = || Message::Submit(Submission { txn, epoch: 1, audit: false, steps: steps() });
+    let message = || Message::Submit(Submission { txn, epoch: 1, log: LogId(0), audit: false, steps: steps() });
     assert_eq!(client.send(message(), Micros::ZERO), None, "nothing is sent into nowhere");
     let _c1 = Running::start(config).await;
     assert!(matches!(events.recv().await, Some(ClientEvent::Up { incarnation: 2, .. })));

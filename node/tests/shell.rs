@@ -6,15 +6,16 @@ use common::{C1, Cluster, P1, Running, config, eventually, node_message, request
 use indoubt_node::{
     Node, NodeError,
     client::{ClientEvent, ClientSession},
+    journal::JournalError,
 };
 use indoubt_proto::{
-    ids::{Lsn, NodeId, TxnId},
+    ids::{LogId, Lsn, NodeId, TxnId},
     message::{Decision, Message, Outcome, Status},
     observation::Observation,
     operation::{Key, Operation},
     plan::{PlanStep, StepKind, Submission},
     time::Micros,
-    wire::{Batch, Frame, SubmitRequest, v1},
+    wire::{Batch, Frame, SubmissionName, SubmitRequest, v1},
 };
 use tonic::Code;
 
@@ -24,7 +25,7 @@ fn committed() -> Outcome {
 
 fn submit(client: NodeId, number: u64) -> Message {
     let txn = TxnId { home: C1, client, number };
-    Message::Submit(Submission { txn, epoch: 1, audit: false, steps: steps() })
+    Message::Submit(Submission { txn, epoch: 1, log: LogId(0), audit: false, steps: steps() })
 }
 
 #[tokio::test]
@@ -34,13 +35,16 @@ async fn a_unary_submit_waits_for_the_outcome_and_everything_is_seen_afterwards(
     let (txn, outcome) = people.submit(request()).await.unwrap();
     assert_eq!(outcome, committed());
     assert_eq!((txn.home, txn.client), (C1, NodeId::client(0)));
+    assert_eq!(txn.number >> 48, cluster.c1.ready.log.0 & 0xffff, "another journal gives other names");
+    let (next, _) = people.submit(request()).await.unwrap();
+    assert_eq!(next.number, txn.number + 1);
     assert_eq!(people.status(txn).await.unwrap(), Status::Ended(committed()));
 
     let state = cluster.p1.client().await.state(true).await.unwrap();
     assert_eq!((state.node, state.incarnation, state.log), (P1, 1, cluster.p1.ready.log));
-    assert_eq!(state.inspection.accounts[0], (Key::new("done"), 1));
-    assert_eq!((state.stats.records, state.stats.forced_records), (1, 1));
-    assert_eq!((state.stats.last, state.stats.durable), (Lsn(1), Lsn(1)), "it answered, so its record is durable");
+    assert_eq!(state.inspection.accounts[0], (Key::new("done"), 2));
+    assert_eq!((state.stats.records, state.stats.forced_records), (2, 2));
+    assert_eq!((state.stats.last, state.stats.durable), (Lsn(2), Lsn(2)), "it answered, so its record is durable");
     assert!(state.stats.received >= 1 && state.stats.sent >= 1);
 }
 
@@ -49,13 +53,17 @@ async fn a_submission_under_a_name_of_the_callers_own_gets_the_same_outcome_agai
     let cluster = Cluster::start().await;
     let people = cluster.c1.client().await;
     let txn: TxnId = "c1-k7-1".parse().unwrap();
-    let named = || SubmitRequest { txn: Some((txn, 1)), ..request() };
+    let log = cluster.c1.ready.log;
+    let request = |txn| SubmitRequest { name: Some(SubmissionName { txn, epoch: 1, log }), ..request() };
+    let named = || request(txn);
     assert_eq!(people.submit(named()).await.unwrap(), (txn, committed()));
     assert_eq!(people.submit(named()).await.unwrap(), (txn, committed()));
-    let strange = SubmitRequest { txn: Some(("c2-k7-1".parse().unwrap(), 1)), ..request() };
-    let status = people.submit(strange).await.unwrap_err();
+    let status = people.submit(request("c2-k7-1".parse().unwrap())).await.unwrap_err();
     assert_eq!(status.code(), Code::InvalidArgument);
     assert!(status.message().contains("the home of c2-k7-1 is c2, and this is c1"), "{status}");
+    let status = people.submit(request("c1-k0-1".parse().unwrap())).await.unwrap_err();
+    assert_eq!(status.code(), Code::InvalidArgument);
+    assert!(status.message().contains("names of k0 are given by the node"), "{status}");
 }
 
 #[tokio::test]
@@ -113,7 +121,7 @@ async fn malformed_and_oversized_messages_are_refused_with_a_status_and_hurt_nob
     let submit = |key: String| {
         let ops = vec![Operation::Add { key: Key::new(key), delta: 1, min: None }];
         let steps = vec![PlanStep { node: P1, ops, undo: Vec::new(), kind: StepKind::Pivot }];
-        SubmitRequest { txn: None, audit: false, steps }
+        SubmitRequest { name: None, audit: false, steps }
     };
 
     let status = raw.submit(submit(String::new())).await.unwrap_err();
@@ -163,8 +171,19 @@ async fn what_is_open_says_since_when() {
     assert_eq!(status.code(), Code::Unavailable, "a caller of a stopping node is told so, not left alone: {status}");
     config.protocol = "2pc".into();
     let Err(error) = Node::start(common::toy::Toy::new(C1), config).await else { panic!("it starts") };
-    assert!(matches!(error, NodeError::Belongs { .. }));
+    assert!(matches!(error, NodeError::Journal(JournalError::Belongs { .. })));
     assert!(error.to_string().contains("belongs to c1 toy, not to c1 2pc"), "{error}");
+}
+
+#[tokio::test]
+async fn a_node_whose_data_directory_is_replaced_ends_with_a_sentence() {
+    let dir = tempfile::tempdir().unwrap();
+    let node = Running::start(config(&dir, P1, Vec::new())).await;
+    let data = node.config.data_dir.clone();
+    std::fs::rename(&data, dir.path().join("moved")).unwrap();
+    std::fs::create_dir(&data).unwrap();
+    let error = node.ended().await;
+    assert!(error.to_string().ends_with("would not find what it wrote, so it ends"), "{error}");
 }
 
 #[tokio::test]

@@ -10,7 +10,7 @@
 //! of forgotten transactions need not survive, because submissions from before a restart carry an older epoch.
 
 use crate::{
-    ids::{NodeId, TxnId},
+    ids::{LogId, NodeId, TxnId},
     message::{Outcome, Reason, ReasonKind, Status},
     operation::Operation,
     plan::Submission,
@@ -34,6 +34,7 @@ pub enum Admitted {
 pub struct Admission {
     home: NodeId,
     limits: Limits,
+    log: LogId,
     incarnation: u32,
     /// The number of outcomes that are remembered.
     capacity: usize,
@@ -43,8 +44,8 @@ pub struct Admission {
     known: BTreeMap<TxnId, Known>,
     /// The transactions that ended, oldest first.
     ended: VecDeque<TxnId>,
-    /// For each client, the highest number of its transactions that were forgotten here.
-    forgotten: BTreeMap<NodeId, u64>,
+    /// For each client, the numbers of its transactions that were forgotten here.
+    forgotten: BTreeMap<NodeId, Forgotten>,
 }
 
 /// A submission that runs or ran.
@@ -68,6 +69,7 @@ impl Admission {
             sagas: false,
             home,
             limits: settings.limits,
+            log: LogId(0),
             incarnation: 0,
             capacity: settings.options.remembered as usize,
             known: BTreeMap::new(),
@@ -76,9 +78,9 @@ impl Admission {
         }
     }
 
-    /// Begins an incarnation of the node.
-    pub fn open(&mut self, incarnation: u32) {
-        self.incarnation = incarnation;
+    /// Begins an incarnation of the node, which has this journal.
+    pub fn open(&mut self, log: LogId, incarnation: u32) {
+        (self.log, self.incarnation) = (log, incarnation);
     }
 
     /// Decides what to do with `submission`. `unfinished` are the transactions that the node still has. This changes nothing;
@@ -92,12 +94,14 @@ impl Admission {
             }
             return known.outcome.clone().map_or(Admitted::Join, Admitted::Answer);
         }
-        if submission.epoch > self.incarnation {
+        let of_this_log = submission.log == self.log;
+        if of_this_log && submission.epoch > self.incarnation {
             let reason = Reason::new(ReasonKind::BadPlan, "an epoch from the future");
             return Admitted::Answer(Outcome::Refused(reason));
         }
-        let may_have_run = submission.epoch < self.incarnation
-            || self.forgotten.get(&txn.client).is_some_and(|mark| txn.number <= *mark)
+        let may_have_run = !of_this_log
+            || submission.epoch < self.incarnation
+            || self.forgotten.get(&txn.client).is_some_and(|numbers| numbers.contains(txn.number))
             || unfinished.contains_key(&txn);
         if may_have_run {
             return Admitted::Answer(Outcome::Unknown(ReasonKind::Forgotten.into()));
@@ -131,8 +135,7 @@ impl Admission {
         while self.ended.len() > self.capacity {
             let oldest = self.ended.pop_front().expect("it is longer than its capacity, so it is not empty");
             self.known.remove(&oldest);
-            let mark = self.forgotten.entry(oldest.client).or_default();
-            *mark = oldest.number.max(*mark);
+            self.forgotten.entry(oldest.client).or_default().insert(oldest.number);
         }
     }
 
@@ -170,6 +173,38 @@ impl Admission {
     }
 }
 
+/// The numbers of a client's forgotten transactions, as ranges. Most clients count up, so they have one range or few.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+struct Forgotten {
+    /// The first number of each range, and its last one.
+    ranges: BTreeMap<u64, u64>,
+}
+
+impl Forgotten {
+    /// How many ranges are kept. Beyond that the two lowest become one, so that numbers between them count as forgotten too.
+    const MOST: usize = 64;
+
+    fn contains(&self, number: u64) -> bool {
+        self.ranges.range(..=number).next_back().is_some_and(|(_, last)| number <= *last)
+    }
+
+    fn insert(&mut self, number: u64) {
+        if self.contains(number) {
+            return;
+        }
+        let last = number.checked_add(1).and_then(|next| self.ranges.remove(&next)).unwrap_or(number);
+        match self.ranges.range_mut(..number).next_back() {
+            Some((_, before)) if *before + 1 == number => *before = last,
+            _ => drop(self.ranges.insert(number, last)),
+        }
+        if self.ranges.len() > Self::MOST
+            && let (Some((first, _)), Some((_, last))) = (self.ranges.pop_first(), self.ranges.pop_first())
+        {
+            self.ranges.insert(first, last);
+        }
+    }
+}
+
 /// Why the coordinating node `home` does not accept this submission while `in_flight` transactions are in flight; `None` if it
 /// does. The driver checks whether the participants exist, because a machine does not know its cluster.
 fn refusal(submission: &Submission, home: NodeId, limits: &Limits, in_flight: usize) -> Option<Reason> {
@@ -203,13 +238,14 @@ mod tests {
     use crate::{operation::Key, plan::PlanStep, plan::StepKind};
 
     const HOME: NodeId = NodeId::coordinating(1);
+    const LOG: LogId = LogId(7);
 
     fn submission(number: u64, epoch: u32) -> Submission {
         let get = Operation::Get { key: Key::new("p1/a") };
         let step =
             PlanStep { node: NodeId::participant(1), ops: vec![get], undo: vec![], kind: StepKind::Compensatable };
         let txn = TxnId { home: HOME, client: NodeId::client(1), number };
-        Submission { txn, epoch, audit: false, steps: vec![step] }
+        Submission { txn, epoch, log: LOG, audit: false, steps: vec![step] }
     }
 
     /// A node in its first incarnation that remembers `remembered` outcomes.
@@ -217,7 +253,7 @@ mod tests {
         let mut settings = Settings::default();
         settings.options.remembered = remembered;
         let mut admission = Admission::new(HOME, &settings);
-        admission.open(1);
+        admission.open(LOG, 1);
         admission
     }
 
@@ -241,7 +277,7 @@ mod tests {
         assert_eq!(admit(&known, &first), Admitted::Join);
         known.remember(first.txn, committed());
         assert_eq!(admit(&known, &first), Admitted::Answer(committed()));
-        known.open(2);
+        known.open(LOG, 2);
         assert_eq!(admit(&known, &first), Admitted::Answer(committed()), "in a later incarnation too");
     }
 
@@ -266,7 +302,7 @@ mod tests {
         let plan = |steps| Submission { steps, ..submission(1, 1) };
         let sagas = || {
             let mut sagas = Admission::of_sagas(HOME, &Settings::default());
-            sagas.open(1);
+            sagas.open(LOG, 1);
             sagas
         };
         let refused = |submission: &Submission| match admit(&sagas(), submission) {
@@ -282,6 +318,41 @@ mod tests {
         assert!(why.contains("step 1"), "{why}");
         // Atomic commit needs no order of steps.
         assert_eq!(admit(&admission(1), &after_pivot(Some(0))), Admitted::Run);
+    }
+
+    #[test]
+    fn what_was_first_sent_to_another_journal_is_unknown() {
+        let known = admission(2);
+        let lost = LogId(8);
+        for epoch in [1, 2] {
+            assert_eq!(admit(&known, &Submission { log: lost, ..submission(1, epoch) }), unknown());
+        }
+    }
+
+    #[test]
+    fn a_large_number_does_not_make_smaller_ones_forgotten() {
+        let mut known = admission(1);
+        for number in [1, u64::MAX, 2, 3] {
+            known.begin(&submission(number, 1));
+            known.remember(submission(number, 1).txn, committed());
+        }
+        let told = [1, 2, u64::MAX].map(|number| admit(&known, &submission(number, 1)));
+        assert_eq!(told, [unknown(), unknown(), unknown()]);
+        assert_eq!(admit(&known, &submission(4, 1)), Admitted::Run);
+    }
+
+    #[test]
+    fn many_gaps_between_forgotten_numbers_cost_no_more_memory_and_run_nothing_twice() {
+        let mut forgotten = Forgotten::default();
+        for number in (0..1_000).map(|step| 3 * step) {
+            forgotten.insert(number);
+        }
+        assert_eq!(forgotten.ranges.len(), Forgotten::MOST);
+        assert!((0..1_000).all(|step| forgotten.contains(3 * step)));
+        assert!(!forgotten.contains(2_995), "the latest gaps are still known");
+        let mut dense = Forgotten::default();
+        [5, 3, 4, 2, 1, 5].into_iter().for_each(|number| dense.insert(number));
+        assert_eq!(dense.ranges, BTreeMap::from([(1, 5)]));
     }
 
     #[test]
@@ -303,7 +374,7 @@ mod tests {
     #[test]
     fn one_first_sent_to_another_incarnation_is_never_run() {
         let mut known = admission(2);
-        known.open(2);
+        known.open(LOG, 2);
         assert_eq!(admit(&known, &submission(1, 1)), unknown());
         let refused = Outcome::Refused(Reason::new(ReasonKind::BadPlan, "an epoch from the future"));
         assert_eq!(admit(&known, &submission(1, 3)), Admitted::Answer(refused));
@@ -324,7 +395,7 @@ mod tests {
         }
         assert_eq!(admit(&known, &submission(1, 1)), unknown());
         known.recovered();
-        known.open(2);
+        known.open(LOG, 2);
         assert_eq!(admit(&known, &submission(1, 2)), Admitted::Run);
         assert_eq!(admit(&known, &submission(7, 1)), unknown(), "by its epoch");
         assert_eq!(admit(&known, &submission(8, 1)), Admitted::Answer(committed()));

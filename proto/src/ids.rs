@@ -218,6 +218,16 @@ impl fmt::Display for LogId {
     }
 }
 
+impl FromStr for LogId {
+    type Err = BadName;
+
+    fn from_str(text: &str) -> Result<Self, BadName> {
+        let digits = text.len() == 16 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let number = u64::from_str_radix(text, 16).ok().filter(|_| digits);
+        number.map(LogId).ok_or_else(|| BadName { text: text.into(), expected: "the 16 hexadecimal digits of a log" })
+    }
+}
+
 /// The number of a record in one journal: 1, 2, 3, … without gaps. 0 means that there is no record yet.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Lsn(pub u64);
@@ -228,6 +238,9 @@ impl Lsn {
         Lsn(self.0 + 1)
     }
 }
+
+/// The last incarnation of a node: the upper bits of a [`Serial`] have room for no more.
+pub const LAST_INCARNATION: u32 = (1 << 24) - 1;
 
 /// The serial number that a coordinating node gives to a transaction. Its upper bits are the incarnation, so it grows over restarts
 /// without a forced write.
@@ -293,6 +306,7 @@ mod tests {
         for text in ["c1", "p12", "k0", "lab"] {
             assert_eq!(text.parse::<NodeId>().unwrap().to_string(), text);
         }
+        assert_eq!("00000000000000ff".parse::<LogId>(), Ok(LogId(255)));
         assert_eq!("c1-k2-17".parse::<TxnId>().unwrap().to_string(), "c1-k2-17");
     }
 
@@ -303,6 +317,9 @@ mod tests {
         }
         for text in ["c1-k2", "k1-c2-3", "c1-k2-x", "c1-k2-3-4"] {
             assert!(text.parse::<TxnId>().is_err(), "{text}");
+        }
+        for text in ["", "ff", "+0000000000000ff", "000000000000000ff"] {
+            assert!(text.parse::<LogId>().is_err(), "{text}");
         }
         assert_eq!("x1".parse::<NodeId>().unwrap_err().to_string(), "`x1` is not a node name such as c1, p2 or k3");
     }

@@ -2,7 +2,7 @@
 //! a participant. A saga runs the steps in order, and can undo each by its compensation.
 
 use crate::{
-    ids::{NodeId, TxnId},
+    ids::{LogId, NodeId, TxnId},
     operation::Operation,
 };
 use serde::{Deserialize, Serialize};
@@ -42,6 +42,9 @@ pub struct Submission {
     /// The incarnation of the coordinating node to which the client first sent this submission. A repeated submission has the same
     /// epoch. So a later incarnation knows that the transaction may have begun, and never runs it again.
     pub epoch: u32,
+    /// The journal that the coordinating node had then. A node that lost it cannot know what it began, so it runs nothing that was
+    /// first sent to another journal.
+    pub log: LogId,
     /// Whether it is a read-only audit. Audits are not counted in phases.
     pub audit: bool,
     /// The steps, in order.

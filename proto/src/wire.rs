@@ -23,9 +23,9 @@ mod word;
 
 pub use codec::{OnWire, WireCodec};
 pub use error::WireError;
-pub use link::{Batch, Envelope, Frame, Hello};
+pub use link::{Batch, Envelope, Frame, Hello, Receiver};
 pub use operator::{ForgetRequest, OperatorReply, ResolveRequest, ResumeRequest, StateReply, Stats};
-pub use transactions::{StatusReply, StatusRequest, SubmitReply, SubmitRequest};
+pub use transactions::{StatusReply, StatusRequest, SubmissionName, SubmitReply, SubmitRequest};
 
 /// The parts of which mappings are made: for the types of other crates that have a counterpart in the .proto files.
 pub mod parse {

@@ -10,7 +10,7 @@ use indoubt_proto::{
     operation::{Key, Operation},
     plan::{PlanStep, StepKind, StepOps, Submission},
     time::Micros,
-    wire::{Envelope, Frame, Hello, OnWire as _},
+    wire::{Envelope, Frame, Hello, OnWire as _, Receiver},
 };
 use proptest::{collection::vec, prelude::*, sample::Index};
 
@@ -21,7 +21,7 @@ fn frames() -> Vec<Vec<u8>> {
     let step = PlanStep { node: NodeId::participant(1), ops: vec![add.clone()], undo: vec![], kind: StepKind::Pivot };
     let ticket = Ticket { log: LogId(7), serial: Serial(8), finished_below: Serial(3) };
     let messages = [
-        Message::Submit(Submission { txn, epoch: 1, audit: false, steps: vec![step] }),
+        Message::Submit(Submission { txn, epoch: 1, log: LogId(7), audit: false, steps: vec![step] }),
         Message::Work { txn, ticket, steps: vec![StepOps { step: 1, ops: vec![add] }] },
         Message::Vote {
             txn,
@@ -35,7 +35,8 @@ fn frames() -> Vec<Vec<u8>> {
     ];
     let id = MessageId { from: NodeId::coordinating(1), incarnation: 2, count: 3 };
     let envelope = |message| Envelope { id, to: NodeId::participant(1), hold: Micros(1), copy: true, message };
-    let hello = Frame::Hello(Hello { node: NodeId::client(1), incarnation: 1, log: LogId(0) });
+    let receiver = Some(Receiver { node: NodeId::coordinating(1), log: LogId(7), incarnation: 2, end: Lsn(3) });
+    let hello = Frame::Hello(Hello { node: NodeId::client(1), incarnation: 1, log: LogId(0), end: Lsn(0), receiver });
     let batch = Frame::Batch(messages.map(envelope).iter().collect());
     let encode = |frame: Frame| {
         let mut bytes = Vec::new();

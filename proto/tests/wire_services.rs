@@ -169,24 +169,29 @@ fn refused_bytes<T: OnWire + std::fmt::Debug>(bytes: &[u8]) -> String {
 }
 
 #[test]
-fn a_transaction_name_and_its_epoch_come_together() {
-    let request = |txn: Option<&str>, epoch: Option<u32>| {
+fn a_transaction_name_its_epoch_and_its_log_come_together() {
+    let log = "00000000000000ff";
+    let request = |txn: Option<&str>, epoch: Option<u32>, log: Option<&str>| {
         let mut bytes = Vec::new();
         txn.iter().for_each(|txn| prost::encoding::bytes::encode(1, &txn.as_bytes().to_vec(), &mut bytes));
         epoch.iter().for_each(|epoch| prost::encoding::uint32::encode(2, epoch, &mut bytes));
+        log.iter().for_each(|log| prost::encoding::bytes::encode(5, &log.as_bytes().to_vec(), &mut bytes));
         refused_bytes::<SubmitRequest>(&bytes)
     };
-    assert_eq!(request(Some("c1-k2-1"), None), "epoch: required when `txn` is given");
-    assert_eq!(request(None, Some(1)), "epoch: means nothing without `txn`");
-    assert_eq!(request(Some("c1"), Some(1)), "txn: `c1` is not a transaction name such as c1-k2-17");
-    assert_eq!(request(Some(&"c".repeat(4_000_000)), Some(1)), "txn: longer than any name");
+    assert_eq!(request(Some("c1-k2-1"), None, Some(log)), "epoch: required when `txn` is given");
+    assert_eq!(request(None, Some(1), None), "epoch: means nothing without `txn`");
+    assert_eq!(request(Some("c1-k2-1"), Some(1), None), "log: required when `txn` is given");
+    assert_eq!(request(None, None, Some(log)), "log: means nothing without `txn`");
+    assert_eq!(request(Some("c1-k2-1"), Some(1), Some("ff")), "log: `ff` is not the 16 hexadecimal digits of a log");
+    assert_eq!(request(Some("c1"), Some(1), Some(log)), "txn: `c1` is not a transaction name such as c1-k2-17");
+    assert_eq!(request(Some(&"c".repeat(4_000_000)), Some(1), Some(log)), "txn: longer than any name");
 }
 
 #[test]
 fn hostile_sizes_are_refused() {
     let get = |key: String| Operation::Get { key: Key::new(key) };
     let step = |ops| PlanStep { node: NodeId::participant(1), ops, undo: Vec::new(), kind: StepKind::Compensatable };
-    let request = |steps| encode(&SubmitRequest { txn: None, audit: true, steps });
+    let request = |steps| encode(&SubmitRequest { name: None, audit: true, steps });
     let refused = |steps| refused_bytes::<SubmitRequest>(&request(steps));
     assert_eq!(refused(vec![step(Vec::new()); limits::STEPS + 1]), "steps: more than 4096 elements");
     assert_eq!(

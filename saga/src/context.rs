@@ -40,7 +40,7 @@ impl Context {
     /// Begins an incarnation.
     pub(crate) fn boot(&mut self, log: LogId, incarnation: u32) {
         self.serials.open(log, incarnation);
-        self.admission.open(incarnation);
+        self.admission.open(log, incarnation);
     }
 
     /// Records are awaited in the order in which they are appended.

@@ -7,8 +7,7 @@ use indoubt_proto::{
     ids::NodeId,
     machine::Machine,
     message::{Message, Outcome, Reason, ReasonKind},
-    plan::PlanStep,
-    plan::Submission,
+    plan::{PlanStep, Submission},
     settings::Settings,
 };
 use indoubt_saga::{Orchestrator, ParallelOrchestrator, Unprotected};

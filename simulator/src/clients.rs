@@ -2,11 +2,11 @@
 //! its coordinating node and waits for the outcome.
 //!
 //! Nothing is queued: if there is no session when a transaction is due, its client is told `refused` at once. A transaction that
-//! was submitted and not answered is submitted again over the next session, with the epoch of its first submission. So a restarted
-//! coordinating node knows that it may already have begun, and never runs it again.
+//! was submitted and not answered is submitted again over the next session, with the epoch and the
+//! journal of its first submission. So a restarted coordinating node knows that it may already have begun, and never runs it again.
 
 use indoubt_proto::{
-    ids::{NodeId, TxnId},
+    ids::{LogId, NodeId, TxnId},
     message::{Message, Outcome, Reason, ReasonKind},
     observation::{Observation, PlanEntry},
     operation::Operation,
@@ -40,12 +40,21 @@ pub enum ClientEffect {
     },
 }
 
+/// A coordinating node, as its clients know it during a session.
+#[derive(Clone, Copy, Debug)]
+pub struct Home {
+    /// Its incarnation.
+    pub incarnation: u32,
+    /// Its journal.
+    pub log: LogId,
+}
+
 /// All clients of one run.
 #[derive(Clone, Debug)]
 pub struct ClientPool {
     workload: Workload,
-    /// The open sessions, by client and coordinating node, each with the incarnation of the coordinating node.
-    sessions: BTreeMap<(NodeId, NodeId), u32>,
+    /// The open sessions, by client and coordinating node.
+    sessions: BTreeMap<(NodeId, NodeId), Home>,
     /// The next transaction of the open loop.
     upcoming: Option<Arrival>,
     /// The free clients of the closed loop, by the time at which they begin their next transaction.
@@ -99,15 +108,15 @@ impl ClientPool {
     }
 
     /// All clients now have sessions with this incarnation of a coordinating node.
-    pub fn up(&mut self, node: NodeId, incarnation: u32, out: &mut Vec<ClientEffect>) {
+    pub fn up(&mut self, node: NodeId, home: Home, out: &mut Vec<ClientEffect>) {
         for client in self.clients() {
-            self.session_up(client, node, incarnation, out);
+            self.session_up(client, node, home, out);
         }
     }
 
     /// A client now has a session with this incarnation of a coordinating node. Transactions without an answer are submitted again.
-    pub fn session_up(&mut self, client: NodeId, node: NodeId, incarnation: u32, out: &mut Vec<ClientEffect>) {
-        self.sessions.insert((client, node), incarnation);
+    pub fn session_up(&mut self, client: NodeId, node: NodeId, home: Home, out: &mut Vec<ClientEffect>) {
+        self.sessions.insert((client, node), home);
         for (txn, submission) in self.unanswered.iter().filter(|(txn, _)| txn.home == node && txn.client == client) {
             out.push(ClientEffect::Send { from: txn.client, to: node, message: Message::Submit(submission.clone()) });
         }
@@ -171,8 +180,8 @@ impl ClientPool {
         let began = Observation::ClientBegan { txn, due_us: due, what: Cow::Borrowed(what), plan: plan(&steps), total };
         out.push(ClientEffect::Observe { client: txn.client, observation: began });
         match self.sessions.get(&(txn.client, txn.home)) {
-            Some(&epoch) => {
-                let submission = Submission { txn, epoch, audit: total.is_some(), steps };
+            Some(&Home { incarnation: epoch, log }) => {
+                let submission = Submission { txn, epoch, log, audit: total.is_some(), steps };
                 self.unanswered.insert(txn, submission.clone());
                 out.push(ClientEffect::Send { from: txn.client, to: txn.home, message: Message::Submit(submission) });
             }
@@ -243,17 +252,21 @@ mod tests {
         assert!(submitted(&out).is_empty());
     }
 
+    fn home(incarnation: u32) -> Home {
+        Home { incarnation, log: LogId(7) }
+    }
+
     #[test]
     fn an_unanswered_submission_is_repeated_on_a_new_session_with_its_first_epoch() {
         let mut pool = ClientPool::new(&scenario("rate = 50"), 1);
         let mut out = Vec::new();
-        pool.up(NodeId::coordinating(1), 1, &mut out);
+        pool.up(NodeId::coordinating(1), home(1), &mut out);
         pool.due(pool.next_due().unwrap(), &mut out);
         let first = submitted(&out);
         assert_eq!((first.len(), first[0].epoch), (1, 1));
         out.clear();
         pool.down(NodeId::coordinating(1));
-        pool.up(NodeId::coordinating(1), 2, &mut out);
+        pool.up(NodeId::coordinating(1), home(2), &mut out);
         assert_eq!(submitted(&out), first);
         // An answered transaction is not submitted again, and a second answer is ignored.
         let outcome = Message::Outcome { txn: first[0].txn, outcome: Outcome::Committed { reads: vec![] } };
@@ -262,7 +275,7 @@ mod tests {
         pool.message(Micros(6), &outcome, &mut out);
         assert_eq!(ended(&out), [OutcomeWord::Succeeded]);
         out.clear();
-        pool.up(NodeId::coordinating(1), 3, &mut out);
+        pool.up(NodeId::coordinating(1), home(3), &mut out);
         assert!(out.is_empty());
     }
 
@@ -272,7 +285,7 @@ mod tests {
         let mut pool = ClientPool::new(&closed, 1);
         let mut out = Vec::new();
         // Only c2 has a session: the first transaction, for c1, is refused, and the second waits for the pause.
-        pool.up(NodeId::coordinating(2), 1, &mut out);
+        pool.up(NodeId::coordinating(2), home(1), &mut out);
         pool.due(Micros(0), &mut out);
         assert_eq!((ended(&out).len(), submitted(&out).len()), (1, 0));
         assert_eq!(pool.next_due(), Some(closed.timeouts.retry));
@@ -281,7 +294,7 @@ mod tests {
         assert_eq!(second.len(), 1);
         assert_eq!(pool.next_due(), None);
         let now = Micros(500_000);
-        pool.up(NodeId::coordinating(1), 1, &mut out);
+        pool.up(NodeId::coordinating(1), home(1), &mut out);
         out.clear();
         let outcome = Outcome::Aborted(ReasonKind::Constraint.into());
         pool.message(now, &Message::Outcome { txn: second[0].txn, outcome }, &mut out);

@@ -44,7 +44,7 @@ pub(crate) fn plan(number: u64, n: u16) -> Submission {
         let undo = vec![Operation::Add { key, delta: -1, min: None }];
         PlanStep { node: p(node), ops, undo, kind: StepKind::Compensatable }
     };
-    Submission { txn: txn(number), epoch: 1, audit: false, steps: (1..=n).map(step).collect() }
+    Submission { txn: txn(number), epoch: 1, log: LOG, audit: false, steps: (1..=n).map(step).collect() }
 }
 
 pub(crate) fn with_prepare() -> Settings {

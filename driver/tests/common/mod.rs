@@ -117,7 +117,7 @@ pub fn submission(participant: NodeId) -> Packet {
         undo: Vec::new(),
         kind: indoubt_proto::plan::StepKind::Compensatable,
     };
-    packet(K1, Message::Submit(Submission { txn: TXN, epoch: 1, audit: false, steps: vec![step] }))
+    packet(K1, Message::Submit(Submission { txn: TXN, epoch: 1, log: LogId(1), audit: false, steps: vec![step] }))
 }
 
 /// A world that does nothing but write down what it is asked for.

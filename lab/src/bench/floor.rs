@@ -38,6 +38,8 @@ pub(crate) enum Pattern {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct FloorCoordinator {
     pattern: Pattern,
+    /// The ticket of all transactions.
+    ticket: Ticket,
     open: BTreeMap<TxnId, Open>,
 }
 
@@ -49,12 +51,11 @@ struct Open {
     missing: usize,
 }
 
-const TICKET: Ticket = Ticket { log: LogId(0), serial: Serial(0), finished_below: Serial(0) };
-
 impl FloorCoordinator {
     /// A coordinator of this pattern.
     pub(crate) fn new(pattern: Pattern) -> Self {
-        FloorCoordinator { pattern, open: BTreeMap::new() }
+        let ticket = Ticket { log: LogId(0), serial: Serial(0), finished_below: Serial(0) };
+        FloorCoordinator { pattern, ticket, open: BTreeMap::new() }
     }
 
     fn begin(&mut self, client: NodeId, submission: Submission, out: &mut OutOf<Self>) {
@@ -63,10 +64,10 @@ impl FloorCoordinator {
         match self.pattern {
             Pattern::TwoPhase => {
                 for node in &nodes {
-                    out.send(*node, Message::Work { txn, ticket: TICKET, steps: submission.work_of(*node) });
+                    out.send(*node, Message::Work { txn, ticket: self.ticket, steps: submission.work_of(*node) });
                 }
             }
-            Pattern::Saga => step(&submission, 0, out),
+            Pattern::Saga => step(self.ticket, &submission, 0, out),
         }
         let missing = nodes.len();
         self.open.insert(txn, Open { client, submission, nodes, missing });
@@ -84,11 +85,11 @@ impl FloorCoordinator {
     }
 }
 
-fn step(submission: &Submission, index: usize, out: &mut OutOf<FloorCoordinator>) {
+fn step(ticket: Ticket, submission: &Submission, index: usize, out: &mut OutOf<FloorCoordinator>) {
     let it = &submission.steps[index];
     let step = StepOps { step: index as u32 + 1, ops: it.ops.clone() };
     let style = indoubt_proto::message::StepStyle::Saga;
-    out.send(it.node, Message::Step { txn: submission.txn, ticket: TICKET, step, style });
+    out.send(it.node, Message::Step { txn: submission.txn, ticket, step, style });
 }
 
 impl Machine for FloorCoordinator {
@@ -96,7 +97,15 @@ impl Machine for FloorCoordinator {
     type Timer = ();
 
     fn handle(&mut self, input: InputOf<Self>, out: &mut OutOf<Self>) {
-        let Input::Message { from, message } = input else { return };
+        let (from, message) = match input {
+            Input::Recover { log, .. } => {
+                self.ticket.log = log;
+                return;
+            }
+            Input::Message { from, message } => (from, message),
+            Input::Durable { .. } | Input::Fired(()) => return,
+        };
+        let ticket = self.ticket;
         match message {
             Message::Submit(submission) => self.begin(from, submission, out),
             Message::WorkDone { txn, .. } => self.answered(
@@ -104,8 +113,7 @@ impl Machine for FloorCoordinator {
                 |open, out| {
                     for node in &open.nodes {
                         let (steps, peers) = (Vec::new(), Vec::new());
-                        let prepare =
-                            Message::Prepare { txn, ticket: TICKET, steps, peers, read_vote: ReadVote::Never };
+                        let prepare = Message::Prepare { txn, ticket, steps, peers, read_vote: ReadVote::Never };
                         out.send(*node, prepare);
                     }
                 },
@@ -116,7 +124,7 @@ impl Machine for FloorCoordinator {
                 |open, out| {
                     for node in &open.nodes {
                         let decision = Decision::Commit;
-                        out.send(*node, Message::Decision { txn, ticket: TICKET, decision, ack: true });
+                        out.send(*node, Message::Decision { txn, ticket, decision, ack: true });
                     }
                     out.send(open.client, Message::Outcome { txn, outcome: Outcome::Committed { reads: Vec::new() } });
                 },
@@ -133,7 +141,7 @@ impl Machine for FloorCoordinator {
             Message::StepResult { txn, step: done, .. } => {
                 let Some(open) = self.open.get(&txn) else { return };
                 if (done as usize) < open.submission.steps.len() {
-                    step(&open.submission, done as usize, out);
+                    step(ticket, &open.submission, done as usize, out);
                 } else {
                     out.send(open.client, Message::Outcome { txn, outcome: Outcome::Completed { reads: Vec::new() } });
                     self.open.remove(&txn);

@@ -6,7 +6,7 @@ use indoubt_cluster::Cluster;
 use indoubt_driver::random::{Stream, stream};
 use indoubt_node::client::{ClientEvent, ClientSession, NodeClient};
 use indoubt_proto::{
-    ids::{NodeId, TxnId},
+    ids::{LogId, NodeId, TxnId},
     message::{Message, OutcomeWord},
     operation::{Key, Operation},
     plan::{PlanStep, StepKind, Submission},
@@ -70,10 +70,10 @@ impl Maker {
             .collect()
     }
 
-    fn next(&mut self, epoch: u32) -> Submission {
+    fn next(&mut self, epoch: u32, log: LogId) -> Submission {
         self.made += 1;
         let txn = TxnId { home: HOME, client: NodeId::client(1), number: self.made };
-        Submission { txn, epoch, audit: false, steps: self.steps() }
+        Submission { txn, epoch, log, audit: false, steps: self.steps() }
     }
 }
 
@@ -82,6 +82,7 @@ pub(super) struct Load {
     session: ClientSession,
     events: mpsc::UnboundedReceiver<ClientEvent>,
     epoch: u32,
+    log: LogId,
     maker: Maker,
     begun: HashMap<TxnId, Instant>,
     /// Transactions that succeeded since the session was opened.
@@ -94,11 +95,12 @@ impl Load {
         let (session, mut events) = ClientSession::open(NodeId::client(1), 1, HOME, cluster.address(HOME), 1);
         loop {
             match events.recv().await {
-                Some(ClientEvent::Up { incarnation, .. }) => {
+                Some(ClientEvent::Up { incarnation, log }) => {
                     return Ok(Load {
                         session,
                         events,
                         epoch: incarnation,
+                        log,
                         maker,
                         begun: HashMap::new(),
                         succeeded: 0,
@@ -143,7 +145,7 @@ impl Load {
     }
 
     fn submit(&mut self) -> Result<()> {
-        let submission = self.maker.next(self.epoch);
+        let submission = self.maker.next(self.epoch, self.log);
         self.begun.insert(submission.txn, Instant::now());
         self.session.send(Message::Submit(submission), Micros::ZERO).context("the session is over")?;
         Ok(())
@@ -178,7 +180,7 @@ pub(super) async fn unary(
             while Instant::now() < to {
                 let since = Instant::now();
                 let (_, outcome) =
-                    client.submit(SubmitRequest { txn: None, audit: false, steps: maker.steps() }).await?;
+                    client.submit(SubmitRequest { name: None, audit: false, steps: maker.steps() }).await?;
                 let now = Instant::now();
                 if outcome.word() == OutcomeWord::Succeeded {
                     succeeded += 1;

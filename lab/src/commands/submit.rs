@@ -1,7 +1,7 @@
 //! `indoubt submit`: submits one transaction to a live node.
 
 use crate::{
-    live_node::call,
+    live_node::{ask, call, refused},
     options::{Common, Format},
     output::outln,
     status::Status,
@@ -9,18 +9,24 @@ use crate::{
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use indoubt_proto::{
-    ids::NodeId,
+    ids::{NodeId, Role, TxnId},
     message::{Outcome, OutcomeWord},
-    operation::{Key, Operation},
+    operation::{Key, Operation, ReadValue},
     plan::{PlanStep, StepKind},
-    wire::SubmitRequest,
+    wire::{StateReply, SubmissionName, SubmitRequest},
 };
 use indoubt_scenario::protocol::{Family, Protocol};
+use std::{
+    process,
+    time::{SystemTime, UNIX_EPOCH},
+};
+use tonic::Code;
 
 /// Arguments of `indoubt submit`.
 #[derive(Args, Clone, Debug)]
 #[command(after_help = "\
-Submits one transaction and waits for its outcome. Each step is PARTICIPANT:OPERATION. The operations are add(KEY,DELTA), \
+Submits one transaction and waits for its outcome. If the node does not answer, the outcome is `unknown`, and the command says \
+how to ask for it later. The exit status is 0 only if the transaction succeeded. Each step is PARTICIPANT:OPERATION. The operations are add(KEY,DELTA), \
 add(KEY,DELTA,MIN), put(KEY,VALUE) and get(KEY); `;` separates several operations of one step. A saga undoes an add by the \
 opposite add. A put cannot be undone: the first step with a put is the pivot of a saga, and later steps may have no MIN, because \
 they must succeed.
@@ -40,37 +46,61 @@ pub struct SubmitArgs {
 pub(super) fn submit(args: &SubmitArgs, common: &Common) -> Result<Status> {
     let steps = kinds(args.steps.iter().map(|text| step(text)).collect::<Result<_>>()?);
     let audit = steps.iter().flat_map(|s| &s.ops).all(Operation::is_read);
-    let request = SubmitRequest { txn: None, audit, steps };
-    let pivot = explain(&request.steps);
-    let (protocol, txn, outcome) = call(&args.node, |node| async move {
-        let protocol = node.state(false).await?.protocol;
-        let (txn, outcome) = node.submit(request).await?;
-        Ok((protocol, txn, outcome))
-    })?;
+    let pivot = explain(&steps);
+    let StateReply { node: home, incarnation: epoch, log, protocol, .. } =
+        call(&args.node, |node| async move { node.state(false).await })?;
     let is_saga = Protocol::from_name(&protocol).is_some_and(|protocol| protocol.entry().family == Family::Saga);
     if let Some(pivot) = pivot.filter(|_| is_saga) {
         anstream::eprintln!("{pivot}");
     }
-    let reads = match &outcome {
-        Outcome::Committed { reads } | Outcome::Completed { reads } => reads.as_slice(),
-        _ => &[],
-    };
-    let reason = outcome.reason().map(ToString::to_string);
+    let txn = TxnId { home, ..own_name()? };
+    // A participant names nodes that run transactions, so it is asked without a name.
+    let name = (home.role == Role::Coordinating).then_some(SubmissionName { txn, epoch, log });
+    let request = SubmitRequest { name, audit, steps };
+    match ask(&args.node, |node| async move { node.submit(request).await })? {
+        Ok((txn, outcome)) => {
+            let reads = match &outcome {
+                Outcome::Committed { reads } | Outcome::Completed { reads } => reads.as_slice(),
+                _ => &[],
+            };
+            print(txn, outcome.word(), outcome.reason().map(ToString::to_string), reads, common);
+            Ok((outcome.word() == OutcomeWord::Succeeded).into())
+        }
+        Err(status) if is_refusal(status.code()) => Err(refused(&args.node, &status)),
+        Err(status) => {
+            let reason = format!("no answer from {}: {}", args.node, status.message());
+            print(txn, OutcomeWord::Unknown, Some(reason), &[], common);
+            anstream::eprintln!("Ask later what became of it: indoubt status {txn} --node {}", args.node);
+            Ok(Status::DoesNotHold)
+        }
+    }
+}
+
+/// Whether an error of this kind comes from a node that did not take the submission.
+fn is_refusal(code: Code) -> bool {
+    matches!(code, Code::InvalidArgument | Code::FailedPrecondition | Code::Unimplemented | Code::OutOfRange)
+}
+
+/// A name that no other call of `indoubt submit` on this host has: this process and the time. Its home is not known yet.
+fn own_name() -> Result<TxnId> {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).context("the clock is before 1970")?;
+    let client = NodeId::client((process::id() % u32::from(u16::MAX)) as u16 + 1);
+    Ok(TxnId { home: NodeId::coordinating(1), client, number: now.as_micros() as u64 })
+}
+
+/// Prints what a client knows of a transaction.
+fn print(txn: TxnId, outcome: OutcomeWord, reason: Option<String>, reads: &[ReadValue], common: &Common) {
     match common.format {
         Format::Json => {
-            outln!(
-                "{}",
-                serde_json::json!({ "txn": txn, "outcome": outcome.word(), "reason": reason, "reads": reads })
-            );
+            outln!("{}", serde_json::json!({ "txn": txn, "outcome": outcome, "reason": reason, "reads": reads }));
         }
         Format::Text => {
-            outln!("{txn} {}{}", outcome.word().word(), reason.map_or(String::new(), |r| format!(": {r}")));
+            outln!("{txn} {}{}", outcome.word(), reason.map_or(String::new(), |r| format!(": {r}")));
             for read in reads {
                 outln!("  {} = {}", read.key, read.value);
             }
         }
     }
-    Ok((outcome.word() == OutcomeWord::Succeeded).into())
 }
 
 /// Parses a step such as `p1:add(p1/acct-1,-5,0)`. Several operations of one step are separated by `;`.

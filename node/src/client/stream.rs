@@ -10,10 +10,10 @@ use crate::{
 };
 use indoubt_driver::packet::Packet;
 use indoubt_proto::{
-    ids::{LogId, MessageId, NodeId},
+    ids::{LogId, Lsn, MessageId, NodeId},
     message::Message,
     time::Micros,
-    wire::{Batch, Envelope, Frame, Hello, v1::transactions_client::TransactionsClient},
+    wire::{Batch, Envelope, Frame, Hello, Receiver, v1::transactions_client::TransactionsClient},
 };
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::{sync::mpsc, task::JoinHandle};
@@ -67,7 +67,8 @@ impl ClientSession {
         address: impl Into<String>,
         seed: u64,
     ) -> (ClientSession, mpsc::UnboundedReceiver<ClientEvent>) {
-        let me = Hello { node: client, incarnation, log: LogId(0) };
+        let receiver = Some(Receiver { node: home, log: LogId(0), incarnation: 0, end: Lsn(0) });
+        let me = Hello { node: client, incarnation, log: LogId(0), end: Lsn(0), receiver };
         let session = Session::default();
         let (events, received) = mpsc::unbounded_channel();
         let address = address.into();
@@ -121,6 +122,10 @@ impl ClientSession {
 impl Drop for ClientSession {
     fn drop(&mut self) {
         self.task.abort();
+        // The transport holds the queue too: the session ends only when the queue does.
+        if let Some((_, outbox)) = lock(&self.session).take() {
+            outbox.close();
+        }
     }
 }
 

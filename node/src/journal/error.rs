@@ -23,6 +23,16 @@ pub enum JournalError {
         /// The data directory.
         dir: PathBuf,
     },
+    /// The data directory or its journal belongs to another node or protocol.
+    #[error("{} belongs to {found}, not to {expected}", path.display())]
+    Belongs {
+        /// The data directory or the journal.
+        path: PathBuf,
+        /// To whom it belongs.
+        found: String,
+        /// Who opened it.
+        expected: super::owner::Owner,
+    },
     /// The journal has another format version.
     #[error("{} has format version {found}, and this program reads version {}", path.display(), super::format::VERSION)]
     Version {

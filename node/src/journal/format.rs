@@ -1,7 +1,7 @@
 //! The format of a journal file. All numbers are little-endian.
 //!
 //! Header: magic (8), version u32, crc u32 of what follows, log u64, generation u64, base u64, records of the
-//! compaction u64, their end u64, reserved u64.
+//! compaction u64, their end u64, owner u64 (`owner.rs`).
 //! Record: length of the payload u32, crc u32, lsn u64, unforced u32, payload.
 //!
 //! A compaction writes a new file of the next *generation*. Every checksum covers log and generation, so bytes of another file are
@@ -9,7 +9,7 @@
 //! appended. So a record says which earlier records *were* durable. If one of those is damaged, the file is corrupt. If a record
 //! that was never forced is damaged, the tail is only torn.
 
-use super::error::JournalError;
+use super::{error::JournalError, owner::Stamp};
 use indoubt_proto::ids::{LogId, Lsn};
 
 pub(super) const VERSION: u32 = 1;
@@ -34,21 +34,24 @@ pub(super) struct Header {
     pub(super) snapshot_records: u64,
     /// The end of these records. Up to here the file was durable before it got its name.
     pub(super) snapshot_end: u64,
+    /// Whose journal it is.
+    pub(super) stamp: Stamp,
 }
 
 impl Header {
     pub(super) const LENGTH: usize = 64;
 
     /// The header of a new log.
-    pub(super) fn of_new(log: LogId) -> Self {
-        Header { log, generation: 1, base: Lsn(0), snapshot_records: 0, snapshot_end: Self::LENGTH as u64 }
+    pub(super) fn of_new(log: LogId, stamp: Stamp) -> Self {
+        Header { log, generation: 1, base: Lsn(0), snapshot_records: 0, snapshot_end: Self::LENGTH as u64, stamp }
     }
 
     pub(super) fn encode(&self) -> [u8; Self::LENGTH] {
         let mut bytes = [0; Self::LENGTH];
         bytes[..8].copy_from_slice(MAGIC);
         bytes[8..12].copy_from_slice(&VERSION.to_le_bytes());
-        let numbers = [self.log.0, self.generation, self.base.0, self.snapshot_records, self.snapshot_end];
+        let Header { log, generation, base, snapshot_records, snapshot_end, stamp } = *self;
+        let numbers = [log.0, generation, base.0, snapshot_records, snapshot_end, stamp.0];
         for (slot, number) in bytes[16..].chunks_exact_mut(8).zip(numbers) {
             slot.copy_from_slice(&number.to_le_bytes());
         }
@@ -81,6 +84,7 @@ impl Header {
             base: Lsn(u64_at(bytes, 32)),
             snapshot_records: u64_at(bytes, 40),
             snapshot_end: u64_at(bytes, 48),
+            stamp: Stamp(u64_at(bytes, 56)),
         })
     }
 }

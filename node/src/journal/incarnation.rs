@@ -6,6 +6,7 @@ use super::{
     error::JournalError,
     paths::{Paths, Replacement, read},
 };
+use indoubt_proto::ids::LAST_INCARNATION;
 use std::fs::File;
 
 /// Increments the count durably and returns it, from 1. `has_journal` means that the node was started before.
@@ -17,7 +18,10 @@ pub(super) fn bump(disk: &dyn Disk, paths: &Paths, dir: &File, has_journal: bool
         None if has_journal => return Err(corrupt("it is missing beside a journal".into())),
         None => 0,
     };
-    let now = before.checked_add(1).ok_or_else(|| corrupt(format!("{before} is the last incarnation")))?;
+    if before >= LAST_INCARNATION {
+        return Err(corrupt(format!("incarnation {before} has no successor: {LAST_INCARNATION} is the last one")));
+    }
+    let now = before + 1;
     Replacement::write(disk, path.clone(), text(now).as_bytes())?.put(disk, dir)?;
     Ok(now)
 }

@@ -7,6 +7,7 @@ use super::{
     format::{Header, Sealer},
     incarnation,
     mark::{Mark, MarkFile},
+    owner::{self, Owner, Stamp},
     paths::{Paths, Replacement},
     scan::{Contents, Recovered},
     shared::{OnFailure, Shared, State, Tail},
@@ -21,12 +22,14 @@ pub struct Options {
     pub on_failure: OnFailure,
     /// The disk operations, which tests replace.
     pub disk: Arc<dyn Disk>,
+    /// The node and the protocol that open the journal; `None` in tools that only look at one.
+    pub owner: Option<Owner>,
 }
 
 impl Default for Options {
     /// The real disk, and an end of the process after a failure.
     fn default() -> Self {
-        Options { on_failure: Box::new(end_process), disk: Arc::new(HostDisk) }
+        Options { on_failure: Box::new(end_process), disk: Arc::new(HostDisk), owner: None }
     }
 }
 
@@ -46,11 +49,19 @@ fn end_process(error: &JournalError) {
 }
 
 pub(super) fn open(dir: &Path, options: Options) -> Result<(Journal, Recovered), JournalError> {
-    let Options { on_failure, disk } = options;
+    let Options { on_failure, disk, owner } = options;
     fs::create_dir_all(dir).map_err(io_error("create", dir))?;
     let paths = Paths::new(dir);
     let lock = paths.lock()?;
+    if let Some(owner) = &owner {
+        owner::check_file(&paths, owner)?;
+    }
     let found = Contents::read(&paths)?;
+    found.iter().try_for_each(|contents| contents.header.stamp.check(&paths, owner.as_ref()))?;
+    let unmarked = found.is_some() && Mark::read(&paths)?.is_none();
+    if let Some(owner) = &owner {
+        owner::write_file(&paths, owner)?;
+    }
     paths.remove_leftovers()?;
     // The incarnation is counted before a journal is made, so a crash never leaves a journal without a count. This also forces the
     // directory, and with it the name of a journal whose compaction a crash interrupted.
@@ -62,7 +73,7 @@ pub(super) fn open(dir: &Path, options: Options) -> Result<(Journal, Recovered),
             let file = reopen(&*disk, &paths, &contents)?;
             (contents, file)
         }
-        None => create(&*disk, &paths, &lock)?,
+        None => create(&*disk, &paths, &lock, Stamp::of(owner.as_ref()))?,
     };
     let (header, torn) = (contents.header, contents.torn() as u64);
     let (end, last) = (contents.end as u64, contents.last);
@@ -89,11 +100,12 @@ pub(super) fn open(dir: &Path, options: Options) -> Result<(Journal, Recovered),
         buffer: Vec::new(),
         sealer: Sealer::new(header.log, header.generation),
         log: header.log,
+        stamp: header.stamp,
         generation: header.generation,
         last,
         _lock: lock,
     };
-    Ok((journal, Recovered { log: header.log, fresh, incarnation, last, torn, contents }))
+    Ok((journal, Recovered { log: header.log, fresh, incarnation, last, torn, unmarked, contents }))
 }
 
 /// Cuts off a torn tail, and forces what survived, because the machine will rely on it.
@@ -107,8 +119,8 @@ fn reopen(disk: &dyn Disk, paths: &Paths, contents: &Contents) -> Result<File, J
     Ok(file)
 }
 
-fn create(disk: &dyn Disk, paths: &Paths, dir: &File) -> Result<(Contents, File), JournalError> {
-    let header = Header::of_new(new_log_id()?);
+fn create(disk: &dyn Disk, paths: &Paths, dir: &File, stamp: Stamp) -> Result<(Contents, File), JournalError> {
+    let header = Header::of_new(new_log_id()?, stamp);
     let file = Replacement::write(disk, paths.journal(), &header.encode())?.put(disk, dir)?;
     Ok((Contents::of_new(header), file))
 }

@@ -29,6 +29,10 @@ impl Paths {
         self.dir.join("durable")
     }
 
+    pub(super) fn owner(&self) -> PathBuf {
+        self.dir.join("owner")
+    }
+
     pub(super) fn incarnation(&self) -> PathBuf {
         self.dir.join("incarnation")
     }

@@ -11,7 +11,10 @@ use indoubt_proto::{
     ids::{NodeId, Role},
     message::{Message, MessageKind},
     plan::Submission,
-    wire::{Frame, StatusReply, StatusRequest, SubmitReply, SubmitRequest, v1::transactions_server::Transactions},
+    wire::{
+        Frame, StatusReply, StatusRequest, SubmissionName, SubmitReply, SubmitRequest,
+        v1::transactions_server::Transactions,
+    },
 };
 use std::sync::Arc;
 use tokio::sync::oneshot;
@@ -41,18 +44,22 @@ impl Transactions for TransactionsService {
 
     async fn submit(&self, request: Request<SubmitRequest>) -> Result<Response<SubmitReply>, Status> {
         let me = self.here()?;
-        let SubmitRequest { txn, audit, steps } = request.into_inner();
-        let answer = match txn {
+        let SubmitRequest { name, audit, steps } = request.into_inner();
+        let answer = match name {
             None => {
                 let (reply, answered) = oneshot::channel();
                 self.door.inbox.push(In::Call(Call::Submit { audit, steps, reply }));
                 answered.await.map_err(|_| stopping())?
             }
-            Some((txn, epoch)) => {
+            Some(SubmissionName { txn, .. }) if txn.client == NodeId::client(0) => {
+                let why = "the names of k0 are given by the node: use a client of your own, or no name";
+                return Err(Status::invalid_argument(format!("txn: {why}")));
+            }
+            Some(SubmissionName { txn, epoch, log }) => {
                 if let Some(why) = not_for(me, txn.client, txn) {
                     return Err(Status::invalid_argument(format!("txn: {why}")));
                 }
-                let submission = Message::Submit(Submission { txn, epoch, audit, steps });
+                let submission = Message::Submit(Submission { txn, epoch, log, audit, steps });
                 ask(&self.door.inbox, txn.client, submission, MessageKind::Outcome).await?
             }
         };

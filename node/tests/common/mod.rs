@@ -68,6 +68,11 @@ impl Running {
         NodeConfig { listen: self.ready.address, ..self.config }
     }
 
+    /// Waits until it ends by itself, and returns the reason.
+    pub async fn ended(self) -> NodeError {
+        self.task.await.expect("it does not panic").expect_err("nobody stopped it")
+    }
+
     pub fn trace(&self) -> Vec<Stamped> {
         indoubt_node::read_trace(self.config.trace.as_ref().expect("it has one")).expect("it can be read")
     }
@@ -114,7 +119,7 @@ pub fn config(dir: &tempfile::TempDir, id: NodeId, peers: Vec<(NodeId, String)>)
 
 /// A transaction at p1 and p2.
 pub fn request() -> SubmitRequest {
-    SubmitRequest { txn: None, audit: false, steps: steps() }
+    SubmitRequest { name: None, audit: false, steps: steps() }
 }
 
 pub fn steps() -> Vec<PlanStep> {

@@ -52,6 +52,7 @@ struct Run {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Toy {
     me: NodeId,
+    log: LogId,
     running: BTreeMap<TxnId, Run>,
     ended: BTreeSet<TxnId>,
     /// By whom it was asked for, and the record.
@@ -64,6 +65,7 @@ impl Toy {
     pub fn new(me: NodeId) -> Self {
         Toy {
             me,
+            log: LogId(0),
             running: BTreeMap::new(),
             ended: BTreeSet::new(),
             worked: BTreeMap::new(),
@@ -97,7 +99,7 @@ impl Toy {
     fn work(&mut self, txn: TxnId, out: &mut OutOf<Self>) {
         let Some(run) = self.running.get(&txn) else { return };
         for node in &run.unanswered {
-            let ticket = Ticket { log: LogId(1), serial: Serial(0), finished_below: Serial(0) };
+            let ticket = Ticket { log: self.log, serial: Serial(0), finished_below: Serial(0) };
             out.send(*node, Message::Work { txn, ticket, steps: run.submission.work_of(*node) });
         }
         out.arm(txn, RESEND);
@@ -163,7 +165,10 @@ impl Machine for Toy {
 
     fn handle(&mut self, input: InputOf<Self>, out: &mut OutOf<Self>) {
         match input {
-            Input::Recover { records, .. } => self.recover(records, out),
+            Input::Recover { log, records, .. } => {
+                self.log = log;
+                self.recover(records, out);
+            }
             Input::Message { from, message } => self.message(from, message, out),
             Input::Durable { upto } => {
                 let fresh = |lsn: Lsn| lsn > self.durable && lsn <= upto;

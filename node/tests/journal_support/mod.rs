@@ -37,7 +37,7 @@ impl Disk for QuickDisk {
 /// Opens without real forces.
 pub fn try_open(dir: &Path) -> Result<(Journal, Recovered), JournalError> {
     let on_failure = Box::new(|error: &JournalError| panic!("{error}"));
-    Journal::open_with(dir, Options { disk: Arc::new(QuickDisk), on_failure })
+    Journal::open_with(dir, Options { disk: Arc::new(QuickDisk), on_failure, owner: None })
 }
 
 pub fn open(dir: &Path) -> (Journal, Vec<Found>) {
@@ -48,7 +48,8 @@ pub fn open(dir: &Path) -> (Journal, Vec<Found>) {
 pub fn open_on(disk: &Arc<TestDisk>, dir: &Path) -> (Journal, Vec<Found>) {
     let disk: Arc<dyn Disk> = Arc::clone(disk) as Arc<dyn Disk>;
     let on_failure = Box::new(|error: &JournalError| panic!("{error}"));
-    let (journal, recovered) = Journal::open_with(dir, Options { disk, on_failure }).expect("a sound journal");
+    let (journal, recovered) =
+        Journal::open_with(dir, Options { disk, on_failure, owner: None }).expect("a sound journal");
     (journal, found(&recovered))
 }
 

@@ -3,13 +3,13 @@
 use super::{
     codec::{OnWire, in_one_piece},
     coding::{Alternatives, Coding, WireMessage, message, once},
-    codings::{Flag, Log, Nested, Node, OneOf, U32, U64},
+    codings::{Flag, Log, Nested, Node, OneOf, Optional, Place, U32, U64},
     encoding::{Fields, put},
     error::{At, WireError, micros},
     limits,
 };
 use crate::{
-    ids::{LogId, MessageId, NodeId},
+    ids::{LogId, Lsn, MessageId, NodeId},
     message::Message,
     time::Micros,
 };
@@ -34,6 +34,23 @@ pub struct Hello {
     pub incarnation: u32,
     /// Its journal; 0 for a client, which has none.
     pub log: LogId,
+    /// The last durable record of that journal; 0 for a client.
+    pub end: Lsn,
+    /// Whom it takes the receiver for, if it says so.
+    pub receiver: Option<Receiver>,
+}
+
+/// What the sender of a [`Hello`] remembers of its receiver.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Receiver {
+    /// The node that should be there.
+    pub node: NodeId,
+    /// The journal with which it last came; 0 if the sender remembers none.
+    pub log: LogId,
+    /// The incarnation in which it last came.
+    pub incarnation: u32,
+    /// The last record of that journal of which it told.
+    pub end: Lsn,
 }
 
 /// One message on its way.
@@ -88,7 +105,8 @@ fn read_frame(bytes: &[u8]) -> Result<Frame, WireError> {
     }
 }
 
-message!(Hello { 1 node: Node, 2 incarnation: U32, 3 log: Log });
+message!(Hello { 1 node: Node, 2 incarnation: U32, 3 log: Log, 4 end: Place, 5 receiver: Optional<Receiver> });
+message!(Receiver { 1 node: Node, 2 log: Log, 3 incarnation: U32, 4 end: Place });
 
 impl WireMessage for Envelope {
     type Value = Envelope;

@@ -21,7 +21,7 @@ use crate::{
 };
 
 message!(PlanStep { 1 node: Node, 2 ops: List<Operation>, 3 undo: List<Operation>, 4 kind: WordOf<StepKind> });
-message!(Submission { 1 txn: Nested<TxnId>, 2 epoch: U32, 3 audit: Flag, 4 steps: List<PlanStep> });
+message!(Submission { 1 txn: Nested<TxnId>, 2 epoch: U32, 3 audit: Flag, 4 steps: List<PlanStep>, 5 log: Log });
 
 impl Element for PlanStep {
     const MOST: usize = limits::STEPS;

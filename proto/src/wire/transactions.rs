@@ -8,7 +8,7 @@ use super::{
     limits,
 };
 use crate::{
-    ids::{NodeId, TxnId},
+    ids::{LogId, NodeId, TxnId},
     message::{Outcome, Status},
     operation::Operation,
     plan::{PlanStep, StepKind},
@@ -17,13 +17,23 @@ use crate::{
 /// A transaction to run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SubmitRequest {
-    /// Its name, with the epoch of its first submission ([`crate::plan::Submission::epoch`]), if the caller gave one;
-    /// else the node names it as client k0.
-    pub txn: Option<(TxnId, u32)>,
+    /// Its name, if the caller gave one; else the node names it as client k0.
+    pub name: Option<SubmissionName>,
     /// A read-only audit.
     pub audit: bool,
     /// Its steps, in order.
     pub steps: Vec<PlanStep>,
+}
+
+/// The name that a caller gave to a transaction, with what it knew of the node when it first sent the submission.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SubmissionName {
+    /// The name.
+    pub txn: TxnId,
+    /// As in [`crate::plan::Submission::epoch`].
+    pub epoch: u32,
+    /// As in [`crate::plan::Submission::log`].
+    pub log: LogId,
 }
 
 /// What became of it.
@@ -67,17 +77,20 @@ impl WireMessage for SubmitRequest {
     type Value = SubmitRequest;
 
     fn put(value: &SubmitRequest, out: &mut Vec<u8>) {
-        let SubmitRequest { txn, audit, steps } = value;
-        if let Some((txn, epoch)) = txn {
+        let SubmitRequest { name, audit, steps } = value;
+        if let Some(SubmissionName { txn, epoch, .. }) = name {
             Name::<TxnId>::put(txn, 1, out);
             put::present_uint(2, u64::from(*epoch), out);
         }
         Flag::put(audit, 3, out);
         List::<SubmitStep>::put(steps, 4, out);
+        if let Some(SubmissionName { log, .. }) = name {
+            Name::<LogId>::put(log, 5, out);
+        }
     }
 
     fn read(bytes: &[u8]) -> Result<SubmitRequest, WireError> {
-        let (mut txn, mut epoch, mut audit, mut steps) = (None, None, 0, Vec::new());
+        let (mut txn, mut epoch, mut log, mut audit, mut steps) = (None, None, None, 0, Vec::new());
         let mut fields = Fields(bytes);
         while let Some((number, value)) = fields.next()? {
             match number {
@@ -85,15 +98,24 @@ impl WireMessage for SubmitRequest {
                 2 => U32::take(epoch.get_or_insert_default(), number, value).at("epoch")?,
                 3 => Flag::take(&mut audit, number, value).at("audit")?,
                 4 => List::<SubmitStep>::take(&mut steps, number, value).at("steps")?,
+                5 => Name::<LogId>::take(log.get_or_insert_default(), number, value).at("log")?,
                 _ => {}
             }
         }
-        let txn = match (txn, epoch) {
-            (None, None) => None,
-            (Some(txn), Some(epoch)) => Some((Name::finish(txn).at("txn")?, U32::finish(epoch)?)),
-            (Some(_), None) => return Err(WireError::new("required when `txn` is given")).at("epoch"),
-            (None, Some(_)) => return Err(WireError::new("means nothing without `txn`")).at("epoch"),
+        let required = || WireError::new("required when `txn` is given");
+        let useless = || WireError::new("means nothing without `txn`");
+        let name = match (txn, epoch, log) {
+            (None, None, None) => None,
+            (Some(txn), Some(epoch), Some(log)) => Some(SubmissionName {
+                txn: Name::finish(txn).at("txn")?,
+                epoch: U32::finish(epoch)?,
+                log: Name::finish(log).at("log")?,
+            }),
+            (Some(_), None, _) => return Err(required()).at("epoch"),
+            (Some(_), _, None) => return Err(required()).at("log"),
+            (None, Some(_), _) => return Err(useless()).at("epoch"),
+            (None, _, Some(_)) => return Err(useless()).at("log"),
         };
-        Ok(SubmitRequest { txn, audit: Flag::finish(audit)?, steps })
+        Ok(SubmitRequest { name, audit: Flag::finish(audit)?, steps })
     }
 }

@@ -11,7 +11,8 @@ use indoubt_proto::{
     message::{Message, MessageKind, Vote},
     time::Micros,
     wire::{
-        Batch, Envelope, Frame, Hello, OnWire, StateReply, StatusReply, StatusRequest, SubmitReply, SubmitRequest, v1,
+        Batch, Envelope, Frame, Hello, OnWire, Receiver, StateReply, StatusReply, StatusRequest, SubmissionName,
+        SubmitReply, SubmitRequest, v1,
     },
 };
 use proptest::{collection::vec, prelude::*, sample::select, test_runner::TestRunner};
@@ -72,14 +73,19 @@ fn every_message_of_the_domain_survives_the_wire_and_is_encoded_as_prost_encodes
 proptest! {
     #[test]
     fn greetings_and_the_calls_of_clients_are_encoded_as_prost_encodes_them(
-        (node, incarnation, log) in (node(), any::<u32>(), any::<u64>()),
+        (node, incarnation, log, end) in (node(), any::<u32>(), any::<u64>(), any::<u64>()),
+        receiver in proptest::option::of((node(), any::<u64>(), any::<u32>(), any::<u64>())),
         (txn, epoch, named) in (txn(), any::<u32>(), any::<bool>()),
         (audit, steps) in (any::<bool>(), plan()),
         (outcome, status) in (outcome(), status()),
         seed in any::<u64>(),
     ) {
-        same_as_prost("Frame", &Frame::Hello(Hello { node, incarnation, log: LogId(log) }), seed)?;
-        let request = SubmitRequest { txn: named.then_some((txn, epoch)), audit, steps };
+        let receiver = receiver.map(|(node, log, incarnation, end)| {
+            Receiver { node, log: LogId(log), incarnation, end: Lsn(end) }
+        });
+        let hello = Hello { node, incarnation, log: LogId(log), end: Lsn(end), receiver };
+        same_as_prost("Frame", &Frame::Hello(hello), seed)?;
+        let request = SubmitRequest { name: named.then_some(SubmissionName { txn, epoch, log: LogId(log) }), audit, steps };
         same_as_prost("SubmitRequest", &request, seed)?;
         same_as_prost("SubmitReply", &SubmitReply { txn, outcome }, seed)?;
         same_as_prost("StatusRequest", &StatusRequest { txn }, seed)?;

@@ -93,8 +93,10 @@ pub(crate) fn status() -> impl Strategy<Value = Status> {
 /// A message of every kind: a new kind does not compile until it is here.
 fn message(kind: MessageKind) -> BoxedStrategy<Message> {
     match kind {
-        MessageKind::Submit => (txn(), any::<u32>(), any::<bool>(), plan())
-            .prop_map(|(txn, epoch, audit, steps)| Message::Submit(Submission { txn, epoch, audit, steps }))
+        MessageKind::Submit => (txn(), any::<u32>(), any::<u64>(), any::<bool>(), plan())
+            .prop_map(|(txn, epoch, log, audit, steps)| {
+                Message::Submit(Submission { txn, epoch, log: LogId(log), audit, steps })
+            })
             .boxed(),
         MessageKind::Outcome => (txn(), outcome()).prop_map(|(txn, outcome)| Message::Outcome { txn, outcome }).boxed(),
         MessageKind::StatusQuery => txn().prop_map(|txn| Message::StatusQuery { txn }).boxed(),

@@ -34,7 +34,7 @@ impl Context {
     /// Begins an incarnation.
     pub(super) fn boot(&mut self, log: LogId, incarnation: u32) {
         (self.log, self.next) = (log, Serial::first_of(incarnation));
-        self.admission.open(incarnation);
+        self.admission.open(log, incarnation);
     }
 
     /// Hands out the next serial.

@@ -261,7 +261,7 @@ pub(crate) fn txn(number: u64) -> TxnId {
 }
 
 pub(crate) fn submission(number: u64, epoch: u32, steps: Vec<PlanStep>) -> Submission {
-    Submission { txn: txn(number), epoch, audit: false, steps }
+    Submission { txn: txn(number), epoch, log: LOG, audit: false, steps }
 }
 
 /// A compensatable step at participant `node` that takes 5 from its account.

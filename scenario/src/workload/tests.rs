@@ -5,6 +5,7 @@ use crate::{
 };
 use indoubt_driver::conditions::{Conditions, Latency};
 use indoubt_proto::{
+    ids::LogId,
     operation::Operation,
     plan::{StepKind, Submission},
     settings::{Options, Timeouts},
@@ -84,7 +85,7 @@ fn every_plan_is_sound_and_every_audit_has_its_right_answer_in_between() {
             let mut audits = 0;
             for arrival in all(&scenario, 3) {
                 let Arrival { txn, steps, total, .. } = arrival;
-                let submission = Submission { txn, epoch: 1, audit: total.is_some(), steps };
+                let submission = Submission { txn, epoch: 1, log: LogId(1), audit: total.is_some(), steps };
                 assert_eq!(submission.fault().or(submission.saga_fault()), None, "{kind:?} {submission:?}");
                 for step in &submission.steps {
                     let home = format!("{}/", step.node);

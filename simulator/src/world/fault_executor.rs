@@ -1,7 +1,10 @@
 //! Carries out faults in the virtual world: kills, restarts, freezes and resolves as the nemesis says.
 
 use super::{World, clients::client_number, node::Incoming};
-use crate::faults::{FaultCommand, Lost};
+use crate::{
+    clients::Home,
+    faults::{FaultCommand, Lost},
+};
 use indoubt_driver::{
     gate::{Disposition, RuleId},
     random::stream,
@@ -98,7 +101,7 @@ impl World<'_> {
         self.kernel.set_present(at, incarnation);
         self.ready.push_back(at);
         if node.role == Role::Coordinating {
-            self.pool.up(node, incarnation, &mut self.client_effects);
+            self.pool.up(node, Home { incarnation, log }, &mut self.client_effects);
             self.act_for_clients();
         }
     }

@@ -2,7 +2,7 @@
 //! and a forced write may return at any time. Within a budget, timers fire, messages get lost and nodes crash.
 
 use crate::{
-    node::{Effects, Explorable, Node},
+    node::{Effects, Explorable, Node, log_of},
     state::{Action, Budget, HOME, Packet, Stand, State, place_of},
 };
 use indoubt_participant::Participant;
@@ -69,7 +69,8 @@ impl<C: Explorable> Cluster<C> {
             }
         };
         let txn = TxnId { home: HOME, client: NodeId::client(1), number: 1 };
-        Submission { txn, epoch: 1, audit: false, steps: self.sites.iter().enumerate().map(step).collect() }
+        let steps = self.sites.iter().enumerate().map(step).collect();
+        Submission { txn, epoch: 1, log: log_of(HOME), audit: false, steps }
     }
 
     fn begin(&self, refused: bool) -> State<C> {

@@ -75,8 +75,7 @@ impl<M: Explorable> Node<M> {
     /// Starts it from its journal. `fresh` is a machine before its first input.
     pub(crate) fn start(&mut self, fresh: M) -> Effects {
         self.incarnation += 1;
-        // Journals are never lost here, so a node always has the same one.
-        let log = LogId(u64::from(self.id.number) + if self.id.role == Role::Coordinating { 100 } else { 0 });
+        let log = log_of(self.id);
         let recovered = Recovered { log, last: self.last(), records: self.durable.clone() };
         let mut driver = Driver::new(self.port());
         driver.boot(fresh, recovered, u64::MAX);
@@ -201,4 +200,9 @@ impl<M: Machine> World<M> for Hands<'_, M> {
     fn fared(&mut self, _id: MessageId, _lost: bool) {}
 
     fn report(&mut self, _rule: RuleId, _message: Option<MessageId>, _lost: bool) {}
+}
+
+/// The journal of a node. It is never lost here.
+pub(crate) fn log_of(node: NodeId) -> LogId {
+    LogId(u64::from(node.number) + if node.role == Role::Coordinating { 100 } else { 0 })
 }
