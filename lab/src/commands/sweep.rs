@@ -14,6 +14,7 @@ use clap::Args;
 use indoubt_report::{
     RunFolder, Swept,
     page::{self, Head},
+    sweep_table::Table,
 };
 use indoubt_scenario::protocol::Protocol;
 use indoubt_studies::sweep::{Grid, SweepError};
@@ -27,7 +28,8 @@ const SEEDS: u64 = 10;
 #[derive(Args, Clone, Debug)]
 #[command(after_help = "\
 Runs every combination of the values in [sweep], under each protocol, with many seeds, in the virtual world. Writes one \
-tidy CSV (one row per run) and one chart per metric. To continue an interrupted sweep, give the same --output again.
+tidy CSV (one row per run) and one chart per metric. Ends with status 1 if an expectation or a promise does not hold at some \
+point, or if a fault fires under no seed of it. To continue an interrupted sweep, give the same --output again.
 
 Examples:
   indoubt sweep coordinator-downtime
@@ -120,13 +122,19 @@ pub(super) fn sweep(args: &SweepArgs, common: &Common) -> Result<Status> {
     sweeps::sweep(&grid, Shard { shard, of }, &path, &command, jobs, &bar)?;
     bar.finish_and_clear();
     if of > 1 {
+        let failures = Table::read(&path.join("rows.csv"), &grid)?.failures(&grid, false);
+        output::sweep_failures(&scenario.name, &failures);
+        let holds = failures.is_empty();
         if common.format == Format::Json {
-            outln!("{}", json!({ "scenario": scenario.name, "shard": shard, "of": of, "folder": path }));
+            outln!(
+                "{}",
+                json!({ "scenario": scenario.name, "shard": shard, "of": of, "folder": path, "holds": holds })
+            );
         } else if !common.quiet {
             outln!("shard {shard} of {of}: {}", path.display());
             outln!("when all shards are finished: indoubt merge DIR... with the folder of each shard");
         }
-        return Ok(Status::Holds);
+        return Ok(holds.into());
     }
     tell(&folder, &Swept::draw(grid, &path, command)?, common)
 }
@@ -183,6 +191,7 @@ fn tell(folder: &RunFolder, swept: &Swept, common: &Common) -> Result<Status> {
             let told = json!({
                 "scenario": swept.grid.scenario.name, "axes": swept.grid.axes, "metrics": swept.grid.metrics,
                 "cells": swept.grid.len(), "rows": rows, "report": report,
+                "holds": swept.failures.is_empty(), "failures": swept.failures,
             });
             outln!("{}", serde_json::to_string_pretty(&told)?);
         }
@@ -193,7 +202,8 @@ fn tell(folder: &RunFolder, swept: &Swept, common: &Common) -> Result<Status> {
             outln!("\nrows: {}\nreport: {}", rows.display(), report.display());
         }
     }
-    Ok(Status::Holds)
+    output::sweep_failures(&swept.grid.scenario.name, &swept.failures);
+    Ok(swept.failures.is_empty().into())
 }
 
 /// Adds file and line of the value to an error about it.

@@ -101,6 +101,19 @@ pub(crate) fn failures(summary: &Summary) {
     }
 }
 
+/// How many failures of one sweep are printed. The file with its rows has all of them.
+const MOST_PRINTED: usize = 20;
+
+/// Prints the failures of a sweep, on standard error.
+pub(crate) fn sweep_failures(name: &str, failures: &[String]) {
+    for line in failures.iter().take(MOST_PRINTED) {
+        anstream::eprintln!("{BAD}{name}{BAD:#}: {line}");
+    }
+    if failures.len() > MOST_PRINTED {
+        anstream::eprintln!("{BAD}{name}{BAD:#}: and {} more; rows.csv has all", failures.len() - MOST_PRINTED);
+    }
+}
+
 /// Prints how the costs of each protocol are spread over the seeds, and the command that shows the worst seed.
 pub(crate) fn over_seeds(summary: &Summary) {
     let rows = indoubt_report::over_seeds(summary);
