@@ -71,6 +71,56 @@ fn a_folder_tells_of_its_last_run_alone() {
     assert!(report.contains(command), "the report does not say: {command}");
 }
 
+/// A folder holds the results of one command. Results of other scenarios are refused, because index and report would not tell of
+/// them; the same scenario, or more of them, replaces them.
+#[test]
+fn results_of_other_scenarios_are_refused_and_stay() {
+    let folder = tempfile::tempdir().unwrap();
+    let run =
+        |words: &[&str]| said(&[words, &["--protocols", "2pc", "--quiet", "--output", "out"]].concat(), folder.path());
+    assert_eq!(run(&["run", "happy-path"]).0, 0);
+    let index = || fs::read_to_string(folder.path().join("out/index.json")).unwrap();
+    let before = index();
+    for words in
+        [&["run", "participant-says-no"][..], &["sweep", "loss", "--seeds", "1"], &["crash-points", "happy-path"]]
+    {
+        let (status, _, err) = run(words);
+        assert!(status == 2 && err.contains("holds the results of another run (`happy-path`)"), "{words:?}: {err}");
+    }
+    assert_eq!(index(), before);
+    assert_eq!(run(&["run", "happy-path", "participant-says-no"]).0, 0);
+    assert!(index().contains("happy-path") && index().contains("participant-says-no"));
+    let (status, _, err) = run(&["run", "happy-path"]);
+    assert!(status == 2 && err.contains("(`participant-says-no`)"), "{err}");
+}
+
+/// Two commands cannot write into one folder. A command that was killed locks nobody out.
+#[test]
+fn a_folder_has_one_writer_at_a_time() {
+    let folder = tempfile::tempdir().unwrap();
+    let start = || {
+        let mut first = std::process::Command::new(env!("CARGO_BIN_EXE_indoubt"));
+        let words = ["run", "happy-path", "--seeds", "1000000", "--quiet", "--output", "out"];
+        first.args(words).current_dir(folder.path()).stderr(std::process::Stdio::null()).spawn().unwrap()
+    };
+    let mut first = start();
+    let second = || said(&["run", "happy-path", "--protocols", "2pc", "--quiet", "--output", "out"], folder.path());
+    let refused = (0..50).any(|_| {
+        std::thread::sleep(std::time::Duration::from_millis(200));
+        // On a busy machine the second may have been there first.
+        if first.try_wait().unwrap().is_some() {
+            first = start();
+            return false;
+        }
+        let (status, _, err) = second();
+        status == 2 && err.contains("another command writes its results into out")
+    });
+    first.kill().unwrap();
+    first.wait().unwrap();
+    assert!(refused, "both wrote into the folder");
+    assert_eq!(second().0, 0);
+}
+
 /// Repeats one of many seeds, from the bundled name and from the results folder. The history is the same, byte for byte.
 #[test]
 fn replay_repeats_one_history() {

@@ -173,7 +173,7 @@ impl Table {
                 tell("promised, but does not hold:", |row| &row.broken);
                 tell("expected", |row| &row.unmet);
                 let silent = |fault: &usize| !rows.is_empty() && rows.iter().all(|row| row.unfired.contains(fault));
-                for (number, fault) in point.scenario.faults.iter().enumerate().filter(|(n, _)| complete && silent(n)) {
+                for (_, fault) in point.scenario.faults.iter().enumerate().filter(|(n, _)| complete && silent(n)) {
                     lines.push(format!("{place}: {protocol}: the fault never fired: {}", fault.text));
                 }
             }

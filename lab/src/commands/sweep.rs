@@ -23,6 +23,8 @@ use std::path::PathBuf;
 
 /// How many seeds each point runs with by default.
 const SEEDS: u64 = 10;
+/// The folder in which shards are merged, until it is known that they can be.
+const STAGED: &str = ".merging";
 
 /// Arguments of `indoubt sweep`.
 #[derive(Args, Clone, Debug)]
@@ -64,8 +66,8 @@ pub struct SweepArgs {
 /// Arguments of `indoubt merge`.
 #[derive(Args, Clone, Debug)]
 #[command(after_help = "\
-The rows and charts equal, byte for byte, those of a sweep on one machine. It is an error if a shard is missing or not \
-finished, or if the shards belong to different sweeps.
+Every file equals, byte for byte, that of a sweep on one machine, also the report and the command in repro.txt. It is an error if \
+a shard is missing or not finished, or if the shards belong to different sweeps.
 
 Example:
   indoubt merge shard-1 shard-2 shard-3 --output all")]
@@ -102,6 +104,7 @@ pub(super) fn sweep(args: &SweepArgs, common: &Common) -> Result<Status> {
     let grid = Grid::new(&scenario, seeds).map_err(|error| placed(error, &args.scenario))?;
     let (shard, of) = args.shard.unwrap_or((1, 1));
     let folder = RunFolder::create(args.output.as_deref(), &scenario.name)?;
+    folder.keep_to(&[&scenario.name])?;
     let path = folder.scenario(&scenario.name);
     let command = format!("indoubt sweep {}", words(args));
 
@@ -152,20 +155,21 @@ fn is_swept(sweep: &[(String, Vec<String>)], path: &str) -> bool {
 pub(super) fn merge(args: &MergeArgs, common: &Common) -> Result<Status> {
     let shards: Vec<PathBuf> = args.shards.iter().map(|shard| sweep_folder(shard)).collect();
     let folder = RunFolder::create(args.output.as_deref(), "merged")?;
-    let staged = folder.path().join(".merging");
-    let merged = sweeps::merge(&shards, &staged, "indoubt merge");
-    let grid = merged.inspect_err(|_| {
+    let staged = folder.path().join(STAGED);
+    let merged = sweeps::merge(&shards, &staged);
+    let (grid, command) = merged.inspect_err(|_| {
         _ = std::fs::remove_dir_all(&staged);
         // An error leaves no new folder behind. A folder that is not empty stays.
         _ = std::fs::remove_dir(folder.path());
     })?;
     let path = folder.scenario(&grid.scenario.name);
-    if path.exists() {
-        std::fs::remove_dir_all(&staged).with_context(|| format!("cannot remove {}", staged.display()))?;
-        return Err(anyhow!("{} already exists: choose another --output", path.display()));
-    }
+    let free = match path.exists() {
+        true => Err(anyhow!("{} already exists: choose another --output", path.display())),
+        false => folder.keep_to(&[STAGED]),
+    };
+    free.inspect_err(|_| _ = std::fs::remove_dir_all(&staged))?;
     std::fs::rename(&staged, &path).with_context(|| format!("cannot write {}", path.display()))?;
-    tell(&folder, &Swept::draw(grid, &path, "indoubt merge".into())?, common)
+    tell(&folder, &Swept::draw(grid, &path, command)?, common)
 }
 
 /// The folder with a shard's rows: the folder that was named, or the only sweep in it.
