@@ -174,7 +174,7 @@ fn what_cannot_run_is_status_2_with_a_sentence_and_no_panic() {
     fs::write(folder.path().join("file"), "").unwrap();
     fs::create_dir(folder.path().join("p1.d")).unwrap();
     fs::write(folder.path().join("p1.d/journal"), "no journal").unwrap();
-    let cases: [(&[&str], &str); 12] = [
+    let cases: [(&[&str], &str); 16] = [
         (&["run", "no-such-file.toml"], "no-such-file.toml"),
         (&["run", "hapy-path"], "did you mean `happy-path`"),
         (&["run", "bad.toml"], "bad.toml:4"),
@@ -187,6 +187,13 @@ fn what_cannot_run_is_status_2_with_a_sentence_and_no_panic() {
         (&["sweep", "loss", "--set", "network.loss=0.3"], "parameter is swept"),
         (&["coordinator", "--id", "p1", "--data-dir", "d"], "c1"),
         (&["bench", "--world", "virtual", "--floor"], "--world real"),
+        (&["run", "/dev/zero"], "the scenario /dev/zero is larger than 1048576 bytes"),
+        (&["sweep", "/dev/zero"], "the scenario /dev/zero is larger than 1048576 bytes"),
+        (&["run", "happy-path", "--profile", "/dev/zero"], "the profile /dev/zero is larger than 1048576 bytes"),
+        (
+            &["participant", "--id", "p1", "--data-dir", "d", "--settings", "/dev/zero"],
+            "is larger than 268435456 bytes",
+        ),
     ];
     for (args, expected) in cases {
         let (status, out, err) = said(args, folder.path());

@@ -1,6 +1,7 @@
 //! `indoubt sweep` and `indoubt merge`: run a scenario over a grid of parameters, on one machine or on many.
 
 use crate::{
+    bounded::read_text,
     bundled,
     changes::{changed, set_words},
     options::{Common, FileOrBundled, Format, Seeds, jobs, parse_protocol, parse_seeds},
@@ -16,7 +17,7 @@ use indoubt_report::{
     page::{self, Head},
     sweep_table::Table,
 };
-use indoubt_scenario::protocol::Protocol;
+use indoubt_scenario::{parse::MOST_BYTES, protocol::Protocol};
 use indoubt_studies::sweep::{Grid, SweepError};
 use serde_json::json;
 use std::path::PathBuf;
@@ -212,7 +213,9 @@ fn tell(folder: &RunFolder, swept: &Swept, common: &Common) -> Result<Status> {
 
 /// Adds file and line of the value to an error about it.
 fn placed(error: SweepError, file: &str) -> anyhow::Error {
-    let text = bundled::sweep_text(file).or_else(|| std::fs::read_to_string(file).ok()).unwrap_or_default();
+    let text = bundled::sweep_text(file)
+        .or_else(|| read_text(file.as_ref(), "the sweep", MOST_BYTES).ok())
+        .unwrap_or_default();
     let wanted = match &error {
         SweepError::Value { path, .. } => path.clone(),
         SweepError::Labels(..) => "labels".into(),
