@@ -236,8 +236,9 @@ fn explain_tells_who_died_and_who_was_blocked() {
 /// SIGTERM and Ctrl-C give different exit statuses, and a run that wrote nothing leaves no folder.
 #[test]
 fn a_command_of_the_virtual_world_that_is_told_to_end_says_so() {
+    use rustix::process::Signal;
     use std::{io::Read, process::Stdio, time::Duration};
-    for (signal, status) in [(rustix::process::Signal::TERM, 143), (rustix::process::Signal::INT, 130)] {
+    for (signal, status) in [(Signal::TERM, 143), (Signal::INT, 130), (Signal::HUP, 129), (Signal::QUIT, 131)] {
         let folder = tempfile::tempdir().unwrap();
         let mut lab = std::process::Command::new(env!("CARGO_BIN_EXE_indoubt"))
             .args(["run", "happy-path", "--seeds", "1000000", "--quiet"])
@@ -258,38 +259,68 @@ fn a_command_of_the_virtual_world_that_is_told_to_end_says_so() {
     }
 }
 
-/// Ctrl-C while node processes run gives status 130 and leaves neither a process nor a folder.
+/// A signal while node processes run, or while they start, gives its status and leaves neither a process nor a folder. The folder
+/// of a cluster is closed to other users.
 #[test]
-fn an_interrupt_leaves_no_process_and_no_folder_behind() {
-    use std::{io::Read, process::Stdio, time::Duration};
+fn a_signal_leaves_no_process_and_no_folder_behind_at_any_time() {
+    use rustix::process::{Pid, Signal, kill_process};
+    use std::{os::unix::fs::PermissionsExt, process::Stdio, time::Duration};
+    let moments = [(0, Signal::INT, 130), (1, Signal::HUP, 129), (3, Signal::INT, 130), (8, Signal::TERM, 143)];
+    let moments = moments.into_iter().chain([(20, Signal::INT, 130), (60, Signal::QUIT, 131), (400, Signal::INT, 130)]);
+    for (after, signal, status) in moments {
+        let folder = tempfile::tempdir().unwrap();
+        let lab = std::process::Command::new(env!("CARGO_BIN_EXE_indoubt"))
+            .args(["run", "coordinator-dies-after-votes", "--world", "real", "--quiet", "--output", "out"])
+            .current_dir(folder.path())
+            .env("TMPDIR", folder.path())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let clusters = || {
+            let entries = fs::read_dir(folder.path()).unwrap().flatten();
+            entries.filter(|e| e.file_name().to_string_lossy().starts_with("indoubt-")).collect::<Vec<_>>()
+        };
+        while clusters().is_empty() {
+            std::thread::sleep(Duration::from_micros(100));
+        }
+        let modes = clusters().into_iter().flat_map(|cluster| cluster.metadata());
+        assert!(modes.map(|metadata| metadata.permissions().mode() & 0o777).all(|mode| mode == 0o700));
+        std::thread::sleep(Duration::from_millis(after));
+        kill_process(Pid::from_child(&lab), signal).unwrap();
+        let output = lab.wait_with_output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(status), "after {after} ms: {said}");
+        assert!(said.starts_with("interrupted") && said.lines().count() == 1, "after {after} ms: {said}");
+        assert!(clusters().is_empty(), "after {after} ms: {:?}", clusters());
+        let ours = folder.path().to_string_lossy().into_owned();
+        let alive = fs::read_dir("/proc").unwrap().flatten().filter(|p| {
+            fs::read(p.path().join("cmdline")).is_ok_and(|line| String::from_utf8_lossy(&line).contains(&ours))
+        });
+        assert_eq!(alive.count(), 0, "after {after} ms");
+    }
+}
+
+/// `nohup` makes a process ignore SIGHUP; the lab then goes on.
+#[test]
+fn a_hangup_that_is_ignored_stays_ignored() {
+    use std::time::Duration;
     let folder = tempfile::tempdir().unwrap();
-    let mut lab = std::process::Command::new(env!("CARGO_BIN_EXE_indoubt"))
-        .args(["run", "coordinator-dies-after-votes", "--world", "real", "--quiet", "--output", "out"])
+    let mut lab = std::process::Command::new("sh")
+        .args(["-c", "trap '' HUP; exec \"$0\" \"$@\"", env!("CARGO_BIN_EXE_indoubt")])
+        .args(["run", "happy-path", "--seeds", "1000000", "--quiet", "--output", "out"])
         .current_dir(folder.path())
-        .env("TMPDIR", folder.path())
-        .stderr(Stdio::piped())
+        .stderr(std::process::Stdio::null())
         .spawn()
         .unwrap();
-    let clusters = || {
-        let entries = fs::read_dir(folder.path()).unwrap().flatten();
-        entries.filter(|e| e.file_name().to_string_lossy().starts_with("indoubt-")).count()
-    };
-    while clusters() == 0 {
+    while !folder.path().join("out").exists() {
         std::thread::sleep(Duration::from_millis(20));
     }
-    std::thread::sleep(Duration::from_millis(300));
     let pid = rustix::process::Pid::from_child(&lab);
-    rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
-    assert_eq!(lab.wait().unwrap().code(), Some(130));
-    let mut said = String::new();
-    lab.stderr.take().unwrap().read_to_string(&mut said).unwrap();
-    assert!(said.contains("node processes ended"), "{said}");
-    assert_eq!(clusters(), 0);
-    let ours = folder.path().to_string_lossy().into_owned();
-    let alive = fs::read_dir("/proc").unwrap().flatten().filter(|p| {
-        fs::read(p.path().join("cmdline")).is_ok_and(|line| String::from_utf8_lossy(&line).contains(&ours))
-    });
-    assert_eq!(alive.count(), 0);
+    rustix::process::kill_process(pid, rustix::process::Signal::HUP).unwrap();
+    std::thread::sleep(Duration::from_millis(200));
+    assert!(lab.try_wait().unwrap().is_none(), "it ended");
+    rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+    assert_eq!(lab.wait().unwrap().code(), Some(143));
 }
 
 /// Starts nodes by hand as the README shows it, submits transactions, looks at the state, and tries invalid input.
