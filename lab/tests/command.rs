@@ -167,6 +167,27 @@ fn a_claim_that_does_not_hold_is_status_1_and_says_what_was_found() {
     assert!(err.contains("in_doubt_ms.max") && err.contains("found"), "{err}");
 }
 
+/// `ok` is only for promises that were kept while all else held too. The machine-readable verdict stays as it is.
+#[test]
+fn a_claim_that_fails_is_not_beside_ok_and_no_promise_is_not_ok() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = "name = \"words\"\nabout = \"x\"\nprotocols = [\"2pc\", \"saga\", \"none\"]\nduration = \"1s\"\n[workload]\n\
+                kind = \"transfer\"\nrate = 20.0\n[[expect]]\nprotocol = \"2pc\"\nmetric = \"in_doubt_ms.max\"\nmin = 60000\n";
+    fs::write(folder.path().join("words.toml"), text).unwrap();
+    let (status, out, _) = said(&["run", "words.toml", "--output", "out"], folder.path());
+    assert_eq!(status, 1);
+    let row = |protocol: &str| out.lines().find(|line| line.contains(&format!(" {protocol} "))).unwrap().trim_end();
+    assert!(row("2pc").ends_with(" promises kept, an expectation does not hold"), "{out}");
+    assert!(row("saga").contains("  ok"), "{out}");
+    assert!(row("none").contains(" promised nothing") && !row("none").contains(" ok"), "{out}");
+    let report = fs::read_to_string(folder.path().join("out/report.html")).unwrap();
+    for cell in ["<td>promises kept</td>", "<td>promised nothing</td>", "ok</span></td>"] {
+        assert_eq!(report.matches(cell).count(), 1, "{cell}");
+    }
+    let summary = fs::read_to_string(folder.path().join("out/words/summary.json")).unwrap();
+    assert_eq!(summary.matches("\"verdict\": \"ok\"").count(), 3);
+}
+
 #[test]
 fn what_cannot_run_is_status_2_with_a_sentence_and_no_panic() {
     let folder = tempfile::tempdir().unwrap();
