@@ -1,6 +1,6 @@
 //! A cluster of real processes: their folders, ports and command lines. Starts, kills, freezes and ends them.
 
-use crate::processes::{Folder, Process};
+use crate::{owner::Folder, processes::Process};
 use anyhow::{Context, Result, bail};
 use indoubt_driver::random::stream;
 use indoubt_node::{Ready, client::NodeClient, journal};
@@ -48,8 +48,8 @@ pub struct Launch {
 pub struct Cluster {
     launch: Launch,
     program: PathBuf,
-    folder: Folder,
     nodes: BTreeMap<NodeId, Endpoint>,
+    folder: Folder,
 }
 
 /// What belongs to a node through all its processes.
@@ -78,7 +78,7 @@ impl Cluster {
             let address = port.local_addr()?;
             nodes.insert(id, Endpoint { address, _port: port, process: None, incarnation: 0, kills: 0 });
         }
-        let cluster = Cluster { launch, program, folder, nodes };
+        let cluster = Cluster { launch, program, nodes, folder };
         let settings = serde_json::to_string(&cluster.launch.settings)?;
         std::fs::write(cluster.path("settings.json"), settings).context("cannot write the cluster's settings")?;
         for (node, accounts) in &cluster.launch.opening {
@@ -136,8 +136,9 @@ impl Cluster {
 
     /// Starts a node on another thread, which waits until the node is ready. Its result goes to [`Cluster::started`].
     pub(crate) fn start(&self, node: NodeId) -> task::JoinHandle<Result<(Process, Ready)>> {
-        let (program, args, log) = (self.program.clone(), self.args(node), self.log_file(node));
-        task::spawn_blocking(move || Process::start(&program, &args, &log))
+        let (folder, log) = (self.folder.path().to_owned(), self.log_file(node));
+        let (program, args) = (self.program.clone(), self.args(node));
+        task::spawn_blocking(move || Process::start(&folder, &program, &args, &log))
     }
 
     /// Takes the process of a node that has started.

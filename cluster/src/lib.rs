@@ -6,7 +6,8 @@
 //!    ├─ clients          ── sessions ────────────────────────────────▶ coordinating nodes
 //!    ├─ merge            ◀─ trace files ────────────────────────────── nodes
 //!    └─ cluster          folders, ports, command lines, links
-//!        └─ processes    one child process, which is ended under all circumstances
+//!        └─ processes    one child process
+//!            └─ owner    folders and processes, which are ended under all circumstances;  signals: when the lab is told to end
 //! ```
 //!
 //! [`run()`] runs one protocol of a scenario and returns its recording. The virtual world makes the same kind of recording, so
@@ -18,9 +19,11 @@
 mod clients;
 mod cluster;
 mod merge;
+mod owner;
 mod processes;
 mod run;
+mod signals;
 
 pub use cluster::{Cluster, Launch};
-pub use processes::end_all_on_signals;
 pub use run::run;
+pub use signals::end_all_on_signals;

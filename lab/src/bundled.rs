@@ -1,7 +1,8 @@
 //! The bundled scenarios: compiled in, so that the executable needs no files beside it.
 
-use anyhow::{Context, Result, bail};
-use indoubt_scenario::scenario::Scenario;
+use crate::bounded::read_text;
+use anyhow::{Result, bail};
+use indoubt_scenario::{parse::MOST_BYTES, scenario::Scenario};
 use std::path::Path;
 
 macro_rules! bundle {
@@ -80,7 +81,7 @@ pub(crate) fn load(name_or_file: &str) -> Result<Scenario> {
             None => bail!("there is no bundled scenario `{name_or_file}`, and no such file; `indoubt list` shows all"),
         }
     }
-    let text = std::fs::read_to_string(path).with_context(|| format!("cannot read the scenario {name_or_file}"))?;
+    let text = read_text(path, "the scenario", MOST_BYTES)?;
     Ok(Scenario::parse(&text, name_or_file)?)
 }
 

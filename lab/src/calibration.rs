@@ -1,9 +1,11 @@
 //! Measures the latencies of this machine in the trace of an ordinary run on real processes, and makes the profile that the
 //! virtual world uses. Parity measures latencies with the same code.
 
+use crate::bounded::read_text;
 use anyhow::{Context, Result};
 use indoubt_proto::time::Micros;
 use indoubt_scenario::{
+    parse::MOST_BYTES,
     profile::{Profile, Spread},
     protocol::Protocol,
     scenario::Scenario,
@@ -56,6 +58,6 @@ pub(crate) fn profile_json(profile: Profile) -> Value {
 
 /// Reads the profile that `indoubt calibrate` wrote to a file.
 pub(crate) fn load(path: &Path) -> Result<Profile> {
-    let text = std::fs::read_to_string(path).with_context(|| format!("cannot read the profile {}", path.display()))?;
+    let text = read_text(path, "the profile", MOST_BYTES)?;
     Ok(Profile::parse(&text, &path.display().to_string())?)
 }

@@ -55,8 +55,8 @@ Examples:
   indoubt replay slow-lossy-network --seed 17
       repeat one history, with its whole trace and every check
 
-Exit status: 0 if all expectations and promised checks hold, 1 if one does not, 2 if the command could not run, 130 if it was \
-interrupted (Ctrl-C), 143 if it was terminated (SIGTERM).";
+Exit status: 0 if all expectations and promised checks hold, 1 if one does not, 2 if the command could not run, 128 plus the \
+signal's number if a signal ended it: 130 for Ctrl-C, 143 for SIGTERM, 129 for SIGHUP, 131 for SIGQUIT.";
 
 /// The subcommands.
 #[derive(Debug, Subcommand)]
@@ -140,7 +140,7 @@ pub fn dispatch(cli: Cli) -> Result<Status> {
     }
 }
 
-/// Runs a command that takes time or starts processes. After Ctrl-C or SIGTERM it prints that it was interrupted, and leaves
+/// Runs a command that takes time or starts processes. After a signal that asks it to end, it prints that it was interrupted, and leaves
 /// neither processes nor empty folders behind.
 fn with_clean_up<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
     indoubt_cluster::end_all_on_signals(indoubt_report::forget_empty_folders)?;

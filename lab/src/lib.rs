@@ -11,6 +11,7 @@
 //! ```
 
 mod bench;
+mod bounded;
 mod bundled;
 mod calibration;
 mod changes;

@@ -11,4 +11,4 @@ mod verdicts;
 
 pub(crate) use line::outln;
 pub(crate) use progress::progress;
-pub(crate) use verdicts::{checks, failures, over_seeds, verdicts};
+pub(crate) use verdicts::{checks, failures, over_seeds, sweep_failures, verdicts};

@@ -115,8 +115,7 @@ pub(crate) fn sweep(
         );
     }
     write_json(&folder.join("sweep.json"), &sheet)?;
-    write_text(&folder.join("scenario.toml"), &grid.scenario.to_toml())?;
-    write_text(&folder.join("repro.txt"), &format!("{command}\n# indoubt {}\n", sheet.indoubt))?;
+    describe(grid, folder, command)?;
 
     let columns = table::head(grid).len();
     let part = folder.join("rows.part");
@@ -172,8 +171,9 @@ fn whole_lines(path: &Path) -> Result<String> {
     }
 }
 
-/// Merges the shards of one sweep into `folder`. The result equals, byte for byte, that of a sweep on one machine.
-pub(crate) fn merge(shards: &[PathBuf], folder: &Path, command: &str) -> Result<Grid> {
+/// Merges the shards of one sweep into `folder`. The result equals, byte for byte, that of a sweep on one machine. Returns the grid,
+/// and the command of that sweep.
+pub(crate) fn merge(shards: &[PathBuf], folder: &Path) -> Result<(Grid, String)> {
     let mut rows = BTreeMap::new();
     let mut first: Option<(Grid, Sheet, &PathBuf)> = None;
     let mut seen = Vec::new();
@@ -215,7 +215,7 @@ pub(crate) fn merge(shards: &[PathBuf], folder: &Path, command: &str) -> Result<
         }
         seen.push(sheet.shard);
     }
-    let (grid, _, _) = first.context("no shards to merge")?;
+    let (grid, _, at) = first.context("no shards to merge")?;
     let missing: Vec<usize> = (0..grid.len()).filter(|cell| !rows.contains_key(cell)).collect();
     if let Some(cell) = missing.first() {
         let of = seen.first().map_or(1, |shard| shard.of);
@@ -227,11 +227,25 @@ pub(crate) fn merge(shards: &[PathBuf], folder: &Path, command: &str) -> Result<
         };
         bail!("{} of {} cells are missing, the first is {cell}: {why}", missing.len(), grid.len());
     }
+    let command = whole_command(at)?;
     fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
-    write_text(&folder.join("scenario.toml"), &grid.scenario.to_toml())?;
-    write_text(&folder.join("repro.txt"), &format!("{command}\n# indoubt {}\n", env!("CARGO_PKG_VERSION")))?;
+    describe(&grid, folder, &command)?;
     finish(&grid, Shard::WHOLE, folder, &rows)?;
-    Ok(grid)
+    Ok((grid, command))
+}
+
+/// The command that sweeps the whole grid on one machine: that of a shard, without its last option, `--shard`.
+fn whole_command(shard: &Path) -> Result<String> {
+    let path = shard.join("repro.txt");
+    let text = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+    let command = text.lines().next().unwrap_or_default();
+    Ok(command.rsplit_once(" --shard ").map_or(command, |(whole, _)| whole).to_owned())
+}
+
+/// Writes the scenario and the command that repeats the sweep.
+fn describe(grid: &Grid, folder: &Path, command: &str) -> Result<()> {
+    write_text(&folder.join("scenario.toml"), &grid.scenario.to_toml())?;
+    write_text(&folder.join("repro.txt"), &format!("{command}\n# indoubt {}\n", env!("CARGO_PKG_VERSION")))
 }
 
 /// Runs every bundled sweep with `seeds` seeds, each in its own folder below `folder`.

@@ -71,6 +71,56 @@ fn a_folder_tells_of_its_last_run_alone() {
     assert!(report.contains(command), "the report does not say: {command}");
 }
 
+/// A folder holds the results of one command. Results of other scenarios are refused, because index and report would not tell of
+/// them; the same scenario, or more of them, replaces them.
+#[test]
+fn results_of_other_scenarios_are_refused_and_stay() {
+    let folder = tempfile::tempdir().unwrap();
+    let run =
+        |words: &[&str]| said(&[words, &["--protocols", "2pc", "--quiet", "--output", "out"]].concat(), folder.path());
+    assert_eq!(run(&["run", "happy-path"]).0, 0);
+    let index = || fs::read_to_string(folder.path().join("out/index.json")).unwrap();
+    let before = index();
+    for words in
+        [&["run", "participant-says-no"][..], &["sweep", "loss", "--seeds", "1"], &["crash-points", "happy-path"]]
+    {
+        let (status, _, err) = run(words);
+        assert!(status == 2 && err.contains("holds the results of another run (`happy-path`)"), "{words:?}: {err}");
+    }
+    assert_eq!(index(), before);
+    assert_eq!(run(&["run", "happy-path", "participant-says-no"]).0, 0);
+    assert!(index().contains("happy-path") && index().contains("participant-says-no"));
+    let (status, _, err) = run(&["run", "happy-path"]);
+    assert!(status == 2 && err.contains("(`participant-says-no`)"), "{err}");
+}
+
+/// Two commands cannot write into one folder. A command that was killed locks nobody out.
+#[test]
+fn a_folder_has_one_writer_at_a_time() {
+    let folder = tempfile::tempdir().unwrap();
+    let start = || {
+        let mut first = std::process::Command::new(env!("CARGO_BIN_EXE_indoubt"));
+        let words = ["run", "happy-path", "--seeds", "1000000", "--quiet", "--output", "out"];
+        first.args(words).current_dir(folder.path()).stderr(std::process::Stdio::null()).spawn().unwrap()
+    };
+    let mut first = start();
+    let second = || said(&["run", "happy-path", "--protocols", "2pc", "--quiet", "--output", "out"], folder.path());
+    let refused = (0..50).any(|_| {
+        std::thread::sleep(std::time::Duration::from_millis(200));
+        // On a busy machine the second may have been there first.
+        if first.try_wait().unwrap().is_some() {
+            first = start();
+            return false;
+        }
+        let (status, _, err) = second();
+        status == 2 && err.contains("another command writes its results into out")
+    });
+    first.kill().unwrap();
+    first.wait().unwrap();
+    assert!(refused, "both wrote into the folder");
+    assert_eq!(second().0, 0);
+}
+
 /// Repeats one of many seeds, from the bundled name and from the results folder. The history is the same, byte for byte.
 #[test]
 fn replay_repeats_one_history() {
@@ -117,6 +167,27 @@ fn a_claim_that_does_not_hold_is_status_1_and_says_what_was_found() {
     assert!(err.contains("in_doubt_ms.max") && err.contains("found"), "{err}");
 }
 
+/// `ok` is only for promises that were kept while all else held too. The machine-readable verdict stays as it is.
+#[test]
+fn a_claim_that_fails_is_not_beside_ok_and_no_promise_is_not_ok() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = "name = \"words\"\nabout = \"x\"\nprotocols = [\"2pc\", \"saga\", \"none\"]\nduration = \"1s\"\n[workload]\n\
+                kind = \"transfer\"\nrate = 20.0\n[[expect]]\nprotocol = \"2pc\"\nmetric = \"in_doubt_ms.max\"\nmin = 60000\n";
+    fs::write(folder.path().join("words.toml"), text).unwrap();
+    let (status, out, _) = said(&["run", "words.toml", "--output", "out"], folder.path());
+    assert_eq!(status, 1);
+    let row = |protocol: &str| out.lines().find(|line| line.contains(&format!(" {protocol} "))).unwrap().trim_end();
+    assert!(row("2pc").ends_with(" promises kept, an expectation does not hold"), "{out}");
+    assert!(row("saga").contains("  ok"), "{out}");
+    assert!(row("none").contains(" promised nothing") && !row("none").contains(" ok"), "{out}");
+    let report = fs::read_to_string(folder.path().join("out/report.html")).unwrap();
+    for cell in ["<td>promises kept</td>", "<td>promised nothing</td>", "ok</span></td>"] {
+        assert_eq!(report.matches(cell).count(), 1, "{cell}");
+    }
+    let summary = fs::read_to_string(folder.path().join("out/words/summary.json")).unwrap();
+    assert_eq!(summary.matches("\"verdict\": \"ok\"").count(), 3);
+}
+
 #[test]
 fn what_cannot_run_is_status_2_with_a_sentence_and_no_panic() {
     let folder = tempfile::tempdir().unwrap();
@@ -124,7 +195,7 @@ fn what_cannot_run_is_status_2_with_a_sentence_and_no_panic() {
     fs::write(folder.path().join("file"), "").unwrap();
     fs::create_dir(folder.path().join("p1.d")).unwrap();
     fs::write(folder.path().join("p1.d/journal"), "no journal").unwrap();
-    let cases: [(&[&str], &str); 12] = [
+    let cases: [(&[&str], &str); 16] = [
         (&["run", "no-such-file.toml"], "no-such-file.toml"),
         (&["run", "hapy-path"], "did you mean `happy-path`"),
         (&["run", "bad.toml"], "bad.toml:4"),
@@ -137,6 +208,13 @@ fn what_cannot_run_is_status_2_with_a_sentence_and_no_panic() {
         (&["sweep", "loss", "--set", "network.loss=0.3"], "parameter is swept"),
         (&["coordinator", "--id", "p1", "--data-dir", "d"], "c1"),
         (&["bench", "--world", "virtual", "--floor"], "--world real"),
+        (&["run", "/dev/zero"], "the scenario /dev/zero is larger than 1048576 bytes"),
+        (&["sweep", "/dev/zero"], "the scenario /dev/zero is larger than 1048576 bytes"),
+        (&["run", "happy-path", "--profile", "/dev/zero"], "the profile /dev/zero is larger than 1048576 bytes"),
+        (
+            &["participant", "--id", "p1", "--data-dir", "d", "--settings", "/dev/zero"],
+            "is larger than 268435456 bytes",
+        ),
     ];
     for (args, expected) in cases {
         let (status, out, err) = said(args, folder.path());
@@ -179,8 +257,9 @@ fn explain_tells_who_died_and_who_was_blocked() {
 /// SIGTERM and Ctrl-C give different exit statuses, and a run that wrote nothing leaves no folder.
 #[test]
 fn a_command_of_the_virtual_world_that_is_told_to_end_says_so() {
+    use rustix::process::Signal;
     use std::{io::Read, process::Stdio, time::Duration};
-    for (signal, status) in [(rustix::process::Signal::TERM, 143), (rustix::process::Signal::INT, 130)] {
+    for (signal, status) in [(Signal::TERM, 143), (Signal::INT, 130), (Signal::HUP, 129), (Signal::QUIT, 131)] {
         let folder = tempfile::tempdir().unwrap();
         let mut lab = std::process::Command::new(env!("CARGO_BIN_EXE_indoubt"))
             .args(["run", "happy-path", "--seeds", "1000000", "--quiet"])
@@ -201,38 +280,68 @@ fn a_command_of_the_virtual_world_that_is_told_to_end_says_so() {
     }
 }
 
-/// Ctrl-C while node processes run gives status 130 and leaves neither a process nor a folder.
+/// A signal while node processes run, or while they start, gives its status and leaves neither a process nor a folder. The folder
+/// of a cluster is closed to other users.
 #[test]
-fn an_interrupt_leaves_no_process_and_no_folder_behind() {
-    use std::{io::Read, process::Stdio, time::Duration};
+fn a_signal_leaves_no_process_and_no_folder_behind_at_any_time() {
+    use rustix::process::{Pid, Signal, kill_process};
+    use std::{os::unix::fs::PermissionsExt, process::Stdio, time::Duration};
+    let moments = [(0, Signal::INT, 130), (1, Signal::HUP, 129), (3, Signal::INT, 130), (8, Signal::TERM, 143)];
+    let moments = moments.into_iter().chain([(20, Signal::INT, 130), (60, Signal::QUIT, 131), (400, Signal::INT, 130)]);
+    for (after, signal, status) in moments {
+        let folder = tempfile::tempdir().unwrap();
+        let lab = std::process::Command::new(env!("CARGO_BIN_EXE_indoubt"))
+            .args(["run", "coordinator-dies-after-votes", "--world", "real", "--quiet", "--output", "out"])
+            .current_dir(folder.path())
+            .env("TMPDIR", folder.path())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let clusters = || {
+            let entries = fs::read_dir(folder.path()).unwrap().flatten();
+            entries.filter(|e| e.file_name().to_string_lossy().starts_with("indoubt-")).collect::<Vec<_>>()
+        };
+        while clusters().is_empty() {
+            std::thread::sleep(Duration::from_micros(100));
+        }
+        let modes = clusters().into_iter().flat_map(|cluster| cluster.metadata());
+        assert!(modes.map(|metadata| metadata.permissions().mode() & 0o777).all(|mode| mode == 0o700));
+        std::thread::sleep(Duration::from_millis(after));
+        kill_process(Pid::from_child(&lab), signal).unwrap();
+        let output = lab.wait_with_output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(status), "after {after} ms: {said}");
+        assert!(said.starts_with("interrupted") && said.lines().count() == 1, "after {after} ms: {said}");
+        assert!(clusters().is_empty(), "after {after} ms: {:?}", clusters());
+        let ours = folder.path().to_string_lossy().into_owned();
+        let alive = fs::read_dir("/proc").unwrap().flatten().filter(|p| {
+            fs::read(p.path().join("cmdline")).is_ok_and(|line| String::from_utf8_lossy(&line).contains(&ours))
+        });
+        assert_eq!(alive.count(), 0, "after {after} ms");
+    }
+}
+
+/// `nohup` makes a process ignore SIGHUP; the lab then goes on.
+#[test]
+fn a_hangup_that_is_ignored_stays_ignored() {
+    use std::time::Duration;
     let folder = tempfile::tempdir().unwrap();
-    let mut lab = std::process::Command::new(env!("CARGO_BIN_EXE_indoubt"))
-        .args(["run", "coordinator-dies-after-votes", "--world", "real", "--quiet", "--output", "out"])
+    let mut lab = std::process::Command::new("sh")
+        .args(["-c", "trap '' HUP; exec \"$0\" \"$@\"", env!("CARGO_BIN_EXE_indoubt")])
+        .args(["run", "happy-path", "--seeds", "1000000", "--quiet", "--output", "out"])
         .current_dir(folder.path())
-        .env("TMPDIR", folder.path())
-        .stderr(Stdio::piped())
+        .stderr(std::process::Stdio::null())
         .spawn()
         .unwrap();
-    let clusters = || {
-        let entries = fs::read_dir(folder.path()).unwrap().flatten();
-        entries.filter(|e| e.file_name().to_string_lossy().starts_with("indoubt-")).count()
-    };
-    while clusters() == 0 {
+    while !folder.path().join("out").exists() {
         std::thread::sleep(Duration::from_millis(20));
     }
-    std::thread::sleep(Duration::from_millis(300));
     let pid = rustix::process::Pid::from_child(&lab);
-    rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
-    assert_eq!(lab.wait().unwrap().code(), Some(130));
-    let mut said = String::new();
-    lab.stderr.take().unwrap().read_to_string(&mut said).unwrap();
-    assert!(said.contains("node processes ended"), "{said}");
-    assert_eq!(clusters(), 0);
-    let ours = folder.path().to_string_lossy().into_owned();
-    let alive = fs::read_dir("/proc").unwrap().flatten().filter(|p| {
-        fs::read(p.path().join("cmdline")).is_ok_and(|line| String::from_utf8_lossy(&line).contains(&ours))
-    });
-    assert_eq!(alive.count(), 0);
+    rustix::process::kill_process(pid, rustix::process::Signal::HUP).unwrap();
+    std::thread::sleep(Duration::from_millis(200));
+    assert!(lab.try_wait().unwrap().is_none(), "it ended");
+    rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+    assert_eq!(lab.wait().unwrap().code(), Some(143));
 }
 
 /// Starts nodes by hand as the README shows it, submits transactions, looks at the state, and tries invalid input.

@@ -1,7 +1,11 @@
 //! Tests of sweeps from outside: they are continued, divided into shards, merged, and refused.
 
 use assert_cmd::Command;
-use std::{fs, path::Path};
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+};
 
 const SMALL: &str = "name = \"small\"\nabout = \"x\"\nprotocols = [\"2pc\", \"saga\"]\nduration = \"500ms\"\n\
     [workload]\nkind = \"transfer\"\nrate = 20.0\n\
@@ -15,6 +19,23 @@ fn said(args: &[&str], folder: &Path) -> (i32, String, String) {
 
 fn rows(folder: &Path, run: &str) -> String {
     fs::read_to_string(folder.join(run).join("small/rows.csv")).expect("rows.csv is there")
+}
+
+/// All files below a folder, by their path in it.
+fn files(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let mut found = BTreeMap::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(next) = folders.pop() {
+        for entry in fs::read_dir(next).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                found.insert(path.strip_prefix(folder).unwrap().to_owned(), fs::read(&path).unwrap());
+            }
+        }
+    }
+    found
 }
 
 fn small() -> tempfile::TempDir {
@@ -42,9 +63,11 @@ fn shards_merge_into_what_one_machine_writes() {
     let (status, out, err) = said(&["merge", "1-3", "3-3", "2-3", "--output", "merged"], folder.path());
     assert_eq!(status, 0, "{err}");
     assert!(out.contains("medians of 3 seeds"), "{out}");
-    assert!(whole == rows(folder.path(), "merged"), "merged rows differ from those of one machine");
-    let chart = |of: &str| fs::read(folder.path().join(of).join("small/charts/throughput_tps.svg")).unwrap();
-    assert!(chart("whole") == chart("merged"), "merged charts differ from those of one machine");
+    let (one, merged) = (files(&folder.path().join("whole")), files(&folder.path().join("merged")));
+    assert!(one.len() > 8, "rows, charts, report and more: {:?}", one.keys());
+    assert_eq!(one.keys().collect::<Vec<_>>(), merged.keys().collect::<Vec<_>>());
+    let differ: Vec<_> = one.iter().filter(|(path, bytes)| merged[*path] != **bytes).map(|(path, _)| path).collect();
+    assert!(differ.is_empty(), "merged files differ from those of one machine: {differ:?}");
 
     let (status, _, err) = said(&["merge", "1-3", "3-3", "--output", "gap"], folder.path());
     assert!(status == 2 && err.contains("shards 2 of 3 are missing"), "{err}");
@@ -57,6 +80,43 @@ fn shards_merge_into_what_one_machine_writes() {
     swept(folder.path(), &["--shard", "2/3", "--set", "workload.rate=21"], "other");
     let (status, _, err) = said(&["merge", "1-3", "other", "3-3", "--output", "mixed"], folder.path());
     assert!(status == 2 && err.contains("different sweeps"), "{err}");
+}
+
+/// A claim that some point does not meet, and a fault that fires under no seed of a point, end the sweep with status 1, on one
+/// machine and merged from shards. The lines name point, protocol, seed, claim and what was found.
+#[test]
+fn a_sweep_whose_points_do_not_hold_is_status_1_and_says_which() {
+    let folder = small();
+    let claim = "[[expect]]\nprotocol = \"2pc\"\nmetric = \"transactions.aborted\"\nmax = 0\n";
+    let fault = "[[fault]]\non = { phase = \"work-done\", nth = 100000 }\ndo = \"kill\"\nnode = \"p1\"\n";
+    let told = |text: String, words: &[&str], output: &str| {
+        fs::write(folder.path().join("small.toml"), text).unwrap();
+        said(&[&["sweep", "small.toml", "--seeds", "4", "--output", output], words].concat(), folder.path())
+    };
+    let surprised = SMALL.replace("[sweep]", &format!("{claim}[sweep]"));
+    let (status, _, err) = told(surprised.clone(), &["--quiet"], "claim");
+    assert_eq!(status, 1, "{err}");
+    let line = |line: &&str| line.contains("network.latency = 2ms, workload.refuse = 0.5: 2pc with seed ");
+    let line = err.lines().find(line).unwrap_or_else(|| panic!("the point is not named: {err}"));
+    assert!(line.contains("expected 2pc: transactions.aborted <= 0, found ") && line.contains("of 4 seeds)"), "{line}");
+    assert!(!err.contains("workload.refuse = 0,") && !err.contains("saga"), "these hold: {err}");
+    let (status, json, _) = told(surprised.clone(), &["--format", "json"], "claim");
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!((status, json["holds"].as_bool(), json["failures"].as_array().unwrap().len()), (1, Some(false), 3));
+    let report = fs::read_to_string(folder.path().join("claim/report.html")).unwrap();
+    assert!(report.contains("transactions.aborted &lt;= 0, found"));
+
+    let shards = ["1/2", "2/2"].map(|shard| {
+        let output = shard.replace('/', "-");
+        assert_eq!(told(surprised.clone(), &["--shard", shard], &output).0, 1);
+        output
+    });
+    let merge = ["merge", &shards[0], &shards[1], "--output", "merged"];
+    assert_eq!(said(&merge, folder.path()).0, 1);
+
+    let silent = SMALL.replace("[sweep]", &format!("{fault}[sweep]"));
+    let (status, _, err) = told(silent, &["--quiet"], "fault");
+    assert!(status == 1 && err.contains("2pc: the fault never fired: ") && err.contains("p1"), "{err}");
 }
 
 /// Continues a sweep after an interrupt that left some whole rows and a torn one.

@@ -32,6 +32,6 @@ pub use files::{write_json, write_text};
 pub use over_seeds::{OverSeeds, over_seeds};
 pub use run_folder::{RunFolder, forget_empty_folders};
 pub use scenario_files::write_scenario;
-pub use summaries::{by_protocol, failures, holds, promised, scenario_name};
+pub use summaries::{Standing, by_protocol, failures, has_silent_fault, holds, is_surprised, promised, scenario_name};
 pub use swept::Swept;
 pub use units::time;

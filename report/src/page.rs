@@ -32,6 +32,8 @@ pub struct Study<'a> {
     pub about: &'a str,
     /// The command that repeats the study.
     pub command: &'a str,
+    /// One line for each thing that does not hold.
+    pub failures: &'a [String],
     /// The charts, in the order of the report.
     pub charts: &'a [Drawn],
     /// A table of medians as HTML; may be empty.
@@ -140,6 +142,9 @@ fn sweep(section: &Study<'_>) -> String {
     let mut text = format!("<section id=\"sweep-{name}\">\n<h2>{}: {name}</h2>\n", section.kind);
     _ = writeln!(text, "<p class=\"about\">{}</p>", escape(section.about));
     _ = writeln!(text, "<p class=\"faint\">World: virtual. Repeat it: <code>{}</code></p>", escape(section.command));
+    for line in section.failures {
+        _ = writeln!(text, "<p class=\"bad\">{}</p>", escape(line));
+    }
     for chart in section.charts {
         text += &figure(chart);
     }

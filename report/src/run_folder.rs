@@ -4,11 +4,11 @@ use crate::{
     files::write_json,
     summaries::{holds, scenario_name},
 };
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use indoubt_judge::summary::{Run, Summary, Verdict};
 use serde::Serialize;
 use std::{
-    fs,
+    fs::{self, File, TryLockError},
     path::{Path, PathBuf},
     sync::{Mutex, PoisonError},
     time::{SystemTime, UNIX_EPOCH},
@@ -17,9 +17,10 @@ use std::{
 /// The folders that this process has made. If the process is interrupted, the empty ones are removed.
 static MADE: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
 
-/// Removes the folders of runs that are empty.
+/// Removes the folders of runs that are empty, before this process ends. No folder of a run can be made after this.
 pub fn forget_empty_folders() {
-    for folder in MADE.lock().unwrap_or_else(PoisonError::into_inner).iter() {
+    let made = MADE.lock().unwrap_or_else(PoisonError::into_inner);
+    for folder in made.iter() {
         // Only an empty folder can be removed so.
         if fs::remove_dir(folder).is_ok()
             && let Some(runs) = folder.parent().filter(|runs| fs::symlink_metadata(runs.join(LATEST)).is_ok())
@@ -27,6 +28,8 @@ pub fn forget_empty_folders() {
             point_latest_to_the_newest(runs);
         }
     }
+    // The lock is never released.
+    std::mem::forget(made);
 }
 
 /// Points the link `latest` to the newest run that exists, after its target was removed.
@@ -42,19 +45,26 @@ fn point_latest_to_the_newest(runs: &Path) {
 /// The name of the link to the latest run.
 const LATEST: &str = "latest";
 
-/// The folder of one run.
+/// The folder of one run. While this value lives, no other command can write into the folder.
 pub struct RunFolder {
     path: PathBuf,
+    /// The folder itself, locked. The system releases the lock when the process ends, however it ends, so no lock is ever stale.
+    _locked: Option<File>,
 }
 
 impl RunFolder {
     /// The folder that the user named, or a new one under `results/runs` with `latest` pointing to it.
+    ///
+    /// # Errors
+    /// If it cannot be created, or if another command writes into it.
     pub fn create(output: Option<&Path>, name: &str) -> Result<RunFolder> {
-        let made = |path: &Path| MADE.lock().unwrap_or_else(PoisonError::into_inner).push(path.to_owned());
+        // An interrupt waits until the folder that is made here is known, and then removes it.
+        let mut made = MADE.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(path) = output {
-            made(path);
             fs::create_dir_all(path).with_context(|| format!("cannot create the output folder {}", path.display()))?;
-            return Ok(RunFolder { path: path.to_owned() });
+            let folder = RunFolder { _locked: lock(path)?, path: path.to_owned() };
+            made.push(folder.path.clone());
+            return Ok(folder);
         }
         let runs = Path::new("results/runs");
         fs::create_dir_all(runs).with_context(|| format!("cannot create {} here", runs.display()))?;
@@ -65,9 +75,29 @@ impl RunFolder {
             .find(|(_, path)| fs::create_dir(path).is_ok() || !path.exists())
             .expect("the names never end");
         fs::create_dir_all(&path).with_context(|| format!("cannot create {}", path.display()))?;
-        made(&path);
+        made.push(path.clone());
         point_latest_to(runs, &stem);
-        Ok(RunFolder { path })
+        Ok(RunFolder { _locked: lock(&path)?, path })
+    }
+
+    /// Refuses a folder with results of other scenarios than these. Its index and its report would not tell of them.
+    pub fn keep_to(&self, own: &[&str]) -> Result<()> {
+        let is_result = |path: &Path| ["summary.json", "sweep.json"].iter().any(|name| path.join(name).is_file());
+        let entries = fs::read_dir(&self.path).with_context(|| format!("cannot read {}", self.path.display()))?;
+        let mut others: Vec<String> = entries
+            .flatten()
+            .filter(|entry| is_result(&entry.path()))
+            .map(|entry| entry.file_name().to_string_lossy().into_owned())
+            .filter(|name| !own.contains(&name.as_str()))
+            .collect();
+        others.sort_unstable();
+        match others.first() {
+            None => Ok(()),
+            Some(other) => bail!(
+                "{} holds the results of another run (`{other}`). Choose another --output, or delete that folder",
+                self.path.display()
+            ),
+        }
     }
 
     /// The path of the folder.
@@ -116,6 +146,18 @@ impl RunFolder {
         });
         let scenarios = scenarios.collect();
         write_json(&self.path.join("index.json"), &Index { version: 1, indoubt: env!("CARGO_PKG_VERSION"), scenarios })
+    }
+}
+
+/// Locks a folder against other commands. `None` where the file system has no locks of folders.
+fn lock(path: &Path) -> Result<Option<File>> {
+    let folder = File::open(path).with_context(|| format!("cannot open {}", path.display()))?;
+    match folder.try_lock() {
+        Ok(()) => Ok(Some(folder)),
+        Err(TryLockError::WouldBlock) => {
+            bail!("another command writes its results into {}: choose another --output", path.display())
+        }
+        Err(TryLockError::Error(_)) => Ok(None),
     }
 }
 

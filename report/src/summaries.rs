@@ -2,7 +2,7 @@
 
 use indoubt_judge::{
     promises::is_waived,
-    summary::{Check, FaultFired, Run, Summary},
+    summary::{Check, FaultFired, Run, Summary, Verdict},
 };
 use indoubt_scenario::protocol::Protocol;
 use serde_json::Value;
@@ -56,8 +56,64 @@ fn claims(summary: &Summary) -> Vec<String> {
     broken.into_iter().map(told).collect()
 }
 
+/// What the tables of verdicts say about the runs of one protocol. The verdict of a run in summary.json is only about promises;
+/// here, nothing is called ok if anything of the scenario fails.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// So many runs broke a promise.
+    Violated(usize),
+    /// No run broke a promise, but so many did not end.
+    Unknown(usize),
+    /// The protocol promises nothing, so nothing could be broken.
+    PromisedNothing,
+    /// The promises were kept, but an expectation does not hold or a fault never fired.
+    PromisesKept,
+    /// All holds.
+    Ok,
+}
+
+impl Standing {
+    /// The standing of the runs of one protocol of a summary.
+    pub fn of(summary: &Summary, protocol: Protocol, runs: &[&Run]) -> Standing {
+        let count = |verdict| runs.iter().filter(|run| run.verdict == verdict).count();
+        match (count(Verdict::Violated), count(Verdict::Unknown)) {
+            (0, 0) if protocol.family().entry().promises.is_empty() => Standing::PromisedNothing,
+            (0, 0) if is_surprised(runs) || has_silent_fault(summary, protocol) => Standing::PromisesKept,
+            (0, 0) => Standing::Ok,
+            (0, unknown) => Standing::Unknown(unknown),
+            (violated, _) => Standing::Violated(violated),
+        }
+    }
+
+    /// The word in tables.
+    pub fn word(self) -> &'static str {
+        match self {
+            Standing::Violated(_) => "violated",
+            Standing::Unknown(_) => "unknown",
+            Standing::PromisedNothing => "promised nothing",
+            Standing::PromisesKept => "promises kept",
+            Standing::Ok => "ok",
+        }
+    }
+}
+
+/// Whether an expectation does not hold in some run.
+pub fn is_surprised(runs: &[&Run]) -> bool {
+    runs.iter().any(|run| run.expectations.iter().any(|claim| !claim.held))
+}
+
+/// Whether a fault fired under no seed of this protocol.
+pub fn has_silent_fault(summary: &Summary, protocol: Protocol) -> bool {
+    silent_faults(summary).iter().any(|(of, _)| *of == protocol)
+}
+
 /// One line for each fault that fired under no seed of its protocol. A scenario must not pass because nothing happened.
 fn never_fired(summary: &Summary) -> Vec<String> {
+    let silent = silent_faults(summary).into_iter();
+    silent.map(|(protocol, fault)| format!("{protocol}: the fault never fired: {}", fault.text)).collect()
+}
+
+fn silent_faults(summary: &Summary) -> Vec<(Protocol, &FaultFired)> {
     let mut seen: Vec<(Protocol, &FaultFired, bool)> = Vec::new();
     for run in &summary.runs {
         for fault in &run.faults {
@@ -67,8 +123,7 @@ fn never_fired(summary: &Summary) -> Vec<String> {
             }
         }
     }
-    let silent = seen.into_iter().filter(|(_, _, fired)| !fired);
-    silent.map(|(protocol, fault, _)| format!("{protocol}: the fault never fired: {}", fault.text)).collect()
+    seen.into_iter().filter(|(_, _, fired)| !fired).map(|(protocol, fault, _)| (protocol, fault)).collect()
 }
 
 /// The runs of a summary, by protocol in the order of the summary.

@@ -9,10 +9,14 @@ use std::{collections::BTreeMap, path::Path};
 /// The columns before those of the parameters.
 const LEAD: [&str; 4] = ["cell", "scenario", "protocol", "seed"];
 
-/// The names of all columns: cell, scenario, protocol, seed, the parameters, the verdict, then every metric by its path.
+/// The columns between those of the parameters and those of the metrics. After the verdict they say what does not hold: the
+/// promised checks that are broken, the expectations that are not met, and the numbers of the faults that never fired.
+const JUDGED: [&str; 4] = ["verdict", "broken", "unmet", "unfired"];
+
+/// The names of all columns: cell, scenario, protocol, seed, the parameters, what the judge says, then every metric by its path.
 pub fn head(grid: &Grid) -> Vec<String> {
     let lead = LEAD.into_iter().map(String::from).chain(grid.axes.iter().cloned());
-    lead.chain(["verdict".to_owned()]).chain(metric_paths()).collect()
+    lead.chain(JUDGED.map(String::from)).chain(metric_paths()).collect()
 }
 
 /// The cells of one run. A quantile of an empty measure is an empty cell.
@@ -20,7 +24,7 @@ pub fn row(cell: &Cell<'_>, run: &Run) -> Vec<String> {
     let mut cells =
         vec![cell.index.to_string(), cell.point.scenario.name.clone(), run.protocol.to_string(), run.seed.to_string()];
     cells.extend(cell.point.values.iter().cloned());
-    cells.push(word(run));
+    cells.extend([word(run), broken(run), unmet(run), unfired(run)]);
     cells.extend(sweep::row(run).into_values().map(|number| number.map_or(String::new(), |n| n.to_string())));
     cells
 }
@@ -28,6 +32,21 @@ pub fn row(cell: &Cell<'_>, run: &Run) -> Vec<String> {
 fn word(run: &Run) -> String {
     let verdict = serde_json::to_value(run.verdict).expect("a verdict is a word");
     verdict.as_str().unwrap_or_default().to_owned()
+}
+
+fn broken(run: &Run) -> String {
+    let broken = run.checks.iter().filter(|check| check.promised && !check.held);
+    broken.map(|check| check.name.word()).collect::<Vec<_>>().join(", ")
+}
+
+fn unmet(run: &Run) -> String {
+    let unmet = run.expectations.iter().filter(|claim| !claim.held);
+    unmet.map(|claim| format!("{}, found {}", claim.text, claim.actual)).collect::<Vec<_>>().join("; ")
+}
+
+fn unfired(run: &Run) -> String {
+    let unfired = run.faults.iter().filter(|fault| fault.fired == 0);
+    unfired.map(|fault| fault.fault.to_string()).collect::<Vec<_>>().join(" ")
 }
 
 /// One line of CSV, with its newline.
@@ -57,11 +76,23 @@ pub fn lines(text: &str, columns: usize) -> Result<BTreeMap<usize, String>> {
     Ok(found)
 }
 
-/// The table of a sweep, read from its file, for charts and medians.
+/// The table of a sweep, read from its file, for charts, medians and failures.
 pub struct Table {
-    /// For each row: the protocol, the values of the axes, and the values of the metrics that charts show.
-    rows: Vec<(Protocol, Vec<String>, Vec<Option<f64>>)>,
+    rows: Vec<Row>,
     metrics: Vec<String>,
+}
+
+/// One run of a sweep.
+struct Row {
+    protocol: Protocol,
+    seed: String,
+    /// The values of the axes.
+    values: Vec<String>,
+    /// The values of the metrics that charts show.
+    metrics: Vec<Option<f64>>,
+    broken: String,
+    unmet: String,
+    unfired: Vec<usize>,
 }
 
 /// The spread of a metric over the seeds at one point.
@@ -84,7 +115,8 @@ impl Table {
             let found = head.iter().position(|other| other == name);
             found.with_context(|| format!("{} has no column `{name}`", path.display()))
         };
-        let protocol = column("protocol")?;
+        let (protocol, seed) = (column("protocol")?, column("seed")?);
+        let (broken, unmet, unfired) = (column("broken")?, column("unmet")?, column("unfired")?);
         let axes = grid.axes.iter().map(|axis| column(axis)).collect::<Result<Vec<_>>>()?;
         let metrics = grid.metrics.iter().map(|metric| column(metric)).collect::<Result<Vec<_>>>()?;
         let mut rows = Vec::new();
@@ -95,8 +127,15 @@ impl Table {
             let named = at(protocol);
             let wrong = || format!("{}:{line}: unknown protocol `{named}`", path.display());
             let protocol = Protocol::from_name(named).with_context(wrong)?;
-            let values = axes.iter().map(|axis| at(*axis).to_owned()).collect();
-            rows.push((protocol, values, metrics.iter().map(|metric| at(*metric).parse().ok()).collect()));
+            rows.push(Row {
+                protocol,
+                seed: at(seed).into(),
+                values: axes.iter().map(|axis| at(*axis).to_owned()).collect(),
+                metrics: metrics.iter().map(|metric| at(*metric).parse().ok()).collect(),
+                broken: at(broken).into(),
+                unmet: at(unmet).into(),
+                unfired: at(unfired).split_whitespace().filter_map(|fault| fault.parse().ok()).collect(),
+            });
         }
         Ok(Table { rows, metrics: grid.metrics.clone() })
     }
@@ -104,10 +143,45 @@ impl Table {
     /// The spread of a metric over the seeds, for one protocol and point. `None` if no run had a value.
     pub fn band(&self, metric: &str, protocol: Protocol, values: &[String]) -> Option<Band> {
         let metric = self.metrics.iter().position(|other| other == metric)?;
-        let of_it = |row: &&(Protocol, Vec<String>, Vec<Option<f64>>)| row.0 == protocol && row.1 == values;
-        let mut numbers: Vec<f64> = self.rows.iter().filter(of_it).filter_map(|row| row.2[metric]).collect();
+        let mut numbers: Vec<f64> = self.at(protocol, values).filter_map(|row| row.metrics[metric]).collect();
         numbers.sort_by(f64::total_cmp);
         let at = |q: f64| numbers.get(((numbers.len() as f64 * q).ceil() as usize).max(1) - 1).copied();
         Some(Band { low: at(0.1)?, median: at(0.5)?, high: at(0.9)? })
+    }
+
+    /// One line for each point, protocol and kind of failure: the first seed that fails, and how many do. A fault that fires under
+    /// no seed of a point is a failure only if the table is `complete`: another shard may have the seed that it fires under.
+    pub fn failures(&self, grid: &Grid, complete: bool) -> Vec<String> {
+        let mut lines = Vec::new();
+        for point in &grid.points {
+            let pairs = grid.axes.iter().zip(&point.values).map(|(axis, value)| format!("{axis} = {value}"));
+            let place = pairs.collect::<Vec<_>>().join(", ");
+            for protocol in &grid.scenario.protocols {
+                let rows: Vec<&Row> = self.at(*protocol, &point.values).collect();
+                let mut tell = |what: &str, text: fn(&Row) -> &str| {
+                    let mut failed = rows.iter().filter(|row| !text(row).is_empty());
+                    let count = failed.clone().count();
+                    if let Some(first) = failed.next() {
+                        let of = if rows.len() > 1 {
+                            format!(" (under {count} of {} seeds)", rows.len())
+                        } else {
+                            String::new()
+                        };
+                        lines.push(format!("{place}: {protocol} with seed {}: {what} {}{of}", first.seed, text(first)));
+                    }
+                };
+                tell("promised, but does not hold:", |row| &row.broken);
+                tell("expected", |row| &row.unmet);
+                let silent = |fault: &usize| !rows.is_empty() && rows.iter().all(|row| row.unfired.contains(fault));
+                for (_, fault) in point.scenario.faults.iter().enumerate().filter(|(n, _)| complete && silent(n)) {
+                    lines.push(format!("{place}: {protocol}: the fault never fired: {}", fault.text));
+                }
+            }
+        }
+        lines
+    }
+
+    fn at<'a>(&'a self, protocol: Protocol, values: &'a [String]) -> impl Iterator<Item = &'a Row> {
+        self.rows.iter().filter(move |row| row.protocol == protocol && row.values == values)
     }
 }

@@ -16,6 +16,8 @@ pub struct Swept {
     pub grid: Grid,
     /// The command that repeats the sweep.
     pub command: String,
+    /// One line for each promise, expectation or fault that fails at a point.
+    pub failures: Vec<String>,
     table: Table,
     charts: Vec<Drawn>,
 }
@@ -31,7 +33,8 @@ impl Swept {
             charts::save(&chart, &charts_folder, &metric.replace('.', "-"))
         };
         let charts = grid.metrics.iter().map(draw).collect::<Result<Vec<_>>>()?;
-        Ok(Swept { grid, command, table, charts })
+        let failures = table.failures(&grid, true);
+        Ok(Swept { grid, command, failures, table, charts })
     }
 
     /// The section of this sweep in the report.
@@ -41,6 +44,7 @@ impl Swept {
             name: &self.grid.scenario.name,
             about: &self.grid.scenario.about,
             command: &self.command,
+            failures: &self.failures,
             charts: &self.charts,
             details: self.medians_as_html(),
         }

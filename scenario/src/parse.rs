@@ -28,10 +28,16 @@ pub fn duration(text: &str) -> Option<indoubt_proto::time::Micros> {
     reader::duration(text)
 }
 
+/// The most bytes that the text of a scenario may have.
+pub const MOST_BYTES: usize = 1 << 20;
+
 impl Scenario {
     /// Parses a scenario. `file_name` appears only in errors.
     pub fn parse(text: &str, file_name: &str) -> Result<Scenario, ScenarioError> {
         let source = Source::new(file_name, text);
+        if text.len() > MOST_BYTES {
+            return Err(source.error(0..0, format!("a scenario has at most {MOST_BYTES} bytes")));
+        }
         let document = DeTable::parse(text)
             .map_err(|error| source.error(error.span().unwrap_or(0..0), format!("not TOML: {}", error.message())))?;
         let root = Table::new(&source, "a scenario", 0..0, document.get_ref(), &whole::FIELDS)?;

@@ -134,6 +134,22 @@ fn numbers_beyond_their_limits_are_refused() {
     }
 }
 
+/// Each of these would cost gigabytes of memory or of output.
+#[test]
+fn input_without_bound_is_refused_with_a_short_sentence() {
+    let large = format!("{HEAD}# {}", "x".repeat(1 << 20));
+    refused(&large, 1, &["a scenario has at most 1048576 bytes"]);
+    let fault = "[[fault]]\nat = \"1s\"\ndo = \"kill\"\nnode = \"p1\"\n";
+    bad(&fault.repeat(1_001), 4_001, &["there are 1001 [[fault]]", "at most 1000"]);
+    good(&fault.repeat(1_000));
+    bad("keys = 1000000\n[cluster]\nparticipants = 64", 1, &["64000000 records", "at most 4000000"]);
+    let long = format!("name = \"{}\"\n[workload]\nkind = \"trip\"\nrate = 1", "x".repeat(1_000_000));
+    let error = Scenario::parse(&long, "long.toml").unwrap_err().to_string();
+    assert!(error.len() < 1_100 && error.contains("at most 64 letters"), "{error}");
+    let unknown = format!("{HEAD}{} = 1", "x".repeat(900_000));
+    assert!(Scenario::parse(&unknown, "long.toml").unwrap_err().to_string().len() < 1_100);
+}
+
 #[test]
 fn load_is_open_or_closed() {
     bad("clients = 3", 1, &["exclude each other"]);

@@ -94,7 +94,7 @@ impl Grid {
         if axes.is_empty() {
             return Err(SweepError::Nothing(scenario.name.clone()));
         }
-        let size = axes.iter().map(|(_, values)| values.len()).product();
+        let size = axes.iter().fold(1_usize, |size, (_, values)| size.saturating_mul(values.len()));
         if size > MOST_POINTS {
             return Err(SweepError::TooLarge(size));
         }
@@ -233,6 +233,9 @@ mod tests {
         assert!(seeds.to_string().contains("--seeds"), "{seeds}");
         let large = swept(&[("workload.rate", &many), ("workload.keys", &many)]);
         assert_eq!(Grid::new(&large, vec![1]), Err(SweepError::TooLarge(40_000)));
+        let axes: Vec<String> = (0..64).map(|n| format!("fault.{n}.nth")).collect();
+        let axes: Vec<(&str, &[&str])> = axes.iter().map(|axis| (axis.as_str(), &["1", "2"][..])).collect();
+        assert_eq!(Grid::new(&swept(&axes), vec![1]), Err(SweepError::TooLarge(usize::MAX)), "2^64 points");
     }
 
     #[test]

@@ -49,6 +49,7 @@ const SWEEP_SEEDS: u64 = 10;
 /// Runs the comparison.
 pub(super) fn compare(args: &CompareArgs, common: &Common) -> Result<Status> {
     let folder = RunFolder::create(args.output.as_deref(), "comparison")?;
+    folder.keep_to(&bundled::SCENARIOS.iter().map(|(name, _)| *name).collect::<Vec<_>>())?;
     let quiet = common.is_silent();
     let say = |what: String| {
         if !quiet {

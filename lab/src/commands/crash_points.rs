@@ -93,10 +93,11 @@ fn all(scenario: &Scenario, args: &CrashPointsArgs, common: &Common) -> Result<S
     participants.dedup();
     let enumeration = Enumeration::new(scenario, &participants, args.restart_after, args.pairs)
         .with_context(|| format!("{} cannot be reduced to one transaction", scenario.name))?;
+    let folder = RunFolder::create(args.output.as_deref(), "crash-points")?;
+    folder.keep_to(&[])?;
     let bar = output::progress(enumeration.points(), quiet);
     let study = crash_study::run(&enumeration, jobs(args.jobs, World::Virtual), &bar)?;
 
-    let folder = RunFolder::create(args.output.as_deref(), "crash-points")?;
     let common_words = words(args);
     let of = |protocol: Protocol, tried: &CaseResult| {
         format!("indoubt crash-points {common_words} --protocols {protocol} --case {}", tried.case)

@@ -2,6 +2,7 @@
 //! trace on disk.
 
 use crate::{
+    bounded::read_text,
     bundled,
     options::{Common, FileOrBundled, Format, parse_protocol},
     status::Status,
@@ -117,8 +118,11 @@ fn named(path: &Path) -> Option<(Protocol, u64)> {
     Some((Protocol::from_name(protocol)?, seed.parse().ok()?))
 }
 
+/// The most bytes of a trace that is read into memory.
+const MOST_TRACE: usize = 1 << 30;
+
 fn read_trace(path: &Path) -> Result<Vec<Stamped>> {
-    let text = std::fs::read_to_string(path).with_context(|| format!("cannot read the trace {}", path.display()))?;
+    let text = read_text(path, "the trace", MOST_TRACE)?;
     text.lines()
         .zip(1..)
         .map(|(line, number)| {

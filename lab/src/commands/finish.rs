@@ -44,5 +44,6 @@ pub(super) fn finish(
         }
     }
     summaries.iter().for_each(|s| output::failures(s));
-    Ok(summaries.iter().all(|s| holds(s)).into())
+    sweeps.iter().for_each(|sweep| output::sweep_failures(sweep.name, sweep.failures));
+    Ok((summaries.iter().all(|s| holds(s)) && sweeps.iter().all(|sweep| sweep.failures.is_empty())).into())
 }

@@ -2,6 +2,7 @@
 
 use crate::{
     bench::floor::{FloorCoordinator, FloorParticipant, Pattern},
+    bounded::read_text,
     options::parse_protocol,
     status::Status,
 };
@@ -214,9 +215,11 @@ fn end_with_the_lab() {
     });
 }
 
+/// The most bytes of settings or accounts. Four million accounts need about 100 MB.
+const MOST_JSON: usize = 256 << 20;
+
 fn read_json<T: DeserializeOwned>(file: &Path, what: &str) -> Result<T> {
-    let text =
-        std::fs::read_to_string(file).with_context(|| format!("cannot read the {what} in {}", file.display()))?;
+    let text = read_text(file, &format!("the {what} in"), MOST_JSON)?;
     serde_json::from_str(&text).with_context(|| format!("{}: cannot read the {what}", file.display()))
 }
 

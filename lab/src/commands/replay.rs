@@ -57,12 +57,13 @@ pub(super) fn replay(args: &ReplayArgs, common: &Common) -> Result<Status> {
     let mut scenario = scenario.with_protocols(&[protocol])?;
     scenario.seed = args.seed.unwrap_or(scenario.seed);
     let task = Task { seeds: vec![scenario.seed], scenario };
+    let folder = RunFolder::create(args.output.as_deref(), &format!("replay-{}", task.scenario.name))?;
+    folder.keep_to(&[&task.scenario.name])?;
     let how = How { world: World::Virtual, jobs: 1, keep: true };
     let finished = execute::execute(std::slice::from_ref(&task), how, &output::progress(0, true))?;
     let done = finished.first().context("one task was run")?;
     let (run, recording) = done.summary.runs.first().zip(done.recordings.first()).context("one run was kept")?;
 
-    let folder = RunFolder::create(args.output.as_deref(), &format!("replay-{}", task.scenario.name))?;
     let path = folder.scenario(&task.scenario.name);
     // The scenario in the results folder contains all changes, so the command needs no --set.
     let command = format!("indoubt replay scenario.toml --protocol {protocol} --seed {}", run.seed);

@@ -67,6 +67,7 @@ pub(super) fn run(args: &RunArgs, common: &Common) -> Result<Status> {
     }
     let title = if let [only] = tasks.as_slice() { only.scenario.name.clone() } else { "scenarios".into() };
     let folder = RunFolder::create(args.output.as_deref(), &title)?;
+    folder.keep_to(&names)?;
     let how = How { world: args.world, jobs: jobs(args.jobs, args.world), keep: args.trace };
     let bar = output::progress(0, common.is_silent());
     let finished = execute::execute(&tasks, how, &bar)?;

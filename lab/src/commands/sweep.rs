@@ -1,6 +1,7 @@
 //! `indoubt sweep` and `indoubt merge`: run a scenario over a grid of parameters, on one machine or on many.
 
 use crate::{
+    bounded::read_text,
     bundled,
     changes::{changed, set_words},
     options::{Common, FileOrBundled, Format, Seeds, jobs, parse_protocol, parse_seeds},
@@ -14,20 +15,24 @@ use clap::Args;
 use indoubt_report::{
     RunFolder, Swept,
     page::{self, Head},
+    sweep_table::Table,
 };
-use indoubt_scenario::protocol::Protocol;
+use indoubt_scenario::{parse::MOST_BYTES, protocol::Protocol};
 use indoubt_studies::sweep::{Grid, SweepError};
 use serde_json::json;
 use std::path::PathBuf;
 
 /// How many seeds each point runs with by default.
 const SEEDS: u64 = 10;
+/// The folder in which shards are merged, until it is known that they can be.
+const STAGED: &str = ".merging";
 
 /// Arguments of `indoubt sweep`.
 #[derive(Args, Clone, Debug)]
 #[command(after_help = "\
 Runs every combination of the values in [sweep], under each protocol, with many seeds, in the virtual world. Writes one \
-tidy CSV (one row per run) and one chart per metric. To continue an interrupted sweep, give the same --output again.
+tidy CSV (one row per run) and one chart per metric. Ends with status 1 if an expectation or a promise does not hold at some \
+point, or if a fault fires under no seed of it. To continue an interrupted sweep, give the same --output again.
 
 Examples:
   indoubt sweep coordinator-downtime
@@ -62,8 +67,8 @@ pub struct SweepArgs {
 /// Arguments of `indoubt merge`.
 #[derive(Args, Clone, Debug)]
 #[command(after_help = "\
-The rows and charts equal, byte for byte, those of a sweep on one machine. It is an error if a shard is missing or not \
-finished, or if the shards belong to different sweeps.
+Every file equals, byte for byte, that of a sweep on one machine, also the report and the command in repro.txt. It is an error if \
+a shard is missing or not finished, or if the shards belong to different sweeps.
 
 Example:
   indoubt merge shard-1 shard-2 shard-3 --output all")]
@@ -100,6 +105,7 @@ pub(super) fn sweep(args: &SweepArgs, common: &Common) -> Result<Status> {
     let grid = Grid::new(&scenario, seeds).map_err(|error| placed(error, &args.scenario))?;
     let (shard, of) = args.shard.unwrap_or((1, 1));
     let folder = RunFolder::create(args.output.as_deref(), &scenario.name)?;
+    folder.keep_to(&[&scenario.name])?;
     let path = folder.scenario(&scenario.name);
     let command = format!("indoubt sweep {}", words(args));
 
@@ -120,13 +126,19 @@ pub(super) fn sweep(args: &SweepArgs, common: &Common) -> Result<Status> {
     sweeps::sweep(&grid, Shard { shard, of }, &path, &command, jobs, &bar)?;
     bar.finish_and_clear();
     if of > 1 {
+        let failures = Table::read(&path.join("rows.csv"), &grid)?.failures(&grid, false);
+        output::sweep_failures(&scenario.name, &failures);
+        let holds = failures.is_empty();
         if common.format == Format::Json {
-            outln!("{}", json!({ "scenario": scenario.name, "shard": shard, "of": of, "folder": path }));
+            outln!(
+                "{}",
+                json!({ "scenario": scenario.name, "shard": shard, "of": of, "folder": path, "holds": holds })
+            );
         } else if !common.quiet {
             outln!("shard {shard} of {of}: {}", path.display());
             outln!("when all shards are finished: indoubt merge DIR... with the folder of each shard");
         }
-        return Ok(Status::Holds);
+        return Ok(holds.into());
     }
     tell(&folder, &Swept::draw(grid, &path, command)?, common)
 }
@@ -144,20 +156,21 @@ fn is_swept(sweep: &[(String, Vec<String>)], path: &str) -> bool {
 pub(super) fn merge(args: &MergeArgs, common: &Common) -> Result<Status> {
     let shards: Vec<PathBuf> = args.shards.iter().map(|shard| sweep_folder(shard)).collect();
     let folder = RunFolder::create(args.output.as_deref(), "merged")?;
-    let staged = folder.path().join(".merging");
-    let merged = sweeps::merge(&shards, &staged, "indoubt merge");
-    let grid = merged.inspect_err(|_| {
+    let staged = folder.path().join(STAGED);
+    let merged = sweeps::merge(&shards, &staged);
+    let (grid, command) = merged.inspect_err(|_| {
         _ = std::fs::remove_dir_all(&staged);
         // An error leaves no new folder behind. A folder that is not empty stays.
         _ = std::fs::remove_dir(folder.path());
     })?;
     let path = folder.scenario(&grid.scenario.name);
-    if path.exists() {
-        std::fs::remove_dir_all(&staged).with_context(|| format!("cannot remove {}", staged.display()))?;
-        return Err(anyhow!("{} already exists: choose another --output", path.display()));
-    }
+    let free = match path.exists() {
+        true => Err(anyhow!("{} already exists: choose another --output", path.display())),
+        false => folder.keep_to(&[STAGED]),
+    };
+    free.inspect_err(|_| _ = std::fs::remove_dir_all(&staged))?;
     std::fs::rename(&staged, &path).with_context(|| format!("cannot write {}", path.display()))?;
-    tell(&folder, &Swept::draw(grid, &path, "indoubt merge".into())?, common)
+    tell(&folder, &Swept::draw(grid, &path, command)?, common)
 }
 
 /// The folder with a shard's rows: the folder that was named, or the only sweep in it.
@@ -183,6 +196,7 @@ fn tell(folder: &RunFolder, swept: &Swept, common: &Common) -> Result<Status> {
             let told = json!({
                 "scenario": swept.grid.scenario.name, "axes": swept.grid.axes, "metrics": swept.grid.metrics,
                 "cells": swept.grid.len(), "rows": rows, "report": report,
+                "holds": swept.failures.is_empty(), "failures": swept.failures,
             });
             outln!("{}", serde_json::to_string_pretty(&told)?);
         }
@@ -193,12 +207,15 @@ fn tell(folder: &RunFolder, swept: &Swept, common: &Common) -> Result<Status> {
             outln!("\nrows: {}\nreport: {}", rows.display(), report.display());
         }
     }
-    Ok(Status::Holds)
+    output::sweep_failures(&swept.grid.scenario.name, &swept.failures);
+    Ok(swept.failures.is_empty().into())
 }
 
 /// Adds file and line of the value to an error about it.
 fn placed(error: SweepError, file: &str) -> anyhow::Error {
-    let text = bundled::sweep_text(file).or_else(|| std::fs::read_to_string(file).ok()).unwrap_or_default();
+    let text = bundled::sweep_text(file)
+        .or_else(|| read_text(file.as_ref(), "the sweep", MOST_BYTES).ok())
+        .unwrap_or_default();
     let wanted = match &error {
         SweepError::Value { path, .. } => path.clone(),
         SweepError::Labels(..) => "labels".into(),

@@ -55,6 +55,7 @@ pub(crate) fn write(study: &CrashStudy, about: &Document<'_>, folder: &RunFolder
         name: &about.scenario.name,
         about: "One transaction, run once for each crash point: before and after each effect of each node.",
         command: &about.command,
+        failures: &[],
         charts: &drawn,
         details: String::new(),
     };

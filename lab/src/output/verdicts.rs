@@ -6,9 +6,10 @@ use super::{
 };
 use indoubt_judge::{
     promises::is_waived,
-    summary::{Run, Summary, Verdict},
+    summary::{Run, Summary},
 };
-use indoubt_report::{OverSeeds, by_protocol, promised, scenario_name, time};
+use indoubt_report::{OverSeeds, Standing, by_protocol, has_silent_fault, is_surprised, promised, scenario_name, time};
+use indoubt_scenario::protocol::Protocol;
 
 /// The verdict table: one row per scenario and protocol (the seeds of one protocol together).
 pub(crate) fn verdicts(summaries: &[&Summary]) {
@@ -43,7 +44,7 @@ pub(crate) fn verdicts(summaries: &[&Summary]) {
                 time(most(|r| r.measures.pending_ms.max)),
                 time(most(|r| r.measures.unavailable_ms)),
                 sum(|r| r.transactions.partial),
-                verdict(&runs),
+                verdict(summary, protocol, &runs),
             );
         }
     }
@@ -52,11 +53,21 @@ pub(crate) fn verdicts(summaries: &[&Summary]) {
     );
 }
 
-fn verdict(runs: &[&Run]) -> String {
-    let violated = runs.iter().filter(|r| r.verdict == Verdict::Violated).count();
-    let unknown = runs.iter().filter(|r| r.verdict == Verdict::Unknown).count();
-    let surprised = runs.iter().any(|r| r.expectations.iter().any(|e| !e.held));
-    let mut unkept: [(&str, Vec<&str>); 2] = [("waived", vec![]), ("not promised, not kept", vec![])];
+fn verdict(summary: &Summary, protocol: Protocol, runs: &[&Run]) -> String {
+    let standing = Standing::of(summary, protocol, runs);
+    let mut text = match standing {
+        Standing::Ok => format!("{GOOD}{}{GOOD:#}", standing.word()),
+        Standing::Violated(_) => format!("{BAD}{}{BAD:#}", standing.word()),
+        Standing::Unknown(_) | Standing::PromisedNothing | Standing::PromisesKept => standing.word().to_owned(),
+    };
+    if is_surprised(runs) {
+        text += &format!(", {BAD}an expectation does not hold{BAD:#}");
+    }
+    if has_silent_fault(summary, protocol) {
+        text += &format!(", {BAD}a fault never fired{BAD:#}");
+    }
+    let not_kept = if standing == Standing::PromisedNothing { "not kept" } else { "not promised, not kept" };
+    let mut unkept: [(&str, Vec<&str>); 2] = [("waived", vec![]), (not_kept, vec![])];
     for run in runs {
         for check in run.checks.iter().filter(|c| !c.promised && !c.held) {
             let names = &mut unkept[usize::from(!is_waived(run.protocol.family(), check))].1;
@@ -67,14 +78,6 @@ fn verdict(runs: &[&Run]) -> String {
     }
     let unkept: Vec<String> =
         unkept.iter().filter(|(_, n)| !n.is_empty()).map(|(how, n)| format!("{how}: {}", n.join(", "))).collect();
-    let mut text = match (violated, unknown) {
-        (0, 0) => format!("{GOOD}ok{GOOD:#}"),
-        (0, _) => "unknown".to_owned(),
-        _ => format!("{BAD}violated{BAD:#}"),
-    };
-    if surprised {
-        text += &format!(", {BAD}an expectation does not hold{BAD:#}");
-    }
     if !unkept.is_empty() {
         text += &format!(" {FAINT}({}){FAINT:#}", unkept.join("; "));
     }
@@ -98,6 +101,19 @@ pub(crate) fn checks(run: &Run) {
 pub(crate) fn failures(summary: &Summary) {
     for line in indoubt_report::failures(summary) {
         anstream::eprintln!("{BAD}{}{BAD:#}: {line}", scenario_name(summary));
+    }
+}
+
+/// How many failures of one sweep are printed. The file with its rows has all of them.
+const MOST_PRINTED: usize = 20;
+
+/// Prints the failures of a sweep, on standard error.
+pub(crate) fn sweep_failures(name: &str, failures: &[String]) {
+    for line in failures.iter().take(MOST_PRINTED) {
+        anstream::eprintln!("{BAD}{name}{BAD:#}: {line}");
+    }
+    if failures.len() > MOST_PRINTED {
+        anstream::eprintln!("{BAD}{name}{BAD:#}: and {} more; rows.csv has all", failures.len() - MOST_PRINTED);
     }
 }
 

@@ -3,13 +3,13 @@
 use crate::{
     html::{escape, table, words},
     over_seeds::over_seeds,
-    summaries::{anchor, by_protocol, promised, scenario_name},
+    summaries::{Standing, anchor, by_protocol, promised, scenario_name},
     units::{number, time},
 };
 use indoubt_judge::{
     measure::shown as shown_numbers,
     shown::{Shown, Table, Unit},
-    summary::{Run, Summary, Verdict},
+    summary::{Run, Summary},
 };
 
 /// The runs that are shown one by one: those of the first seed. [`spreads`] covers the other seeds.
@@ -55,13 +55,14 @@ pub(super) fn spreads(summary: &Summary) -> String {
 pub(super) fn verdicts(summaries: &[&Summary]) -> String {
     let lines = summaries.iter().flat_map(|summary| {
         by_protocol(summary).into_iter().map(move |(protocol, runs)| {
-            let bad = runs.iter().filter(|r| r.verdict == Verdict::Violated).count();
-            let unclear = runs.iter().filter(|r| r.verdict == Verdict::Unknown).count();
+            let standing = Standing::of(summary, protocol, &runs);
             let surprised = runs.iter().flat_map(|r| &r.expectations).filter(|e| !e.held).count();
-            let verdict = match (bad, unclear) {
-                (0, 0) => "<span class=\"good\">ok</span>".to_owned(),
-                (0, n) => format!("unknown in {n} of {}", runs.len()),
-                (n, _) => format!("<span class=\"bad\">violated</span> in {n} of {}", runs.len()),
+            let (word, of) = (standing.word(), runs.len());
+            let verdict = match standing {
+                Standing::Ok => format!("<span class=\"good\">{word}</span>"),
+                Standing::PromisedNothing | Standing::PromisesKept => word.to_owned(),
+                Standing::Unknown(n) => format!("{word} in {n} of {of}"),
+                Standing::Violated(n) => format!("<span class=\"bad\">{word}</span> in {n} of {of}"),
             };
             let claims: usize = runs.iter().map(|r| r.expectations.len()).sum();
             let held = if surprised == 0 {

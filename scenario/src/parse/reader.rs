@@ -28,9 +28,20 @@ impl<'a> Source<'a> {
             file: self.file.into(),
             line: Some(before.bytes().filter(|b| *b == b'\n').count() + 1),
             text: self.text.get(span).unwrap_or_default().into(),
-            message: message.into(),
+            message: shortened(message.into()),
         }
     }
+}
+
+/// A message without its middle, if it quotes something long.
+fn shortened(message: String) -> String {
+    const MOST: usize = 1_000;
+    if message.chars().count() <= MOST {
+        return message;
+    }
+    let chars: Vec<char> = message.chars().collect();
+    let (start, end) = (&chars[..MOST / 2], &chars[chars.len() - MOST / 2..]);
+    start.iter().chain(&[' ', '…', ' ']).chain(end).collect()
 }
 
 /// A table whose fields are all known.
@@ -280,6 +291,10 @@ pub(crate) fn duration(text: &str) -> Option<Micros> {
 
 /// The end of a message about an unknown word: the nearest valid word, and all valid words if they are few.
 pub(crate) fn hint<'w>(word: &str, valid: impl IntoIterator<Item = &'w str>) -> String {
+    const LONGEST_WORD: usize = 200;
+    if word.len() > LONGEST_WORD {
+        return String::new();
+    }
     let valid: Vec<&str> = valid.into_iter().collect();
     let distance = |v: &&str| (strsim::damerau_levenshtein(word, v), v.len().abs_diff(word.len()));
     let nearest = valid.iter().min_by_key(|v| distance(v)).filter(|v| distance(v).0 <= (word.len() / 3).max(2));

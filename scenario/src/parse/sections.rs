@@ -94,7 +94,7 @@ pub(super) fn workload(root: &Table<'_, '_>, cluster: Cluster) -> Result<Workloa
         kind,
         arrivals,
         transactions: section.read("transactions", |v| v.integer(1..=u64::MAX))?,
-        keys: section.read("keys", |v| v.integer(1..=1_000_000))?.map_or(100, |n| n as u32),
+        keys: section.read("keys", |v| keys(v, cluster))?.unwrap_or(100),
         skew: section
             .read("skew", |v| v.number("an exponent from 0 to 10", |n| (0.0..=10.0).contains(&n)))?
             .unwrap_or(0.0),
@@ -103,6 +103,20 @@ pub(super) fn workload(root: &Table<'_, '_>, cluster: Cluster) -> Result<Workloa
         audit: share("audit")?,
         lookup: share("lookup")?,
     })
+}
+
+/// Reads the number of groups of records. All participants together have a limited number of records of each sort, because both
+/// worlds keep every balance in memory.
+fn keys(value: &Value<'_, '_>, cluster: Cluster) -> Result<u32, ScenarioError> {
+    const MOST_RECORDS: u64 = 4_000_000;
+    let keys = value.integer(1..=1_000_000)?;
+    let (participants, records) = (cluster.participants, keys * u64::from(cluster.participants));
+    if records > MOST_RECORDS {
+        return Err(value.error(format!(
+            "`keys` of {keys} at {participants} participants makes {records} records of each sort; at most {MOST_RECORDS} are possible"
+        )));
+    }
+    Ok(keys as u32)
 }
 
 pub(super) fn network(root: &Table<'_, '_>, cluster: Cluster) -> Result<Network, ScenarioError> {

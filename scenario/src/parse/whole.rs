@@ -31,6 +31,9 @@ pub(super) const FIELDS: [&str; 16] = [
     "sweep",
 ];
 
+/// The most faults, and the most expectations, of one scenario.
+const MOST_ENTRIES: usize = 1_000;
+
 /// The default of `protocols`.
 const DEFAULT_PROTOCOLS: [Protocol; 3] = [Protocol::TwoPhase, Protocol::Saga, Protocol::None];
 
@@ -55,19 +58,31 @@ pub(super) fn scenario(root: &Table<'_, '_>) -> Result<Scenario, ScenarioError> 
         sweep: Vec::new(),
         planted: Default::default(),
     };
-    let faults = root.read("fault", Value::list)?.unwrap_or_default();
+    let faults = entries(root, "fault")?;
     let fields = fault::fields();
     for value in &faults {
         let fault = fault::fault(&value.table("[[fault]]", &fields)?, &scenario)?;
         scenario.faults.push(fault);
     }
     fault::check(&faults, &scenario)?;
-    for value in root.read("expect", Value::list)?.unwrap_or_default() {
+    for value in entries(root, "expect")? {
         let expect = expect::expect(&value.table("[[expect]]", &expect::FIELDS)?, &scenario)?;
         scenario.expects.push(expect);
     }
     scenario.sweep = root.read("sweep", |value| sweep::sweep(value, &scenario))?.unwrap_or_default();
     Ok(scenario)
+}
+
+/// The entries of a section that may come several times.
+fn entries<'a, 'i>(root: &Table<'a, 'i>, section: &'static str) -> Result<Vec<Value<'a, 'i>>, ScenarioError> {
+    let entries = root.read(section, Value::list)?.unwrap_or_default();
+    match entries.get(MOST_ENTRIES) {
+        None => Ok(entries),
+        Some(extra) => {
+            let count = entries.len();
+            Err(extra.error(format!("there are {count} [[{section}]]; a scenario has at most {MOST_ENTRIES}")))
+        }
+    }
 }
 
 /// Reads the name of the scenario, which is also the name of a folder.
