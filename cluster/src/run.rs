@@ -358,7 +358,7 @@ impl<'a> LiveRun<'a> {
         let mut effects = Vec::new();
         match event {
             ClientEvent::Up { incarnation, log } => {
-                self.pool.session_up(client, home, Home { incarnation, log }, &mut effects)
+                self.pool.session_up(client, home, Home { incarnation, log }, &mut effects);
             }
             ClientEvent::Down => self.pool.session_down(client, home),
             ClientEvent::Messages(envelopes) => {

@@ -45,6 +45,7 @@ use tokio::{
     sync::{mpsc, watch},
     task::JoinSet,
 };
+use tokio_stream::StreamExt as _;
 use tonic::transport::server::{Router, Server, TcpIncoming};
 
 /// How long the node tries to listen on a port that is still in use.
@@ -52,6 +53,9 @@ const PORT_PATIENCE: Duration = Duration::from_secs(2);
 
 /// How long a stopping node waits until its last messages have left.
 const FAREWELL: Duration = Duration::from_millis(500);
+
+/// How long the node waits after it could not accept a connection.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// How often the node looks whether its data directory is still there.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -188,7 +192,13 @@ where
         let Node { restarted, config, listener, engine, door, stop, lab, .. } = self;
         let router = router(&door, &config, lab).await;
         let mut stopped = stop.subscribe();
-        let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
+        let incoming = TcpIncoming::from(listener).with_nodelay(Some(true)).then(async |accepted| {
+            // Without a file descriptor left, accept fails at once, again and again.
+            if accepted.is_err() {
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+            }
+            accepted
+        });
         let server = router.serve_with_incoming_shutdown(incoming, async move { told(&mut stopped).await });
         let mut tasks = JoinSet::new();
         for (peer, address) in config.peers.iter().filter(|(peer, _)| config.dials(*peer)) {

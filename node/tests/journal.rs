@@ -301,6 +301,25 @@ fn records_that_come_during_a_compaction_follow_it() {
 }
 
 #[test]
+fn a_compaction_that_cannot_create_its_file_waits_and_loses_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let disk = Arc::new(TestDisk::default());
+    let (mut journal, _) = open_on(&disk, dir.path());
+    force(&mut journal, 1..=3);
+    disk.fail(Failing::Creations);
+    journal.compact(Lsn(3), ["all"]).unwrap();
+    append(&mut journal, 4..=4);
+    journal.flush(true).unwrap();
+    disk.wait_for_refusals(3);
+    assert_eq!(journal.try_durable().unwrap(), None, "the record waits, and the journal has not failed");
+    assert_eq!(open(journal_support::copy(dir.path()).path()).1, plain(1..=3), "a crash finds the old journal");
+    disk.mend();
+    wait_for(&mut journal, 4);
+    journal.close().unwrap();
+    assert_eq!(open(dir.path()).1, [compacted(3, &["all"]), plain(4..=4)].concat());
+}
+
+#[test]
 fn a_compaction_that_has_not_begun_gives_way_to_the_next() {
     let dir = tempfile::tempdir().unwrap();
     let disk = Arc::new(TestDisk::default());

@@ -5,6 +5,14 @@ use std::{fmt::Debug, fs, fs::File, io, os::unix::fs::FileExt, path::Path};
 
 /// The disk operations of the journal.
 pub trait Disk: Debug + Send + Sync + 'static {
+    /// Creates an empty file, or empties the one that is there.
+    ///
+    /// # Errors
+    /// Those of open, for example if the process has no file descriptor left.
+    fn create(&self, path: &Path) -> io::Result<File> {
+        File::options().read(true).write(true).create(true).truncate(true).open(path)
+    }
+
     /// Writes `bytes` at `offset`. When it returns, the kernel has them.
     ///
     /// # Errors

@@ -31,7 +31,7 @@ pub enum JournalError {
         /// To whom it belongs.
         found: String,
         /// Who opened it.
-        expected: super::owner::Owner,
+        expected: String,
     },
     /// The journal has another format version.
     #[error("{} has format version {found}, and this program reads version {}", path.display(), super::format::VERSION)]

@@ -7,8 +7,8 @@ use super::{
     format::{Header, Sealer},
     incarnation,
     mark::{Mark, MarkFile},
-    owner::{self, Owner, Stamp},
-    paths::{Paths, Replacement},
+    owner::{Owner, Stamp},
+    paths::{Paths, Replacement, read},
     scan::{Contents, Recovered},
     shared::{OnFailure, Shared, State, Tail},
     thread,
@@ -54,13 +54,15 @@ pub(super) fn open(dir: &Path, options: Options) -> Result<(Journal, Recovered),
     let paths = Paths::new(dir);
     let lock = paths.lock()?;
     if let Some(owner) = &owner {
-        owner::check_file(&paths, owner)?;
+        check_owner_file(&paths, owner)?;
     }
     let found = Contents::read(&paths)?;
-    found.iter().try_for_each(|contents| contents.header.stamp.check(&paths, owner.as_ref()))?;
+    if let (Some(owner), Some(contents)) = (&owner, &found) {
+        check_stamp(&paths, contents.header.stamp, owner)?;
+    }
     let unmarked = found.is_some() && Mark::read(&paths)?.is_none();
     if let Some(owner) = &owner {
-        owner::write_file(&paths, owner)?;
+        fs::write(paths.owner(), format!("{owner}\n")).map_err(io_error("write", paths.owner()))?;
     }
     paths.remove_leftovers()?;
     // The incarnation is counted before a journal is made, so a crash never leaves a journal without a count. This also forces the
@@ -106,6 +108,30 @@ pub(super) fn open(dir: &Path, options: Options) -> Result<(Journal, Recovered),
         _lock: lock,
     };
     Ok((journal, Recovered { log: header.log, fresh, incarnation, last, torn, unmarked, contents }))
+}
+
+/// Checks the file `owner`. The caller holds the lock on the directory.
+fn check_owner_file(paths: &Paths, owner: &Owner) -> Result<(), JournalError> {
+    let found = read(&paths.owner())?.unwrap_or_default();
+    let found = String::from_utf8_lossy(&found);
+    // The file is empty if the process was killed between creating and writing it.
+    match found.trim_end() {
+        "" => Ok(()),
+        found if found == owner.to_string() => Ok(()),
+        found => Err(belongs(&paths.dir, found.into(), owner)),
+    }
+}
+
+/// Checks the owner in the header of the journal. A header that names none says nothing.
+fn check_stamp(paths: &Paths, stamp: Stamp, owner: &Owner) -> Result<(), JournalError> {
+    if stamp == Stamp::default() || stamp == Stamp::of(Some(owner)) {
+        return Ok(());
+    }
+    Err(belongs(&paths.journal(), stamp.describe(owner), owner))
+}
+
+fn belongs(path: &Path, found: String, owner: &Owner) -> JournalError {
+    JournalError::Belongs { path: path.to_owned(), found, expected: owner.to_string() }
 }
 
 /// Cuts off a torn tail, and forces what survived, because the machine will rely on it.

@@ -86,12 +86,22 @@ pub(super) struct Replacement {
 impl Replacement {
     /// Writes `bytes` and forces them.
     pub(super) fn write(disk: &dyn Disk, path: PathBuf, bytes: &[u8]) -> Result<Self, JournalError> {
+        let new = Self::create(disk, path)?;
+        new.fill(disk, bytes)?;
+        Ok(new)
+    }
+
+    /// Creates the file, which is empty.
+    pub(super) fn create(disk: &dyn Disk, path: PathBuf) -> Result<Self, JournalError> {
         let beside = beside(&path);
-        let file = File::options().read(true).write(true).create(true).truncate(true).open(&beside);
-        let file = file.map_err(io_error("create", &beside))?;
-        disk.write(&file, bytes, 0).map_err(io_error("write", &beside))?;
-        disk.force(&file).map_err(io_error("force", &beside))?;
+        let file = disk.create(&beside).map_err(io_error("create", &beside))?;
         Ok(Replacement { path, beside, file })
+    }
+
+    /// Writes `bytes` to the empty file, and forces them.
+    pub(super) fn fill(&self, disk: &dyn Disk, bytes: &[u8]) -> Result<(), JournalError> {
+        disk.write(&self.file, bytes, 0).map_err(io_error("write", &self.beside))?;
+        disk.force(&self.file).map_err(io_error("force", &self.beside))
     }
 
     /// Replaces the file durably. After a crash there is either the whole old file or the whole new one.

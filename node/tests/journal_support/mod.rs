@@ -114,6 +114,7 @@ struct Inner {
     /// Forces from this one on wait.
     hold_from: Option<usize>,
     fail: Option<Failing>,
+    refusals: usize,
     photograph: Option<PathBuf>,
     pictures: Vec<tempfile::TempDir>,
     done: Vec<Done>,
@@ -138,6 +139,7 @@ fn inode_of(file: &File) -> u64 {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Failing {
+    Creations,
     Writes,
     Forces,
 }
@@ -170,6 +172,10 @@ impl TestDisk {
         self.inner().fail = Some(what);
     }
 
+    pub fn mend(&self) {
+        self.inner().fail = None;
+    }
+
     pub fn forces(&self) -> usize {
         self.inner().forces
     }
@@ -182,6 +188,12 @@ impl TestDisk {
     pub fn wait_for_forces(&self, count: usize) {
         let inner = self.inner();
         drop(self.changed.wait_while(inner, |inner| inner.forces < count));
+    }
+
+    /// Waits until so many operations have failed.
+    pub fn wait_for_refusals(&self, count: usize) {
+        let inner = self.inner();
+        drop(self.changed.wait_while(inner, |inner| inner.refusals < count));
     }
 
     /// From now on keeps the directory as it is before and after every operation.
@@ -211,11 +223,22 @@ impl TestDisk {
     }
 
     fn broken(&self, what: Failing) -> io::Result<()> {
-        if self.inner().fail == Some(what) { Err(io::Error::other("the disk is broken")) } else { Ok(()) }
+        let mut inner = self.inner();
+        if inner.fail != Some(what) {
+            return Ok(());
+        }
+        inner.refusals += 1;
+        self.changed.notify_all();
+        Err(io::Error::other("the disk is broken"))
     }
 }
 
 impl Disk for TestDisk {
+    fn create(&self, path: &Path) -> io::Result<File> {
+        self.broken(Failing::Creations)?;
+        File::options().read(true).write(true).create(true).truncate(true).open(path)
+    }
+
     fn write(&self, file: &File, bytes: &[u8], offset: u64) -> io::Result<()> {
         self.inner().writes += 1;
         self.broken(Failing::Writes)?;
