@@ -18,6 +18,10 @@ pub struct Summary {
     pub world: String,
     /// The scenario with all defaults filled in.
     pub scenario: serde_json::Value,
+    /// By what the lab multiplied the timeouts of the scenario, because the machine was too slow for them. `scenario` has the
+    /// products. Only in the real world.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timeouts_multiplied_by: Option<u64>,
     /// One entry per protocol and seed.
     pub runs: Vec<Run>,
 }

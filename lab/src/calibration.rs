@@ -14,17 +14,22 @@ use indoubt_studies::parity::Latencies;
 use serde_json::{Value, json};
 use std::path::Path;
 
-/// Measures the latencies of this machine with a run of length `time`.
+/// Measures the latencies of this machine with a run of length `time`, and makes its profile.
 pub(crate) fn measure(time: Micros) -> Result<(Latencies, Profile)> {
+    let latencies = latencies(time)?;
+    let profile = latencies.profile().context("no message and no force was measured; use more --seconds")?;
+    Ok((latencies, profile))
+}
+
+/// Measures the latencies of this machine with a run of length `time`.
+pub(crate) fn latencies(time: Micros) -> Result<Latencies> {
     let text = format!(
         "name = \"calibration\"\nprotocols = [\"2pc\"]\nduration = \"{time}\"\n[cluster]\ncoordinators = 1\n\
          [workload]\nkind = \"transfer\"\nclients = 1\nkeys = 1000\n[network]\nlatency = \"0us\"\n[disk]\nforce = \"0us\"\n"
     );
     let scenario = Scenario::parse(&text, "calibration").context("the lab's own scenario")?;
     let recording = indoubt_cluster::run(&scenario, Protocol::TwoPhase, scenario.seed)?;
-    let latencies = Latencies::of(&recording);
-    let profile = latencies.profile().context("no message and no force was measured; use more --seconds")?;
-    Ok((latencies, profile))
+    Ok(Latencies::of(&recording))
 }
 
 /// The measured samples, each with its name for people.

@@ -17,6 +17,8 @@ pub(crate) struct Task {
     pub(crate) scenario: Scenario,
     /// The seeds, in the order of the results.
     pub(crate) seeds: Vec<u64>,
+    /// By what the timeouts were multiplied, because the machine is too slow for those of the scenario.
+    pub(crate) slowed: Option<u64>,
 }
 
 /// The results of one scenario.
@@ -69,7 +71,7 @@ pub(crate) fn execute(tasks: &[Task], how: How, bar: &ProgressBar) -> Result<Vec
         done
     })?;
     bar.finish_and_clear();
-    let mut finished: Vec<Finished> = tasks.iter().map(|t| empty(&t.scenario, how.world)).collect();
+    let mut finished: Vec<Finished> = tasks.iter().map(|t| empty(t, how.world)).collect();
     for (job, (run, recording)) in jobs.iter().zip(results) {
         finished[job.task].summary.runs.push(run);
         finished[job.task].recordings.extend(recording);
@@ -100,12 +102,13 @@ fn one(job: &Job<'_>, how: How) -> Result<(Run, Option<Recording>)> {
     Ok((run, recording))
 }
 
-fn empty(scenario: &Scenario, world: World) -> Finished {
+fn empty(task: &Task, world: World) -> Finished {
     let summary = Summary {
         version: 1,
         indoubt: env!("CARGO_PKG_VERSION").into(),
         world: world.name().into(),
-        scenario: serde_json::to_value(scenario).expect("a scenario is plain data"),
+        scenario: serde_json::to_value(&task.scenario).expect("a scenario is plain data"),
+        timeouts_multiplied_by: task.slowed,
         runs: Vec::new(),
     };
     Finished { summary, recordings: Vec::new() }

@@ -21,6 +21,7 @@ mod execute;
 mod live_node;
 pub mod options;
 mod output;
+mod pace;
 mod parallel;
 mod parity_study;
 pub mod status;

@@ -116,6 +116,12 @@ fn scenario(section: &Section<'_>) -> String {
         escape(&summary.world),
         escape(&section.command)
     );
+    if let Some(factor) = summary.timeouts_multiplied_by {
+        _ = writeln!(
+            text,
+            "<p class=\"faint\">The machine was too slow for the scenario's timeouts, so all of them were multiplied by {factor}.</p>"
+        );
+    }
     for line in failures(summary) {
         _ = writeln!(text, "<p class=\"bad\">{}</p>", escape(&line));
     }

@@ -9,7 +9,7 @@ use crate::{
     bundled,
     execute::{self, Finished, How, Task},
     options::{Common, jobs},
-    output,
+    output, pace,
     status::Status,
     sweeps,
     world::World,
@@ -89,14 +89,15 @@ fn on_real_processes(args: &CompareArgs, quiet: bool) -> Result<Part> {
         let mut scenario = bundled::load(name)?;
         scenario.duration = scenario.duration.min(LOAD);
         scenario.seed = args.seed.unwrap_or(scenario.seed);
-        Ok(Task { seeds: vec![scenario.seed], scenario })
+        Ok(Task { seeds: vec![scenario.seed], scenario, slowed: None })
     };
     let how = How { world: World::Real, jobs: jobs(args.jobs, World::Real), keep: false };
     let mut tasks = vec![load(ALONE)?];
-    let mut finished = execute::execute(&tasks, How { jobs: 1, ..how }, &output::progress(0, quiet))?;
-    let others = bundled::SHOWCASE.into_iter().filter(|name| *name != ALONE).map(load).collect::<Result<Vec<_>>>()?;
-    finished.extend(execute::execute(&others, how, &output::progress(0, quiet))?);
-    tasks.extend(others);
+    tasks.extend(bundled::SHOWCASE.into_iter().filter(|name| *name != ALONE).map(load).collect::<Result<Vec<_>>>()?);
+    pace::fit(&mut tasks, quiet)?;
+    let (alone, others) = tasks.split_at(1);
+    let mut finished = execute::execute(alone, How { jobs: 1, ..how }, &output::progress(0, quiet))?;
+    finished.extend(execute::execute(others, how, &output::progress(0, quiet))?);
     let repro = |task: &Task| {
         let scenario = &task.scenario;
         let (name, duration) = (&scenario.name, scenario.duration);
@@ -110,7 +111,7 @@ fn in_the_virtual_world(args: &CompareArgs, quiet: bool) -> Result<Part> {
         let mut scenario = bundled::load(name)?;
         scenario.seed = args.seed.unwrap_or(scenario.seed);
         let seeds = (scenario.seed..).take(args.seeds.into()).collect();
-        Ok(Task { scenario, seeds })
+        Ok(Task { scenario, seeds, slowed: None })
     };
     let tasks = bundled::SCENARIOS.iter().map(load).collect::<Result<Vec<_>>>()?;
     let how = How { world: World::Virtual, jobs: jobs(args.jobs, World::Virtual), keep: false };

@@ -56,7 +56,7 @@ pub(super) fn replay(args: &ReplayArgs, common: &Common) -> Result<Status> {
     let protocol = args.protocol.unwrap_or(scenario.protocols[0]);
     let mut scenario = scenario.with_protocols(&[protocol])?;
     scenario.seed = args.seed.unwrap_or(scenario.seed);
-    let task = Task { seeds: vec![scenario.seed], scenario };
+    let task = Task { seeds: vec![scenario.seed], scenario, slowed: None };
     let folder = RunFolder::create(args.output.as_deref(), &format!("replay-{}", task.scenario.name))?;
     folder.keep_to(&[&task.scenario.name])?;
     let how = How { world: World::Virtual, jobs: 1, keep: true };

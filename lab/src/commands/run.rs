@@ -6,7 +6,7 @@ use crate::{
     changes::{changed, set_words},
     execute::{self, How, Task},
     options::{Common, FileOrBundled, Seeds, jobs, parse_protocol, parse_seeds},
-    output,
+    output, pace,
     status::Status,
     world::World,
 };
@@ -59,7 +59,7 @@ pub struct RunArgs {
 
 /// Runs `indoubt run`.
 pub(super) fn run(args: &RunArgs, common: &Common) -> Result<Status> {
-    let tasks = args.scenarios.iter().map(|name| task(name, args)).collect::<Result<Vec<_>>>()?;
+    let mut tasks = args.scenarios.iter().map(|name| task(name, args)).collect::<Result<Vec<_>>>()?;
     let mut names: Vec<&str> = tasks.iter().map(|t| t.scenario.name.as_str()).collect();
     names.sort_unstable();
     if let Some(twice) = names.windows(2).find(|w| w[0] == w[1]) {
@@ -68,6 +68,9 @@ pub(super) fn run(args: &RunArgs, common: &Common) -> Result<Status> {
     let title = if let [only] = tasks.as_slice() { only.scenario.name.clone() } else { "scenarios".into() };
     let folder = RunFolder::create(args.output.as_deref(), &title)?;
     folder.keep_to(&names)?;
+    if args.world == World::Real {
+        pace::fit(&mut tasks, common.is_silent())?;
+    }
     let how = How { world: args.world, jobs: jobs(args.jobs, args.world), keep: args.trace };
     let bar = output::progress(0, common.is_silent());
     let finished = execute::execute(&tasks, how, &bar)?;
@@ -106,7 +109,7 @@ fn task(name: &str, args: &RunArgs) -> Result<Task> {
     if let Some(Seeds::Range(first, _)) = args.seeds {
         scenario.seed = first;
     }
-    Ok(Task { scenario, seeds })
+    Ok(Task { scenario, seeds, slowed: None })
 }
 
 /// The command that repeats one scenario. The scenario in the results folder already contains what the command line changed.
