@@ -1,6 +1,6 @@
 //! What came of a transaction of which operators ended branches by hand (docs/rules.md, 21 to 23).
 
-use crate::message::Decision;
+use crate::decision::Decision;
 use serde::{Deserialize, Serialize};
 
 /// How a transaction ended when an operator ended a branch of it otherwise than its coordinator decided. The names and codes

@@ -5,6 +5,7 @@
 //! Without the `wire` feature this crate is pure: no clock, no I/O, no async.
 
 pub mod admission;
+pub mod decision;
 pub mod heuristic;
 pub mod ids;
 pub mod inspect;

@@ -3,6 +3,7 @@
 mod kind;
 
 pub use crate::{
+    decision::Decision,
     outcome::{Outcome, OutcomeWord},
     reason::{Reason, ReasonKind},
 };
@@ -14,26 +15,6 @@ use crate::{
     plan::{StepOps, Submission},
 };
 use serde::{Deserialize, Serialize};
-
-/// Commit or abort.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Decision {
-    /// All voted yes.
-    Commit,
-    /// Somebody did not.
-    Abort,
-}
-
-impl Decision {
-    /// `commit` or `abort`.
-    pub fn word(self) -> &'static str {
-        match self {
-            Decision::Commit => "commit",
-            Decision::Abort => "abort",
-        }
-    }
-}
 
 /// A participant's vote.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]

@@ -1,6 +1,6 @@
 //! The outcome of a transaction as its client is told, and the word for it in results.
 
-use crate::{heuristic::HeuristicOutcome, message::Decision, operation::ReadValue, reason::Reason};
+use crate::{decision::Decision, heuristic::HeuristicOutcome, operation::ReadValue, reason::Reason};
 use serde::{Deserialize, Serialize};
 
 /// The outcome that a client is told. It is `Unknown` if the node cannot know the truth.

@@ -22,10 +22,18 @@ pub(crate) struct Breach {
 struct Seen {
     /// The last message that it sent: its incarnation and its count.
     sent: (u32, u64),
-    /// When it last died, and what every other node, by role and number, had sent by then.
-    died: Option<(i64, [Vec<(u32, u64)>; 4])>,
+    /// When it last died.
+    died: Option<Death>,
     appended: Lsn,
     durable: Lsn,
+}
+
+/// A node's death.
+#[derive(Clone, Debug)]
+struct Death {
+    t: i64,
+    /// The last message that each other node, by role and number, had sent by then.
+    sent: [Vec<(u32, u64)>; 4],
 }
 
 /// Folds the trace.
@@ -45,7 +53,7 @@ impl Contract {
             Observation::Received { id, to, .. } => self.received(*id, *to, seen.t_us),
             Observation::Crashed { .. } => {
                 let sent = self.nodes.each_ref().map(|nodes| nodes.iter().map(|node| node.sent).collect());
-                self.of(seen.node).died = Some((seen.t_us, sent));
+                self.of(seen.node).died = Some(Death { t: seen.t_us, sent });
             }
             Observation::Appended { lsn, .. } => {
                 let node = self.of(seen.node);
@@ -85,7 +93,7 @@ impl Contract {
     /// A message was taken. Its sender had sent it before the receiver last died if it is not newer than what the sender had
     /// sent by then.
     fn received(&mut self, id: MessageId, to: NodeId, t: i64) {
-        let Some((died, sent)) = &self.of(to).died else { return };
+        let Some(Death { t: died, sent }) = &self.of(to).died else { return };
         let by_then = sent[id.from.role as usize].get(usize::from(id.from.number)).copied().unwrap_or_default();
         if (id.incarnation, id.count) <= by_then {
             let text = format!(
