@@ -20,7 +20,7 @@ use indoubt_proto::{
     observation::{Observation, Stamped},
     operation::Key,
 };
-use rustc_hash::FxHashMap;
+use std::collections::BTreeMap;
 
 /// A lock or a wait of a transaction, given by its slot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,10 +48,10 @@ struct Cycle {
 /// Finds the deadlocks of a run.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Deadlocks {
-    /// The records that are locked or waited for. Only looked up, never iterated in an order that matters.
-    records: FxHashMap<(NodeId, Key), Record>,
+    /// The records that are locked or waited for.
+    records: BTreeMap<(NodeId, Key), Record>,
     /// The records for which a transaction waits, by slot.
-    awaited: FxHashMap<usize, Vec<(NodeId, Key)>>,
+    awaited: BTreeMap<usize, Vec<(NodeId, Key)>>,
     open: Vec<Cycle>,
     count: u64,
     victims: u64,
