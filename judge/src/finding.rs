@@ -35,6 +35,9 @@ pub(crate) struct Finding {
 pub(crate) enum Excuse {
     /// An operator ended a branch against or without the coordinator's decision, and the finding follows from that.
     Operator,
+    /// An operator ended a branch, even if as its coordinator decided: the branch ended before the others did, and the
+    /// coordinator may abort because of it.
+    OperatorActed,
     /// A node lost its log, which had records of the transaction.
     LostLog,
     /// A node had lost its log before the time of the finding. Lost effects are missing from then on, of any transaction.

@@ -56,10 +56,10 @@ pub(crate) struct Waivers {
     cooperative: bool,
     /// Senders and receivers whose messages a fault still affects at the end; `None` means any node.
     touched: Vec<(Option<NodeId>, Option<NodeId>)>,
-    /// The transactions with a branch that an operator ended against or without a decision.
-    heuristic: BTreeSet<TxnId>,
-    /// The records that these transactions change, each with the time from which audits may read the wrong value.
-    heuristic_keys: BTreeMap<Key, i64>,
+    /// What operators ended against or without a decision.
+    overruled: Operated,
+    /// What operators ended at all.
+    operated: Operated,
 }
 
 impl Waivers {
@@ -92,7 +92,7 @@ impl Waivers {
             }
         }
         for (txn, txn_history, _) in final_state.all() {
-            waivers.overruled(txn, txn_history);
+            waivers.note_operators(txn, txn_history);
             let losers = waivers.lost_logs.keys().copied();
             let lost_parts: BTreeSet<NodeId> =
                 losers.filter(|node| lost_part(final_state, txn, txn_history, *node)).collect();
@@ -103,21 +103,17 @@ impl Waivers {
         waivers
     }
 
-    /// Takes note of a transaction with a branch that an operator ended. If the operator agreed with the coordinator's decision
-    /// (docs/rules.md, rule 22), nothing is waived.
-    fn overruled(&mut self, txn: TxnId, txn_history: &TxnHistory) {
+    /// Notes a transaction of which an operator ended a branch. An operator who agreed with its coordinator did no harm to its
+    /// atomicity (docs/rules.md, rule 22), but the branch ended before the others did.
+    fn note_operators(&mut self, txn: TxnId, txn_history: &TxnHistory) {
         let agreed = |by_operator: Decision| {
             !txn_history.home_decided.is_empty()
                 && txn_history.home_decided.iter().all(|(_, decided)| *decided == by_operator)
         };
-        let by_operator = txn_history.branches.values().flat_map(|branch| &branch.heuristics);
-        if let Some(since) = by_operator.filter(|(_, outcome)| !agreed(*outcome)).map(|(t, _)| *t).min() {
-            self.heuristic.insert(txn);
-            for entry in txn_history.plan.writes() {
-                let first = self.heuristic_keys.entry(entry.key.clone()).or_insert(since);
-                *first = since.min(*first);
-            }
-        }
+        let by_operator = || txn_history.branches.values().flat_map(|branch| branch.heuristics.iter().copied());
+        self.operated.note(txn, txn_history, by_operator().map(|(t, _)| t).min());
+        let against = by_operator().filter(|(_, outcome)| !agreed(*outcome)).map(|(t, _)| t).min();
+        self.overruled.note(txn, txn_history, against);
     }
 
     /// Why a finding breaks no promise; `None` if it breaks one. `excuses` are the ways of its check.
@@ -129,7 +125,8 @@ impl Waivers {
             return finding.txns.iter().map(one).collect::<Option<Vec<String>>>()?.into_iter().next();
         }
         excuses.iter().find_map(|excuse| match excuse {
-            Excuse::Operator => self.by_operator(finding),
+            Excuse::Operator => self.overruled.excuse(finding),
+            Excuse::OperatorActed => self.operated.excuse(finding),
             Excuse::LostLog => self.by_lost_log(finding, |finding| {
                 let of_all = finding.txns.iter().filter_map(|txn| self.lost_parts.get(txn)).flatten();
                 of_all.copied().find(|node| finding.nodes.contains(node))
@@ -141,19 +138,6 @@ impl Waivers {
             }),
             Excuse::Unhealed => self.by_what_is_open(finding),
         })
-    }
-
-    fn by_operator(&self, finding: &Finding) -> Option<String> {
-        if finding.without_operators {
-            return None;
-        }
-        if let Some(txn) = finding.txns.intersection(&self.heuristic).next() {
-            return Some(format!("an operator ended a branch of {txn}"));
-        }
-        let by_then =
-            |key: &&Key| self.heuristic_keys.get(*key).is_some_and(|since| finding.at.is_none_or(|at| at >= *since));
-        let key = finding.keys.iter().find(by_then)?;
-        Some(format!("an operator ended a branch that changes {key}"))
     }
 
     fn by_lost_log(&self, finding: &Finding, loser: impl Fn(&Finding) -> Option<NodeId>) -> Option<String> {
@@ -183,6 +167,37 @@ impl Waivers {
         let concerned = |node: &Option<NodeId>| node.is_none_or(|node| finding.nodes.contains(&node));
         let held_up = self.touched.iter().any(|(from, to)| concerned(from) && concerned(to));
         held_up.then(|| "a fault still affects its messages at the end".into())
+    }
+}
+
+/// Transactions of which operators ended branches, and since when the records that they change may tell of it.
+#[derive(Clone, Debug, Default)]
+struct Operated {
+    txns: BTreeSet<TxnId>,
+    keys: BTreeMap<Key, i64>,
+}
+
+impl Operated {
+    /// Notes a transaction of which an operator first ended a branch at `since`, if one did.
+    fn note(&mut self, txn: TxnId, txn_history: &TxnHistory, since: Option<i64>) {
+        let Some(since) = since else { return };
+        self.txns.insert(txn);
+        for entry in txn_history.plan.writes() {
+            let first = self.keys.entry(entry.key.clone()).or_insert(since);
+            *first = since.min(*first);
+        }
+    }
+
+    fn excuse(&self, finding: &Finding) -> Option<String> {
+        if finding.without_operators {
+            return None;
+        }
+        if let Some(txn) = finding.txns.intersection(&self.txns).next() {
+            return Some(format!("an operator ended a branch of {txn}"));
+        }
+        let by_then = |key: &&Key| self.keys.get(*key).is_some_and(|since| finding.at.is_none_or(|at| at >= *since));
+        let key = finding.keys.iter().find(by_then)?;
+        Some(format!("an operator ended a branch that changes {key}"))
     }
 }
 

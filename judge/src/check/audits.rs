@@ -8,7 +8,7 @@ use crate::{
 use indoubt_scenario::checks::CheckName;
 
 pub(super) const CHECK: Check =
-    Check { name: CheckName::Audits, search: audits, excuses: &[Excuse::Operator, Excuse::LostLogBefore] };
+    Check { name: CheckName::Audits, search: audits, excuses: &[Excuse::OperatorActed, Excuse::LostLogBefore] };
 
 fn audits(evidence: &Evidence<'_>) -> Vec<Finding> {
     let final_state = evidence.final_state();

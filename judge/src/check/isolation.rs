@@ -8,7 +8,8 @@ use crate::{
 use indoubt_scenario::checks::CheckName;
 use std::collections::BTreeSet;
 
-pub(super) const CHECK: Check = Check { name: CheckName::Isolation, search: isolation, excuses: &[Excuse::Operator] };
+pub(super) const CHECK: Check =
+    Check { name: CheckName::Isolation, search: isolation, excuses: &[Excuse::OperatorActed] };
 
 fn isolation(evidence: &Evidence<'_>) -> Vec<Finding> {
     evidence.anomalies.iter().map(finding).collect()

@@ -14,7 +14,7 @@ use indoubt_proto::{
 use indoubt_scenario::{checks::CheckName, protocol::Family};
 
 pub(super) const CHECK: Check =
-    Check { name: CheckName::NonTriviality, search: non_triviality, excuses: &[Excuse::Operator] };
+    Check { name: CheckName::NonTriviality, search: non_triviality, excuses: &[Excuse::OperatorActed] };
 
 fn non_triviality(evidence: &Evidence<'_>) -> Vec<Finding> {
     let in_time = |branch: &Branch, until: i64| {
