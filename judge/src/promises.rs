@@ -110,9 +110,10 @@ impl Waivers {
             !txn_history.home_decided.is_empty()
                 && txn_history.home_decided.iter().all(|(_, decided)| *decided == by_operator)
         };
-        let by_operator = || txn_history.branches.values().flat_map(|branch| branch.heuristics.iter().copied());
-        self.operated.note(txn, txn_history, by_operator().map(|(t, _)| t).min());
-        let against = by_operator().filter(|(_, outcome)| !agreed(*outcome)).map(|(t, _)| t).min();
+        let acted = txn_history.branches.values().filter_map(|branch| branch.operated).min();
+        self.operated.note(txn, txn_history, acted);
+        let by_operator = txn_history.branches.values().flat_map(|branch| &branch.heuristics);
+        let against = by_operator.filter(|(_, outcome)| !agreed(*outcome)).map(|(t, _)| *t).min();
         self.overruled.note(txn, txn_history, against);
     }
 

@@ -24,6 +24,8 @@ pub(crate) struct Branch {
     pub(super) overruled: bool,
     /// The operator actions that ended it, with their times.
     pub(crate) heuristics: Vec<(i64, Decision)>,
+    /// The time at which an operator first acted on it, also if it had only read and so has no decision.
+    pub(crate) operated: Option<i64>,
 }
 
 /// A decision that a branch learned. Its record may be lazy, and is durable only later.

@@ -171,7 +171,11 @@ impl History {
                 // It is in doubt again after a crash, so the decision that it had learned was not durable.
                 branch.learned = None;
             }
-            O::Heuristic { .. } => txn_history.branch(node).overruled = true,
+            O::Heuristic { .. } => {
+                let branch = txn_history.branch(node);
+                branch.overruled = true;
+                branch.operated.get_or_insert(t);
+            }
             O::Decided { outcome, .. } => {
                 let branch = txn_history.branch(node);
                 let doubt = branch.in_doubt.take();

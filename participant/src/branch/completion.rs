@@ -188,10 +188,11 @@ impl Branch {
 
     /// An operator ends it, whatever the coordinator decided.
     pub(crate) fn resolve(&mut self, decision: Decision, ctx: &mut Context, out: &mut Out) {
+        out.observe(Observation::Heuristic { txn: self.txn, outcome: decision });
         if matches!(self.state, State::ReadKept { .. }) {
+            // It has no effect, but gives up the locks that keep what it read.
             return self.end_read(ctx, out);
         }
-        out.observe(Observation::Heuristic { txn: self.txn, outcome: decision });
         self.end(BranchEnd::Heuristic(decision), Write::Forced, None, ctx, out);
     }
 
