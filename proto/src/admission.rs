@@ -393,7 +393,7 @@ mod tests {
         for number in [7, 8] {
             known.remember(submission(number, 1).txn, committed());
         }
-        assert_eq!(admit(&known, &submission(1, 1)), unknown());
+        assert_eq!(admit(&known, &submission(7, 1)), unknown());
         known.recovered();
         known.open(LOG, 2);
         assert_eq!(admit(&known, &submission(1, 2)), Admitted::Run);

@@ -1,7 +1,7 @@
 //! The registry of faults. A kind of fault is one file: how it is read and written, how results name it, what it does, how the
 //! swarm draws it, how the shrinker makes it plainer, and what it excuses.
 //!
-//! Files, top down: the registry itself (here), one file for each kind of fault, [`kind`] (what a file says), [`act`] (the
+//! Files, top down: the registry itself (here), one file for each kind of fault, `kind` (what a file says), [`act`] (the
 //! primitive acts of which faults are made), [`draw`] (what the swarm's draws have in common).
 //!
 //! Nobody else knows kinds of faults: the parser, the nemesis, the judge, the swarm, the shrinker and parity ask a
