@@ -52,7 +52,10 @@ fn what_cannot_be_compared_is_refused() {
         (&["parity", "happy-pth"], "did you mean `happy-path`?"),
         (&["parity", "happy-path", "--profile", "bad.toml"], "bad.toml:2: in a profile `latency` needs"),
         (&["run", "happy-path", "--profile", "no.toml"], "cannot read the profile no.toml"),
-        (&["run", "happy-path", "--world", "real", "--profile", "here.toml"], "--profile works only in the virtual world"),
+        (
+            &["run", "happy-path", "--world", "real", "--profile", "here.toml"],
+            "--profile works only in the virtual world",
+        ),
     ] {
         let (status, _, err) = said(args, folder.path());
         assert_eq!(status, 2, "{args:?}: {err}");
