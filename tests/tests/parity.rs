@@ -214,7 +214,7 @@ fn a_profile_is_written_read_and_put_in_the_place_of_a_scenarios_own_latencies()
 
     for (text, words) in [
         ("[network]\nlatency = { median = \"1ms\", p99 = \"2ms\" }", "needs `force` in [disk]"),
-        ("[network]\nlatency = \"1ms\"\n[disk]\nforce = \"1ms\"", "a `median` and a `p99`"),
+        ("[network]\nlatency = \"1ms\"\n[disk]\nforce = \"1ms\"", "needs `median` and `p99`"),
         ("[network]\nloss = 0.1\n", "unknown field `loss` in [network]"),
         ("[workload]\nrate = 1\n", "unknown field `workload`"),
         ("[network\n", "not TOML"),

@@ -170,7 +170,7 @@ fn termination_is_waived_for_what_it_hangs_on() {
         fault("on = { phase = \"half-done\" }", "do = \"kill\"\nnode = \"c1\"\nkeep = 0\nrestart_after = \"10ms\"");
     let saga = |more: &str| run(&cluster("\"saga\"", "200ms", "5s", 3, 1, &format!("{dies}{more}")));
     let asked_of_p2 = saga(&refuses);
-    assert!(detail(&asked_of_p2, "termination").1.contains("still holds up its messages"), "{:?}", asked_of_p2.checks);
+    assert!(detail(&asked_of_p2, "termination").1.contains("still affects its messages"), "{:?}", asked_of_p2.checks);
     assert_eq!(asked_of_p2.verdict, Verdict::Unknown);
 
     let twice = fault("", "do = \"duplicate\"\nmessage = \"settle\"\nto = \"p2\"\nfor = \"1m\"");

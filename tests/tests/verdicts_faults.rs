@@ -81,5 +81,5 @@ fn a_small_run_that_cannot_end_is_refused() {
     };
     assert!(with("20s").unwrap()[0].scenario.settle.as_secs_f64() > 400.0);
     let error = with("3600s").unwrap_err().to_string();
-    assert!(error.contains("does not end") && error.contains("nobody dies"), "{error}");
+    assert!(error.contains("does not end") && error.contains("without a crash"), "{error}");
 }
