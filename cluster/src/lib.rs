@@ -26,4 +26,4 @@ mod signals;
 
 pub use cluster::{Cluster, Launch};
 pub use run::run;
-pub use signals::end_all_on_signals;
+pub use signals::{end_all_on_signals, ignores_hangup};

@@ -64,8 +64,8 @@ fn first_signal(tell: &Sender<io::Result<()>>) -> Option<i32> {
     }
 }
 
-/// Whether whoever started this process made it ignore SIGHUP, as `nohup` does.
-fn ignores_hangup() -> bool {
+/// Whether whoever started this process made it ignore SIGHUP, as `nohup` does. Its children then ignore it too.
+pub fn ignores_hangup() -> bool {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
     let ignored = ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());

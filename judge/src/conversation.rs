@@ -2,6 +2,7 @@
 //! times in milliseconds. Phases of a transaction are in brackets.
 
 use indoubt_proto::{
+    heuristic,
     ids::{Lsn, MessageId, NodeId, Role, TxnId},
     message::{Decision, MessageKind},
     observation::{Abandoned, Observation, PlanEntry, Stamped},
@@ -138,17 +139,7 @@ impl Teller {
                 self.overruled.insert((node, *txn));
                 return None;
             }
-            HeuristicOutcome { outcome, .. } => {
-                let what = match outcome {
-                    indoubt_proto::heuristic::HeuristicOutcome::Mixed => {
-                        "some branches are committed and others aborted"
-                    }
-                    indoubt_proto::heuristic::HeuristicOutcome::Rollback => "operators aborted every branch",
-                    indoubt_proto::heuristic::HeuristicOutcome::Commit => "operators committed every branch",
-                    indoubt_proto::heuristic::HeuristicOutcome::Hazard => "it is not known how some branches ended",
-                };
-                format!("learns what operators did: {what}")
-            }
+            HeuristicOutcome { outcome, .. } => format!("learns what operators did: {}", came_of_it(*outcome)),
             Applied { effects, .. } => format!("applied: {}", updates(effects)),
             StepApplied { step, effects, .. } => format!("step {step} applied: {}", updates(effects)),
             StepRefused { step, .. } => format!("step {step} refused"),
@@ -235,4 +226,14 @@ fn entries(plan: &[PlanEntry]) -> String {
         (None, None) => format!("{}?", entry.key),
     };
     plan.iter().map(one).collect::<Vec<_>>().join(", ")
+}
+
+/// What came of a transaction of which operators ended branches.
+fn came_of_it(outcome: heuristic::HeuristicOutcome) -> &'static str {
+    match outcome {
+        heuristic::HeuristicOutcome::Mixed => "some branches are committed and others aborted",
+        heuristic::HeuristicOutcome::Rollback => "operators aborted every branch",
+        heuristic::HeuristicOutcome::Commit => "operators committed every branch",
+        heuristic::HeuristicOutcome::Hazard => "it is not known how some branches ended",
+    }
 }

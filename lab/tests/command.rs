@@ -260,7 +260,7 @@ fn a_command_of_the_virtual_world_that_is_told_to_end_says_so() {
     use rustix::process::Signal;
     use std::{io::Read, process::Stdio, time::Duration};
     for (signal, status) in [(Signal::TERM, 143), (Signal::INT, 130), (Signal::HUP, 129), (Signal::QUIT, 131)] {
-        if signal == Signal::HUP && hangups_are_ignored() {
+        if signal == Signal::HUP && leaves_out_hangups() {
             continue;
         }
         let folder = tempfile::tempdir().unwrap();
@@ -283,11 +283,9 @@ fn a_command_of_the_virtual_world_that_is_told_to_end_says_so() {
     }
 }
 
-/// Whether these tests run under `nohup`, whose processes ignore SIGHUP, and so does the lab when a test starts it.
-fn hangups_are_ignored() -> bool {
-    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
-    let ignored = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).is_some_and(|mask| mask & 1 == 1);
+/// Whether a test must leave out SIGHUP, because it runs under `nohup` and the lab that it starts ignores hangups too.
+fn leaves_out_hangups() -> bool {
+    let ignored = indoubt_cluster::ignores_hangup();
     if ignored {
         eprintln!("SIGHUP is not tested: whoever started these tests ignores it");
     }
@@ -303,7 +301,7 @@ fn a_signal_leaves_no_process_and_no_folder_behind_at_any_time() {
     let moments = [(0, Signal::INT, 130), (1, Signal::HUP, 129), (3, Signal::INT, 130), (8, Signal::TERM, 143)];
     let moments = moments.into_iter().chain([(20, Signal::INT, 130), (60, Signal::QUIT, 131), (400, Signal::INT, 130)]);
     for (after, signal, status) in moments {
-        if signal == Signal::HUP && hangups_are_ignored() {
+        if signal == Signal::HUP && leaves_out_hangups() {
             continue;
         }
         let folder = tempfile::tempdir().unwrap();

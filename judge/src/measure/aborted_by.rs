@@ -1,7 +1,10 @@
 //! `aborted_by`: why transactions were aborted, compensated or refused, by the class of the reason that their clients were told
 //! first.
 
-use super::fold::{Measure, Results};
+use super::{
+    fold::{Measure, Results},
+    slots::at,
+};
 use crate::{
     history::History,
     shown::{Shown, Table},
@@ -31,7 +34,7 @@ impl Measure for Reasons {
 
     fn client(&mut self, seen: &Stamped, slot: usize, _history: &History) {
         let Observation::ClientEnded { outcome, detail, .. } = &seen.what else { return };
-        if std::mem::replace(super::slots::at(&mut self.told, slot), true) {
+        if std::mem::replace(at(&mut self.told, slot), true) {
             return;
         }
         if !matches!(outcome, OutcomeWord::Aborted | OutcomeWord::Compensated | OutcomeWord::Refused) {
@@ -60,5 +63,19 @@ impl Measure for Reasons {
 
     fn finish(self, _history: &History, results: &mut Results) {
         results.measures.aborted_by = self.found;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_text_of_a_reason_tells_its_class() {
+        for kind in ReasonKind::ALL {
+            let found: Vec<_> =
+                ReasonKind::ALL.into_iter().filter(|other| kind.text().starts_with(other.text())).collect();
+            assert_eq!(found, [kind]);
+        }
     }
 }
