@@ -394,3 +394,33 @@ fn told_truth_fails_where_a_client_was_told_otherwise() {
     let half = "6 p2 in-doubt c1-k1-1\n7 p1 applied c1-k1-1 p1/a:-5 @1\n8 k1 told c1-k1-1 aborted\n9 lab end";
     assert!(!check(&run(TwoPhase, &format!("{BEGAN}{half}")), "told-truth").held);
 }
+
+#[test]
+fn world_contract_fails_where_a_journal_does_what_no_journal_may() {
+    let detail =
+        |journal: &str| check(&tape::run(TwoPhase, &format!("{journal}\n99 lab end")), "world-contract").clone();
+    let kept = detail("1 p1 appended c1-k1-1 forced\n2 p1 durable 1\n3 p1 crashed\n9 p1 restarted 1");
+    assert!(kept.held && kept.promised, "{}", kept.detail);
+    let lost = detail("1 p1 appended c1-k1-1 forced\n2 p1 durable 1\n3 p1 crashed\n9 p1 restarted 0 77");
+    assert!(lost.held, "a log that is said to be lost is a fault, and no breach: {}", lost.detail);
+    for (journal, wrong) in [
+        ("1 p1 appended c1-k1-1 forced\n2 p1 durable 9", "p1 called record 9 durable, but appended only 1"),
+        ("1 p1 appended c1-k1-1 forced\n2 p1 durable 1\n3 p1 crashed\n9 p1 restarted 0", "1 were durable"),
+        ("3 p1 crashed\n9 p1 restarted 7\n10 p1 appended c1-k1-1 lazy", "p1 appended record 3 after record 7"),
+    ] {
+        let found = detail(journal);
+        assert!(found.promised && !found.held && found.detail.contains(wrong), "{}", found.detail);
+    }
+}
+
+#[test]
+fn heuristics_told_fails_where_a_coordinator_takes_an_operators_abort_for_a_commit() {
+    let ended = COMMIT.replace(
+        "11 p2 decided c1-k1-1 commit",
+        "11 p2 heuristic c1-k1-1 abort\n11 p2 decided c1-k1-1 abort\n15 c1 reached c1-k1-1 ended",
+    );
+    let ended = ended.replace("12 p2 applied c1-k1-1 p2/b:+5 @2", "");
+    let run = tape::run(TwoPhase, &format!("{BEGAN}{ended}"));
+    let told = check(&run, "heuristics-told");
+    assert!(told.promised && !told.held && told.detail.contains("an operator aborted it at p2 at 11.0 ms"), "{told:?}");
+}

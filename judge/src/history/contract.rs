@@ -2,8 +2,10 @@
 //! one incarnation of a node never reaches a later one, the numbers of records grow, only what was appended is durable, and
 //! what is durable survives.
 
+use super::by_node::ByNode;
+use crate::finding::At;
 use indoubt_proto::{
-    ids::{Lsn, MessageId, NodeId, Role},
+    ids::{Lsn, MessageId, NodeId},
     observation::{Observation, Stamped},
 };
 
@@ -32,14 +34,14 @@ struct Seen {
 #[derive(Clone, Debug)]
 struct Death {
     t: i64,
-    /// The last message that each other node, by role and number, had sent by then.
-    sent: [Vec<(u32, u64)>; 4],
+    /// The last message that each other node had sent by then.
+    sent: ByNode<(u32, u64)>,
 }
 
 /// Folds the trace.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Contract {
-    nodes: [Vec<Seen>; 4],
+    nodes: ByNode<Seen>,
     pub(crate) breaches: Vec<Breach>,
 }
 
@@ -47,16 +49,16 @@ impl Contract {
     pub(super) fn take(&mut self, seen: &Stamped) {
         match &seen.what {
             Observation::Sent { id, .. } => {
-                let sent = &mut self.of(id.from).sent;
+                let sent = &mut self.nodes.get_mut(id.from).sent;
                 *sent = (id.incarnation, id.count).max(*sent);
             }
             Observation::Received { id, to, .. } => self.received(*id, *to, seen.t_us),
             Observation::Crashed { .. } => {
-                let sent = self.nodes.each_ref().map(|nodes| nodes.iter().map(|node| node.sent).collect());
-                self.of(seen.node).died = Some(Death { t: seen.t_us, sent });
+                let sent = self.nodes.map(|node| node.sent);
+                self.nodes.get_mut(seen.node).died = Some(Death { t: seen.t_us, sent });
             }
             Observation::Appended { lsn, .. } => {
-                let node = self.of(seen.node);
+                let node = self.nodes.get_mut(seen.node);
                 let before = std::mem::replace(&mut node.appended, *lsn);
                 if *lsn <= before {
                     let text = format!("{} appended record {} after record {}", seen.node, lsn.0, before.0);
@@ -64,7 +66,7 @@ impl Contract {
                 }
             }
             Observation::Durable { upto } => {
-                let node = self.of(seen.node);
+                let node = self.nodes.get_mut(seen.node);
                 node.durable = node.durable.max(*upto);
                 if *upto > node.appended {
                     let text = format!(
@@ -75,7 +77,7 @@ impl Contract {
                 }
             }
             Observation::Restarted { upto, lost, .. } => {
-                let node = self.of(seen.node);
+                let node = self.nodes.get_mut(seen.node);
                 let durable = std::mem::replace(&mut node.durable, *upto);
                 node.appended = *upto;
                 if *upto < durable && !lost {
@@ -93,20 +95,16 @@ impl Contract {
     /// A message was taken. Its sender had sent it before the receiver last died if it is not newer than what the sender had
     /// sent by then.
     fn received(&mut self, id: MessageId, to: NodeId, t: i64) {
-        let Some(Death { t: died, sent }) = &self.of(to).died else { return };
-        let by_then = sent[id.from.role as usize].get(usize::from(id.from.number)).copied().unwrap_or_default();
+        let Some(Death { t: died, sent }) = self.nodes.get(to).and_then(|node| node.died.as_ref()) else { return };
+        let by_then = sent.get(id.from).copied().unwrap_or_default();
         if (id.incarnation, id.count) <= by_then {
-            let text = format!(
-                "{to} took message {id} at {:.1} ms, which was sent before {to} died at {:.1} ms",
-                t as f64 / 1_000.0,
-                *died as f64 / 1_000.0
-            );
+            let text = format!("{to} took message {id} at {}, which was sent before {to} died at {}", At(t), At(*died));
             self.breached(to, text);
         }
     }
 
     fn breach(&mut self, seen: &Stamped, text: String) {
-        self.breached(seen.node, format!("{text}, at {:.1} ms", seen.t_us as f64 / 1_000.0));
+        self.breached(seen.node, format!("{text}, at {}", At(seen.t_us)));
     }
 
     fn breached(&mut self, node: NodeId, text: String) {
@@ -114,16 +112,4 @@ impl Contract {
             self.breaches.push(Breach { node, text });
         }
     }
-
-    fn of(&mut self, node: NodeId) -> &mut Seen {
-        let nodes = &mut self.nodes[node.role as usize];
-        let index = usize::from(node.number);
-        if nodes.len() <= index {
-            nodes.resize(index + 1, Seen::default());
-        }
-        &mut nodes[index]
-    }
 }
-
-// Nodes are kept by role: an array for each.
-const _: () = assert!(Role::Lab as usize == 3);

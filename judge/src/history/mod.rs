@@ -2,6 +2,7 @@
 //! told. Final states, effects and checks read this. Measures of time are computed in [`crate::measure`].
 
 pub(crate) mod branches;
+mod by_node;
 pub(crate) mod contract;
 pub(crate) mod fate;
 pub(crate) mod final_state;

@@ -1,7 +1,8 @@
 //! The state of the cluster, read from the trace: nodes that are up, links that are cut, journals that were lost.
 
+use super::by_node::ByNode;
 use indoubt_proto::{
-    ids::{Lsn, NodeId, Role},
+    ids::{Lsn, NodeId},
     observation::{Observation, Stamped},
 };
 use std::collections::BTreeSet;
@@ -36,8 +37,7 @@ pub(crate) struct Life {
 /// The cluster at one moment.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Topology {
-    /// One list for each role, by the number of the node.
-    lives: [Vec<Life>; 4],
+    lives: ByNode<Life>,
     cut: BTreeSet<(NodeId, NodeId)>,
 }
 
@@ -97,17 +97,12 @@ impl Topology {
     }
 
     fn life_mut(&mut self, node: NodeId) -> &mut Life {
-        let lives = &mut self.lives[node.role as usize];
-        let at = usize::from(node.number);
-        if lives.len() <= at {
-            lives.resize(at + 1, Life::default());
-        }
-        &mut lives[at]
+        self.lives.get_mut(node)
     }
 
     /// What happened to a node. If nothing was observed of it, it is up since the start.
     pub(crate) fn life(&self, node: NodeId) -> Life {
-        self.lives[node.role as usize].get(usize::from(node.number)).copied().unwrap_or_default()
+        self.lives.get(node).copied().unwrap_or_default()
     }
 
     /// The last record known to be durable at a node.
@@ -128,11 +123,7 @@ impl Topology {
 
     /// The nodes that are down or paused.
     pub(crate) fn not_running(&self) -> impl Iterator<Item = NodeId> + '_ {
-        [Role::Coordinating, Role::Participant, Role::Client, Role::Lab].into_iter().flat_map(|role| {
-            let still =
-                move |(number, life): (u16, &Life)| (life.down || life.paused).then_some(NodeId { role, number });
-            (0..).zip(&self.lives[role as usize]).filter_map(still)
-        })
+        self.lives.iter().filter(|(_, life)| life.down || life.paused).map(|(node, _)| node)
     }
 
     /// The links that are cut, each in one direction.
