@@ -1,4 +1,4 @@
-//! `lock_hold_ms`, `bystanders` and the counts of the series `locks_held`: the lock tables of all participants, replayed.
+//! `lock_hold_ms`, `bystanders`, `deadlocks` and the counts of the series `locks_held`: the lock tables of all participants, replayed.
 //!
 //! A lock is held from its first `lock-granted` to its `lock-released`. A crash ends all locks and waits of branches that are not
 //! in doubt. Branches in doubt keep their locks, unless their node restarts without its journal.
@@ -7,6 +7,7 @@
 //! Its waiting time is the length of the union of those times over all its waits.
 
 use super::{
+    deadlocks::Deadlocks,
     fold::{Measure, Results},
     series::LockSeries,
     slots::at,
@@ -20,6 +21,7 @@ use crate::{
 };
 use indoubt_proto::{
     ids::{NodeId, TxnId},
+    inspect::LockMode,
     observation::{Observation, Stamped},
     operation::Key,
 };
@@ -33,7 +35,10 @@ struct Record {
     key: Key,
     /// The transactions that hold the lock, each with the time since when.
     holders: Vec<(usize, i64)>,
+    /// In the order of their requests.
     waiters: Vec<usize>,
+    /// The holders and waiters with a shared lock; the others have an exclusive one.
+    shared: Vec<usize>,
     /// The waiters that wait for a holder in doubt.
     behind: Vec<usize>,
 }
@@ -65,8 +70,42 @@ pub(crate) struct Locks {
     /// The waiting times of bystanders that are forgotten.
     waits: Sample,
     hold: Sample,
+    deadlocks: Deadlocks,
     now: LocksHeld,
     series: LockSeries,
+}
+
+impl Record {
+    /// Notes how a transaction holds the lock or waits for it.
+    fn claim(&mut self, slot: usize, mode: LockMode) {
+        drop_from(&mut self.shared, &slot);
+        if mode == LockMode::Shared {
+            self.shared.push(slot);
+        }
+    }
+
+    /// For whom a waiting transaction waits here: the waiters ahead of it back to the last exclusive one, which waits for all
+    /// others itself; without one, the holders too. Shared locks do not wait for each other.
+    fn blockers(&self, slot: usize) -> Vec<usize> {
+        let is_shared = |slot: usize| self.shared.contains(&slot);
+        let conflicts = |other: usize| other != slot && !(is_shared(slot) && is_shared(other));
+        let Some(place) = self.waiters.iter().position(|waiter| *waiter == slot) else { return Vec::new() };
+        let mut blockers = Vec::new();
+        for ahead in self.waiters[..place].iter().rev().copied() {
+            blockers.extend(conflicts(ahead).then_some(ahead));
+            if !is_shared(ahead) {
+                return blockers;
+            }
+        }
+        blockers.extend(self.holders.iter().map(|(holder, _)| *holder).filter(|holder| conflicts(*holder)));
+        blockers
+    }
+}
+
+/// Removes an item of a list whose order matters.
+fn drop_in_order(list: &mut Vec<usize>, what: usize) -> bool {
+    let found = list.iter().position(|one| *one == what);
+    found.map(|found| list.remove(found)).is_some()
 }
 
 fn drop_from<T: PartialEq>(list: &mut Vec<T>, what: &T) -> bool {
@@ -82,15 +121,22 @@ impl Measure for Locks {
             .column(Table::Waiting, "bystanders")
             .over_seeds(Worst::Largest)
             .in_swarm("a bystander waited", 0.0),
+        Shown::count("deadlocks.count", |m| m.deadlocks.count as f64)
+            .column(Table::Waiting, "deadlocks")
+            .over_seeds(Worst::Largest)
+            .in_swarm("transactions waited for each other in a cycle", 0.0),
+        Shown::count("deadlocks.victims", |m| m.deadlocks.victims as f64).column(Table::Waiting, "victims"),
+        Shown::ms("deadlocks.lost_ms.sum", |m| m.deadlocks.lost_ms.sum).column(Table::Waiting, "lost to deadlocks"),
     ];
 
     fn progress(&mut self, seen: &Stamped, slot: usize, _history: &History) {
         let (t, node) = (seen.t_us, seen.node);
         match &seen.what {
-            Observation::LockRequested { key, .. } => self.request(t, node, slot, key),
-            Observation::LockGranted { key, .. } => self.grant(t, node, slot, key),
+            Observation::LockRequested { key, mode, .. } => self.request(t, node, slot, key, *mode),
+            Observation::LockGranted { key, mode, .. } => self.grant(t, node, slot, key, *mode),
             Observation::LockAbandoned { key, .. } => {
                 if let Some(record) = self.find(slot, |of| &of.awaited, node, key) {
+                    self.deadlocks.break_cycles(slot, t, true);
                     self.stop_waiting(t, record, slot);
                 }
             }
@@ -140,6 +186,7 @@ impl Measure for Locks {
             of.bystander.end(history.end, &mut self.waits);
         }
         let wait_ms = self.waits.spread();
+        results.measures.deadlocks = self.deadlocks.finish(history.end);
         results.measures.lock_hold_ms = self.hold.spread();
         results.measures.bystanders = Bystanders { count: wait_ms.count, wait_ms };
         results.series.locks_held = self.series.finish(history.end);
@@ -174,8 +221,8 @@ impl Locks {
                 number
             }
             None => {
-                let (holders, waiters, behind) = (Vec::new(), Vec::new(), Vec::new());
-                self.records.push(Record { node, key: key.clone(), holders, waiters, behind });
+                let (holders, waiters, shared, behind) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+                self.records.push(Record { node, key: key.clone(), holders, waiters, shared, behind });
                 self.records.len() - 1
             }
         };
@@ -183,27 +230,38 @@ impl Locks {
         number
     }
 
-    fn request(&mut self, t: i64, node: NodeId, slot: usize, key: &Key) {
+    fn request(&mut self, t: i64, node: NodeId, slot: usize, key: &Key, mode: LockMode) {
         let record = self.record(node, key);
         if !self.records[record].waiters.contains(&slot) {
             self.records[record].waiters.push(slot);
+            self.records[record].claim(slot, mode);
             at(&mut self.of, slot).awaited.push(record);
             self.now.waiters += 1;
+            self.look_for_cycle(t, slot);
         }
         self.refresh(t, record);
     }
 
     fn stop_waiting(&mut self, t: i64, record: usize, slot: usize) {
-        if drop_from(&mut self.records[record].waiters, &slot) {
+        if drop_in_order(&mut self.records[record].waiters, slot) {
             drop_from(&mut at(&mut self.of, slot).awaited, &record);
             self.now.waiters -= 1;
+            let Record { holders, shared, .. } = &mut self.records[record];
+            if !holders.iter().any(|(holder, _)| *holder == slot) {
+                drop_from(shared, &slot);
+            }
+            self.deadlocks.break_cycles(slot, t, false);
         }
         self.refresh(t, record);
     }
 
-    fn grant(&mut self, t: i64, node: NodeId, slot: usize, key: &Key) {
+    fn grant(&mut self, t: i64, node: NodeId, slot: usize, key: &Key, mode: LockMode) {
         let awaited = self.find(slot, |of| &of.awaited, node, key);
         let record = awaited.unwrap_or_else(|| self.record(node, key));
+        // Those who waited ahead of it wait for it from now on. The others did so before.
+        let Record { waiters, .. } = &self.records[record];
+        let ahead: Vec<usize> = waiters.iter().copied().take_while(|waiter| *waiter != slot).collect();
+        self.records[record].claim(slot, mode);
         if !self.records[record].holders.iter().any(|(holder, _)| *holder == slot) {
             self.records[record].holders.push((slot, t));
             let of = at(&mut self.of, slot);
@@ -212,15 +270,34 @@ impl Locks {
             self.now.in_doubt += u64::from(of.in_doubt.contains(&node));
         }
         self.stop_waiting(t, record, slot);
+        for waiter in ahead {
+            self.look_for_cycle(t, waiter);
+        }
+    }
+
+    /// Looks for a cycle of waits through a waiting transaction. There is none unless somebody waits for it.
+    fn look_for_cycle(&mut self, t: i64, slot: usize) {
+        let Locks { records, of, deadlocks, .. } = self;
+        let is_awaited =
+            of[slot].held.iter().any(|record| records[*record].waiters.iter().any(|waiter| *waiter != slot))
+                || of[slot].awaited.iter().any(|record| records[*record].waiters.last() != Some(&slot));
+        if is_awaited {
+            deadlocks.look_for_cycle(slot, t, |waiting| {
+                of[waiting].awaited.iter().flat_map(|record| records[*record].blockers(waiting)).collect()
+            });
+        }
     }
 
     fn release(&mut self, t: i64, record: usize, slot: usize) {
-        let Record { node, holders, .. } = &mut self.records[record];
+        let Record { holders, .. } = &mut self.records[record];
         let Some(held) = holders.iter().position(|(holder, _)| *holder == slot) else {
             return;
         };
         let (_, since) = holders.swap_remove(held);
+        drop_from(&mut self.records[record].shared, &slot);
+        let node = &self.records[record].node;
         self.hold.add(t - since);
+        self.deadlocks.break_cycles(slot, t, false);
         let of = at(&mut self.of, slot);
         drop_from(&mut of.held, &record);
         self.now.held -= 1;

@@ -82,7 +82,6 @@ measures! {
     doubt: doubt::Doubt,
     locks: locks::Locks,
     lock_wait: lock_wait::LockWait,
-    deadlocks: deadlocks::Deadlocks,
     recovery: recovery::Recovery,
     pending: pending::Pending,
     exposed: exposed::Exposed,
