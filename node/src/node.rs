@@ -36,9 +36,9 @@ use indoubt_proto::{
         },
     },
 };
+use rustc_hash::FxHashMap;
 use std::{
-    collections::HashMap, future::Future, io, net::SocketAddr, os::unix::fs::MetadataExt, path::Path, pin::pin,
-    sync::Arc, time::Duration,
+    future::Future, io, net::SocketAddr, os::unix::fs::MetadataExt, path::Path, pin::pin, sync::Arc, time::Duration,
 };
 use tokio::{
     net::TcpListener,
@@ -170,7 +170,7 @@ where
             replies: Replies::default(),
             lab: LabPort::new(obeyed),
             reports: Vec::new(),
-            since: HashMap::new(),
+            since: FxHashMap::default(),
         };
         let alarm = Alarm::new().map_err(NodeError::Alarm)?;
         let engine = Engine { driver, hands, alarm, inbox, items: Vec::new(), stop: stopped, called: 0, unnamed: 1 };

@@ -14,6 +14,7 @@ mod context;
 mod durability;
 mod effects;
 mod finished_log;
+mod key_map;
 mod local_txn;
 mod local_txns;
 mod lock_acquisition;

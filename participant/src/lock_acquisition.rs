@@ -57,12 +57,12 @@ impl Acquisition {
 
 /// The locks that these operations need.
 fn needed<'a>(ops: impl IntoIterator<Item = &'a Operation>) -> Vec<(Key, LockMode)> {
-    let mut wanted: BTreeMap<&Key, LockMode> = BTreeMap::new();
-    for op in ops {
-        let mode = if op.is_read() { LockMode::Shared } else { LockMode::Exclusive };
-        wanted.entry(op.key()).and_modify(|strongest| *strongest = mode.max(*strongest)).or_insert(mode);
-    }
-    wanted.into_iter().map(|(key, mode)| (key.clone(), mode)).collect()
+    let lock = |op: &Operation| (op.key().clone(), if op.is_read() { LockMode::Shared } else { LockMode::Exclusive });
+    let mut wanted: Vec<_> = ops.into_iter().map(lock).collect();
+    // The strongest mode of a record comes first, and the others go.
+    wanted.sort_unstable_by(|(a, weaker), (b, stronger)| a.cmp(b).then(stronger.cmp(weaker)));
+    wanted.dedup_by(|(key, _), (kept, _)| key == kept);
+    wanted
 }
 
 impl Locks {

@@ -3,12 +3,13 @@
 //!
 //! Nobody upgrades: an owner asks once per record, for the strongest mode that it will need.
 
+use crate::key_map::KeyMap;
 use indoubt_proto::{
     ids::TxnId,
     inspect::{LockMode, LockView},
     operation::Key,
 };
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeSet, VecDeque};
 
 /// The part of a transaction at this participant that claims locks. The parts of one transaction exclude each other
 /// like those of two.
@@ -49,7 +50,7 @@ pub(crate) struct Grant {
 /// All locks held or waited for. A record that nobody holds has no entry.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct LockTable {
-    locks: BTreeMap<Key, Lock>,
+    locks: KeyMap<Lock>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -105,10 +106,7 @@ impl LockTable {
     /// Asks for a lock. Granted at once (`true`) only if nobody waits: a reader does not overtake a writer that came
     /// first. Otherwise the owner waits, until a [`Grant`] or [`LockTable::cancel`].
     pub(crate) fn request(&mut self, key: &Key, owner: Owner, mode: LockMode) -> bool {
-        let lock = match self.locks.get_mut(key.as_str()) {
-            Some(lock) => lock,
-            None => self.locks.entry(key.clone()).or_insert_with(Lock::free),
-        };
+        let lock = self.locks.entry(key.clone()).or_insert_with(Lock::free);
         if lock.waiters.is_empty() && lock.admit(owner, mode) {
             return true;
         }
@@ -118,7 +116,7 @@ impl LockTable {
 
     /// Gives a lock back; `granted` grows by those who get it now.
     pub(crate) fn release(&mut self, key: &Key, owner: Owner, granted: &mut Vec<Grant>) {
-        let Some(lock) = self.locks.get_mut(key.as_str()) else { return };
+        let Some(lock) = self.locks.get_mut(key) else { return };
         match &mut lock.holders {
             Holders::Exclusive(holder) if *holder == owner => lock.holders = Holders::Shared(BTreeSet::new()),
             Holders::Exclusive(_) => return,
@@ -131,7 +129,7 @@ impl LockTable {
 
     /// Stops waiting; `granted` grows by those who waited behind and get the lock now.
     pub(crate) fn cancel(&mut self, key: &Key, owner: Owner, granted: &mut Vec<Grant>) {
-        let Some(lock) = self.locks.get_mut(key.as_str()) else { return };
+        let Some(lock) = self.locks.get_mut(key) else { return };
         // Waits end in the order in which they began, so the search is short: it begins at the oldest.
         let Some(place) = lock.waiters.iter().position(|(waiter, _)| *waiter == owner) else { return };
         lock.waiters.remove(place);
@@ -139,10 +137,10 @@ impl LockTable {
     }
 
     fn settle(&mut self, key: &Key, granted: &mut Vec<Grant>) {
-        let Some(lock) = self.locks.get_mut(key.as_str()) else { return };
+        let Some(lock) = self.locks.get_mut(key) else { return };
         lock.grant(key, granted);
         if lock.is_free() {
-            self.locks.remove(key.as_str());
+            self.locks.remove(key);
         }
     }
 
@@ -155,7 +153,7 @@ impl LockTable {
             };
             LockView { key: key.clone(), mode, holders, waiters: lock.waiters.iter().map(|(w, _)| w.txn).collect() }
         };
-        self.locks.iter().map(view).collect()
+        self.locks.in_order().map(view).collect()
     }
 }
 
@@ -164,6 +162,7 @@ mod tests {
     use super::*;
     use indoubt_proto::ids::NodeId;
     use proptest::prelude::*;
+    use std::collections::BTreeMap;
 
     const S: LockMode = LockMode::Shared;
     const X: LockMode = LockMode::Exclusive;

@@ -1,6 +1,7 @@
 //! The data: integer accounts under named keys. What a transaction would do is staged against the present values and
 //! applied once; nobody else can change them in between, because locks are held.
 
+use crate::key_map::KeyMap;
 use indoubt_proto::{
     message::{Reason, ReasonKind},
     operation::{Change, Key, Operation, ReadValue, Update},
@@ -10,7 +11,7 @@ use std::collections::BTreeMap;
 /// The accounts. One that was never written reads as 0.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Store {
-    accounts: BTreeMap<Key, i64>,
+    accounts: KeyMap<i64>,
 }
 
 /// What operations would do to the present values.
@@ -24,7 +25,7 @@ pub(crate) struct Staged {
 
 impl Store {
     pub(crate) fn new(accounts: BTreeMap<Key, i64>) -> Self {
-        Store { accounts }
+        Store { accounts: accounts.into_iter().collect() }
     }
 
     pub(crate) fn value(&self, key: &Key) -> i64 {
@@ -33,7 +34,7 @@ impl Store {
 
     /// All accounts, in key order.
     pub(crate) fn accounts(&self) -> impl Iterator<Item = (&Key, i64)> {
-        self.accounts.iter().map(|(key, value)| (key, *value))
+        self.accounts.in_order().map(|(key, value)| (key, *value))
     }
 
     /// Sets accounts as a compaction recorded them.
@@ -78,7 +79,7 @@ impl Store {
     /// and its inverse still restores it.
     pub(crate) fn apply(&mut self, updates: &[Update]) {
         for update in updates {
-            match self.accounts.get_mut(update.key.as_str()) {
+            match self.accounts.get_mut(&update.key) {
                 Some(value) => *value = changed(*value, update.change),
                 None => {
                     self.accounts.insert(update.key.clone(), changed(0, update.change));

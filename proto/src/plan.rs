@@ -134,7 +134,7 @@ impl Submission {
     /// A number that tells this submission's work from that of another: two submissions of one name are the same transaction
     /// only if it is equal. Computed anew in each process, and never written down.
     pub fn fingerprint(&self) -> u64 {
-        let mut hasher = std::hash::DefaultHasher::new();
+        let mut hasher = rustc_hash::FxHasher::default();
         (self.audit, &self.steps).hash(&mut hasher);
         hasher.finish()
     }
