@@ -11,9 +11,8 @@ use indoubt_proto::{
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
-/// One record of a participant's journal. Each record of a transaction names the
-/// transaction or saga `txn`, and carries the `ticket` of its coordinating node, so
-/// recovery restores the marks of rule 17b. Steps are numbered from 1.
+/// One record of a participant's journal. Each record of a transaction names the transaction or saga `txn`, and carries the
+/// `ticket` of its coordinating node, so recovery restores the marks of rule 17b. Steps are numbered from 1.
 #[allow(missing_docs, reason = "the text of the enum describes the fields that recur")]
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Record {

@@ -207,7 +207,7 @@ fn operators_and_strangers_get_an_answer_or_nothing() {
     bench.take_sent();
     let before = bench.machine.clone();
     bench.hear(NodeId::LAB, Message::Resume { txn: txn(1) });
-    let detail = format!("{} is no saga", txn(1));
+    let detail = format!("{} is not a saga", txn(1));
     assert_eq!(bench.take_sent(), [(NodeId::LAB, Message::Done { count: 0, detail })]);
     bench.hear(NodeId::LAB, Message::Done { count: 0, detail: String::new() });
     bench.answer(1, 2, 1, applied());
