@@ -50,7 +50,8 @@ impl NodeId {
     }
 }
 
-/// Ids are compared and hashed all the time, so they are converted to one or two numbers for that, in the order of their fields.
+/// Ids are compared and hashed very often. For that, they are converted to one or two numbers with the order of their
+/// fields.
 macro_rules! as_numbers {
     ($name:ident) => {
         impl Ord for $name {
@@ -239,7 +240,7 @@ impl Lsn {
     }
 }
 
-/// The last incarnation of a node: the upper bits of a [`Serial`] have room for no more.
+/// The highest incarnation of a node: the upper bits of a [`Serial`] have no room for more.
 pub const LAST_INCARNATION: u32 = (1 << 24) - 1;
 
 /// The serial number that a coordinating node gives to a transaction. Its upper bits are the incarnation, so it grows over restarts
