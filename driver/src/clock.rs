@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rate_that_no_clock_has_is_refused() {
+    fn a_rate_out_of_range_is_refused() {
         for rate in [0.0, -1.0, f64::NAN, f64::INFINITY, 0.001, 1_000.0] {
             assert_eq!(ClockRate::new(rate), None, "{rate}");
         }

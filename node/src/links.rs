@@ -206,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_sent_at_boot_waits_for_whoever_dials() {
+    fn messages_sent_at_boot_wait_for_peers_that_dial_this_node() {
         let mut links = Links::new(P1, 2, 1, Vec::new(), Micros(250));
         assert!(links.push(inquiry()).is_none(), "a coordinating node will dial, and no configuration names it");
         assert!(links.flush().is_empty());
@@ -217,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_is_waited_for_longer_than_patience_lasts() {
+    fn messages_wait_for_a_session_only_until_a_time() {
         let mut links = Links::new(P1, 2, 1, Vec::new(), Micros(250));
         assert!(links.push(inquiry()).is_none());
         assert_eq!(links.lose_patience().len(), 1);

@@ -258,7 +258,7 @@ mod tests {
     }
 
     #[test]
-    fn who_is_dialed_here_may_not_come_in() {
+    fn a_peer_that_this_node_dials_may_not_open_a_session() {
         let (mut c1, me) = peers(C1);
         let (code, why) = refused(c1.admit(&hello(P1, 1, 7, 0), &me, Opened::There));
         assert_eq!(
@@ -310,7 +310,7 @@ mod tests {
     }
 
     #[test]
-    fn a_node_that_knows_less_than_it_said_is_refused_and_told() {
+    fn a_node_that_lost_what_it_reported_is_refused_and_told() {
         let (mut c1, me) = peers(C1);
         let first = hello(P1, 3, 7, 10);
         let session = c1.admit(&first, &me, Opened::Here).unwrap();
@@ -361,7 +361,7 @@ mod tests {
     }
 
     #[test]
-    fn who_answers_in_the_wrong_place_is_named() {
+    fn the_wrong_node_at_an_address_is_named() {
         let (mut p2, me) = peers(P2);
         let receiver = Receiver { node: P1, log: LogId(0), incarnation: 0, end: Lsn(0) };
         let (_, why) = refused(p2.admit(&Hello { receiver: Some(receiver), ..hello(C1, 1, 7, 0) }, &me, Opened::There));

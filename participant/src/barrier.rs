@@ -191,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_asks_while_something_is_in_progress_is_answered_at_its_end() {
+    fn a_request_during_work_in_progress_is_answered_at_its_end() {
         for (request, progress, past, action) in cells() {
             let withdrawn = request == Request::Compensate && progress == Progress::Waiting;
             let expected = match progress {

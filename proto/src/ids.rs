@@ -312,7 +312,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_name_is_refused_with_an_example() {
+    fn an_invalid_name_is_refused_with_an_example() {
         for text in ["", "c", "c0", "p01", "x1", "c1-k2", "ü1"] {
             assert!(text.parse::<NodeId>().is_err(), "{text}");
         }
