@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 /// A participant that owes an ACK.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Voter {
-    /// The participant.
+    /// The participant that owes the ACK.
     pub node: NodeId,
     /// The journal in which it voted YES. A later ACK from another journal shows that this one was lost (rule 17). `None`
     /// if no YES is known.

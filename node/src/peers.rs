@@ -21,9 +21,9 @@ use tonic::{Code, Status};
 /// The side that opened a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Opened {
-    /// This node.
+    /// This node dialed.
     Here,
-    /// The other node.
+    /// The other node dialed.
     There,
 }
 

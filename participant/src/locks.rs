@@ -31,7 +31,7 @@ pub enum Part {
     Undo(u32),
     /// An unprotected call. Each copy that arrives is an owner of its own.
     Bare {
-        /// The step.
+        /// The number of the step.
         step: u32,
         /// The number of the call, counted by the participant.
         copy: u64,

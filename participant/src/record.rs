@@ -66,7 +66,7 @@ pub enum Record {
 /// How a 2PC branch ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum BranchEnd {
-    /// Committed.
+    /// The branch committed.
     Committed,
     /// Aborted, with the reason. The reason is `Finished` if its coordinator decided the abort.
     Aborted(ReasonKind),

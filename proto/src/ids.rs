@@ -275,7 +275,7 @@ pub struct Ticket {
 /// The id of a message, which is unique over a run: the sender, its incarnation, and its count. Both ends write it to the trace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct MessageId {
-    /// The sender.
+    /// The node or client that sent the message.
     pub from: NodeId,
     /// The incarnation of the sender.
     pub incarnation: u32,

@@ -88,7 +88,7 @@ pub enum StepStyle {
 /// The result of a step.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum StepOutcome {
-    /// Durably applied.
+    /// The step is durably applied.
     Applied {
         /// The values read.
         reads: Vec<ReadValue>,
@@ -201,7 +201,7 @@ pub enum Message {
     /// To a participant in doubt, from a node that cannot give the decision.
     Answer {
         txn: TxnId,
-        /// The reason.
+        /// Why there is no decision.
         answer: Answer,
     },
 

@@ -26,7 +26,7 @@ pub enum Outcome {
     Heuristic {
         /// The coordinator's decision.
         decision: Decision,
-        /// The outcome.
+        /// The outcome over all branches.
         outcome: HeuristicOutcome,
         /// The branches that operators ended, and how they ended.
         reason: Reason,

@@ -7,9 +7,9 @@ use indoubt_proto::{ids::TxnId, machine::Out};
 /// over. If a saga waits for several answers at the same time, `W` says which of them this is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Resend<W> {
-    /// The saga.
+    /// The saga that sent the request.
     pub txn: TxnId,
-    /// The request.
+    /// Which of its pending requests this is.
     pub which: W,
 }
 

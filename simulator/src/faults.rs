@@ -265,7 +265,7 @@ impl Nemesis {
         self.watches[at].record.until[time].get_or_insert(now);
     }
 
-    /// A fault acts that does not act on messages.
+    /// Lets a fault act that does not act on messages.
     fn strike(&mut self, at: usize, now: Micros, site: Option<FaultSite>, commands: &mut Commands) {
         self.enter(at, WatchState::Over);
         let occurrence = self.fires(at, now, site, commands);

@@ -7,7 +7,7 @@ use std::fmt;
 /// The node that writes a journal, and its protocol.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Owner {
-    /// The node.
+    /// The node that writes the journal.
     pub node: NodeId,
     /// The name of its protocol.
     pub protocol: String,

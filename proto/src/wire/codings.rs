@@ -129,7 +129,7 @@ impl Coding for Log {
     }
 }
 
-/// An enum.
+/// An enum, as its number in the .proto file.
 pub(super) struct WordOf<T>(PhantomData<T>);
 
 impl<T: Word + Copy> Coding for WordOf<T> {

@@ -58,13 +58,13 @@ pub struct Receiver {
 pub struct Envelope {
     /// The id of the message, which contains the sender.
     pub id: MessageId,
-    /// The receiver.
+    /// The node or client to which the message goes.
     pub to: NodeId,
     /// How long the receiver holds the message before it takes it as input.
     pub hold: Micros,
     /// Whether this is a duplicate that a fault made.
     pub copy: bool,
-    /// The contents.
+    /// The message itself.
     pub message: Message,
 }
 

@@ -16,7 +16,7 @@ use crate::{
 pub struct StateReply {
     /// The name of the node.
     pub node: NodeId,
-    /// Its incarnation.
+    /// The number of its incarnation, from 1.
     pub incarnation: u32,
     /// The id of its journal.
     pub log: LogId,
@@ -67,7 +67,7 @@ pub struct ResolveRequest {
 /// Asks an orchestrator to try a stuck saga again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ResumeRequest {
-    /// The saga.
+    /// The saga to try again.
     pub txn: TxnId,
 }
 

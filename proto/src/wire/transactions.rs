@@ -41,7 +41,7 @@ pub struct SubmissionName {
 pub struct SubmitReply {
     /// The name of the transaction.
     pub txn: TxnId,
-    /// The outcome.
+    /// The outcome that the caller is told.
     pub outcome: Outcome,
 }
 
@@ -57,7 +57,7 @@ pub struct StatusRequest {
 pub struct StatusReply {
     /// The name of the transaction.
     pub txn: TxnId,
-    /// Its status.
+    /// Running, or ended with an outcome.
     pub status: Status,
 }
 

@@ -32,7 +32,7 @@ pub(super) enum WatchState {
 pub(super) enum Counting {
     /// Nothing, because it acts at a time.
     Nothing,
-    /// Messages.
+    /// Messages on which the fault may act.
     Messages(Which),
     /// Transactions that reach a phase or a point. It acts at the n-th.
     Transactions(u64),

@@ -35,7 +35,7 @@ pub(super) struct Queue<T, A> {
 /// The next thing that is due.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Due<T, A> {
-    /// An event.
+    /// An event that was scheduled.
     Event(T),
     /// A timer that was not disarmed, with its number.
     Timer(u64, A),
