@@ -1,7 +1,7 @@
 //! The delivery of a decision to participants that owe an ACK: the decision is sent again, with backoff, until all ACKs
 //! have arrived (rule 15). An ACK counts only if it comes from the journal that holds the vote. If it comes from another
-//! journal, the participant lost its log; if its journal ends before the vote, an older copy of the log was restored (rule
-//! 17).
+//! journal, the participant lost its log; if its journal ends before the vote, an older copy of the log was restored
+//! (rule 17).
 
 use crate::{
     context::Context,

@@ -45,8 +45,8 @@ pub(super) fn once<T>(slot: &mut Option<T>, value: T) -> Result<(), WireError> {
     }
 }
 
-/// Makes a [`WireMessage`] of a struct from a table of its fields: number (or the numbers of a `oneof`), name, coding. `A
-/// as B` makes a message with the marker type `A`, for a domain type `B` that another message carries too.
+/// Makes a [`WireMessage`] of a struct from a table of its fields: number (or the numbers of a `oneof`), name, coding.
+/// `A as B` makes a message with the marker type `A`, for a domain type `B` that another message carries too.
 macro_rules! message {
     ($type:ident { $($fields:tt)* }) => {
         message!($type as $type { $($fields)* });
