@@ -188,8 +188,8 @@ impl<M: Machine> Driver<M> {
         &self.sends
     }
 
-    /// Notes that a message of this node was taken or is lost. Returns whether the current step had sent it and it was still on its
-    /// way.
+    /// Notes that a message of this node was taken or is lost. Returns `true` if the current step had sent it and it was
+    /// still on its way.
     pub fn fared(&mut self, id: MessageId, lost: bool) -> bool {
         let travelling = |send: &&mut StepSend| send.id == id && send.state == SendState::Travelling;
         let found = self.sends.iter_mut().find(travelling);

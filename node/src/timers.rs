@@ -38,7 +38,7 @@ impl<T: Clone + Eq + Hash> Timers<T> {
         }
     }
 
-    /// Moves every armed timer to another instant; they keep their order.
+    /// Moves every armed timer to another time. The order of the timers stays.
     pub(crate) fn move_all(&mut self, instant: impl Fn(Micros) -> Micros) {
         for ((at, _), timer) in std::mem::take(&mut self.due) {
             self.arm(timer, instant(at));

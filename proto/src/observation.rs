@@ -191,7 +191,7 @@ pub enum Observation {
         txn: TxnId,
         outcome: Decision,
     },
-    /// A coordinator learned how a transaction ended of which operators ended branches otherwise than it decided.
+    /// A coordinator learned the outcome of a transaction in which operators ended branches against its decision.
     HeuristicOutcome {
         txn: TxnId,
         outcome: HeuristicOutcome,
@@ -269,7 +269,7 @@ pub enum Observation {
     Resumed {
         incarnation: u32,
     },
-    /// A node's clock jumped by so much: forward, or back.
+    /// A node's clock jumped by this time, forward or back.
     ClockJumped {
         incarnation: u32,
         by: Micros,

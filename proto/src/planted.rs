@@ -39,9 +39,9 @@ pub enum Mutant {
     RestorePreImage,
     /// Compensations run in forward order (rule 24).
     CompensateForward,
-    /// A step is asked for before what it depends on is applied, the pivot included (rule 32).
+    /// A step is requested before the steps that it depends on are applied, such as the pivot (rule 32).
     StepTooEarly,
-    /// A step is undone while a step that depends on it is not (rule 24).
+    /// A step is compensated before a step that depends on it (rule 24).
     UndoTooEarly,
     /// A compensation is applied although its step never ran (no empty compensation, rule 39).
     NoEmptyCompensation,
@@ -51,11 +51,11 @@ pub enum Mutant {
     DuplicateRuns,
     /// A participant acknowledges a decision that an operator had overruled as if it had followed it (rule 22).
     HeuristicIsAck,
-    /// A participant tells a peer in doubt how an operator ended the branch, as if it were the decision (rule 7).
+    /// A participant answers a peer in doubt with the operator's action, as if it were the decision (rule 7).
     HeuristicSpreads,
-    /// A world hands a message to whatever incarnation of its receiver it meets (duty 7 of a driver).
+    /// A world delivers a message to a later incarnation of its receiver (duty 7 of a driver).
     SessionsForgotten,
-    /// A journal leaves a torn record and appends behind it. A later replay ends at the torn record.
+    /// A journal keeps a torn record and appends after it. A later replay ends at the torn record.
     TornRecordIgnored,
 }
 

@@ -1,4 +1,4 @@
-//! The orchestrator of sagas: brings each input to the saga that it concerns.
+//! The orchestrator of sagas: routes each input to its saga.
 
 use crate::{
     begun::Begun,
@@ -28,12 +28,12 @@ pub struct OrchestratorOf<S> {
 }
 
 impl<S: Saga> OrchestratorOf<S> {
-    /// The orchestrator `id`, before its first input.
+    /// Creates the orchestrator `id`, which has not had its first input.
     pub fn new(id: NodeId, settings: Settings) -> Self {
         OrchestratorOf { context: Context::new(id, settings), sagas: BTreeMap::new() }
     }
 
-    /// Lets a saga in flight act, and removes it when that ended it.
+    /// Lets a saga in flight handle an event, and removes it if that ended it.
     fn with(&mut self, txn: TxnId, act: impl FnOnce(&mut S, &mut Context)) {
         let Some(saga) = self.sagas.get_mut(&txn) else { return };
         act(saga, &mut self.context);
@@ -56,7 +56,7 @@ impl<S: Saga> OrchestratorOf<S> {
                 self.with(txn, |saga, ctx| saga.undo_result(from, step, outcome, ctx, out));
             }
             Message::Resume { txn } => self.resume(from, txn, out),
-            // Nothing else is for an orchestrator.
+            // An orchestrator ignores all other messages.
             _ => {}
         }
     }
@@ -77,7 +77,8 @@ impl<S: Saga> OrchestratorOf<S> {
     fn resume(&mut self, from: NodeId, txn: TxnId, out: &mut OutOf<S>) {
         let mut resumed = false;
         self.with(txn, |saga, ctx| resumed = saga.resume(ctx, out));
-        let detail = if resumed { format!("{txn} goes on compensating") } else { format!("{txn} is not stuck here") };
+        let detail =
+            if resumed { format!("{txn} continues to compensate") } else { format!("{txn} is not stuck here") };
         out.send(from, Message::Done { count: resumed.into(), detail });
     }
 

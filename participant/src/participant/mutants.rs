@@ -1,5 +1,5 @@
-//! Planted bugs (feature `mutants`, for tests of the checks only). The participant itself is sound: each bug changes what the
-//! participant is told, or what it has just done.
+//! Planted bugs (feature `mutants`, only for tests of the checks). The participant itself is correct: each bug changes an
+//! input of the participant, or changes what it has just done.
 
 use super::Participant;
 use crate::{
@@ -20,11 +20,11 @@ use indoubt_proto::{
 };
 use std::collections::BTreeMap;
 
-/// What each applied step found in the records that it changed.
+/// The values that each applied step found in the records that it changed.
 pub(super) type PreImages = BTreeMap<(TxnId, u32), Vec<(Key, i64)>>;
 
 impl Participant {
-    /// Takes one input, with the planted bug if there is one.
+    /// Handles one input, with the planted bug if there is one.
     pub(super) fn step_with_bug(&mut self, input: InputOf<Self>, out: &mut Out) {
         let Some(mutant) = self.context.settings.planted.mutant() else { return self.step(input, out) };
         match (mutant, input) {
@@ -141,7 +141,7 @@ impl Participant {
         self.step(Input::Message { from, message }, out);
     }
 
-    /// Does too early what should wait.
+    /// Performs actions too early that should wait for durability.
     fn follow_up(&mut self, mutant: Mutant, out: &mut Out) {
         let early = |effect: &Effect<_, _>| match (mutant, effect) {
             (Mutant::VoteBeforeDurable, Effect::Append { record: Record::Prepared(prepared), .. }) => {
@@ -175,7 +175,7 @@ impl Participant {
         self.grant_locks(out);
     }
 
-    /// Sets a record to `value`, whatever is there now.
+    /// Sets a record to `value`, whatever its present value is.
     fn put_back(&self, key: &Key, value: i64) -> Operation {
         Operation::Add { key: key.clone(), delta: value.wrapping_sub(self.context.store.value(key)), min: None }
     }
@@ -189,7 +189,7 @@ fn runs_again(mutant: Mutant, past: Option<Past<&StepEnd>>) -> bool {
     }
 }
 
-/// Passes every effect of this step through `change`.
+/// Applies `change` to every effect of this step.
 fn rewrite(out: &mut Out, change: impl FnMut(Effect<Record, Timer>) -> Option<Effect<Record, Timer>>) {
     for effect in out.exchange(Vec::new()).into_iter().filter_map(change) {
         out.push(effect);

@@ -150,7 +150,7 @@ impl<R: Clone> Journal<R> {
         self.forced = self.last;
     }
 
-    /// A planted bug: the journal leaves a torn record and appends behind it, instead of cutting it off.
+    /// With the planted bug, the journal keeps a torn record and appends after it, instead of cutting it off.
     fn leave_torn(&mut self, tears: bool) {
         match self.torn {
             Some(torn) => {

@@ -43,7 +43,7 @@ pub(super) trait Driven {
     fn durable(&mut self, upto: Lsn, kernel: &mut Kernel<'_>);
     /// Fires the timer with this number, unless it was disarmed or armed again in the meantime.
     fn fire(&mut self, number: u64);
-    /// Its clock jumps: armed timers move.
+    /// Makes its clock jump, which moves its armed timers.
     fn jump_clock(&mut self, jump: ClockJump, kernel: &mut Kernel<'_>);
     fn advance(&mut self, kernel: &mut Kernel<'_>) -> Progress;
     fn resume(&mut self, word: Disposition);
@@ -66,7 +66,7 @@ pub(super) trait Driven {
     fn lose_log(&mut self, log: LogId);
     /// Whether everything that it logged is durable.
     fn is_flushed(&self) -> bool;
-    /// The state of the machine, for people; `None` if it is down.
+    /// The state of the machine for people; `None` if it is down.
     fn inspect(&self, accounts: bool) -> Option<Inspection>;
 }
 

@@ -44,7 +44,7 @@ impl<T: Eq + std::hash::Hash> Timers<T> {
         Some(timer)
     }
 
-    /// Timers were moved to other handles: each by its old number, with its new handle.
+    /// Notes that timers were moved: each old number with its new handle.
     pub(super) fn moved(&mut self, moved: Vec<(u64, TimerHandle)>)
     where
         T: Clone,
