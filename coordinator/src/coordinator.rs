@@ -182,6 +182,8 @@ impl Machine for Coordinator {
         // Transactions that wait for the record of their outcome will be remembered in the order of the log.
         open.sort_by_key(|(lsn, _)| *lsn);
         out.extend(open.into_iter().map(|(_, record)| record));
+        #[cfg(feature = "mutants")]
+        self.leave_out(out);
     }
 
     fn inspect(&self, _accounts: bool) -> Inspection {

@@ -53,6 +53,8 @@ pub struct Scenario {
     pub network: Network,
     /// How long a forced write takes; in the real world, how long it takes at least.
     pub force: Latency,
+    /// The least number of records between two compactions of a journal.
+    pub compact_every: u64,
     /// The rates of the nodes' clocks.
     pub clocks: Clocks,
     /// The timeouts of machines.

@@ -120,6 +120,7 @@ impl Script {
                 links: vec![],
             },
             force: Latency::Constant(Micros::from_millis(1)),
+            compact_every: 10_000,
             clocks: Default::default(),
             timeouts: Timeouts::default(),
             options: Options::default(),

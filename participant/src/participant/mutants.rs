@@ -12,7 +12,7 @@ use crate::{
 };
 use indoubt_proto::{
     ids::{NodeId, Ticket, TxnId},
-    machine::{Effect, Input, InputOf},
+    machine::{Effect, Input, InputOf, Write},
     message::{Answer, Decision, Message, ReadVote, StepStyle, Vote},
     observation::Observation,
     operation::{Key, Operation},
@@ -115,6 +115,16 @@ impl Participant {
             {
                 self.begin(Owner { txn, part: Part::Step(step.step) }, ticket, step.ops, out);
             }
+            (Mutant::AckOfLazyEnd, Message::Decision { txn, ack: true, .. })
+                if matches!(self.context.finished.pending(txn), Some((_, Write::Lazy))) =>
+            {
+                let (log, end) = (self.context.log, out.last());
+                out.send(from, Message::Ack { txn, log, known: true, end, heuristic: None });
+            }
+            (Mutant::OtherJournalDecides, Message::Decision { txn, ticket, decision, ack }) => {
+                let ticket = self.branches.get(txn).map_or(ticket, Branch::ticket);
+                self.pass_on(from, Message::Decision { txn, ticket, decision, ack }, out);
+            }
             (Mutant::HeuristicSpreads, Message::Inquire { txn, ticket }) => {
                 let by_operator = self.branches.get(txn).and_then(Branch::heuristic).map(|it| it.outcome);
                 self.pass_on(from, Message::Inquire { txn, ticket }, out);
@@ -135,6 +145,15 @@ impl Participant {
                 }
             }
         }
+    }
+
+    /// Leaves records out of a compaction, with the planted bug if there is one.
+    pub(super) fn leave_out(&self, compaction: &mut Vec<Record>) {
+        compaction.retain(|record| match (self.context.settings.planted.mutant(), record) {
+            (Some(Mutant::CompactionForgetsDoubt), Record::Prepared(_)) => false,
+            (Some(Mutant::CompactionForgetsOutcomes), Record::Finished(_)) => false,
+            _ => true,
+        });
     }
 
     fn pass_on(&mut self, from: NodeId, message: Message, out: &mut Out) {

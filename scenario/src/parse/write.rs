@@ -32,6 +32,7 @@ impl Scenario {
         }
         file.head("[disk]");
         file.latency("force", &self.force);
+        file.plain("compact_every", self.compact_every);
         file.head("[clocks]");
         file.number("drift", self.clocks.drift);
         for (node, rate) in &self.clocks.nodes {

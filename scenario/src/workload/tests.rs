@@ -34,6 +34,7 @@ fn scenario(change: impl FnOnce(&mut Scenario)) -> Scenario {
         },
         network: Network { base: Conditions::PERFECT, links: vec![] },
         force: Latency::Constant(Micros::from_millis(1)),
+        compact_every: 10_000,
         clocks: Default::default(),
         timeouts: Timeouts::default(),
         options: Options::default(),

@@ -37,7 +37,7 @@ fn text(seed: u64, protocol: Protocol, random: &mut Stream) -> String {
         ),
         workload(&frame, random),
         network(&frame, random),
-        surroundings(random),
+        surroundings(&frame, random),
         options(&frame, random),
         faults(&frame, random),
     ];
@@ -93,8 +93,9 @@ fn network(frame: &Frame, random: &mut Stream) -> String {
     text
 }
 
-fn surroundings(random: &mut Stream) -> String {
+fn surroundings(frame: &Frame, random: &mut Stream) -> String {
     let mut text = format!("[disk]\nforce = \"{}us\"\n", random.random_range(50..5_000));
+    text += &compactions(&mut stream(frame.seed, "swarm compactions"));
     if random.random_bool(0.3) {
         text += &format!("[clocks]\ndrift = {}\n", one_of(random, &["0.01", "0.1", "0.5"]));
     }
@@ -108,6 +109,15 @@ fn surroundings(random: &mut Stream) -> String {
         );
     }
     text
+}
+
+/// How often journals are compacted. A small interval is as likely as a large one: the larger it is, the less a run shows of it.
+fn compactions(random: &mut Stream) -> String {
+    let magnitude = random.random_range(0..=7);
+    match random.random_bool(0.5) {
+        true => format!("compact_every = {}\n", random.random_range(1 << magnitude..=200.min(2 << magnitude))),
+        false => String::new(),
+    }
 }
 
 fn options(frame: &Frame, random: &mut Stream) -> String {

@@ -1,6 +1,6 @@
 //! A random schedule of faults, all of which are over when load ends or soon after.
 
-use indoubt_driver::random::Stream;
+use indoubt_driver::random::{Stream, stream};
 use indoubt_scenario::faults::{Shares, draw::Frame};
 use rand::RngExt;
 
@@ -10,8 +10,23 @@ pub(super) fn faults(frame: &Frame, random: &mut Stream) -> String {
     // In some runs one node has most of the bad luck: only who dies twice shows what the first death left behind.
     let one_victim = random.random_bool(0.4);
     let victim = one_victim.then(|| frame.any_node(random));
-    shares.faults(frame, random, &|random| {
+    let drawn = shares.faults(frame, random, &|random| {
         let node = victim.filter(|_| random.random_bool(0.7));
         node.unwrap_or_else(|| frame.any_node(random))
-    })
+    });
+    drawn + &after_a_peers_word(frame, &mut stream(frame.seed, "swarm peers"))
+}
+
+/// Under cooperative termination a participant may learn the decision from a peer, and from its coordinator before it has flushed
+/// that. A kill between its ACK and the flush is too rare to wait for.
+fn after_a_peers_word(frame: &Frame, random: &mut Stream) -> String {
+    if !frame.protocol.entry().cooperates || random.random_bool(0.7) {
+        return String::new();
+    }
+    let (node, nth) = (random.random_range(1..=frame.cluster.participants), random.random_range(1..=6));
+    format!(
+        "[[fault]]\non = {{ node = \"p{node}\", effect = \"send:ack\", edge = \"after\", nth = {nth} }}\n\
+         do = \"kill\"\nnode = \"p{node}\"\nkeep = 0\nrestart_after = \"{}ms\"\n",
+        random.random_range(1..100)
+    )
 }
