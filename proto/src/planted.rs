@@ -64,6 +64,9 @@ pub enum Mutant {
     AckOfLazyEnd,
     /// A saga turns back at a failure of its pivot, without finding out whether the pivot was applied (rule 32).
     PivotNotSettled,
+    /// A saga takes every refusal of a step for the last word, although its participant may forget it and apply the step that was asked
+    /// for again.
+    RefusalTrusted,
     /// A restarted orchestrator counts the sagas that it goes on with as finished (rule 17b).
     NotReopened,
     /// A saga that turned back counts as finished before its lazy end is durable (rule 17b).
@@ -89,7 +92,7 @@ pub enum Mutant {
 
 impl Mutant {
     /// All bugs that can be planted.
-    pub const ALL: [Mutant; 38] = [
+    pub const ALL: [Mutant; 39] = [
         Mutant::VoteBeforeDurable,
         Mutant::DecideBeforeDurable,
         Mutant::AckBeforeForce,
@@ -118,6 +121,7 @@ impl Mutant {
         Mutant::OtherJournalDecides,
         Mutant::AckOfLazyEnd,
         Mutant::PivotNotSettled,
+        Mutant::RefusalTrusted,
         Mutant::NotReopened,
         Mutant::FinishedEarly,
         Mutant::CompactionForgetsDoubt,

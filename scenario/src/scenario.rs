@@ -150,6 +150,8 @@ pub struct Workload {
     /// The share of the other transactions that also read a record at one more participant, where they change nothing (rule 12),
     /// 0 to 1.
     pub lookup: f64,
+    /// The opening balance of each account, of each sort of goods and of credit; `None`: so much that nothing is ever exhausted.
+    pub opening: Option<i64>,
 }
 
 /// The conditions of links.

@@ -80,6 +80,7 @@ fn smaller(case: &Case) -> impl Iterator<Item = Case> + use<> {
     add(&|s| s.workload.refuse = 0.0);
     add(&|s| s.workload.audit = 0.0);
     add(&|s| s.workload.lookup = 0.0);
+    add(&|s| s.workload.opening = None);
     add(&|s| {
         if let Arrivals::Clients(clients) = &mut s.workload.arrivals {
             *clients = 1;

@@ -54,7 +54,7 @@ impl Bug {
     }
 }
 
-const BUGS: [Bug; 38] = [
+const BUGS: [Bug; 39] = [
     bug(VoteBeforeDurable, TWO_PHASE, "votes YES before the prepared record is durable (11)", "durability")
         .with_one_crash(),
     bug(DecideBeforeDurable, TWO_PHASE, "tells COMMIT before the record is durable (15)", "agreement").with_one_crash(),
@@ -111,6 +111,7 @@ const BUGS: [Bug; 38] = [
         "agreement",
     ),
     bug(PivotNotSettled, SAGAS, "turns back at a failure of its pivot, which may be applied (32)", "completeness"),
+    bug(RefusalTrusted, SAGAS, "trusts a refusal of a step that it asked for twice (39)", "conservation"),
     bug(NotReopened, SAGAS, "takes a saga for finished that it goes on with after a restart (17b)", "marks-kept")
         .with_one_crash(),
     bug(FinishedEarly, SAGAS, "takes a saga for finished before its lazy end is durable (17b)", "marks-kept"),

@@ -217,6 +217,7 @@ pub(crate) fn scenario(faults: Vec<Fault>, expects: Vec<Expect>) -> Scenario {
             refuse: 0.0,
             audit: 0.0,
             lookup: 0.0,
+            opening: None,
         },
         network: Network { base: Conditions::PERFECT, links: vec![] },
         force: Latency::ZERO,

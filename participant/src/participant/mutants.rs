@@ -149,11 +149,15 @@ impl Participant {
 
     /// Leaves records out of a compaction, with the planted bug if there is one.
     pub(super) fn leave_out(&self, compaction: &mut Vec<Record>) {
-        compaction.retain(|record| match (self.context.settings.planted.mutant(), record) {
-            (Some(Mutant::CompactionForgetsDoubt), Record::Prepared(_)) => false,
-            (Some(Mutant::CompactionForgetsOutcomes), Record::Finished(_)) => false,
-            _ => true,
-        });
+        match self.context.settings.planted.mutant() {
+            Some(Mutant::CompactionForgetsDoubt) => {
+                compaction.retain(|record| !matches!(record, Record::Prepared(_)));
+            }
+            Some(Mutant::CompactionForgetsOutcomes) => {
+                compaction.retain(|record| !matches!(record, Record::Finished(_)));
+            }
+            _ => {}
+        }
     }
 
     fn pass_on(&mut self, from: NodeId, message: Message, out: &mut Out) {

@@ -21,6 +21,15 @@ impl<S: Saga> OrchestratorOf<S> {
         {
             *outcome = StepOutcome::Voided;
         }
+        // What never ran and never will is `Voided`; a refusal says less.
+        if mutant == Mutant::RefusalTrusted
+            && let Input::Message {
+                message: Message::StepResult { outcome: outcome @ StepOutcome::Refused(_), .. },
+                ..
+            } = &mut input
+        {
+            *outcome = StepOutcome::Voided;
+        }
         let recovers = matches!(input, Input::Recover { .. });
         self.step(input, out);
         match mutant {

@@ -17,8 +17,8 @@ use indoubt_proto::{
 };
 
 pub(super) const CLUSTER: [&str; 2] = ["participants", "coordinators"];
-pub(super) const WORKLOAD: [&str; 10] =
-    ["kind", "rate", "clients", "transactions", "keys", "skew", "touch", "refuse", "audit", "lookup"];
+pub(super) const WORKLOAD: [&str; 11] =
+    ["kind", "rate", "clients", "transactions", "keys", "skew", "touch", "refuse", "audit", "lookup", "opening"];
 pub(super) const NETWORK: [&str; 4] = ["latency", "loss", "duplicate", "link"];
 pub(super) const LINK: [&str; 5] = ["from", "to", "latency", "loss", "duplicate"];
 pub(super) const DISK: [&str; 2] = ["force", "compact_every"];
@@ -104,6 +104,7 @@ pub(super) fn workload(root: &Table<'_, '_>, cluster: Cluster) -> Result<Workloa
         refuse: share("refuse")?,
         audit: share("audit")?,
         lookup: share("lookup")?,
+        opening: section.read("opening", |v| v.integer(0..=1_000_000_000))?.map(u64::cast_signed),
     })
 }
 

@@ -70,6 +70,9 @@ impl Scenario {
         file.number("refuse", workload.refuse);
         file.number("audit", workload.audit);
         file.number("lookup", workload.lookup);
+        if let Some(opening) = workload.opening {
+            file.plain("opening", opening);
+        }
     }
 
     fn write_timeouts_and_options(&self, file: &mut Writer) {

@@ -1,7 +1,10 @@
 //! One random scenario from one seed. It is drawn as a text and parsed like any other, so that whatever fails can be written
 //! to a file as it is.
 
-use super::{case::Case, faults::faults};
+use super::{
+    case::Case,
+    faults::{faults, refusals_are_forgotten},
+};
 use indoubt_driver::random::{Stream, stream};
 use indoubt_proto::settings::WorkRound;
 use indoubt_scenario::{
@@ -46,6 +49,10 @@ fn text(seed: u64, protocol: Protocol, random: &mut Stream) -> String {
 
 fn workload(frame: &Frame, random: &mut Stream) -> String {
     let kind = one_of(random, &["transfer", "order", "trip"]);
+    let (kind, opening) = match refusals_are_forgotten(frame) {
+        true => ("transfer", "opening = 100\n"),
+        false => (kind, ""),
+    };
     let arrivals = if random.random_bool(0.3) {
         format!("clients = {}", random.random_range(1..=6))
     } else {
@@ -53,7 +60,7 @@ fn workload(frame: &Frame, random: &mut Stream) -> String {
     };
     let touch = random.random_range(2..=frame.cluster.participants);
     format!(
-        "[workload]\nkind = \"{kind}\"\n{arrivals}\ntransactions = {}\nkeys = {}\nskew = {}\ntouch = {touch}\nrefuse = {}\naudit = {}\nlookup = {}\n",
+        "[workload]\nkind = \"{kind}\"\n{arrivals}\ntransactions = {}\nkeys = {}\nskew = {}\ntouch = {touch}\nrefuse = {}\naudit = {}\nlookup = {}\n{opening}",
         random.random_range(1..=40),
         one_of(random, &["1", "2", "5", "20"]),
         one_of(random, &["0.0", "0.8", "1.5"]),
