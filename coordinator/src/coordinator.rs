@@ -181,6 +181,8 @@ impl Machine for Coordinator {
         // A transaction that awaits the record of its outcome adds that outcome later, in log order.
         open.sort_by_key(|(lsn, _)| *lsn);
         out.extend(open.into_iter().map(|(_, record)| record));
+        #[cfg(feature = "mutants")]
+        self.leave_out(out);
     }
 
     fn inspect(&self, _accounts: bool) -> Inspection {

@@ -189,6 +189,8 @@ impl Machine for Participant {
 
     fn compact(&self, out: &mut Vec<Record>) {
         recovery::compact(&self.context, &self.branches, &self.local_txns, out);
+        #[cfg(feature = "mutants")]
+        self.leave_out(out);
     }
 
     fn inspect(&self, accounts: bool) -> Inspection {

@@ -145,6 +145,11 @@ pub enum Observation {
     Durable {
         upto: Lsn,
     },
+    /// The journal is told to replace everything up to `upto` by so many records. The line `durable` tells when that is done.
+    Compacted {
+        upto: Lsn,
+        records: u64,
+    },
     LockRequested {
         txn: TxnId,
         key: Key,
@@ -318,7 +323,9 @@ impl Observation {
             | Stuck { txn, .. }
             | LostLog { txn, .. } => Some(*txn),
             Sent { txn, .. } | Received { txn, .. } | Dropped { txn, .. } | Appended { txn, .. } => *txn,
-            Durable { .. } | Crashed { .. } | Restarted { .. } | Paused { .. } | Resumed { .. } => None,
+            Durable { .. } | Compacted { .. } | Crashed { .. } | Restarted { .. } | Paused { .. } | Resumed { .. } => {
+                None
+            }
             ClockJumped { .. } => None,
             LinkCut { .. } | LinkHealed { .. } | Fault { .. } | End => None,
         }
@@ -335,6 +342,7 @@ impl Observation {
             Dropped { .. } => "dropped",
             Appended { .. } => "appended",
             Durable { .. } => "durable",
+            Compacted { .. } => "compacted",
             LockRequested { .. } => "lock-requested",
             LockGranted { .. } => "lock-granted",
             LockReleased { .. } => "lock-released",

@@ -57,11 +57,42 @@ pub enum Mutant {
     SessionsForgotten,
     /// A journal keeps a torn record and appends after it. A later replay ends at the torn record.
     TornRecordIgnored,
+    /// The decision of another journal of the coordinator counts: a coordinator that lost its journal answers for the lost one by its
+    /// presumption, and participants obey (rule 13).
+    OtherJournalDecides,
+    /// A participant acknowledges a decision although it has only a lazy record of it, because a peer had told it before (rule 15).
+    AckOfLazyEnd,
+    /// A saga turns back at a failure of its pivot, without finding out whether the pivot was applied (rule 32).
+    PivotNotSettled,
+    /// A saga takes every refusal of a step for the last word, although its participant may forget it and apply the step that was asked
+    /// for again.
+    RefusalTrusted,
+    /// A restarted orchestrator counts the sagas that it goes on with as finished (rule 17b).
+    NotReopened,
+    /// A saga that turned back counts as finished before its lazy end is durable (rule 17b).
+    FinishedEarly,
+    /// A participant's compaction leaves out its branches in doubt (rule 11).
+    CompactionForgetsDoubt,
+    /// A participant's compaction leaves out the outcomes of what is over (rule 17b).
+    CompactionForgetsOutcomes,
+    /// A coordinator's compaction leaves out decisions that are not acknowledged (rule 15).
+    CompactionForgetsAcks,
+    /// An orchestrator's compaction leaves out the sagas that are not over (rule 26).
+    CompactionForgetsSagas,
+    /// A compaction replaces the journal before the new file is durable. A crash in between leaves nothing of what it replaced.
+    ReplacedTooEarly,
+    /// A disk says that records are durable while they are in its cache: only the next forced write puts them down (duty 3 of a
+    /// driver).
+    DurableTooEarly,
+    /// A world never flushes lazy records, if nothing must be forced (duty 4 of a driver).
+    NeverFlushed,
+    /// A world writes what a machine observes after the next line, so that a message can leave before it (duty 5 of a driver).
+    ObservedLate,
 }
 
 impl Mutant {
     /// All bugs that can be planted.
-    pub const ALL: [Mutant; 25] = [
+    pub const ALL: [Mutant; 39] = [
         Mutant::VoteBeforeDurable,
         Mutant::DecideBeforeDurable,
         Mutant::AckBeforeForce,
@@ -87,6 +118,20 @@ impl Mutant {
         Mutant::HeuristicSpreads,
         Mutant::SessionsForgotten,
         Mutant::TornRecordIgnored,
+        Mutant::OtherJournalDecides,
+        Mutant::AckOfLazyEnd,
+        Mutant::PivotNotSettled,
+        Mutant::RefusalTrusted,
+        Mutant::NotReopened,
+        Mutant::FinishedEarly,
+        Mutant::CompactionForgetsDoubt,
+        Mutant::CompactionForgetsOutcomes,
+        Mutant::CompactionForgetsAcks,
+        Mutant::CompactionForgetsSagas,
+        Mutant::ReplacedTooEarly,
+        Mutant::DurableTooEarly,
+        Mutant::NeverFlushed,
+        Mutant::ObservedLate,
     ];
 }
 

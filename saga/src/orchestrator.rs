@@ -19,6 +19,9 @@ use indoubt_proto::{
 };
 use std::collections::BTreeMap;
 
+#[cfg(feature = "mutants")]
+mod mutants;
+
 /// A coordinating node that runs sagas of one kind.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct OrchestratorOf<S> {
@@ -39,6 +42,19 @@ impl<S: Saga> OrchestratorOf<S> {
         act(saga, &mut self.context);
         if saga.has_ended() {
             self.sagas.remove(&txn);
+        }
+    }
+
+    /// Takes one input.
+    fn step(&mut self, input: InputOf<Self>, out: &mut OutOf<S>) {
+        match input {
+            Input::Recover { log, incarnation, records } => {
+                self.context.boot(log, incarnation);
+                self.sagas = recovery::recover(records, &mut self.context, out);
+            }
+            Input::Message { from, message } => self.message(from, message, out),
+            Input::Durable { upto } => self.durable(upto, out),
+            Input::Fired(Resend { txn, which }) => self.with(txn, |saga, ctx| saga.resend(which, ctx, out)),
         }
     }
 
@@ -96,16 +112,14 @@ impl<S: Saga> Machine for OrchestratorOf<S> {
     type Record = SagaRecord<S::Undo>;
     type Timer = Resend<S::Which>;
 
+    #[cfg(not(feature = "mutants"))]
     fn handle(&mut self, input: InputOf<Self>, out: &mut OutOf<S>) {
-        match input {
-            Input::Recover { log, incarnation, records } => {
-                self.context.boot(log, incarnation);
-                self.sagas = recovery::recover(records, &mut self.context, out);
-            }
-            Input::Message { from, message } => self.message(from, message, out),
-            Input::Durable { upto } => self.durable(upto, out),
-            Input::Fired(Resend { txn, which }) => self.with(txn, |saga, ctx| saga.resend(which, ctx, out)),
-        }
+        self.step(input, out);
+    }
+
+    #[cfg(feature = "mutants")]
+    fn handle(&mut self, input: InputOf<Self>, out: &mut OutOf<S>) {
+        self.step_with_bug(input, out);
     }
 
     fn compact(&self, out: &mut Vec<Self::Record>) {
@@ -114,6 +128,8 @@ impl<S: Saga> Machine for OrchestratorOf<S> {
         for saga in self.sagas.values() {
             saga.compact(out);
         }
+        #[cfg(feature = "mutants")]
+        self.leave_out(out);
     }
 
     fn inspect(&self, _accounts: bool) -> Inspection {

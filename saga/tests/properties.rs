@@ -10,11 +10,12 @@ use common::{
 };
 use indoubt_proto::{
     ids::{NodeId, TxnId},
-    inspect::Inspection,
     machine::Machine,
-    message::{Message, Outcome},
+    message::{Message, Outcome, Reason, ReasonKind, StepOutcome, UndoOutcome},
+    observation::Observation,
     plan::{PlanStep, StepKind},
     settings::{CompensateFrom, Settings},
+    time::Micros,
 };
 use indoubt_saga::{Orchestrator, ParallelOrchestrator, Plan};
 use proptest::{
@@ -23,7 +24,7 @@ use proptest::{
 };
 use std::{
     cell::RefCell,
-    collections::{BTreeMap, HashSet, VecDeque},
+    collections::{BTreeMap, VecDeque},
 };
 
 /// An event of a history.
@@ -211,16 +212,43 @@ impl<M: Machine + Clone> World<M> {
             }
             Act::Compact => {
                 let (whole, compacted) = self.home.reborn();
-                // Compares sets, because outcomes may be recovered in another order, which only decides which one is
-                // forgotten first.
-                prop_assert_eq!(state(&whole), state(&compacted), "a compaction recreates the present state");
-                prop_assert_eq!(whole.sent, compacted.sent);
+                prop_assert_eq!(&whole.sent, &compacted.sent, "what is asked at once");
+                prop_assert_eq!(whole.machine.inspect(false), compacted.machine.inspect(false));
+                // The machines are compared, and not what two compactions say of them: on whatever comes they do the same.
+                for (from, message) in self.whatever_comes() {
+                    let reacts = |bench: &Bench<M>| reaction(bench, from, &message);
+                    prop_assert_eq!(reacts(&whole), reacts(&compacted), "{} from {}", message.kind().word(), from);
+                }
                 self.home.compact();
             }
             Act::Resume => self.resume(),
         }
         self.route();
         Ok(())
+    }
+
+    /// Every message that could come now about a saga that was submitted.
+    fn whatever_comes(&self) -> Vec<(NodeId, Message)> {
+        let reason = || Reason::from(ReasonKind::Failure);
+        let mut all = Vec::new();
+        for (&number, &epoch) in &self.epochs {
+            let (txn, plan) = (txn(number), &self.plans[&txn(number)]);
+            all.push((CLIENT, Message::Submit(submission(number, epoch, plan.clone()))));
+            all.push((CLIENT, Message::StatusQuery { txn }));
+            all.push((NodeId::LAB, Message::Resume { txn }));
+            for (planned, step) in plan.iter().zip(1..) {
+                let applied = StepOutcome::Applied { reads: Vec::new() };
+                for outcome in
+                    [applied, StepOutcome::Refused(reason()), StepOutcome::Failed(reason()), StepOutcome::Voided]
+                {
+                    all.push((planned.node, Message::StepResult { txn, step, outcome }));
+                }
+                for outcome in [UndoOutcome::Undone, UndoOutcome::NothingToUndo, UndoOutcome::Failed(reason())] {
+                    all.push((planned.node, Message::CompensateResult { txn, step, outcome }));
+                }
+            }
+        }
+        all
     }
 
     fn request(&mut self, at: usize, mood: Mood, copy: bool) {
@@ -347,11 +375,19 @@ impl<M: Machine + Clone> World<M> {
     }
 }
 
-/// Everything that a machine knows, according to its compaction, and what it is doing.
-fn state<M: Machine + Clone>(bench: &Bench<M>) -> (HashSet<M::Record>, Inspection) {
-    let mut records = Vec::new();
-    bench.machine.compact(&mut records);
-    (records.into_iter().collect(), bench.machine.inspect(false))
+/// What a machine does on a message, and then once what it wrote is durable.
+fn reaction<M: Machine + Clone>(
+    bench: &Bench<M>,
+    from: NodeId,
+    message: &Message,
+) -> (Vec<(NodeId, Message)>, Vec<Observation>, Vec<M::Record>, BTreeMap<M::Timer, Micros>) {
+    let mut bench = bench.clone();
+    let (observed, journal) = (bench.observed.len(), bench.journal.len());
+    bench.take_sent();
+    bench.hear(from, message.clone());
+    bench.force();
+    let records = bench.journal.split_off(journal).into_iter().map(|logged| logged.record).collect();
+    (bench.take_sent(), bench.observed.split_off(observed), records, bench.timers)
 }
 
 fn only_reads(plan: &[PlanStep], step: u32) -> bool {

@@ -24,6 +24,9 @@ impl Coordinator {
                 Mutant::UnknownIsDone,
                 Input::Message { message: Message::Vote { log, .. } | Message::Ack { log, .. }, .. },
             ) => *log = LogId(0),
+            (Mutant::OtherJournalDecides, Input::Message { message: Message::Inquire { ticket, .. }, .. }) => {
+                ticket.log = self.context.serials.log();
+            }
             (Mutant::ResendStops, Input::Fired(CoordinatorTimer::Resend(txn))) => {
                 let txn = *txn;
                 self.step(input, out);
@@ -52,6 +55,13 @@ impl Coordinator {
             }
             Mutant::ForgetAbortEarly if decides => self.forget_silent_voters(out),
             _ => {}
+        }
+    }
+
+    /// Leaves records out of a compaction, with the planted bug if there is one.
+    pub(super) fn leave_out(&self, compaction: &mut Vec<CoordinatorRecord>) {
+        if self.context.settings.planted.is(Mutant::CompactionForgetsAcks) {
+            compaction.retain(|record| !matches!(record, CoordinatorRecord::Unacknowledged { .. }));
         }
     }
 

@@ -12,7 +12,7 @@ use crate::{
 };
 use indoubt_proto::{
     ids::{NodeId, Ticket, TxnId},
-    machine::{Effect, Input, InputOf},
+    machine::{Effect, Input, InputOf, Write},
     message::{Answer, Decision, Message, ReadVote, StepStyle, Vote},
     observation::Observation,
     operation::{Key, Operation},
@@ -115,6 +115,16 @@ impl Participant {
             {
                 self.begin(Owner { txn, part: Part::Step(step.step) }, ticket, step.ops, out);
             }
+            (Mutant::AckOfLazyEnd, Message::Decision { txn, ack: true, .. })
+                if matches!(self.context.finished.pending(txn), Some((_, Write::Lazy))) =>
+            {
+                let (log, end) = (self.context.log, out.last());
+                out.send(from, Message::Ack { txn, log, known: true, end, heuristic: None });
+            }
+            (Mutant::OtherJournalDecides, Message::Decision { txn, ticket, decision, ack }) => {
+                let ticket = self.branches.get(txn).map_or(ticket, Branch::ticket);
+                self.pass_on(from, Message::Decision { txn, ticket, decision, ack }, out);
+            }
             (Mutant::HeuristicSpreads, Message::Inquire { txn, ticket }) => {
                 let by_operator = self.branches.get(txn).and_then(Branch::heuristic).map(|it| it.outcome);
                 self.pass_on(from, Message::Inquire { txn, ticket }, out);
@@ -134,6 +144,19 @@ impl Participant {
                     self.pre_images.insert((applied.txn, applied.step), found);
                 }
             }
+        }
+    }
+
+    /// Leaves records out of a compaction, with the planted bug if there is one.
+    pub(super) fn leave_out(&self, compaction: &mut Vec<Record>) {
+        match self.context.settings.planted.mutant() {
+            Some(Mutant::CompactionForgetsDoubt) => {
+                compaction.retain(|record| !matches!(record, Record::Prepared(_)));
+            }
+            Some(Mutant::CompactionForgetsOutcomes) => {
+                compaction.retain(|record| !matches!(record, Record::Finished(_)));
+            }
+            _ => {}
         }
     }
 

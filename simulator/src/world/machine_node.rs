@@ -23,8 +23,6 @@ use indoubt_proto::{
     time::Micros,
 };
 
-/// The least number of records between two compactions.
-const COMPACT_EVERY: u64 = 10_000;
 /// Lazy records are flushed if nothing was forced for this time.
 const QUIET: Micros = Micros::from_millis(50);
 
@@ -70,6 +68,18 @@ pub(super) trait Driven {
     fn inspect(&self, accounts: bool) -> Option<Inspection>;
 }
 
+/// The empty disk of a node.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct NewDisk {
+    /// The identity of the journal.
+    pub(super) log: LogId,
+    /// The least number of records between two compactions.
+    pub(super) compact_every: u64,
+    pub(super) planted: Planted,
+    /// The master seed of the run.
+    pub(super) seed: u64,
+}
+
 /// A machine, its journal and its timers.
 pub(super) struct MachineNode<M: Machine> {
     /// The machine before any input. Each incarnation starts from a copy of it.
@@ -77,6 +87,8 @@ pub(super) struct MachineNode<M: Machine> {
     driver: Driver<M>,
     outlet: Outlet,
     journal: Journal<M::Record>,
+    /// The least number of records between two compactions.
+    compact_every: u64,
     /// The stream that decides how much of the journal's tail survives a crash.
     disk: LazyStream,
     timers: Timers<M::Timer>,
@@ -86,13 +98,16 @@ pub(super) struct MachineNode<M: Machine> {
 }
 
 impl<M: Machine> MachineNode<M> {
-    pub(super) fn new(blank: M, port: Port, outlet: Outlet, log: LogId, planted: Planted, seed: u64) -> Self {
+    /// The node of a machine that was never booted. Its journal is empty.
+    pub(super) fn new(blank: M, port: Port, outlet: Outlet, disk: NewDisk) -> Self {
+        let NewDisk { log, compact_every, planted, seed } = disk;
         MachineNode {
             blank,
             disk: of_disk(seed, port.id),
             driver: Driver::new(port),
             outlet,
             journal: Journal::new(log, planted),
+            compact_every,
             timers: Timers::default(),
             last_force: Micros::ZERO,
             flush_scheduled: false,
@@ -127,7 +142,7 @@ impl<M: Machine + Clone> Driven for MachineNode<M> {
         port.begin(port.incarnation + 1);
         let recovered =
             Recovered { log: self.journal.log(), last: self.journal.last(), records: self.journal.records() };
-        self.driver.boot(self.blank.clone(), recovered, COMPACT_EVERY);
+        self.driver.boot(self.blank.clone(), recovered, self.compact_every);
     }
 
     fn port(&self) -> &Port {
@@ -204,7 +219,7 @@ impl<M: Machine + Clone> Driven for MachineNode<M> {
     fn stepped(&mut self, kernel: &mut Kernel<'_>) {
         if self.journal.is_due() {
             self.begin_force(kernel);
-        } else if self.journal.is_idle_with_tail() && !self.flush_scheduled {
+        } else if self.journal.is_idle_with_tail() && !self.flush_scheduled && !kernel.bugs.never_flushed {
             self.schedule_flush(kernel, kernel.now + QUIET);
         }
     }
