@@ -276,7 +276,7 @@ impl World {
     fn check_end(&self) {
         let bench = &self.bench;
         assert!(bench.is_idle(), "nothing is open, and yet: {:?}", bench.view());
-        let sums = effects(&bench.seen);
+        let sums = effects(&bench.observed);
         for name in NAMES {
             let seen: i64 = sums.get(&key(name)).copied().unwrap_or(0);
             assert_eq!(bench.value(name), OPENING + seen, "{name}: an effect was lost, or came twice");
@@ -294,7 +294,7 @@ impl World {
             assert_eq!(bench.value(name), OPENING + sum, "{name}: committed branches, and no saga");
         }
         let mut votes: BTreeMap<u64, u32> = BTreeMap::new();
-        for observation in &bench.seen {
+        for observation in &bench.observed {
             if let Observation::Voted { txn, vote: Vote::Yes } = observation {
                 *votes.entry(txn.number).or_default() += 1;
             }
@@ -341,7 +341,7 @@ proptest! {
         }
         prop_assert_eq!(state(&compacted), state(&whole));
         prop_assert_eq!(compacted.view(), whole.view());
-        prop_assert_eq!(effects(&compacted.seen), effects(&whole.seen));
+        prop_assert_eq!(effects(&compacted.observed), effects(&whole.observed));
     }
 }
 

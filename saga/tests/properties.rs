@@ -163,7 +163,7 @@ impl<M: Machine + Clone> World<M> {
         match act {
             Act::Submit => {
                 if let Some((number, plan)) = self.waiting.pop_front() {
-                    self.epochs.insert(number, self.home.incarnation);
+                    self.epochs.insert(number, self.home.incarnation());
                     self.home.submit(number, plan);
                 }
             }
@@ -213,7 +213,7 @@ impl<M: Machine + Clone> World<M> {
                 let (whole, compacted) = self.home.reborn();
                 // As sets: outcomes may come back in another order, which decides only which is forgotten first.
                 prop_assert_eq!(state(&whole), state(&compacted), "a compaction recreates the present state");
-                prop_assert_eq!(whole.sent, compacted.sent);
+                prop_assert_eq!(&whole.sent, &compacted.sent);
                 self.home.compact();
             }
             Act::Resume => self.resume(),
@@ -239,7 +239,7 @@ impl<M: Machine + Clone> World<M> {
     }
 
     fn resume(&mut self) {
-        for view in self.home.machine.inspect(false).open {
+        for view in self.home.machine().inspect(false).open {
             if view.state.starts_with("stuck") {
                 self.participants.seen.insert("stuck, and resumed");
                 self.home.hear(NodeId::LAB, Message::Resume { txn: view.txn });
@@ -277,11 +277,11 @@ impl<M: Machine + Clone> World<M> {
                 self.home.fire_nth(n);
             }
             self.route();
-            if self.home.machine.inspect(false).open.is_empty() && self.requests.is_empty() {
+            if self.home.machine().inspect(false).open.is_empty() && self.requests.is_empty() {
                 return Ok(());
             }
         }
-        let open = self.home.machine.inspect(false).open;
+        let open = self.home.machine().inspect(false).open;
         Err(TestCaseError::fail(format!("these sagas do not end: {open:?}")))
     }
 
@@ -345,9 +345,7 @@ impl<M: Machine + Clone> World<M> {
 
 /// Everything that a machine knows, by its own compaction, and what it is doing.
 fn state<M: Machine + Clone>(bench: &Bench<M>) -> (HashSet<M::Record>, Inspection) {
-    let mut records = Vec::new();
-    bench.machine.compact(&mut records);
-    (records.into_iter().collect(), bench.machine.inspect(false))
+    (bench.compaction().into_iter().collect(), bench.machine().inspect(false))
 }
 
 fn only_reads(plan: &[PlanStep], step: u32) -> bool {
