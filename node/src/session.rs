@@ -124,14 +124,14 @@ impl Door {
     }
 
     /// Takes the other side's hello, begins a session, and reads it on a task of its own. Returns the frames that go back.
-    /// `welcome` says which roles may come this way.
+    /// `welcome` says whether nodes of a role may come this way.
     pub(crate) async fn accept(
         self: &Arc<Self>,
         mut inbound: Streaming<Frame>,
-        welcome: &[Role],
+        welcome: impl Fn(Role) -> bool,
     ) -> Result<Outgoing, Status> {
         let peer = frames::read_hello(inbound.message().await?)?;
-        if !welcome.contains(&peer.node.role) {
+        if !welcome(peer.node.role) {
             return Err(Status::permission_denied(format!("{} cannot speak to {} here", peer.node, self.me.node)));
         }
         // It is told what was known of it before this hello.
