@@ -4,11 +4,7 @@ use crate::{owner::Folder, processes::Process};
 use anyhow::{Context, Result, bail};
 use indoubt_driver::random::stream;
 use indoubt_node::{Ready, client::NodeClient, journal};
-use indoubt_proto::{
-    ids::{NodeId, Role},
-    operation::Key,
-    settings::Settings,
-};
+use indoubt_proto::{ids::NodeId, operation::Key, settings::Settings};
 use indoubt_scenario::protocol::Protocol;
 use rand::Rng;
 use std::{
@@ -154,10 +150,10 @@ impl Cluster {
         Ok(())
     }
 
-    /// Starts all nodes, participants first.
+    /// Starts all nodes, in the order of their roles.
     pub async fn start_all(&mut self) -> Result<()> {
         let mut order = self.nodes();
-        order.sort_by_key(|node| node.role == Role::Coordinating);
+        order.sort_by_key(|node| node.role.entry().start);
         let starting: Vec<_> = order.into_iter().map(|node| (node, self.start(node))).collect();
         for (node, handle) in starting {
             let ready = handle.await.context("starting the node was interrupted")??;
@@ -237,11 +233,8 @@ impl Cluster {
     fn args(&self, node: NodeId) -> Vec<String> {
         let endpoint = &self.nodes[&node];
         let launch = &self.launch;
-        let word = match (node.role, launch.floor) {
-            (Role::Participant, _) => "participant",
-            (_, true) => "coordinator",
-            (_, false) => launch.protocol.family().entry().command,
-        };
+        let by_protocol = || if launch.floor { "coordinator" } else { launch.protocol.family().entry().command };
+        let word = node.role.entry().command.unwrap_or_else(by_protocol);
         let mut args = vec![word.to_owned()];
         let mut say = |name: &str, value: String| args.extend([name.to_owned(), value]);
         say("--id", node.to_string());
@@ -260,7 +253,7 @@ impl Cluster {
         if !peers.is_empty() {
             say("--peers", peers.join(","));
         }
-        if node.role == Role::Coordinating {
+        if node.role.entry().command.is_none() {
             say("--protocol", launch.protocol.name().into());
         }
         if launch.lab {
@@ -272,12 +265,11 @@ impl Cluster {
         args
     }
 
-    /// The nodes to which a node opens links: from a coordinating node to all participants, and under cooperative termination also
-    /// between participants.
+    /// The peers of which a node is told: nodes of the roles that it dials, and of its own role only under cooperative termination.
     fn peers(&self, node: NodeId) -> impl Iterator<Item = (&NodeId, &Endpoint)> {
         let cooperate = self.launch.protocol.entry().cooperates;
-        let speaks = node.role == Role::Coordinating || cooperate;
-        self.nodes.iter().filter(move |(id, _)| speaks && **id != node && id.role == Role::Participant)
+        let speaks = move |id: NodeId| id != node && (id.role != node.role || cooperate);
+        self.nodes.iter().filter(move |(id, _)| node.role.dials(id.role) && speaks(**id))
     }
 }
 

@@ -1,14 +1,15 @@
-//! Drives a machine by hand: a coordinator takes one transaction through two-phase commit. This program plays its driver,
-//! its journal, its participants and its client, so the output shows every step of the protocol.
+//! A machine driven by hand: a coordinator takes one transaction through two-phase commit. This program is its disk, its
+//! participants and its client, so every step of the protocol can be read in the output.
 //!
 //! ```sh
 //! cargo run -p indoubt-coordinator --example drive_a_machine
 //! ```
 
 use indoubt_coordinator::{Coordinator, Presumption};
+use indoubt_driver::manual::ManualNode;
 use indoubt_proto::{
     ids::{LogId, Lsn, NodeId, TxnId},
-    machine::{Effect, Input, Machine as _, Out, Record as _},
+    machine::Machine as _,
     message::{Message, Vote, WorkResult},
     observation::Observation,
     operation::{Key, Operation},
@@ -21,62 +22,53 @@ fn main() {
     let participants = [NodeId::participant(1), NodeId::participant(2)];
     let txn = TxnId { home, client, number: 1 };
 
-    let mut machine = Coordinator::new(home, Settings::default(), Presumption::Abort, false);
-    let mut out = Out::new(Lsn(0));
-    let mut sent = Vec::new();
-    let mut step = |what: &str, input| {
-        println!("\n{what}");
-        machine.handle(input, &mut out);
-        let last = out.last();
-        for effect in out.drain() {
-            match effect {
-                Effect::Append { lsn, record, write } => {
-                    println!("  append record {}, {}, {}", lsn.0, record.word(), write.word());
-                }
-                Effect::Send { to, message } => {
-                    println!("  send {} to {to}", message.kind().word());
-                    sent.push(message.kind().word());
-                }
-                Effect::Arm { timer, after } => println!("  arm {timer:?}, {} ms", after.as_millis_f64()),
-                Effect::Disarm(timer) => println!("  disarm {timer:?}"),
-                Effect::Observe(Observation::Reached { phase, .. }) => println!("  observe phase {}", phase.word()),
-                Effect::Observe(observation) => println!("  observe {}", observation.kind()),
-                Effect::Compacted { .. } => unreachable!("only a driver asks for a compaction"),
-            }
-        }
-        last
-    };
-
     // The first input of every incarnation is the contents of its journal. This journal is new.
-    step("the driver recovers an empty journal", Input::Recover { log: LogId(1), incarnation: 1, records: vec![] });
+    let machine = Coordinator::new(home, Settings::default(), Presumption::Abort, false);
+    let mut node = ManualNode::start(home, machine, LogId(1));
+    show("the journal is empty", &mut node);
 
     let transfer = participants.iter().zip([-10, 10]).map(|(node, delta)| {
         let add = |delta| vec![Operation::Add { key: Key::new(format!("{node}/account")), delta, min: None }];
         PlanStep { node: *node, ops: add(delta), undo: add(-delta), kind: StepKind::Compensatable }
     });
     let submission = Submission { txn, epoch: 1, log: LogId(1), audit: false, steps: transfer.collect() };
-    step("the client submits", Input::Message { from: client, message: Message::Submit(submission) });
-
+    node.deliver(client, Message::Submit(submission));
+    show("the client submits", &mut node);
     for from in participants {
-        let message = Message::WorkDone { txn, result: WorkResult::Done { reads: vec![] } };
-        step(&format!("{from} has done its work"), Input::Message { from, message });
+        node.deliver(from, Message::WorkDone { txn, result: WorkResult::Done { reads: vec![] } });
+        show(&format!("{from} has done its work"), &mut node);
     }
-    let mut last = Lsn(0);
     for from in participants {
-        let message = Message::Vote { txn, vote: Vote::Yes, log: LogId(2), place: Lsn(2), reads: vec![], reason: None };
-        last = step(&format!("{from} votes yes"), Input::Message { from, message });
+        let (vote, log, place) = (Vote::Yes, LogId(2), Lsn(2));
+        node.deliver(from, Message::Vote { txn, vote, log, place, reads: vec![], reason: None });
+        show(&format!("{from} votes yes"), &mut node);
     }
     // The decision counts only once its record is durable, so the machine has sent it to nobody yet.
-    step("the force returns", Input::Durable { upto: last });
-
+    node.force();
+    show("the force returns", &mut node);
     for from in participants {
-        step(
-            &format!("{from} acknowledges"),
-            Input::Message {
-                from,
-                message: Message::Ack { txn, log: LogId(2), known: true, end: Lsn(3), heuristic: None },
-            },
-        );
+        node.deliver(from, Message::Ack { txn, log: LogId(2), known: true, end: Lsn(3), heuristic: None });
+        show(&format!("{from} acknowledges"), &mut node);
     }
-    assert_eq!(sent, ["work", "work", "prepare", "prepare", "decision", "decision", "outcome"]);
+    assert!(node.machine().inspect(false).open.is_empty(), "the transaction is over");
+}
+
+/// Prints what the node has done since this was called last, and the timers that are armed.
+fn show(what: &str, node: &mut ManualNode<Coordinator>) {
+    println!("\n{what}");
+    for (record, write) in node.world.written.drain(..) {
+        println!("  append {record}, {}", write.word());
+    }
+    for observation in node.world.observed.drain(..) {
+        match observation {
+            Observation::Reached { phase, .. } => println!("  observe phase {}", phase.word()),
+            observation => println!("  observe {}", observation.kind()),
+        }
+    }
+    for (to, message) in node.world.sent.drain(..) {
+        println!("  send {} to {to}", message.kind().word());
+    }
+    for (timer, after) in &node.world.timers {
+        println!("  armed {timer:?}, {} ms", after.as_millis_f64());
+    }
 }

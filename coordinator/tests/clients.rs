@@ -7,7 +7,6 @@ use common::{Bench, CLIENT, aborted, committed, p, plan, txn};
 use indoubt_coordinator::Presumption;
 use indoubt_proto::{
     ids::NodeId,
-    machine::Input,
     message::{Message, Outcome, OutcomeWord, ReasonKind, Status, Vote::*, WorkResult},
     observation::Observation,
     plan::Submission,
@@ -45,11 +44,11 @@ fn a_repeated_submission_gets_the_same_outcome_and_is_not_run_again() {
         let mut bench = Bench::new(presumption);
         bench.run(1, &[Yes, Yes]);
         bench.run(2, &[Yes, No]);
-        let records = bench.writes.len();
+        let records = bench.written.len();
         assert_eq!(ask(&mut bench, plan(1, 2)), Some(committed()));
         assert_eq!(ask(&mut bench, plan(2, 2)), Some(aborted(ReasonKind::Constraint)));
         assert_eq!(
-            (bench.sent.len(), bench.writes.len()),
+            (bench.sent.len(), bench.written.len()),
             (1, records),
             "{presumption:?}: nothing else is sent or written"
         );
@@ -168,10 +167,10 @@ fn oversized_and_unsound_plans_are_refused_and_leave_no_trace() {
     let limits: [Change; 3] = [|l| l.operations = 2, |l| l.participants = 2, |l| l.bytes = 10];
     for limit in limits {
         let mut bench = limited(limit);
-        let before = bench.machine.clone();
+        let before = bench.machine().clone();
         assert!(matches!(ask(&mut bench, plan(1, 3)), Some(Outcome::Refused(r)) if r.kind == ReasonKind::Limit));
-        assert_eq!(bench.machine, before);
-        assert!(bench.writes.is_empty() && bench.observed.is_empty() && bench.timers.is_empty());
+        assert_eq!(bench.machine(), &before);
+        assert!(bench.written.is_empty() && bench.observed.is_empty() && bench.timers.is_empty());
     }
     let mut bench = Bench::new(Presumption::Commit);
     let empty = Submission { steps: vec![], ..plan(1, 1) };
@@ -180,7 +179,7 @@ fn oversized_and_unsound_plans_are_refused_and_leave_no_trace() {
     for bad in [empty, elsewhere] {
         assert!(matches!(ask(&mut bench, bad), Some(Outcome::Refused(r)) if r.kind == ReasonKind::BadPlan));
     }
-    assert!(bench.writes.is_empty() && bench.open() == 0);
+    assert!(bench.written.is_empty() && bench.open() == 0);
 }
 
 #[test]
@@ -235,7 +234,7 @@ fn messages_about_unknown_transactions_and_foreign_messages_change_nothing() {
     for presumption in Presumption::ALL {
         let mut bench = Bench::new(presumption);
         bench.prepare(1, 2);
-        let before = bench.machine.clone();
+        let before = bench.machine().clone();
         bench.sent.clear();
         bench.work_done(p(1), 7);
         bench.vote(p(1), 7, Yes);
@@ -251,9 +250,9 @@ fn messages_about_unknown_transactions_and_foreign_messages_change_nothing() {
             indoubt_coordinator::CoordinatorTimer::Resend(txn(1)),
             indoubt_coordinator::CoordinatorTimer::Vote(txn(7)),
         ] {
-            bench.input(Input::Fired(timer));
+            bench.fire_late(timer);
         }
-        assert_eq!(bench.machine, before, "{presumption:?}");
+        assert_eq!(bench.machine(), &before, "{presumption:?}");
         assert!(bench.sent.is_empty());
     }
 }

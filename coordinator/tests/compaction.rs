@@ -4,10 +4,10 @@
 mod common;
 
 use common::{Bench, LOG, log_of, p, plan, txn, with_prepare};
-use indoubt_coordinator::{Coordinator, CoordinatorRecord, CoordinatorTimer, Presumption};
+use indoubt_coordinator::{CoordinatorRecord, CoordinatorTimer, Presumption};
 use indoubt_proto::{
-    ids::{LogId, Lsn, NodeId, Serial, Ticket, TxnId},
-    machine::{Effect, Input, Logged, Machine, Out},
+    ids::{LogId, Lsn, NodeId, Serial, TxnId},
+    machine::{Logged, Machine},
     message::{Decision, Message, Outcome, ReasonKind, Status, Vote},
     observation::Observation,
     plan::Submission,
@@ -144,7 +144,7 @@ impl History {
 
     fn look(&mut self) {
         let History { bench, decided, mark, seen, .. } = self;
-        for observation in bench.observed.drain(..) {
+        for observation in std::mem::take(&mut bench.observed) {
             if matches!(observation, Observation::LostLog { .. }) {
                 seen.insert("a lost log is found");
             }
@@ -170,47 +170,24 @@ impl History {
     }
 }
 
-/// Recovers a coordinator from these records, and returns what it sends at once.
-fn recovered(fresh: &Coordinator, records: Vec<Logged<CoordinatorRecord>>) -> (Coordinator, Vec<(NodeId, Message)>) {
-    let (mut machine, mut out) = (fresh.clone(), Out::new(Lsn(1000)));
-    machine.handle(Input::Recover { log: LOG, incarnation: 1000, records }, &mut out);
-    let send = |effect| match effect {
-        Effect::Send { to, message } => Some((to, message)),
-        _ => None,
-    };
-    let sent = out.drain().filter_map(send).collect();
-    (machine, sent)
+/// A coordinator restarted from this journal, and what it sends at once.
+fn recovered(bench: &Bench, journal: Vec<Logged<CoordinatorRecord>>) -> (Bench, Vec<(NodeId, Message)>) {
+    let mut bench = bench.clone();
+    bench.restart_from(LOG, journal);
+    let sent = std::mem::take(&mut bench.sent);
+    (bench, sent)
 }
 
-fn compacted(machine: &Coordinator) -> Vec<Logged<CoordinatorRecord>> {
+fn compacted(bench: &Bench) -> Vec<Logged<CoordinatorRecord>> {
     let mut records = Vec::new();
-    machine.compact(&mut records);
+    bench.machine().compact(&mut records);
     records.into_iter().map(|record| Logged { lsn: Lsn(1000), compacted: true, record }).collect()
 }
 
 /// The answers of a coordinator to all questions about every transaction.
-fn answers(machine: &Coordinator) -> Vec<(Status, Option<Decision>)> {
-    let (mut machine, mut out) = (machine.clone(), Out::new(Lsn(2000)));
-    let mut ask = |from, message| {
-        machine.handle(Input::Message { from, message }, &mut out);
-        match out.drain().next_back() {
-            Some(Effect::Send { message, .. }) => message,
-            other => panic!("not answered but {other:?}"),
-        }
-    };
-    let ticket = Ticket { log: LOG, serial: Default::default(), finished_below: Default::default() };
-    (1..=TXNS)
-        .map(|t| {
-            let Message::StatusReply { status, .. } = ask(common::CLIENT, Message::StatusQuery { txn: txn(t) }) else {
-                panic!("no status")
-            };
-            let decision = match ask(p(1), Message::Inquire { txn: txn(t), ticket }) {
-                Message::Decision { decision, .. } => Some(decision),
-                _ => None,
-            };
-            (status, decision)
-        })
-        .collect()
+fn answers(bench: &Bench) -> Vec<(Status, Option<Decision>)> {
+    let mut bench = bench.clone();
+    (1..=TXNS).map(|t| (bench.status(t), bench.told(p(1), t))).collect()
 }
 
 /// Whether nothing is known, or only that ACKs are due.
@@ -288,12 +265,11 @@ proptest! {
             history.apply(event);
         }
         let bench = history.bench.clone();
-        let fresh = bench.unbooted();
-        let (one, sent) = recovered(&fresh, compacted(&bench.machine));
+        let (one, sent) = recovered(&bench, compacted(&bench));
 
         // After another compaction and recovery it is the same machine, in every field.
-        let (two, sent_again) = recovered(&fresh, compacted(&one));
-        prop_assert_eq!(&one, &two);
+        let (two, sent_again) = recovered(&bench, compacted(&one));
+        prop_assert_eq!(one.machine(), two.machine());
         prop_assert_eq!(&sent, &sent_again);
 
         // What the machine has decided once its records are durable, its successor has decided too: it sends the decision
@@ -301,7 +277,7 @@ proptest! {
         // lack of room.
         history.apply(&Event::Force);
         let mut now = history.bench.clone();
-        let unfinished = open(&now.machine);
+        let unfinished = open(&now);
         // Once every ACK has arrived, no participant is in doubt, and forgotten transactions may be answered in any way.
         let may_ask = |t: u64| match history.decided.get(&t) {
             Some(decision) => !setup.presumption.row().acks(*decision) || unfinished.contains(&txn(t)),
@@ -311,7 +287,7 @@ proptest! {
         let told: BTreeSet<_> = sent.iter().filter_map(decision).collect();
         prop_assert!(owed.is_subset(&told), "{:?} are told again, not {:?}", told, owed);
         prop_assert!(told.difference(&owed).all(|(.., decision)| *decision == Decision::Abort));
-        for (t, (before, after)) in (1..).zip(answers(&now.machine).into_iter().zip(answers(&one))) {
+        for (t, (before, after)) in (1..).zip(answers(&now).into_iter().zip(answers(&one))) {
             if matches!(before.0, Status::Ended(_)) {
                 let aborted_now = told.difference(&owed).next().is_some();
                 prop_assert!(before.0 == after.0 || (is_forgotten(&after.0) && aborted_now), "{t}: {before:?} {after:?}");
@@ -323,11 +299,11 @@ proptest! {
 
         // The journal says the same, as far as it says anything: after a restart from it and after one from its compaction,
         // each client and each participant is told the same, except for facts that only the memory knew.
-        let (full, sent_full) = recovered(&fresh, bench.journal.clone());
+        let (full, sent_full) = recovered(&bench, bench.journal.clone());
         // To the last field, a compaction of what the journal says recreates what the journal says. Both machines, and not two
         // compactions, are compared: what a compaction leaves out is missing on one side alone.
-        let (again, sent_anew) = recovered(&fresh, compacted(&full));
-        prop_assert_eq!(&full, &again);
+        let (again, sent_anew) = recovered(&bench, compacted(&full));
+        prop_assert_eq!(full.machine(), again.machine());
         prop_assert_eq!(&sent_full, &sent_anew);
         let told_full: BTreeSet<_> = sent_full.iter().filter_map(decision).collect();
         // Memory and its compaction know a NO that arrived after the abort record, but the log does not. After a restart
@@ -357,8 +333,8 @@ fn decision((to, message): &(NodeId, Message)) -> Option<(NodeId, u64, Decision)
 }
 
 /// The unfinished transactions.
-fn open(machine: &Coordinator) -> Vec<TxnId> {
-    machine.inspect(false).open.iter().map(|view| view.txn).collect()
+fn open(bench: &Bench) -> Vec<TxnId> {
+    bench.machine().inspect(false).open.iter().map(|view| view.txn).collect()
 }
 
 /// The participants that would receive a decision again now.
@@ -381,8 +357,8 @@ fn a_no_that_comes_after_the_record_of_the_abort_is_in_the_compaction_and_not_in
     }
     history.apply(&Event::Vote(1, 1, Vote::No));
     let bench = &history.bench;
-    let (compacted, told) = recovered(&bench.unbooted(), compacted(&bench.machine));
+    let (compacted, told) = recovered(bench, compacted(bench));
     assert!(open(&compacted).is_empty() && told.is_empty(), "nobody is in doubt");
-    let (full, told) = recovered(&bench.unbooted(), bench.journal.clone());
+    let (full, told) = recovered(bench, bench.journal.clone());
     assert_eq!((open(&full).len(), told.len()), (1, 1), "the log does not know that p1 said no");
 }

@@ -22,7 +22,7 @@ fn cost(presumption: Presumption, votes: &[Vote]) -> (usize, usize, usize) {
     let mut bench = Bench::new(presumption);
     bench.run(1, votes);
     assert_eq!(bench.open(), 0, "it is forgotten");
-    let count = |write| bench.writes.iter().filter(|(_, w)| *w == write).count();
+    let count = |write| bench.written.iter().filter(|(_, w)| *w == write).count();
     (bench.commit_messages, count(Write::Forced), count(Write::Lazy))
 }
 
@@ -83,7 +83,7 @@ fn section_1_the_records_are_these_in_this_order() {
     let words = |presumption, votes: &[Vote]| {
         let mut bench = Bench::new(presumption);
         bench.run(1, votes);
-        bench.writes.iter().map(|(word, _)| *word).collect::<Vec<_>>()
+        bench.written.iter().map(|(word, _)| *word).collect::<Vec<_>>()
     };
     assert_eq!(words(PRN, &[Yes, Yes]), ["committed", "end"]);
     assert_eq!(words(PRA, &[Yes, Yes]), ["committed", "end"]);
@@ -117,14 +117,14 @@ fn section_1_prn_and_prc_forget_an_abort_only_after_all_of_those_acknowledged() 
         bench.prepare(1, 2);
         bench.vote(p(1), 1, No);
         bench.force();
-        assert_eq!(bench.writes, [(record, Write::Forced)]);
+        assert_eq!(bench.written, [(record, Write::Forced)]);
         // A YES voter that inquires late is told the truth, not the presumption.
         bench.vote(p(2), 1, Yes);
         assert_eq!(bench.told(p(2), 1), Some(Decision::Abort));
         assert_eq!(bench.open(), 1);
         bench.ack(p(2), 1, log_of(p(2)), true);
         assert_eq!(bench.open(), 0);
-        assert_eq!(bench.writes.last(), Some(&("end", Write::Lazy)));
+        assert_eq!(bench.written.last(), Some(&("end", Write::Lazy)));
     }
 }
 

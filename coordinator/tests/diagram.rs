@@ -4,14 +4,12 @@ mod common;
 
 use common::*;
 use indoubt_coordinator::Presumption;
+use indoubt_driver::state_diagram::{SeenEdges, States, drawn, states};
 use indoubt_proto::{
     message::Vote,
     settings::{AbortWhen, Settings, WorkRound},
 };
 use proptest::{prelude::*, strategy::ValueTree, test_runner::TestRunner};
-use std::collections::BTreeSet;
-
-type Edges = BTreeSet<(String, String)>;
 
 #[derive(Clone, Copy, Debug)]
 enum Act {
@@ -38,11 +36,8 @@ fn act() -> impl Strategy<Value = Act> {
 }
 
 /// The state of the only transaction.
-fn state(bench: &Bench) -> Option<String> {
-    let machine = format!("{:?}", bench.machine);
-    let (_, transaction) = machine.split_once("Transaction {")?;
-    let (_, state) = transaction.split_once("state: ")?;
-    state.split(|c: char| !c.is_alphanumeric()).next().map(str::to_owned)
+fn now(bench: &Bench) -> States {
+    states(bench.machine(), "Transaction", |_| Some("1"))
 }
 
 fn perform(bench: &mut Bench, act: Act) {
@@ -65,30 +60,19 @@ fn perform(bench: &mut Bench, act: Act) {
     }
 }
 
-/// The edges that one transaction over p1 and p2 takes.
-fn taken(presumption: Presumption, settings: Settings, acts: &[Act]) -> Edges {
+/// Adds the edges that one transaction over p1 and p2 takes.
+fn run(presumption: Presumption, settings: Settings, acts: &[Act], seen: &mut SeenEdges) {
     let mut bench = Bench::with(presumption, settings, false);
-    let mut edges = Edges::new();
+    seen.after_restart(now(&bench));
     bench.submit(plan(1, 2));
-    let mut before = state(&bench);
-    edges.extend(before.clone().map(|to| ("new".into(), to)));
+    seen.after_input(now(&bench));
     for act in acts {
         perform(&mut bench, *act);
-        let after = state(&bench);
         match act {
-            Act::Crash(_) => edges.extend(after.clone().map(|to| ("recovered".into(), to))),
-            _ if before == after => {}
-            _ => edges.extend(before.map(|from| (from, after.clone().unwrap_or("over".into())))),
+            Act::Crash(_) => seen.after_restart(now(&bench)),
+            _ => seen.after_input(now(&bench)),
         }
-        before = after;
     }
-    edges
-}
-
-/// The edges drawn in the documentation of a module.
-fn drawn(source: &str) -> Edges {
-    let lines = source.lines().filter_map(|line| line.strip_prefix("//! ")?.split_once(" -> "));
-    lines.flat_map(|(from, to)| to.split(" | ").map(move |to| (from.trim().into(), to.trim().into()))).collect()
 }
 
 #[test]
@@ -98,12 +82,12 @@ fn the_diagram_of_a_transaction_is_what_happens() {
     let presumptions = prop::sample::select(Presumption::ALL.to_vec());
     let cases = (presumptions, rounds, aborts, prop::collection::vec(act(), 1..25));
     let mut runner = TestRunner::deterministic();
-    let mut edges = Edges::new();
+    let mut seen = SeenEdges::default();
     for _ in 0..10_000 {
         let (presumption, work, abort, acts) = cases.new_tree(&mut runner).expect("a case can be drawn").current();
         let mut settings = Settings::default();
         (settings.options.work, settings.options.abort) = (work, abort);
-        edges.append(&mut taken(presumption, settings, &acts));
+        run(presumption, settings, &acts, &mut seen);
     }
-    assert_eq!(edges, drawn(include_str!("../src/transaction.rs")));
+    assert_eq!(seen.edges, drawn(include_str!("../src/transaction.rs")));
 }

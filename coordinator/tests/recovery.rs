@@ -6,7 +6,7 @@ use common::{Bench, CLIENT, LOG, aborted, committed, log_of, p, plan, txn};
 use indoubt_coordinator::{CoordinatorTimer, Presumption};
 use indoubt_proto::{
     ids::{LogId, Lsn, Serial, Ticket},
-    machine::{Input, Write},
+    machine::Write,
     message::{Answer, Decision, Message, Outcome, ReasonKind, Vote::*},
     observation::{Observation, Phase},
     settings::{Settings, Timeouts},
@@ -140,7 +140,7 @@ fn rule_14_an_initiation_without_an_outcome_is_aborted_and_every_ack_collected()
         // The PREPARE of p1 was lost, so p1 does not know the branch.
         bench.ack(p(2), 1, log_of(p(2)), false);
         assert_eq!((bench.open(), bench.timers.len()), (0, 0));
-        assert_eq!(bench.writes.last(), Some(&("end", Write::Lazy)));
+        assert_eq!(bench.written.last(), Some(&("end", Write::Lazy)));
         bench.submit(plan(1, 2));
         assert_eq!(bench.outcomes(), [(CLIENT, aborted(ReasonKind::Recovery))]);
     }
@@ -229,7 +229,7 @@ fn rule_16_prepare_never_leaves_before_the_initiation_is_durable() {
         bench.work_done(p(1), 1);
         bench.work_done(p(2), 1);
         assert!(bench.prepared().is_empty());
-        bench.input(Input::Durable { upto: Lsn(0) });
+        bench.force_upto(Lsn(0));
         assert!(bench.prepared().is_empty());
         bench.force();
         assert_eq!(bench.prepared(), [p(1), p(2)]);

@@ -33,8 +33,8 @@ fn with_one_client_both_worlds_do_the_same_when_the_coordinator_dies() {
 fn both_worlds_do_the_same_where_the_network_loses_and_doubles_and_where_a_submission_is_dropped() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("here.toml"), PROFILE).unwrap();
-    for first in ["0", "3"] {
-        let args = ["parity", "--random", "1", "--first", first, "--protocols", "saga"];
+    for (first, protocol) in [("0", "2pc"), ("3", "saga")] {
+        let args = ["parity", "--random", "1", "--first", first, "--protocols", protocol];
         let args = [&args[..], &["--profile", "here.toml", "--slack", "50", "--format", "json"]].concat();
         let (_, out, err) = said(&args, folder.path());
         let report: Value = serde_json::from_str(&out).unwrap_or_else(|e| panic!("{e}: {err}"));

@@ -1,6 +1,6 @@
 //! The configuration of a node, and the line that it prints when it is ready.
 
-use indoubt_proto::ids::{BadName, LogId, NodeId, Role};
+use indoubt_proto::ids::{BadName, LogId, NodeId};
 use std::{
     fmt,
     net::{Ipv4Addr, SocketAddr},
@@ -52,8 +52,7 @@ impl NodeConfig {
         }
     }
 
-    /// Whether this node opens the link to `peer`. Of each pair, one node does: coordinating nodes connect to participants, and
-    /// participants connect to participants with a higher number.
+    /// Whether this node opens the link to `peer`. Of each pair, one node does: its role says so.
     pub fn dials(&self, peer: NodeId) -> bool {
         dials(self.id, peer)
     }
@@ -61,11 +60,7 @@ impl NodeConfig {
 
 /// Whether the link between these nodes is opened by `from`.
 pub(crate) fn dials(from: NodeId, to: NodeId) -> bool {
-    match (from.role, to.role) {
-        (Role::Coordinating, Role::Participant) => true,
-        (Role::Participant, Role::Participant) => from.number < to.number,
-        _ => false,
-    }
+    from.role.dials(to.role) && (from.role != to.role || from.number < to.number)
 }
 
 /// Parses an entry of [`NodeConfig::peers`], for example `p1=127.0.0.1:4001`.
@@ -80,7 +75,7 @@ pub fn parse_peer(text: &str) -> Result<(NodeId, String), BadName> {
     if host.is_empty() || port.parse::<u16>().map_or(true, |port| port == 0) {
         return Err(bad());
     }
-    if !matches!(node.role, Role::Coordinating | Role::Participant) {
+    if !node.role.runs_machine() {
         return Err(bad());
     }
     Ok((node, address.trim().to_owned()))
@@ -127,6 +122,7 @@ impl FromStr for Ready {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use indoubt_proto::ids::Role;
 
     #[test]
     fn the_readiness_line_survives_the_round_trip() {
@@ -149,7 +145,7 @@ mod tests {
         for a in nodes {
             for b in nodes.into_iter().filter(|b| *b != a) {
                 let dials = |from: NodeId, to| NodeConfig::new(from, "2pc", "data").dials(to);
-                let speak = a.role == Role::Participant || b.role == Role::Participant;
+                let speak = [a, b].iter().any(|node| node.role == Role::Participant);
                 assert_eq!(dials(a, b) != dials(b, a), speak, "{a} {b}");
             }
         }

@@ -3,7 +3,7 @@
 
 use indoubt_proto::{
     ids::{NodeId, Role},
-    message::{Message, MessageKind},
+    message::Message,
     wire::{Envelope, Frame, Hello},
 };
 use tonic::Status;
@@ -33,8 +33,9 @@ pub(crate) fn read_batch(frame: Frame, peer: Hello, me: NodeId) -> Result<Vec<En
         if envelope.to != me {
             return refuse("to", format!("this is {me}, not {}", envelope.to));
         }
-        if !may_send(peer.node.role, me.role, envelope.message.kind()) {
-            return refuse("message", format!("a {} is not for {} to send", envelope.message.kind().word(), peer.node));
+        let kind = envelope.message.kind().entry();
+        if !kind.is_sent_by(peer.node) || !kind.is_taken_by(me) {
+            return refuse("message", format!("a {} is not for {} to send to {me}", kind.word, peer.node));
         }
         if peer.node.role == Role::Coordinating
             && let Some(why) = not_of(peer, &envelope.message)
@@ -71,17 +72,6 @@ pub(crate) fn not_for(me: NodeId, client: NodeId, txn: indoubt_proto::ids::TxnId
         return Some(format!("the home of {txn} is {}, and this is {me}", txn.home));
     }
     (txn.client != client).then(|| format!("{txn} is not a transaction of {client}"))
-}
-
-/// Whether nodes of this role may send messages of this kind. Operators use other calls.
-fn may_send(from: Role, to: Role, kind: MessageKind) -> bool {
-    use MessageKind::*;
-    match kind {
-        Submit | StatusQuery => from == Role::Client,
-        Outcome | StatusReply => to == Role::Client,
-        Resolve | Resume | Forget | Done => false,
-        _ => matches!(from, Role::Coordinating | Role::Participant) && to != Role::Client,
-    }
 }
 
 #[cfg(test)]
@@ -132,7 +122,7 @@ mod tests {
         assert!(refused(|e| e.id.incarnation = 2).starts_with("batch.envelopes[0].from: "));
         assert!(refused(|e| e.to = NodeId::coordinating(2)).starts_with("batch.envelopes[0].to: "));
         let resolve = |e: &mut Envelope| e.message = Message::Resolve { txn: None, decision: Decision::Abort };
-        assert!(refused(resolve).contains("a resolve is not for k1 to send"));
+        assert!(refused(resolve).contains("a resolve is not for k1 to send to c1"));
         let strange = |e: &mut Envelope| {
             let Message::Submit(submission) = &mut e.message else { return };
             submission.txn.client = NodeId::client(2);

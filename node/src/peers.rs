@@ -140,19 +140,17 @@ impl Peers {
 
     /// Checks whether `peer` may open a session with this node.
     fn check_welcome(&self, peer: NodeId) -> Result<(), Refusal> {
-        let why = match peer.role {
-            Role::Client if peer.number == 0 => "k0 stands for callers without a name",
-            Role::Client => return Ok(()),
-            Role::Lab => "the lab is not a node",
-            _ if dials(self.me, peer) => "this link is opened from the other side",
-            _ if !dials(peer, self.me) => "there is no link between these nodes",
-            Role::Coordinating
-                if self.listed.iter().any(|listed| listed.role == Role::Coordinating)
-                    && !self.listed.contains(&peer) =>
-            {
-                "it is not in the list of peers"
-            }
-            _ => return Ok(()),
+        let listed = || self.listed.iter().any(|listed| listed.role == Role::Coordinating);
+        let why = if peer == NodeId::client(0) {
+            "k0 stands for callers without a name"
+        } else if dials(self.me, peer) {
+            "this link is opened from the other side"
+        } else if !dials(peer, self.me) {
+            "there is no link between these nodes"
+        } else if peer.role == Role::Coordinating && listed() && !self.listed.contains(&peer) {
+            "it is not in the list of peers"
+        } else {
+            return Ok(());
         };
         Err(Refusal::NotWelcome { peer, me: self.me, why })
     }

@@ -125,15 +125,15 @@ impl Door {
         Ok(())
     }
 
-    /// Takes the hello of the other side, begins a session, and reads it in a task of its own. Returns the frames that go
-    /// back. `welcome` says which roles are accepted.
+    /// Takes the other side's hello, begins a session, and reads it on a task of its own. Returns the frames that go back.
+    /// `welcome` says whether nodes of a role may come this way.
     pub(crate) async fn accept(
         self: &Arc<Self>,
         mut inbound: Streaming<Frame>,
-        welcome: &[Role],
+        welcome: impl Fn(Role) -> bool,
     ) -> Result<Outgoing, Status> {
         let peer = frames::read_hello(inbound.message().await?)?;
-        if !welcome.contains(&peer.node.role) {
+        if !welcome(peer.node.role) {
             return Err(Status::permission_denied(format!(
                 "{} cannot open a session with {} here",
                 peer.node, self.me.node

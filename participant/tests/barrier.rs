@@ -42,7 +42,7 @@ fn a_step_is_a_short_local_transaction() {
     assert!(p.is_idle());
     assert_eq!(p.value("a"), 90);
     assert_eq!(p.story(1), ["read", "step-applied", "pending"]);
-    assert_eq!(p.writes.last(), Some(&("step-applied", Write::Forced)));
+    assert_eq!(p.written.last(), Some(&("step-applied", Write::Forced)));
     assert_eq!(p.tell(step(1, 1, &[get("a"), add("a", -10)])), sent, "rule 38: a duplicate gets the same answer");
     assert_eq!(p.value("a"), 90);
 }
@@ -62,7 +62,7 @@ fn a_refused_step_is_remembered_and_nothing_is_forced_for_it() {
     let mut p = Bench::new();
     let sent = p.tell(step(1, 1, &[add("a", -101)]));
     assert_eq!(words(&sent), ["step-result:refused"]);
-    assert_eq!(p.writes.last(), Some(&("step-refused", Write::Lazy)));
+    assert_eq!(p.written.last(), Some(&("step-refused", Write::Lazy)));
     assert!(p.is_idle());
     p.tell(step(2, 1, &[add("a", 50)]));
     p.force();
@@ -75,7 +75,7 @@ fn a_step_that_only_reads_forces_nothing_and_flags_nothing() {
     let mut p = Bench::new();
     let sent = p.tell(step(1, 1, &[get("a")]));
     assert_eq!(words(&sent), ["step-result:applied"]);
-    assert_eq!(p.writes.last(), Some(&("step-applied", Write::Lazy)));
+    assert_eq!(p.written.last(), Some(&("step-applied", Write::Lazy)));
     assert_eq!(p.story(1), ["read"]);
     p.force();
     assert_eq!(p.story(1), ["read", "step-applied"]);
@@ -114,10 +114,10 @@ fn rule_29_a_compensation_is_semantic_and_keeps_what_others_did_since() {
 fn rule_39_a_compensation_without_its_step_is_empty_and_rule_40_the_late_step_never_runs() {
     let mut p = Bench::new();
     assert!(p.tell(compensate(1, 1, &[undo("a", 10)])).is_empty(), "not before the void record is durable");
-    assert_eq!(p.writes.last(), Some(&("voided", Write::Forced)));
+    assert_eq!(p.written.last(), Some(&("voided", Write::Forced)));
     assert_eq!(words(&p.force()), ["compensate-result:nothing-to-undo"]);
     let empty = |o: &Observation| matches!(o, Observation::Compensated { effects, .. } if effects.is_empty());
-    assert!(p.seen.iter().any(empty));
+    assert!(p.observed.iter().any(empty));
     for restart in [false, true] {
         if restart {
             p.crash(0);
@@ -144,7 +144,7 @@ fn rule_40_a_compensation_cancels_a_step_that_still_waits_for_its_locks() {
     p.tell(compensate(1, 1, &[undo("a", 10)]));
     assert!(!p.waits(1, "a"));
     assert_eq!(words(&p.force()), ["compensate-result:nothing-to-undo"]);
-    let abandoned = p.seen.iter().any(|o| o.kind() == "lock-abandoned" && o.txn() == Some(txn(1)));
+    let abandoned = p.observed.iter().any(|o| o.kind() == "lock-abandoned" && o.txn() == Some(txn(1)));
     assert!(abandoned);
 }
 
@@ -181,7 +181,7 @@ fn rule_26_settle_tells_what_became_of_a_step_and_voids_one_that_never_ran() {
     assert_eq!(words(&p.force()), ["step-result:voided"]);
     assert_eq!(words(&p.tell(settle(1, 3))), ["step-result:voided"]);
     assert_eq!(words(&p.tell(step(1, 3, &[add("a", -1)]))), ["step-result:voided"], "rule 40");
-    let empty = p.seen.iter().filter(|o| o.kind() == "compensated").count();
+    let empty = p.observed.iter().filter(|o| o.kind() == "compensated").count();
     assert_eq!(empty, 0, "an answer is not a compensation");
     assert_eq!(p.value("a"), 90);
 }
@@ -255,6 +255,6 @@ fn every_copy_of_an_unprotected_call_runs_and_nothing_is_flagged() {
     assert_eq!(p.value("a"), 70);
     assert_eq!(words(&p.tell(bare(1, &[add("a", -100)]))), ["step-result:refused"]);
     assert_eq!(words(&p.tell(bare(1, &[get("a")]))), ["step-result:applied"]);
-    assert!(p.seen.iter().all(|o| o.kind() != "pending"));
+    assert!(p.observed.iter().all(|o| o.kind() != "pending"));
     assert!(p.is_idle());
 }

@@ -41,7 +41,7 @@ fn a_branch_commits_once_and_its_locks_go_when_its_outcome_is_durable() {
     assert_eq!(p.value("a"), 70);
     assert!(p.is_idle() && p.timers.is_empty());
     assert_eq!(p.story(1), ["read", "in-doubt", "voted", "decided", "applied"]);
-    let of_branch: Vec<_> = p.writes.iter().filter(|(word, _)| *word != "booted").copied().collect();
+    let of_branch: Vec<_> = p.written.iter().filter(|(word, _)| *word != "booted").copied().collect();
     assert_eq!(of_branch, [("prepared", Write::Forced), ("committed", Write::Forced)], "the papers' 2 per participant");
 }
 
@@ -52,7 +52,7 @@ fn the_outcome_is_forced_exactly_when_an_ack_is_due() {
             let mut p = Bench::new();
             p.bring_into_doubt(1, "a", -1);
             p.tell(decision(1, verdict, ack));
-            assert_eq!(p.writes.last(), Some(&(word, write)));
+            assert_eq!(p.written.last(), Some(&(word, write)));
             assert_eq!(p.is_idle(), !ack, "a lazy outcome lets go at once");
             assert_eq!(words(&p.force()), if ack { vec!["ack"] } else { vec![] });
             assert!(p.is_idle());
@@ -74,7 +74,7 @@ fn a_constraint_that_does_not_hold_is_an_honest_no_at_prepare() {
     assert_eq!(words(&p.tell(work(1, &[add("a", -101)]))), ["work-done:done"]);
     let sent = p.tell(prepare(1));
     assert_eq!((words(&sent), refusal(&sent)), (vec!["vote:no".into()], Some(ReasonKind::Constraint)));
-    assert_eq!(p.writes.last(), Some(&("aborted", Write::Lazy)), "a NO voter's record is not forced");
+    assert_eq!(p.written.last(), Some(&("aborted", Write::Lazy)), "a NO voter's record is not forced");
     assert!(p.is_idle() && p.timers.is_empty());
 }
 
@@ -129,7 +129,7 @@ fn rule_06_before_its_vote_a_branch_gives_up_alone_and_votes_no_afterwards() {
     assert!(p.is_idle());
     let sent = p.tell(prepare(1));
     assert_eq!((votes(&sent), refusal(&sent)), (vec![Vote::No], Some(ReasonKind::GaveUp)));
-    assert_eq!(p.writes.last(), Some(&("aborted", Write::Lazy)));
+    assert_eq!(p.written.last(), Some(&("aborted", Write::Lazy)));
 }
 
 #[test]
@@ -159,7 +159,7 @@ fn rule_12_a_read_voter_lets_go_at_once_only_after_a_work_round() {
     p.tell(work(3, &[get("a")]));
     p.tell(prepare_with(3, &[], ReadVote::Never));
     assert_eq!(votes(&p.force()), [Vote::Yes]);
-    let logged: Vec<_> = p.writes.iter().map(|(word, _)| *word).collect();
+    let logged: Vec<_> = p.written.iter().map(|(word, _)| *word).collect();
     assert_eq!(logged, ["booted", "prepared"], "READ is not logged");
 }
 
@@ -185,7 +185,7 @@ fn rule_17b_duplicates_of_work_and_prepare_change_nothing() {
     let vote = p.force();
     assert_eq!(p.tell(prepare(1)), vote, "in doubt: the same vote again");
     let yes = |o: &&Observation| matches!(o, Observation::Voted { vote: Vote::Yes, .. });
-    assert_eq!(p.seen.iter().filter(yes).count(), 1, "it voted once");
+    assert_eq!(p.observed.iter().filter(yes).count(), 1, "it voted once");
     p.tell(decision(1, Decision::Commit, true));
     p.force();
     assert!(votes(&p.tell(prepare(1))).is_empty());
@@ -334,13 +334,13 @@ fn an_ack_after_a_peers_word_waits_until_the_outcome_is_forced() {
     let mut p = Bench::new();
     p.bring_into_doubt(1, "a", -1);
     p.tell_from(P2, decision(1, Decision::Commit, false));
-    assert_eq!(p.writes.last(), Some(&("committed", Write::Lazy)));
+    assert_eq!(p.written.last(), Some(&("committed", Write::Lazy)));
     assert!(p.tell(decision(1, Decision::Commit, true)).is_empty(), "the coordinator would forget too early");
-    assert_eq!(p.writes.last(), Some(&("committed", Write::Forced)));
+    assert_eq!(p.written.last(), Some(&("committed", Write::Forced)));
     assert_eq!(words(&p.force()), ["ack"]);
     p.crash(0);
     assert_eq!((p.value("a"), p.is_idle()), (99, true));
-    assert_eq!(effects(&p.seen)[&key("a")], -1, "two records, one effect");
+    assert_eq!(effects(&p.observed)[&key("a")], -1, "two records, one effect");
 }
 
 #[test]

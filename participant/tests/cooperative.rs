@@ -47,7 +47,7 @@ fn rule_08_a_peer_that_has_not_voted_forces_an_abort_and_says_so_only_then() {
     p.tell(work(1, &[add("a", -1)]));
     assert!(p.tell_from(P2, inquire(1)).is_empty());
     assert!(p.tell_from(P3, inquire(1)).is_empty());
-    assert_eq!(p.writes.last(), Some(&("aborted", Write::Forced)));
+    assert_eq!(p.written.last(), Some(&("aborted", Write::Forced)));
     assert!(p.tell(prepare(1)).is_empty());
     let sent = p.force();
     assert_eq!(words(&sent), ["decision:abort", "decision:abort", "vote:no"]);
@@ -73,7 +73,7 @@ fn rule_07_an_abort_that_was_only_noted_is_forced_before_a_peer_is_told() {
     p.tell(work(1, &[add("a", -1)]));
     p.fire(Timer::GiveUp(txn(1)));
     assert!(p.tell_from(P2, inquire(1)).is_empty());
-    assert_eq!(p.writes.last(), Some(&("aborted", Write::Forced)));
+    assert_eq!(p.written.last(), Some(&("aborted", Write::Forced)));
     assert_eq!(words(&p.force()), ["decision:abort"]);
     assert_eq!(words(&p.tell_from(P2, inquire(1))), ["decision:abort"]);
 }

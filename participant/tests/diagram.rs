@@ -4,14 +4,12 @@
 mod common;
 
 use common::*;
+use indoubt_driver::state_diagram::{Edges, SeenEdges, drawn, states};
 use indoubt_proto::{
     message::{Answer, Decision, Message, ReadVote},
     operation::Operation,
 };
 use proptest::{prelude::*, strategy::ValueTree, test_runner::TestRunner};
-use std::collections::{BTreeMap, BTreeSet};
-
-type Edges = BTreeSet<(String, String)>;
 
 #[derive(Clone, Debug)]
 enum Act {
@@ -69,20 +67,6 @@ fn about_a_step() -> impl Strategy<Value = Act> {
     ]
 }
 
-/// The state of each conversation of transaction 1, by the part of its name that distinguishes it.
-fn states(bench: &Bench, conversation: &str) -> BTreeMap<String, String> {
-    let machine = format!("{:?}", bench.machine);
-    let mut states = BTreeMap::new();
-    for text in machine.split(conversation).skip(1) {
-        let (name, state) = text.split_once("state: ").expect("a conversation has a state");
-        let state = state.split(|c: char| !c.is_alphanumeric()).next().unwrap_or_default();
-        if name.contains(&format!("txn: {:?}", txn(1))) {
-            states.insert(name.to_owned(), state.to_owned());
-        }
-    }
-    states
-}
-
 fn perform(bench: &mut Bench, act: &Act) {
     match act {
         Act::Tell(message) => _ = bench.tell(message.clone()),
@@ -99,51 +83,33 @@ fn perform(bench: &mut Bench, act: &Act) {
     }
 }
 
-fn taken(conversation: &str, acts: &[Act]) -> Edges {
-    let mut bench = Bench::new();
-    let mut edges = Edges::new();
-    let mut before = states(&bench, conversation);
-    for act in acts {
-        perform(&mut bench, act);
-        let after = states(&bench, conversation);
-        let crashed = matches!(act, Act::Crash(_));
-        let begin = if crashed { "recovered" } else { "new" };
-        for (name, to) in &after {
-            let from = before.get(name).filter(|_| !crashed).map_or(begin, String::as_str);
-            if from != to {
-                edges.insert((from.into(), to.clone()));
-            }
-        }
-        let ended = before.into_iter().filter(|(name, _)| !crashed && !after.contains_key(name));
-        edges.extend(ended.map(|(_, from)| (from, "over".into())));
-        before = after;
-    }
-    edges
-}
-
-/// The edges drawn in the documentation of a module.
-fn drawn(source: &str) -> Edges {
-    let lines = source.lines().filter_map(|line| line.strip_prefix("//! ")?.split_once(" -> "));
-    lines.flat_map(|(from, to)| to.split(" | ").map(move |to| (from.trim().into(), to.trim().into()))).collect()
-}
-
-fn all_taken(conversation: &str, act: impl Strategy<Value = Act>) -> Edges {
+/// The edges that the items of this type of transaction 1 take.
+fn edges_of(item: &str, act: impl Strategy<Value = Act>) -> Edges {
+    let of_txn = format!("txn: {:?}", txn(1));
+    let now = |bench: &Bench| states(bench.machine(), item, |fields| fields.contains(&of_txn).then_some(fields));
     let cases = prop::collection::vec(act, 1..25);
     let mut runner = TestRunner::deterministic();
-    let mut edges = Edges::new();
+    let mut seen = SeenEdges::default();
     for _ in 0..10_000 {
-        let acts = cases.new_tree(&mut runner).expect("a case can be drawn").current();
-        edges.append(&mut taken(conversation, &acts));
+        let mut bench = Bench::new();
+        seen.after_restart(now(&bench));
+        for act in &cases.new_tree(&mut runner).expect("a case can be drawn").current() {
+            perform(&mut bench, act);
+            match act {
+                Act::Crash(_) => seen.after_restart(now(&bench)),
+                _ => seen.after_input(now(&bench)),
+            }
+        }
     }
-    edges
+    seen.edges
 }
 
 #[test]
 fn the_diagram_of_a_branch_is_what_happens() {
-    assert_eq!(all_taken(" Branch {", about_a_branch()), drawn(include_str!("../src/branch.rs")));
+    assert_eq!(edges_of("Branch", about_a_branch()), drawn(include_str!("../src/branch.rs")));
 }
 
 #[test]
 fn the_diagram_of_a_local_transaction_is_what_happens() {
-    assert_eq!(all_taken(" LocalTxn {", about_a_step()), drawn(include_str!("../src/local_txn.rs")));
+    assert_eq!(edges_of("LocalTxn", about_a_step()), drawn(include_str!("../src/local_txn.rs")));
 }

@@ -287,7 +287,7 @@ impl World {
     fn check_end(&self) {
         let bench = &self.bench;
         assert!(bench.is_idle(), "unfinished work is left: {:?}", bench.view());
-        let sums = effects(&bench.seen);
+        let sums = effects(&bench.observed);
         for name in NAMES {
             let seen: i64 = sums.get(&key(name)).copied().unwrap_or(0);
             assert_eq!(bench.value(name), OPENING + seen, "{name}: an effect was lost, or came twice");
@@ -305,7 +305,7 @@ impl World {
             assert_eq!(bench.value(name), OPENING + sum, "{name}: committed branches, and no saga");
         }
         let mut votes: BTreeMap<u64, u32> = BTreeMap::new();
-        for observation in &bench.seen {
+        for observation in &bench.observed {
             if let Observation::Voted { txn, vote: Vote::Yes } = observation {
                 *votes.entry(txn.number).or_default() += 1;
             }
@@ -333,7 +333,7 @@ fn noted(bench: &Bench, since: usize) -> Vec<&Observation> {
         let words = ["applied", "step-applied", "step-refused", "compensated", "pending", "settled"];
         words.contains(&seen.kind())
     };
-    bench.seen[since..].iter().filter(|seen| !replayed(seen)).collect()
+    bench.observed[since..].iter().filter(|seen| !replayed(seen)).collect()
 }
 
 proptest! {
@@ -365,9 +365,9 @@ proptest! {
             world.tell_mark();
         }
         let heard = [&whole, &compacted].map(|world| world.bench.sent.len());
-        let seen = [&whole, &compacted].map(|world| world.bench.seen.len());
+        let seen = [&whole, &compacted].map(|world| world.bench.observed.len());
         prop_assert_eq!(whole.bench.view(), compacted.bench.view());
-        prop_assert_eq!(effects(&whole.bench.seen), effects(&compacted.bench.seen));
+        prop_assert_eq!(effects(&whole.bench.observed), effects(&compacted.bench.observed));
         prop_assert_eq!(&whole.bench.timers, &compacted.bench.timers);
         for act in more {
             for world in [&mut whole, &mut compacted] {
@@ -379,7 +379,7 @@ proptest! {
             prop_assert_eq!(said(&whole.bench, heard[0]), said(&compacted.bench, heard[1]), "after {:?}", act);
         }
         prop_assert_eq!(noted(&whole.bench, seen[0]), noted(&compacted.bench, seen[1]));
-        prop_assert_eq!(effects(&whole.bench.seen), effects(&compacted.bench.seen));
+        prop_assert_eq!(effects(&whole.bench.observed), effects(&compacted.bench.observed));
         prop_assert_eq!(whole.bench.view(), compacted.bench.view());
         prop_assert_eq!(&whole.bench.timers, &compacted.bench.timers);
     }

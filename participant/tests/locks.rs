@@ -43,7 +43,7 @@ fn rule_42_a_read_never_sees_the_update_of_a_branch_that_is_not_over() {
         Observation::Read { txn: reader, value, .. } if *reader == txn(2) => Some(*value),
         _ => None,
     };
-    assert_eq!(p.seen.iter().find_map(value), Some(99));
+    assert_eq!(p.observed.iter().find_map(value), Some(99));
 }
 
 #[test]
@@ -74,7 +74,7 @@ fn a_lock_timeout_ends_a_wait_and_those_behind_go_on() {
         Observation::LockAbandoned { why, .. } => Some(*why),
         _ => None,
     };
-    assert_eq!(p.seen.iter().find_map(why), Some(Abandoned::Timeout));
+    assert_eq!(p.observed.iter().find_map(why), Some(Abandoned::Timeout));
 }
 
 #[test]
@@ -86,7 +86,7 @@ fn an_abort_ends_a_wait_too() {
     assert!(!p.waits(2, "a") && !p.timers.contains_key(&lock_timer(2)));
     assert_eq!(words(&p.force()), ["ack"]);
     let aborted = |o: &Observation| matches!(o, Observation::LockAbandoned { why: Abandoned::Abort, .. });
-    assert!(p.seen.iter().any(aborted));
+    assert!(p.observed.iter().any(aborted));
 }
 
 #[test]

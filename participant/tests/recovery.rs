@@ -27,10 +27,10 @@ fn rule_11_a_branch_in_doubt_takes_its_locks_back_before_anything_else_and_asks_
     p.tell(work(1, &[add("a", -1), get("b")]));
     p.tell(prepare(1));
     p.force();
-    let before = p.seen.len();
+    let before = p.observed.len();
     let sent = p.crash(0);
     assert!(p.holds(1, "a", LockMode::Exclusive) && p.holds(1, "b", LockMode::Shared));
-    let kinds: Vec<_> = p.seen[before..].iter().map(Observation::kind).collect();
+    let kinds: Vec<_> = p.observed[before..].iter().map(Observation::kind).collect();
     assert_eq!(kinds, ["lock-granted", "lock-granted", "in-doubt"]);
     assert_eq!(words(&sent), ["inquire", "inquire", "inquire"]);
     assert_eq!(p.timers[&Timer::Inquire(txn(1))].0, 100_000, "and again after the first backoff");
@@ -74,14 +74,14 @@ fn a_lazy_commit_that_was_lost_is_asked_for_again_and_applied_once() {
     p.tell(decision(1, Decision::Commit, false));
     p.force();
     p.crash(0);
-    assert_eq!((p.value("a"), effects(&p.seen)[&key("a")]), (99, -1));
+    assert_eq!((p.value("a"), effects(&p.observed)[&key("a")]), (99, -1));
 }
 
 #[test]
 fn effects_are_observed_when_durable_and_again_after_a_restart_under_the_same_lsn() {
     let mut p = Bench::new();
     p.tell(step(1, 1, &[add("a", -10)]));
-    assert!(effects(&p.seen).is_empty());
+    assert!(effects(&p.observed).is_empty());
     p.force();
     p.tell(compensate(1, 1, &[undo("a", 10)]));
     p.force();
@@ -90,10 +90,10 @@ fn effects_are_observed_when_durable_and_again_after_a_restart_under_the_same_ls
         Observation::StepApplied { lsn, .. } | Observation::Compensated { lsn, .. } => Some(*lsn),
         _ => None,
     };
-    let lsns: Vec<_> = p.seen.iter().filter_map(lsn).collect();
+    let lsns: Vec<_> = p.observed.iter().filter_map(lsn).collect();
     assert_eq!(lsns, [Lsn(2), Lsn(3), Lsn(2), Lsn(3)]);
-    assert_eq!(effects(&p.seen)[&key("a")], 0);
-    let pending = p.seen.iter().filter(|o| o.kind() == "pending").count();
+    assert_eq!(effects(&p.observed)[&key("a")], 0);
+    let pending = p.observed.iter().filter(|o| o.kind() == "pending").count();
     assert_eq!(pending, 1, "a flag is not set again: its saga may be over");
 }
 
@@ -104,14 +104,14 @@ fn a_compaction_replaces_the_opening_balances_and_repeats_no_effect() {
     p.force();
     p.bring_into_doubt(2, "b", -1);
     p.compact();
-    let before = effects(&p.seen);
+    let before = effects(&p.observed);
     for _ in 0..3 {
         p.crash(0);
         assert_eq!((p.value("a"), p.value("b")), (90, 100));
         assert!(p.holds(2, "b", LockMode::Exclusive));
         assert_eq!(words(&p.tell(step(1, 1, &[add("a", -10)]))), ["step-result:applied"]);
     }
-    assert_eq!(effects(&p.seen), before);
+    assert_eq!(effects(&p.observed), before);
     p.tell(decision(2, Decision::Commit, true));
     p.force();
     p.crash(0);
@@ -134,8 +134,8 @@ fn what_a_compaction_made_durable_is_observed_even_if_the_process_dies_before_it
     q.compact();
     q.crash(0);
     p.force();
-    assert_eq!(effects(&q.seen), effects(&p.seen));
-    assert_eq!(effects(&q.seen)[&key("c")], -5);
+    assert_eq!(effects(&q.observed), effects(&p.observed));
+    assert_eq!(effects(&q.observed)[&key("c")], -5);
     assert_eq!(state(&q), state(&p));
 }
 

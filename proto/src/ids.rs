@@ -1,20 +1,11 @@
 //! The ids of nodes, transactions, journals, records and messages.
 
+mod role;
+
+pub use role::{Role, RoleEntry};
+
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 use std::{fmt, str::FromStr};
-
-/// The role of a node, which is the first letter of its name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-pub enum Role {
-    /// A coordinating node (a 2PC coordinator, a saga orchestrator, or a baseline): `c1`, `c2`, …
-    Coordinating,
-    /// A participant (resource manager): `p1`, `p2`, …
-    Participant,
-    /// A client: `k1`, `k2`, … The client `k0` stands for callers of the unary `Submit` that give no id.
-    Client,
-    /// The lab, which also sends operator actions: `lab`.
-    Lab,
-}
 
 /// The id of a node: a role and a number from 1. Written `c1`, `p2`, `k3`, or `lab`.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -91,13 +82,9 @@ impl TxnId {
 
 impl fmt::Display for NodeId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let letter = match self.role {
-            Role::Coordinating => 'c',
-            Role::Participant => 'p',
-            Role::Client => 'k',
-            Role::Lab => return f.write_str("lab"),
-        };
-        write!(f, "{letter}{}", self.number)
+        let RoleEntry { prefix, numbers, .. } = self.role.entry();
+        f.write_str(prefix)?;
+        if numbers.0 == numbers.1 { Ok(()) } else { self.number.fmt(f) }
     }
 }
 
@@ -122,22 +109,17 @@ impl FromStr for NodeId {
 
     fn from_str(text: &str) -> Result<Self, BadName> {
         let bad = || BadName { text: text.into(), expected: "a node name such as c1, p2 or k3" };
-        if text == "lab" {
-            return Ok(NodeId::LAB);
+        let of_role = |role: Role| Some((role.entry(), text.strip_prefix(role.entry().prefix)?));
+        let (entry, digits) = Role::ALL.into_iter().find_map(of_role).ok_or_else(bad)?;
+        if entry.numbers.0 == entry.numbers.1 && digits.is_empty() {
+            return Ok(NodeId { role: entry.role, number: entry.numbers.0 });
         }
-        let role = match text.chars().next() {
-            Some('c') => Role::Coordinating,
-            Some('p') => Role::Participant,
-            Some('k') => Role::Client,
-            _ => return Err(bad()),
-        };
-        let digits = &text[1..];
         let number: u16 = digits.parse().map_err(|_| bad())?;
         let canonical = digits == number.to_string();
-        if !canonical || (number == 0 && role != Role::Client) {
+        if !canonical || !entry.has_number(number) {
             return Err(bad());
         }
-        Ok(NodeId { role, number })
+        Ok(NodeId { role: entry.role, number })
     }
 }
 

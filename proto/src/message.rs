@@ -7,7 +7,7 @@ pub use crate::{
     outcome::{Outcome, OutcomeWord},
     reason::{Reason, ReasonKind},
 };
-pub use kind::MessageKind;
+pub use kind::{KindEntry, MessageKind};
 
 use crate::{
     ids::{LogId, Lsn, NodeId, Ticket, TxnId},

@@ -140,18 +140,18 @@ fn rule_38_duplicated_and_late_results_do_not_disturb_the_way_back() {
     let mut bench = Bench::begun(Settings::default(), three());
     bench.apply_upto(2);
     bench.result(3, refused());
-    let turning = bench.machine.clone();
+    let turning = bench.machine().clone();
     bench.result(3, applied());
     bench.undo(2, UndoOutcome::Undone);
-    assert_eq!(bench.machine, turning, "before the turn is durable");
+    assert_eq!(bench.machine(), &turning, "before the turn is durable");
     bench.force();
     bench.undo(2, UndoOutcome::Undone);
-    let at_first = bench.machine.clone();
+    let at_first = bench.machine().clone();
     bench.undo(2, UndoOutcome::Undone);
     bench.undo(2, undo_failed());
     bench.result(1, applied());
     bench.result(3, refused());
-    assert_eq!(bench.machine, at_first);
+    assert_eq!(bench.machine(), &at_first);
     bench.undo(1, UndoOutcome::Undone);
     assert_eq!(bench.told(), Outcome::Compensated(reason(ReasonKind::Constraint)));
 }
@@ -204,7 +204,7 @@ fn copies_of_one_failure_count_once() {
     for _ in 0..5 {
         bench.result(1, failed());
     }
-    assert_eq!(bench.machine.inspect(false).open[0].state, "step 1 of 3");
+    assert_eq!(bench.machine().inspect(false).open[0].state, "step 1 of 3");
     bench.fire();
     bench.applied(1);
     assert_eq!(bench.said(), ["p1 step 1", "p2 step 2"]);
@@ -290,7 +290,7 @@ fn stuck() -> Bench<Orchestrator> {
         bench.fire();
     }
     assert_eq!(bench.said(), ["p1 compensate 1"; 3]);
-    assert_eq!(bench.machine.inspect(false).open[0].state, "compensating 1");
+    assert_eq!(bench.machine().inspect(false).open[0].state, "compensating 1");
     bench.undo(1, undo_failed());
     bench
 }
@@ -299,7 +299,7 @@ fn stuck() -> Bench<Orchestrator> {
 fn a_compensation_that_fails_too_often_leaves_the_saga_stuck() {
     let mut bench = stuck();
     assert_eq!(bench.observed.last(), Some(&Observation::Stuck { txn: txn(1), step: 1, resumed: false }));
-    assert_eq!(bench.machine.inspect(false).open[0].state, "stuck at compensating 1");
+    assert_eq!(bench.machine().inspect(false).open[0].state, "stuck at compensating 1");
     assert!(bench.timers.is_empty() && bench.said().is_empty());
 }
 
@@ -330,11 +330,11 @@ fn a_stuck_saga_goes_on_when_an_operator_says_so() {
 #[test]
 fn resuming_a_saga_that_is_not_stuck_changes_nothing() {
     let mut bench = Bench::begun(Settings::default(), three());
-    let before = bench.machine.clone();
+    let before = bench.machine().clone();
     for number in [1, 2] {
         bench.hear(NodeId::LAB, Message::Resume { txn: txn(number) });
         let detail = format!("{} is not stuck here", txn(number));
         assert_eq!(bench.take_sent(), [(NodeId::LAB, Message::Done { count: 0, detail })]);
     }
-    assert_eq!(bench.machine, before);
+    assert_eq!(bench.machine(), &before);
 }

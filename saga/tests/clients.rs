@@ -49,7 +49,7 @@ impl<M: Machine + Clone> Asked for Bench<M> {
     }
 
     fn open(&self) -> usize {
-        self.machine.inspect(false).open.len()
+        self.machine().inspect(false).open.len()
     }
 }
 

@@ -4,6 +4,7 @@
 mod common;
 
 use common::*;
+use indoubt_driver::state_diagram::{Edges, SeenEdges, drawn, states};
 use indoubt_proto::{
     ids::NodeId,
     machine::Machine,
@@ -13,9 +14,6 @@ use indoubt_proto::{
 };
 use indoubt_saga::{Orchestrator, ParallelOrchestrator, Unprotected};
 use proptest::{prelude::*, strategy::ValueTree, test_runner::TestRunner};
-use std::collections::BTreeSet;
-
-type Edges = BTreeSet<(String, String)>;
 
 #[derive(Clone, Debug)]
 enum Act {
@@ -47,14 +45,6 @@ fn act() -> impl Strategy<Value = Act> {
     ]
 }
 
-/// The state of the only conversation.
-fn state<M: Machine + Clone>(bench: &Bench<M>, conversation: &str) -> Option<String> {
-    let machine = format!("{:?}", bench.machine);
-    let (_, conversation) = machine.split_once(conversation)?;
-    let (_, state) = conversation.split_once("state: ")?;
-    state.split(|c: char| !c.is_alphanumeric()).next().map(str::to_owned)
-}
-
 fn perform<M: Machine + Clone>(bench: &mut Bench<M>, act: &Act) {
     match act {
         Act::Result(step, outcome) => bench.answer(1, *step as u16, *step, outcome.clone()),
@@ -69,37 +59,27 @@ fn perform<M: Machine + Clone>(bench: &mut Bench<M>, act: &Act) {
     }
 }
 
-/// The edges that one submission takes.
-fn taken<M: Machine + Clone>(machine: M, conversation: &str, steps: Vec<PlanStep>, acts: &[Act]) -> Edges {
+/// Adds the edges that one submission takes. `item` is the type that has its state.
+fn run<M: Machine + Clone>(machine: M, item: &str, steps: Vec<PlanStep>, acts: &[Act], seen: &mut SeenEdges) {
     let mut bench = Bench::new(machine);
-    let mut edges = Edges::new();
+    let now = |bench: &Bench<M>| states(bench.machine(), item, |_| Some("1"));
+    seen.after_restart(now(&bench));
     bench.submit(1, steps);
-    let mut before = state(&bench, conversation);
-    edges.extend(before.clone().map(|to| ("new".into(), to)));
+    seen.after_input(now(&bench));
     for act in acts {
         perform(&mut bench, act);
-        let after = state(&bench, conversation);
         match act {
-            Act::Crash(_) => edges.extend(after.clone().map(|to| ("recovered".into(), to))),
-            _ if before == after => {}
-            _ => edges.extend(before.map(|from| (from, after.clone().unwrap_or("over".into())))),
+            Act::Crash(_) => seen.after_restart(now(&bench)),
+            _ => seen.after_input(now(&bench)),
         }
-        before = after;
     }
-    edges
-}
-
-/// The edges drawn in the documentation of a module.
-fn drawn(source: &str) -> Edges {
-    let lines = source.lines().filter_map(|line| line.strip_prefix("//! ")?.split_once(" -> "));
-    lines.flat_map(|(from, to)| to.split(" | ").map(move |to| (from.trim().into(), to.trim().into()))).collect()
 }
 
 /// The edges that sagas take that run their steps in this way.
-fn edges_of<M: Machine + Clone>(machine: fn(NodeId, Settings) -> M, conversation: &str) -> Edges {
+fn edges_of<M: Machine + Clone>(machine: fn(NodeId, Settings) -> M, item: &str) -> Edges {
     let cases = (any::<bool>(), any::<bool>(), 1u32..=2, prop::collection::vec(act(), 1..40));
     let mut runner = TestRunner::deterministic();
-    let mut edges = Edges::new();
+    let mut seen = SeenEdges::default();
     for _ in 0..10_000 {
         let (forward, with_pivot, attempts, acts) = cases.new_tree(&mut runner).expect("a case can be drawn").current();
         let mut settings = Settings::default();
@@ -107,19 +87,19 @@ fn edges_of<M: Machine + Clone>(machine: fn(NodeId, Settings) -> M, conversation
         (settings.options.step_attempts, settings.options.compensation_attempts) = (attempts, attempts);
         let steps =
             if with_pivot { vec![writes(1), pivot(2), retriable(3)] } else { vec![writes(1), reads(2), writes(3)] };
-        edges.append(&mut taken(machine(HOME, settings), conversation, steps, &acts));
+        run(machine(HOME, settings), item, steps, &acts, &mut seen);
     }
-    edges
+    seen.edges
 }
 
 #[test]
 fn the_diagram_of_a_saga_is_what_happens() {
-    assert_eq!(edges_of(Orchestrator::new, "Execution {"), drawn(include_str!("../src/execution.rs")));
+    assert_eq!(edges_of(Orchestrator::new, "Execution"), drawn(include_str!("../src/execution.rs")));
 }
 
 #[test]
 fn the_diagram_of_a_parallel_saga_is_what_happens() {
-    let edges = edges_of(ParallelOrchestrator::new, "ParallelExecution {");
+    let edges = edges_of(ParallelOrchestrator::new, "ParallelExecution");
     assert_eq!(edges, drawn(include_str!("../src/parallel.rs")));
 }
 
@@ -127,11 +107,11 @@ fn the_diagram_of_a_parallel_saga_is_what_happens() {
 fn the_diagram_of_an_unprotected_sequence_is_what_happens() {
     let cases = (prop::option::of(1u32..=2), prop::collection::vec(act(), 1..20));
     let mut runner = TestRunner::deterministic();
-    let mut edges = Edges::new();
+    let mut seen = SeenEdges::default();
     for _ in 0..5_000 {
         let (retries, acts) = cases.new_tree(&mut runner).expect("a case can be drawn").current();
         let machine = Unprotected::new(HOME, Settings::default(), retries);
-        edges.append(&mut taken(machine, "Sequence {", vec![writes(1), writes(2)], &acts));
+        run(machine, "Sequence", vec![writes(1), writes(2)], &acts, &mut seen);
     }
-    assert_eq!(edges, drawn(include_str!("../src/unprotected/sequence.rs")));
+    assert_eq!(seen.edges, drawn(include_str!("../src/unprotected/sequence.rs")));
 }

@@ -122,25 +122,25 @@ fn rule_38_duplicated_and_late_results_change_nothing() {
     let mut bench = Bench::begun(Settings::default(), three());
     bench.applied(2);
     bench.result(1, StepOutcome::Applied { reads: vec![read(1, 10)] });
-    let after_first = bench.machine.clone();
+    let after_first = bench.machine().clone();
     bench.take_sent();
     for late in [applied(), refused(), failed(), StepOutcome::Voided] {
         bench.result(1, late);
     }
     bench.undo(1, UndoOutcome::Undone);
     bench.answer(1, 1, 2, refused());
-    assert_eq!(bench.machine, after_first, "nor does an answer from the wrong participant");
+    assert_eq!(bench.machine(), &after_first, "nor does an answer from the wrong participant");
     bench.applied(2);
     bench.applied(3);
-    let before_end = bench.machine.clone();
+    let before_end = bench.machine().clone();
     bench.applied(3);
     bench.result(3, refused());
-    assert_eq!(bench.machine, before_end);
+    assert_eq!(bench.machine(), &before_end);
     bench.force();
     assert_eq!(bench.told(), Outcome::Completed { reads: vec![read(1, 10)] });
-    let ended = (bench.machine.clone(), bench.written.len());
+    let ended = (bench.machine().clone(), bench.written.len());
     bench.applied(3);
-    assert_eq!((bench.machine.clone(), bench.written.len()), ended);
+    assert_eq!((bench.machine().clone(), bench.written.len()), ended);
 }
 
 #[test]
@@ -172,10 +172,10 @@ fn every_request_carries_the_ticket_of_its_saga() {
 #[test]
 fn messages_for_others_are_ignored() {
     let mut bench = Bench::begun(Settings::default(), three());
-    let before = bench.machine.clone();
+    let before = bench.machine().clone();
     bench.hear(NodeId::participant(1), Message::Done { count: 1, detail: String::new() });
     bench.answer(9, 1, 1, applied());
-    assert_eq!((bench.machine.clone(), bench.take_sent()), (before, vec![]));
+    assert_eq!((bench.machine().clone(), bench.take_sent()), (before, vec![]));
 }
 
 #[test]
@@ -197,9 +197,9 @@ fn a_status_query_is_answered_in_every_state() {
     assert_eq!(ask(&mut bench, 2), unknown);
     bench.applied(2);
     bench.applied(3);
-    assert_eq!(bench.machine.inspect(false).open[0].state, "completing");
+    assert_eq!(bench.machine().inspect(false).open[0].state, "completing");
     bench.force();
     bench.take_sent();
     assert_eq!(ask(&mut bench, 1), Status::Ended(completed()));
-    assert!(bench.machine.inspect(false).open.is_empty());
+    assert!(bench.machine().inspect(false).open.is_empty());
 }

@@ -113,10 +113,10 @@ fn rules_39_and_40_a_step_under_way_at_the_turn_is_taken_back_through_its_barrie
     bench.result(2, refused());
     bench.force();
     assert_eq!(bench.said(), ["p3 compensate 3", "p1 compensate 1"]);
-    let turned = bench.machine.clone();
+    let turned = bench.machine().clone();
     bench.applied(1);
     bench.result(3, refused());
-    assert_eq!(bench.machine, turned, "the answer to its compensation says whether it ran");
+    assert_eq!(bench.machine(), &turned, "the answer to its compensation says whether it ran");
     bench.undo(1, UndoOutcome::NothingToUndo);
     bench.undo(3, UndoOutcome::NothingToUndo);
     assert_eq!(bench.told(), Outcome::Aborted(reason(ReasonKind::Constraint)), "nothing was really undone");
@@ -351,7 +351,7 @@ fn stuck() -> Bench<ParallelOrchestrator> {
 fn rule_26_answered_failures_make_one_compensation_stuck_and_the_others_go_on() {
     let mut bench = stuck();
     assert_eq!(bench.observed.last(), Some(&Observation::Stuck { txn: txn(1), step: 1, resumed: false }));
-    assert_eq!(bench.machine.inspect(false).open[0].state, "stuck at compensating 1");
+    assert_eq!(bench.machine().inspect(false).open[0].state, "stuck at compensating 1");
     bench.undo(2, UndoOutcome::Undone);
     assert!(bench.timers.is_empty() && bench.said().is_empty());
     bench.hear(NodeId::LAB, Message::Resume { txn: txn(1) });
@@ -380,7 +380,7 @@ fn a_stuck_compensation_stays_stuck_until_it_is_resumed() {
 fn rule_38_duplicated_and_late_results_change_nothing() {
     let mut bench = begun(Settings::default(), three());
     bench.result(1, StepOutcome::Applied { reads: vec![read(1, 10)] });
-    let after_first = bench.machine.clone();
+    let after_first = bench.machine().clone();
     for late in [applied(), refused(), failed(), StepOutcome::Voided] {
         bench.result(1, late);
     }
@@ -388,7 +388,7 @@ fn rule_38_duplicated_and_late_results_change_nothing() {
     bench.answer(1, 1, 2, refused());
     bench.answer(1, 1, 0, applied());
     bench.answer(1, 4, 4, applied());
-    assert_eq!(bench.machine, after_first, "nor does an answer from the wrong participant, or about no step");
+    assert_eq!(bench.machine(), &after_first, "nor does an answer from the wrong participant, or about no step");
     bench.result(3, StepOutcome::Applied { reads: vec![read(3, 30)] });
     bench.applied(2);
     bench.force();
@@ -413,13 +413,13 @@ fn phases_come_in_order_and_each_once() {
 fn costs_of_n_steps_are_2n_messages_and_two_forces() {
     for n in 1..=6u16 {
         let mut bench = begun(Settings::default(), (1..=n).map(writes).collect());
-        assert_eq!(counted(&bench.sent), n.into());
+        assert_eq!(counted(&bench.sent), usize::from(n));
         for step in 1..=u32::from(n) {
             bench.applied(step);
         }
         bench.force();
-        assert_eq!(counted(&bench.sent), n.into(), "and as many answers");
+        assert_eq!(counted(&bench.sent), usize::from(n), "and as many answers");
         assert_eq!(count(&bench.written, Write::Forced), 2);
-        assert_eq!(count(&bench.written, Write::Lazy), n.into(), "the step results");
+        assert_eq!(count(&bench.written, Write::Lazy), usize::from(n), "the step results");
     }
 }

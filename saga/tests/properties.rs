@@ -164,7 +164,7 @@ impl<M: Machine + Clone> World<M> {
         match act {
             Act::Submit => {
                 if let Some((number, plan)) = self.waiting.pop_front() {
-                    self.epochs.insert(number, self.home.incarnation);
+                    self.epochs.insert(number, self.home.incarnation());
                     self.home.submit(number, plan);
                 }
             }
@@ -213,7 +213,7 @@ impl<M: Machine + Clone> World<M> {
             Act::Compact => {
                 let (whole, compacted) = self.home.reborn();
                 prop_assert_eq!(&whole.sent, &compacted.sent, "what is asked at once");
-                prop_assert_eq!(whole.machine.inspect(false), compacted.machine.inspect(false));
+                prop_assert_eq!(whole.machine().inspect(false), compacted.machine().inspect(false));
                 // The machines are compared, and not what two compactions say of them: on whatever comes they do the same.
                 for (from, message) in self.whatever_comes() {
                     let reacts = |bench: &Bench<M>| reaction(bench, from, &message);
@@ -268,7 +268,7 @@ impl<M: Machine + Clone> World<M> {
     }
 
     fn resume(&mut self) {
-        for view in self.home.machine.inspect(false).open {
+        for view in self.home.machine().inspect(false).open {
             if view.state.starts_with("stuck") {
                 self.participants.seen.insert("stuck, and resumed");
                 self.home.hear(NodeId::LAB, Message::Resume { txn: view.txn });
@@ -309,11 +309,11 @@ impl<M: Machine + Clone> World<M> {
                 self.home.fire_nth(n);
             }
             self.route();
-            if self.home.machine.inspect(false).open.is_empty() && self.requests.is_empty() {
+            if self.home.machine().inspect(false).open.is_empty() && self.requests.is_empty() {
                 return Ok(());
             }
         }
-        let open = self.home.machine.inspect(false).open;
+        let open = self.home.machine().inspect(false).open;
         Err(TestCaseError::fail(format!("these sagas do not end: {open:?}")))
     }
 

@@ -32,7 +32,7 @@ fn a_begin_that_was_not_durable_leaves_no_trace() {
     let mut bench = Bench::new(Orchestrator::new(HOME, Settings::default()));
     bench.submit(1, three());
     bench.crash(0);
-    assert!(bench.said().is_empty() && bench.machine.inspect(false).open.is_empty());
+    assert!(bench.said().is_empty() && bench.machine().inspect(false).open.is_empty());
     bench.hear(CLIENT, Message::Submit(submission(1, 1, three())));
     assert_eq!(
         bench.told(),
@@ -281,7 +281,7 @@ fn the_flags_of_an_end_found_durable_are_taken_off_again() {
     bench.crash(4);
     assert_eq!(bench.settled(), ["p1/a", "p2/a", "p3/a"], "the crash came between the end and its observation");
     assert_eq!(bench.phases().last(), Some(&Phase::Ended));
-    assert!(bench.machine.inspect(false).open.is_empty() && bench.said().is_empty());
+    assert!(bench.machine().inspect(false).open.is_empty() && bench.said().is_empty());
 }
 
 #[test]
@@ -299,7 +299,7 @@ fn a_stuck_saga_stays_stuck_until_it_is_resumed() {
     assert_eq!(bench.observed.last(), Some(&Observation::Stuck { txn: txn(1), step: 1, resumed: false }));
     bench.compact();
     bench.crash(0);
-    assert_eq!(bench.machine.inspect(false).open[0].state, "stuck at compensating 1");
+    assert_eq!(bench.machine().inspect(false).open[0].state, "stuck at compensating 1");
     bench.hear(NodeId::LAB, Message::Resume { txn: txn(1) });
     bench.take_sent();
     bench.crash(1);
@@ -308,9 +308,7 @@ fn a_stuck_saga_stays_stuck_until_it_is_resumed() {
 
 /// The words of the records that a compaction leaves.
 fn compacted(bench: &Bench<Orchestrator>) -> Vec<&'static str> {
-    let mut records = Vec::new();
-    bench.machine.compact(&mut records);
-    records.iter().map(indoubt_proto::machine::Record::word).collect()
+    bench.compaction().iter().map(indoubt_proto::machine::Record::word).collect()
 }
 
 #[test]
@@ -340,10 +338,9 @@ fn a_compaction_between_a_record_and_its_force_loses_nothing() {
 
 #[test]
 fn records_of_nothing_are_ignored() {
-    use indoubt_proto::machine::{Input, Logged};
+    use indoubt_proto::machine::Logged;
     let mut bench = Bench::new(Orchestrator::new(HOME, Settings::default()));
     let record = OrchestratorRecord::Ended { txn: txn(1) };
-    let records = vec![Logged { lsn: Lsn(1), compacted: false, record }];
-    bench.step(Input::Recover { log: LOG, incarnation: 2, records });
+    bench.restart_from(vec![Logged { lsn: Lsn(1), compacted: false, record }]);
     assert!(bench.said().is_empty() && bench.observed.is_empty());
 }

@@ -55,7 +55,7 @@ fn none_stops_at_a_refusal_and_leaves_what_was_done_before() {
     bench.take_sent();
     bench.answer(1, 2, 2, refused());
     assert_eq!(bench.told(), Outcome::Aborted(reason(ReasonKind::Constraint)), "though step 1 is applied");
-    assert!(bench.timers.is_empty() && bench.machine.inspect(false).open.is_empty());
+    assert!(bench.timers.is_empty() && bench.machine().inspect(false).open.is_empty());
 }
 
 #[test]
@@ -81,7 +81,7 @@ fn none_forgets_everything_in_a_crash() {
     bench.take_sent();
     bench.crash(0);
     bench.answer(1, 1, 1, applied());
-    assert!(bench.said().is_empty() && bench.machine.inspect(false).open.is_empty());
+    assert!(bench.said().is_empty() && bench.machine().inspect(false).open.is_empty());
     bench.hear(CLIENT, Message::Submit(submission(1, 1, three())));
     assert_eq!(bench.told(), Outcome::Unknown(reason(ReasonKind::Forgotten)));
 }
@@ -174,7 +174,7 @@ fn rows_found_pending_stay_pending_and_rows_found_closed_are_told_again() {
         }
         bench.crash(0);
         bench.take_sent();
-        assert!(bench.timers.is_empty() && bench.machine.inspect(false).open.is_empty(), "nothing resumes it");
+        assert!(bench.timers.is_empty() && bench.machine().inspect(false).open.is_empty(), "nothing resumes it");
         let mut ask = |number| {
             bench.hear(CLIENT, Message::StatusQuery { txn: txn(number) });
             match bench.take_sent().pop() {
@@ -195,9 +195,7 @@ fn a_compaction_keeps_the_rows_in_flight() {
     bench.submit(2, three());
     bench.force();
     bench.answer(2, 1, 1, refused());
-    let mut records = Vec::new();
-    bench.machine.compact(&mut records);
-    let words: Vec<&str> = records.iter().map(indoubt_proto::machine::Record::word).collect();
+    let words: Vec<&str> = bench.compaction().iter().map(indoubt_proto::machine::Record::word).collect();
     assert_eq!(words, ["pending", "failed"]);
 }
 
@@ -205,7 +203,7 @@ fn a_compaction_keeps_the_rows_in_flight() {
 fn operators_and_strangers_get_an_answer_or_nothing() {
     let mut bench = none(three());
     bench.take_sent();
-    let before = bench.machine.clone();
+    let before = bench.machine().clone();
     bench.hear(NodeId::LAB, Message::Resume { txn: txn(1) });
     let detail = format!("{} is not a saga", txn(1));
     assert_eq!(bench.take_sent(), [(NodeId::LAB, Message::Done { count: 0, detail })]);
@@ -213,7 +211,7 @@ fn operators_and_strangers_get_an_answer_or_nothing() {
     bench.answer(1, 2, 1, applied());
     bench.answer(1, 1, 2, applied());
     bench.answer(2, 1, 1, applied());
-    assert_eq!((bench.machine.clone(), bench.take_sent()), (before, vec![]));
+    assert_eq!((bench.machine().clone(), bench.take_sent()), (before, vec![]));
     bench.hear(CLIENT, Message::StatusQuery { txn: txn(1) });
     let running = Message::StatusReply { txn: txn(1), status: Status::Running("calling 1".into()) };
     assert_eq!(bench.take_sent(), [(CLIENT, running)]);

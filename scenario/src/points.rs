@@ -8,7 +8,7 @@ pub use crate::protocol::point::Point;
 use crate::protocol::{Family, Protocol};
 use indoubt_driver::gate::COMPACTION;
 use indoubt_proto::{ids::Role, observation::Phase};
-pub use messages::{MessageInfo, message, messages};
+pub use messages::{message, messages};
 pub use words::{has_steps, qualifiers};
 
 /// What a phase means under this family (the table of docs/02-scenarios.md). `None` if the family does not have the phase.

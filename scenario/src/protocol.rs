@@ -155,7 +155,7 @@ mod tests {
     #[test]
     fn every_protocol_has_points_at_both_kinds_of_node() {
         for protocol in Protocol::ALL {
-            for role in [Role::Coordinating, Role::Participant] {
+            for role in Role::with_machines() {
                 assert!(protocol.points().any(|p| p.role == role), "{protocol} has none at a {role:?}");
             }
         }

@@ -157,7 +157,7 @@ impl<'a> World<'a> {
         let mut opening = pool.opening();
         let clients: Vec<NodeId> = pool.clients().collect();
         let cluster = scenario.cluster;
-        let layout = Layout::new(cluster.coordinators, cluster.participants, clients.len());
+        let layout = Layout::of(cluster.nodes().chain(clients.iter().copied()));
         let kernel = Kernel::new(layout, seed, scenario.planted, sink);
         let outlet = |node: NodeId| {
             let slot = layout.slot(node).expect("every node of the cluster has a slot");

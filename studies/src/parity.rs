@@ -9,12 +9,14 @@
 //! compared too.
 
 mod compare;
+mod drawn;
 mod latencies;
 mod reduce;
 mod tolerance;
 mod txn_account;
 
 pub use compare::{Aspect, Comparison, Difference, compare};
+pub use drawn::draw;
 pub use latencies::Latencies;
 pub use reduce::{OneClient, one_client};
 pub use tolerance::{Agreement, Tolerance, agree, agree_on_times};

@@ -1,11 +1,11 @@
 //! Tests of participants, rule by rule (the numbers are those of docs/rules.md): participants and coordinators together in the virtual
 //! world, and single participants if a rule needs a hand-written order of messages.
 
-use indoubt_driver::gate::Edge;
+use indoubt_driver::{gate::Edge, manual::ManualNode};
 use indoubt_participant::Participant;
 use indoubt_proto::{
     ids::{LogId, Lsn, NodeId, Serial, Ticket, TxnId},
-    machine::{Effect, Input, InputOf, Machine, Out, OutOf},
+    machine::Machine,
     message::{Decision, Message, MessageKind, OutcomeWord, ReadVote, Vote, WorkResult},
     observation::{Observation, Phase},
     operation::Operation,
@@ -311,7 +311,7 @@ fn rule_17b_a_finished_branch_is_never_voted_on_afresh_not_even_after_a_restart(
             let yes = |m: &Message| matches!(m, Message::Vote { vote: Vote::Yes, .. });
             let done = |m: &Message| matches!(m, Message::WorkDone { result: WorkResult::Done { .. }, .. });
             assert!(!again.iter().any(|m| yes(m) || done(m)), "{decision:?} {restarts}: {again:?}");
-            let inspection = p1.machine.inspect(false);
+            let inspection = p1.0.machine().inspect(false);
             assert!(inspection.open.is_empty() && inspection.locks.is_empty());
             assert_eq!(p1.value(), i64::from(decision == Decision::Commit));
         }
@@ -376,53 +376,33 @@ fn write() -> Vec<StepOps> {
 }
 
 /// One participant with hand-written messages. Its records are durable at once.
-struct Bench {
-    name: &'static str,
-    machine: Participant,
-    out: OutOf<Participant>,
-    journal: Vec<indoubt_proto::machine::Logged<<Participant as Machine>::Record>>,
-    incarnation: u32,
-}
+struct Bench(ManualNode<Participant>);
 
 impl Bench {
     fn new(name: &'static str) -> Self {
         let machine = Participant::new(node(name), Settings::default(), BTreeMap::new());
-        let mut bench = Bench { name, machine, out: Out::new(Lsn(0)), journal: vec![], incarnation: 0 };
-        bench.restart();
+        let mut bench = Bench(ManualNode::start(node(name), machine, LogId(0xa1)));
+        bench.settle();
         bench
     }
 
     /// A new incarnation with everything that was logged.
     fn restart(&mut self) {
-        self.incarnation += 1;
-        self.machine = Participant::new(node(self.name), Settings::default(), BTreeMap::new());
-        let records = self.journal.clone();
-        self.input(Input::Recover { log: LogId(0xa1), incarnation: self.incarnation, records });
-    }
-
-    fn input(&mut self, input: InputOf<Participant>) -> Vec<Message> {
-        let mut sent = Vec::new();
-        self.machine.handle(input, &mut self.out);
-        loop {
-            let before = self.journal.len();
-            for effect in self.out.drain() {
-                match effect {
-                    Effect::Append { lsn, record, .. } => {
-                        self.journal.push(indoubt_proto::machine::Logged { lsn, compacted: false, record });
-                    }
-                    Effect::Send { message, .. } => sent.push(message),
-                    _ => {}
-                }
-            }
-            if self.journal.len() == before {
-                return sent;
-            }
-            self.machine.handle(Input::Durable { upto: self.out.last() }, &mut self.out);
-        }
+        self.0.crash(0);
+        self.settle();
     }
 
     fn take(&mut self, message: Message) -> Vec<Message> {
-        self.input(Input::Message { from: node("c1"), message })
+        self.0.deliver(node("c1"), message);
+        self.settle()
+    }
+
+    /// Forces all records, and returns what was sent.
+    fn settle(&mut self) -> Vec<Message> {
+        while self.0.world.tail() > 0 {
+            self.0.force();
+        }
+        self.0.world.sent.drain(..).map(|(_, message)| message).collect()
     }
 
     fn prepare(&mut self, number: u64, steps: Vec<StepOps>, read_vote: ReadVote) -> Vec<Message> {
@@ -434,7 +414,6 @@ impl Bench {
     }
 
     fn value(&self) -> i64 {
-        let accounts = self.machine.inspect(true).accounts;
-        accounts.iter().find(|(key, _)| *key == record(self.name)).map_or(0, |(_, value)| *value)
+        self.0.machine().inspect(true).accounts.first().map_or(0, |(_, value)| *value)
     }
 }

@@ -12,7 +12,8 @@ use indoubt_scenario::{
 };
 use indoubt_simulator::world;
 use indoubt_studies::{
-    parity::{Aspect, Latencies, OneClient, Tolerance, agree, compare, one_client},
+    parity::{Aspect, Latencies, OneClient, Tolerance, agree, compare, draw, one_client},
+    swarm::{Case, PAIRS, draw_messages},
     trial::trial,
 };
 
@@ -55,6 +56,20 @@ fn a_reduction_does_not_depend_on_how_long_things_take() {
         }
     }
     assert!(compared >= 90, "{compared}");
+}
+
+#[test]
+fn a_drawn_scenario_leaves_only_durations_to_chance() {
+    let mut thrown_away = 0;
+    for seed in 0..2 * PAIRS {
+        let Case { scenario, protocol, .. } = draw(seed, &Protocol::ALL);
+        thrown_away += usize::from(scenario != draw_messages(seed, 0, &Protocol::ALL).scenario);
+        let OneClient { scenario: reduced, .. } = one_client(&scenario, protocol);
+        let on = |latency, force| world::run(&profile(latency, force).with_medians(&reduced), protocol, reduced.seed);
+        let differences = compare(&on(100, 400), &on(3_000, 10_000)).differences;
+        assert_eq!(differences, [], "{seed} {protocol}");
+    }
+    assert!(thrown_away > 0, "some draws are races");
 }
 
 #[test]

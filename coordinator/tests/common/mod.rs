@@ -3,17 +3,17 @@
 #![allow(dead_code, reason = "each test file uses its own part of the bench")]
 
 use indoubt_coordinator::{Coordinator, CoordinatorRecord, CoordinatorTimer, Presumption};
+use indoubt_driver::manual::{ManualNode, ManualWorld};
 use indoubt_proto::{
     ids::{LogId, Lsn, NodeId, Serial, Ticket, TxnId},
-    machine::{Effect, Input, InputOf, Logged, Machine, Out, OutOf, Record, Write},
+    machine::{Logged, Machine},
     message::{Decision, Message, Outcome, Reason, ReasonKind, Status, Vote, WorkResult},
     observation::{Observation, Phase},
     operation::{Key, Operation, ReadValue},
     plan::{PlanStep, StepKind, Submission},
     settings::{AbortWhen, Settings, WorkRound},
-    time::Micros,
 };
-use std::collections::BTreeMap;
+use std::ops::{Deref, DerefMut};
 
 pub(crate) const HOME: NodeId = NodeId::coordinating(1);
 pub(crate) const CLIENT: NodeId = NodeId::client(1);
@@ -59,20 +59,27 @@ pub(crate) fn after_all_votes() -> Settings {
     settings
 }
 
-/// A test's coordinator, its journal, and what it has done since the test last looked.
+/// A test's coordinator.
 #[derive(Clone)]
 pub(crate) struct Bench {
-    fresh: Coordinator,
-    pub(crate) machine: Coordinator,
-    out: OutOf<Coordinator>,
-    incarnation: u32,
-    pub(crate) journal: Vec<Logged<CoordinatorRecord>>,
-    pub(crate) writes: Vec<(&'static str, Write)>,
-    pub(crate) sent: Vec<(NodeId, Message)>,
-    pub(crate) observed: Vec<Observation>,
-    pub(crate) timers: BTreeMap<CoordinatorTimer, Micros>,
+    node: ManualNode<Coordinator>,
     /// Messages between the coordinator and its participants, both ways, without the work round.
     pub(crate) commit_messages: usize,
+}
+
+/// What the coordinator has done.
+impl Deref for Bench {
+    type Target = ManualWorld<Coordinator>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.node.world
+    }
+}
+
+impl DerefMut for Bench {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        &mut self.node.world
+    }
 }
 
 impl Bench {
@@ -81,43 +88,18 @@ impl Bench {
     }
 
     pub(crate) fn with(presumption: Presumption, settings: Settings, cooperative: bool) -> Self {
-        let fresh = Coordinator::new(HOME, settings, presumption, cooperative);
-        let mut bench = Bench {
-            machine: fresh.clone(),
-            fresh,
-            out: Out::new(Lsn(0)),
-            incarnation: 0,
-            journal: Vec::new(),
-            writes: Vec::new(),
-            sent: Vec::new(),
-            observed: Vec::new(),
-            timers: BTreeMap::new(),
-            commit_messages: 0,
-        };
-        bench.boot(LOG, Vec::new());
-        bench
+        let machine = Coordinator::new(HOME, settings, presumption, cooperative);
+        Bench { node: ManualNode::start(HOME, machine, LOG), commit_messages: 0 }
     }
 
-    /// The machine before its first input.
-    pub(crate) fn unbooted(&self) -> Coordinator {
-        self.fresh.clone()
-    }
-
-    fn boot(&mut self, log: LogId, records: Vec<Logged<CoordinatorRecord>>) {
-        self.incarnation += 1;
-        self.machine = self.fresh.clone();
-        self.out = Out::new(records.last().map_or(Lsn(0), |r| r.lsn));
-        self.journal = records.clone();
-        self.timers.clear();
-        self.sent.clear();
-        self.observed.clear();
-        self.input(Input::Recover { log, incarnation: self.incarnation, records });
+    pub(crate) fn machine(&self) -> &Coordinator {
+        self.node.machine()
     }
 
     /// Crashes, and restarts from what survived: all records up to `last`.
     pub(crate) fn crash(&mut self, last: Lsn) {
         let survived = self.journal.iter().filter(|r| r.lsn <= last).cloned().collect();
-        self.boot(LOG, survived);
+        self.restart_from(LOG, survived);
     }
 
     /// Crashes, and restarts from the whole journal.
@@ -127,71 +109,53 @@ impl Bench {
 
     /// Crashes, and restarts with another, empty journal.
     pub(crate) fn lose_log(&mut self) {
-        self.boot(LogId(0xc1c1), Vec::new());
+        self.restart_from(LogId(0xc1c1), Vec::new());
     }
 
     /// Replaces the journal by a compaction, and restarts from that.
     pub(crate) fn compact_and_restart(&mut self) {
-        let records = self.compacted();
-        self.boot(LOG, records);
+        self.node.compact();
+        self.restart();
     }
 
-    pub(crate) fn compacted(&self) -> Vec<Logged<CoordinatorRecord>> {
-        let mut records = Vec::new();
-        self.machine.compact(&mut records);
-        let upto = self.last();
-        records.into_iter().map(|record| Logged { lsn: upto, compacted: true, record }).collect()
+    /// Restarts from another journal. What was sent and observed before is forgotten.
+    pub(crate) fn restart_from(&mut self, log: LogId, journal: Vec<Logged<CoordinatorRecord>>) {
+        self.sent.clear();
+        self.observed.clear();
+        self.act(|node| node.restart_from(log, journal));
     }
 
-    /// The last record appended.
-    pub(crate) fn last(&self) -> Lsn {
-        self.out.last()
-    }
-
-    pub(crate) fn input(&mut self, input: InputOf<Coordinator>) {
-        if let Input::Message { from, message } = &input
-            && !from.is_client()
-            && !message.kind().is_work()
-        {
-            self.commit_messages += 1;
-        }
-        self.machine.handle(input, &mut self.out);
-        for effect in self.out.drain() {
-            match effect {
-                Effect::Append { lsn, record, write } => {
-                    self.writes.push((record.word(), write));
-                    self.journal.push(Logged { lsn, compacted: false, record });
-                }
-                Effect::Send { to, message } => {
-                    if !to.is_client() && !message.kind().is_work() {
-                        self.commit_messages += 1;
-                    }
-                    self.sent.push((to, message));
-                }
-                Effect::Arm { timer, after } => {
-                    self.timers.insert(timer, after);
-                }
-                Effect::Disarm(timer) => {
-                    self.timers.remove(&timer);
-                }
-                Effect::Observe(observation) => self.observed.push(observation),
-                Effect::Compacted { .. } => unreachable!("the driver compacts, not the machine"),
-            }
-        }
+    /// Lets the coordinator act, and counts its messages.
+    fn act(&mut self, act: impl FnOnce(&mut ManualNode<Coordinator>)) {
+        let before = self.sent.len();
+        act(&mut self.node);
+        let counts = |(to, message): &&(NodeId, Message)| !to.is_client() && !message.kind().is_work();
+        self.commit_messages += self.sent[before..].iter().filter(counts).count();
     }
 
     pub(crate) fn message(&mut self, from: NodeId, message: Message) {
-        self.input(Input::Message { from, message });
+        self.commit_messages += usize::from(!from.is_client() && !message.kind().is_work());
+        self.act(|node| node.deliver(from, message));
     }
 
     /// Everything appended so far is durable.
     pub(crate) fn force(&mut self) {
-        self.input(Input::Durable { upto: self.last() });
+        self.act(ManualNode::force);
+    }
+
+    /// A forced write returns that covers the records up to `upto`.
+    pub(crate) fn force_upto(&mut self, upto: Lsn) {
+        self.act(|node| node.force_upto(upto));
     }
 
     pub(crate) fn fire(&mut self, timer: CoordinatorTimer) {
-        assert!(self.timers.remove(&timer).is_some(), "{timer:?} is not armed: {:?}", self.timers);
-        self.input(Input::Fired(timer));
+        assert!(self.timers.contains_key(&timer), "{timer:?} is not armed: {:?}", self.timers);
+        self.fire_late(timer);
+    }
+
+    /// Fires a timer that need not be armed any more.
+    pub(crate) fn fire_late(&mut self, timer: CoordinatorTimer) {
+        self.act(|node| _ = node.fire(&timer));
     }
 
     pub(crate) fn submit(&mut self, submission: Submission) {
@@ -332,7 +296,7 @@ impl Bench {
 
     /// The number of unfinished transactions.
     pub(crate) fn open(&self) -> usize {
-        self.machine.inspect(false).open.len()
+        self.machine().inspect(false).open.len()
     }
 }
 

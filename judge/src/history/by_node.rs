@@ -2,12 +2,9 @@
 
 use indoubt_proto::ids::{NodeId, Role};
 
-/// The roles, in the order of their numbers.
-const ROLES: [Role; 4] = [Role::Coordinating, Role::Participant, Role::Client, Role::Lab];
-
 /// The values by role and number, because a look-up happens for almost every line of a trace.
 #[derive(Clone, Debug, Default)]
-pub(super) struct ByNode<T>([Vec<T>; ROLES.len()]);
+pub(super) struct ByNode<T>([Vec<T>; Role::ALL.len()]);
 
 impl<T: Clone + Default> ByNode<T> {
     pub(super) fn get_mut(&mut self, node: NodeId) -> &mut T {
@@ -26,7 +23,7 @@ impl<T: Clone + Default> ByNode<T> {
 
     /// All nodes with their values, in the order of the nodes.
     pub(super) fn iter(&self) -> impl Iterator<Item = (NodeId, &T)> + '_ {
-        ROLES
+        Role::ALL
             .into_iter()
             .zip(&self.0)
             .flat_map(|(role, values)| (0..).zip(values).map(move |(number, value)| (NodeId { role, number }, value)))
@@ -45,7 +42,7 @@ mod tests {
     #[test]
     fn every_node_has_a_value_of_its_own() {
         let mut table = ByNode::<u32>::default();
-        let nodes = ROLES.map(|role| NodeId { role, number: 2 });
+        let nodes = Role::ALL.map(|role| NodeId { role, number: 2 });
         for (node, value) in nodes.into_iter().zip(1..) {
             *table.get_mut(node) = value;
         }

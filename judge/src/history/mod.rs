@@ -267,7 +267,7 @@ impl History {
 /// not go to a client, or anything that a participant did.
 fn accepts(txn: TxnId, seen: &Stamped) -> bool {
     match &seen.what {
-        Observation::Sent { from, to, .. } => *from == txn.home && !to.is_client() && to.role != Role::Lab,
+        Observation::Sent { from, to, .. } => *from == txn.home && to.role.runs_machine(),
         Observation::Received { .. } | Observation::Dropped { .. } => false,
         // A begin record of the home is no sign, because it may be lost before it is durable. Later lines will show it.
         Observation::Appended { .. } => seen.node.role == Role::Participant,

@@ -14,7 +14,6 @@ use crate::{
     summary::Measures,
 };
 use indoubt_proto::{
-    ids::{NodeId, Role},
     machine::Write,
     observation::{Observation, Stamped},
 };
@@ -62,8 +61,8 @@ impl Measure for Costs {
 
     fn message(&mut self, seen: &Stamped, slot: usize, _history: &History) {
         if let Observation::Sent { from, to, message, copy: false, .. } = &seen.what
-            && is_node(*from)
-            && is_node(*to)
+            && from.role.runs_machine()
+            && to.role.runs_machine()
         {
             let cost = at(&mut self.of, slot);
             match message.is_work() {
@@ -103,10 +102,6 @@ impl Measure for Costs {
         results.measures.forced_writes_per_txn = per(total.forced);
         results.measures.lazy_writes_per_txn = per(total.lazy);
     }
-}
-
-fn is_node(node: NodeId) -> bool {
-    matches!(node.role, Role::Coordinating | Role::Participant)
 }
 
 /// Whether a transaction counts: it has begun and is not an audit.

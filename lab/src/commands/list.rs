@@ -85,15 +85,6 @@ fn sweeps() -> Result<(Value, String)> {
 
 const BOLD: anstyle::Style = anstyle::Style::new().bold();
 
-fn role(role: Role) -> &'static str {
-    match role {
-        Role::Coordinating => "c1, c2, … (`coordinator` is c1)",
-        Role::Participant => "p1, p2, …",
-        Role::Client => "k1, k2, …",
-        Role::Lab => "lab",
-    }
-}
-
 fn point_name(point: &Point) -> String {
     if point.steps { format!("{}[:step]", point.name) } else { point.name.to_owned() }
 }
@@ -117,17 +108,18 @@ fn all_points() -> (Value, String) {
             text += &format!(
                 "    {:<22} {:<12} {}\n",
                 point_name(point),
-                role(point.role).split(' ').next().unwrap_or(""),
+                point.role.entry().examples.split(' ').next().unwrap_or(""),
                 point.about
             );
         }
         let messages: Vec<_> = points::messages(protocol, WorkRound::Separate).map(|m| m.kind.word()).collect();
         text += &format!("  messages, `message = \"…\"`:\n    {}\n", messages.join(", "));
         text += "  records, `effect = \"append:…\"`:\n";
-        let records = [Role::Coordinating, Role::Participant]
-            .map(|r| (role(r), points::appends(protocol, r).collect::<Vec<_>>()));
-        for (nodes, words) in &records {
-            text += &format!("    {nodes}: {}\n", words.join(", "));
+        let mut records = serde_json::Map::new();
+        for role in Role::with_machines() {
+            let words: Vec<_> = points::appends(protocol, role).collect();
+            text += &format!("    {}: {}\n", role.entry().examples, words.join(", "));
+            records.insert(letter(role).into(), json!(words));
         }
         entries.insert(
             protocol.name().into(),
@@ -135,7 +127,7 @@ fn all_points() -> (Value, String) {
                 "phases": phases.iter().map(|(w, m)| json!({ "phase": w, "about": m })).collect::<Vec<_>>(),
                 "points": its.iter().map(|p| json!({ "point": p.name, "node": letter(p.role), "steps": p.steps, "about": p.about })).collect::<Vec<_>>(),
                 "messages": messages,
-                "records": { "coordinating": records[0].1, "participant": records[1].1 },
+                "records": records,
             }),
         );
     }

@@ -187,8 +187,7 @@ impl UseMachine for Process<'_> {
 fn prepare(args: &NodeArgs, role: Role) -> Result<Settings> {
     let NodeId { role: named, .. } = args.id;
     if named != role {
-        let expected = if role == Role::Participant { "p1, p2, …" } else { "c1, c2, …" };
-        bail!("--id {}: the id of this node must be one of {expected}", args.id);
+        bail!("--id {}: the id of this node must be one of {}", args.id, role.entry().examples);
     }
     tracing_subscriber::registry()
         .with(tracing_subscriber::fmt::layer().with_writer(std::io::stderr))

@@ -12,7 +12,7 @@ use anyhow::{Result, bail};
 use clap::{Args, ValueEnum, builder::PossibleValue};
 use indoubt_proto::time::Micros;
 use indoubt_scenario::{protocol::Protocol, scenario::Scenario};
-use indoubt_studies::swarm;
+use indoubt_studies::parity;
 use serde_json::json;
 use std::path::PathBuf;
 
@@ -111,7 +111,7 @@ fn chosen(args: &ParityArgs) -> Result<Vec<Scenario>> {
     if let Some(count) = args.random {
         let protocols = if args.protocols.is_empty() { &Protocol::ALL[..] } else { &args.protocols };
         let seeds = args.first..args.first.saturating_add(count);
-        return Ok(seeds.map(|seed| swarm::draw_messages(seed, protocols).scenario).collect());
+        return Ok(seeds.map(|seed| parity::draw(seed, protocols).scenario).collect());
     }
     let names: Vec<&str> = match (args.quick, args.scenarios.is_empty()) {
         (true, _) => QUICK.to_vec(),

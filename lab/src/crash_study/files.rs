@@ -68,7 +68,7 @@ fn draw(summary: &CrashSummary, folder: &Path, stem: &str, what: &str) -> Result
     let mut drawn = Vec::new();
     for (intended, map) in &summary.heat {
         for family in Family::ALL {
-            for role in [Role::Coordinating, Role::Participant] {
+            for role in Role::with_machines() {
                 let what = format!("{}; {what}", intended.meaning());
                 if let Some(chart) = HeatChart::new(map, family, role, &what) {
                     let name =

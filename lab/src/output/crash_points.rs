@@ -86,7 +86,7 @@ fn worst(summary: &CrashSummary, protocol: Protocol) -> Vec<(f64, &'static str, 
         if blocks { ("blocked", |cell| cell.blocked_ms) } else { ("pending", |cell| cell.pending_ms) };
     let longest =
         |role| of(role).fold(None::<&Cell>, |worst, cell| worst.filter(|w| time(w) >= time(cell)).or(Some(cell)));
-    let found = [Role::Coordinating, Role::Participant].into_iter().filter_map(longest);
+    let found = Role::with_machines().filter_map(longest);
     found.map(|cell| (time(cell), what, &cell.worst)).filter(|(ms, ..)| *ms > 0.0).collect()
 }
 

@@ -33,8 +33,7 @@ impl Stamp {
 
     /// The owner of this header as text.
     pub(super) fn describe(self, expected: &Owner) -> String {
-        let roles = [Role::Coordinating, Role::Participant, Role::Client, Role::Lab];
-        let role = (self.0 >> 48).checked_sub(1).and_then(|role| roles.get(usize::try_from(role).ok()?));
+        let role = (self.0 >> 48).checked_sub(1).and_then(|role| Role::ALL.get(usize::try_from(role).ok()?));
         let node = role.map(|role| NodeId { role: *role, number: (self.0 >> 32) as u16 });
         match node {
             Some(node) if node == expected.node => format!("{node} under another protocol"),

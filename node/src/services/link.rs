@@ -19,7 +19,6 @@ impl Link for LinkService {
     type ConnectStream = Outgoing;
 
     async fn connect(&self, request: Request<Streaming<Frame>>) -> Result<Response<Outgoing>, Status> {
-        let nodes = [Role::Coordinating, Role::Participant];
-        self.door.accept(request.into_inner(), &nodes).await.map(Response::new)
+        self.door.accept(request.into_inner(), Role::runs_machine).await.map(Response::new)
     }
 }

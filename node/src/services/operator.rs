@@ -6,7 +6,7 @@ use crate::{
     session::Door,
 };
 use indoubt_proto::{
-    ids::{NodeId, Role},
+    ids::NodeId,
     message::{Message, MessageKind},
     wire::{
         ForgetRequest, OperatorReply, ResolveRequest, ResumeRequest, StateReply,
@@ -25,10 +25,10 @@ pub(crate) struct OperatorService {
 }
 
 impl OperatorService {
-    /// Gives an operator action to the machine, if nodes of this role support it.
-    async fn order_of(&self, message: Message, role: Role, what: &str) -> Result<Response<v1::OperatorReply>, Status> {
+    /// Gives an operator action to the machine, if its node takes such messages. `what` says why others do not.
+    async fn order_of(&self, message: Message, what: &str) -> Result<Response<v1::OperatorReply>, Status> {
         let me = self.door.me.node;
-        if me.role != role {
+        if !message.kind().entry().is_taken_by(me) {
             return Err(Status::failed_precondition(format!("{me} {what}")));
         }
         self.order(message).await
@@ -59,13 +59,13 @@ impl Operator for OperatorService {
     async fn resolve(&self, request: Request<v1::ResolveRequest>) -> Result<Response<v1::OperatorReply>, Status> {
         let ResolveRequest { txn, decision } = request.into_inner().try_into()?;
         let none = "has no branches in doubt: ask a participant (p1, p2, …)";
-        self.order_of(Message::Resolve { txn, decision }, Role::Participant, none).await
+        self.order_of(Message::Resolve { txn, decision }, none).await
     }
 
     async fn resume(&self, request: Request<v1::ResumeRequest>) -> Result<Response<v1::OperatorReply>, Status> {
         let ResumeRequest { txn } = request.into_inner().try_into()?;
         let none = "runs no sagas: ask their orchestrator (c1, c2, …)";
-        self.order_of(Message::Resume { txn }, Role::Coordinating, none).await
+        self.order_of(Message::Resume { txn }, none).await
     }
 
     async fn forget(&self, request: Request<v1::ForgetRequest>) -> Result<Response<v1::OperatorReply>, Status> {

@@ -29,12 +29,12 @@ pub(crate) struct TransactionsService {
 impl TransactionsService {
     fn here(&self) -> Result<NodeId, Status> {
         let me = self.door.me.node;
-        match me.role {
-            Role::Coordinating => Ok(me),
-            _ => Err(Status::unimplemented(format!(
+        if !MessageKind::Submit.entry().is_taken_by(me) {
+            return Err(Status::unimplemented(format!(
                 "{me} is a participant and runs no transactions of its own: submit to a coordinating node (c1, c2, …)"
-            ))),
+            )));
         }
+        Ok(me)
     }
 }
 
@@ -71,7 +71,7 @@ impl Transactions for TransactionsService {
 
     async fn submit_stream(&self, request: Request<Streaming<Frame>>) -> Result<Response<Outgoing>, Status> {
         self.here()?;
-        self.door.accept(request.into_inner(), &[Role::Client]).await.map(Response::new)
+        self.door.accept(request.into_inner(), |role| role == Role::Client).await.map(Response::new)
     }
 
     async fn status(&self, request: Request<StatusRequest>) -> Result<Response<StatusReply>, Status> {

@@ -1,20 +1,22 @@
-//! A bench for one participant: it gives inputs, keeps the journal and its durable prefix, and collects what the
-//! participant sends.
+//! A bench for one participant, driven by hand.
 #![allow(dead_code, reason = "each test file uses its own part of the bench")]
 
+use indoubt_driver::manual::{ManualNode, ManualWorld};
 use indoubt_participant::{Participant, Record, Timer};
 use indoubt_proto::{
     ids::{LogId, Lsn, NodeId, Serial, Ticket, TxnId},
     inspect::{Inspection, LockMode},
-    machine::{Effect, Input, InputOf, Logged, Machine, Out, OutOf, Record as _, Write},
+    machine::Machine,
     message::{Decision, Message, ReadVote, StepStyle, Vote},
     observation::Observation,
     operation::{Change, Key, Operation, Update},
     plan::StepOps,
     settings::Settings,
-    time::Micros,
 };
-use std::collections::BTreeMap;
+use std::{
+    collections::BTreeMap,
+    ops::{Deref, DerefMut},
+};
 
 pub(crate) const C1: NodeId = NodeId::coordinating(1);
 pub(crate) const P1: NodeId = NodeId::participant(1);
@@ -108,21 +110,23 @@ pub(crate) fn heuristic(message: &Message) -> Option<Option<Decision>> {
     }
 }
 
-/// One participant, p1, with its disk.
+/// One participant, p1.
 #[derive(Clone)]
-pub(crate) struct Bench {
-    pub(crate) machine: Participant,
-    out: OutOf<Participant>,
-    settings: Settings,
-    pub(crate) log: LogId,
-    pub(crate) incarnation: u32,
-    pub(crate) journal: Vec<Logged<Record>>,
-    pub(crate) durable: Lsn,
-    /// Everything that was ever sent and observed.
-    pub(crate) sent: Vec<(NodeId, Message)>,
-    pub(crate) seen: Vec<Observation>,
-    pub(crate) writes: Vec<(&'static str, Write)>,
-    pub(crate) timers: BTreeMap<Timer, Micros>,
+pub(crate) struct Bench(ManualNode<Participant>);
+
+/// What the participant has done since it was new.
+impl Deref for Bench {
+    type Target = ManualWorld<Participant>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.0.world
+    }
+}
+
+impl DerefMut for Bench {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        &mut self.0.world
+    }
 }
 
 fn opening() -> BTreeMap<Key, i64> {
@@ -135,31 +139,18 @@ impl Bench {
     }
 
     pub(crate) fn with(settings: Settings) -> Self {
-        let mut bench = Bench {
-            machine: Participant::new(P1, settings, opening()),
-            out: Out::new(Lsn(0)),
-            settings,
-            log: LogId(1),
-            incarnation: 0,
-            journal: Vec::new(),
-            durable: Lsn(0),
-            sent: Vec::new(),
-            seen: Vec::new(),
-            writes: Vec::new(),
-            timers: BTreeMap::new(),
-        };
-        bench.boot();
-        bench
+        Bench(ManualNode::start(P1, Participant::new(P1, settings, opening()), LogId(1)))
     }
 
-    fn boot(&mut self) -> Vec<Message> {
-        self.incarnation += 1;
-        self.timers.clear();
-        self.machine = Participant::new(P1, self.settings, opening());
-        self.durable = self.last();
-        self.out = Out::new(self.last());
-        let records = self.journal.clone();
-        self.feed(Input::Recover { log: self.log, incarnation: self.incarnation, records })
+    pub(crate) fn machine(&self) -> &Participant {
+        self.0.machine()
+    }
+
+    /// Lets the participant act, and returns what it sent.
+    fn act(&mut self, act: impl FnOnce(&mut ManualNode<Participant>)) -> Vec<Message> {
+        let before = self.sent.len();
+        act(&mut self.0);
+        self.sent[before..].iter().map(|(_, message)| message.clone()).collect()
     }
 
     /// The ACK that the participant sends now.
@@ -167,86 +158,46 @@ impl Bench {
         Message::Ack { txn: txn(number), log: self.log, known, end: self.last(), heuristic: None }
     }
 
-    pub(crate) fn last(&self) -> Lsn {
-        self.journal.last().map_or(Lsn(0), |logged| logged.lsn)
-    }
-
-    /// Gives an input, performs its effects, and returns the messages sent.
-    pub(crate) fn feed(&mut self, input: InputOf<Participant>) -> Vec<Message> {
-        let before = self.sent.len();
-        self.machine.handle(input, &mut self.out);
-        for effect in self.out.drain() {
-            match effect {
-                Effect::Append { lsn, record, write } => {
-                    self.writes.push((record.word(), write));
-                    self.journal.push(Logged { lsn, compacted: false, record });
-                }
-                Effect::Send { to, message } => self.sent.push((to, message)),
-                Effect::Arm { timer, after } => {
-                    self.timers.insert(timer, after);
-                }
-                Effect::Disarm(timer) => {
-                    self.timers.remove(&timer);
-                }
-                Effect::Observe(observation) => self.seen.push(observation),
-                Effect::Compacted { .. } => unreachable!("the bench compacts by itself"),
-            }
-        }
-        self.sent[before..].iter().map(|(_, message)| message.clone()).collect()
-    }
-
     /// A message from c1.
     pub(crate) fn tell(&mut self, message: Message) -> Vec<Message> {
-        self.feed(Input::Message { from: C1, message })
+        self.tell_from(C1, message)
     }
 
     pub(crate) fn tell_from(&mut self, from: NodeId, message: Message) -> Vec<Message> {
-        self.feed(Input::Message { from, message })
+        self.act(|node| node.deliver(from, message))
     }
 
     pub(crate) fn fire(&mut self, timer: Timer) -> Vec<Message> {
-        self.timers.remove(&timer);
-        self.feed(Input::Fired(timer))
+        self.act(|node| _ = node.fire(&timer))
     }
 
     /// The force of everything appended so far returns.
     pub(crate) fn force(&mut self) -> Vec<Message> {
-        self.durable = self.last();
-        self.feed(Input::Durable { upto: self.durable })
+        self.act(ManualNode::force)
     }
 
     /// The process dies and restarts. Of the unforced records, the first `survive` are left.
     pub(crate) fn crash(&mut self, survive: usize) -> Vec<Message> {
-        let durable = self.durable;
-        let forced = self.journal.iter().take_while(|logged| logged.lsn <= durable).count();
-        self.journal.truncate(forced + survive);
-        self.boot()
+        self.act(|node| node.crash(survive))
     }
 
     /// The process dies, and its journal is lost.
     pub(crate) fn lose_log(&mut self) -> Vec<Message> {
-        self.journal.clear();
-        self.log = LogId(self.log.0 + 1);
-        self.boot()
+        let another = LogId(self.log.0 + 1);
+        self.act(|node| node.restart_from(another, Vec::new()))
     }
 
     /// A compaction replaces the journal. The machine is not told yet that it is durable.
     pub(crate) fn compact(&mut self) {
-        let mut records = Vec::new();
-        self.machine.compact(&mut records);
-        let lsn = self.last();
-        self.journal = records.into_iter().map(|record| Logged { lsn, compacted: true, record }).collect();
-        self.durable = lsn;
+        self.0.compact();
     }
 
     pub(crate) fn compaction(&self) -> Vec<Record> {
-        let mut records = Vec::new();
-        self.machine.compact(&mut records);
-        records
+        self.0.compaction()
     }
 
     pub(crate) fn view(&self) -> Inspection {
-        self.machine.inspect(true)
+        self.machine().inspect(true)
     }
 
     pub(crate) fn value(&self, name: &str) -> i64 {
@@ -273,7 +224,7 @@ impl Bench {
     /// The kinds of the observations of a transaction, without those of locks.
     pub(crate) fn story(&self, number: u64) -> Vec<&'static str> {
         let of = |o: &&Observation| o.txn() == Some(txn(number)) && !o.kind().starts_with("lock-");
-        self.seen.iter().filter(of).map(Observation::kind).collect()
+        self.observed.iter().filter(of).map(Observation::kind).collect()
     }
 
     /// Brings a branch of transaction `number`, which adds `delta` to `name`, into doubt.

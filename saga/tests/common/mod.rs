@@ -1,13 +1,13 @@
-//! A bench for one machine: a journal with a durable prefix, the messages that it sent, its timers, and its observations.
-//! The test plays the participants, the clients, the disk and the clock.
+//! A bench for one machine, driven by hand. The test plays the participants, the clients, the disk and the clock.
 
 #![allow(dead_code, reason = "every test binary uses a part of it")]
 
 pub(crate) mod participants;
 
+use indoubt_driver::manual::{ManualNode, ManualWorld};
 use indoubt_proto::{
-    ids::{LogId, Lsn, NodeId, Serial, Ticket, TxnId},
-    machine::{Effect, Input, InputOf, Logged, Machine, Out, OutOf, Record, Write},
+    ids::{LogId, NodeId, Serial, Ticket, TxnId},
+    machine::{Logged, Machine, Write},
     message::{Message, MessageKind, Outcome, Reason, ReasonKind, StepOutcome, UndoOutcome},
     observation::{Observation, Phase},
     operation::{Key, Operation, ReadValue},
@@ -16,7 +16,7 @@ use indoubt_proto::{
     time::Micros,
 };
 use indoubt_saga::Orchestrator;
-use std::collections::BTreeMap;
+use std::ops::{Deref, DerefMut};
 
 pub(crate) const HOME: NodeId = NodeId::coordinating(1);
 pub(crate) const CLIENT: NodeId = NodeId::client(1);
@@ -24,95 +24,56 @@ pub(crate) const LOG: LogId = LogId(7);
 
 /// One machine on the bench.
 #[derive(Clone, Debug)]
-pub(crate) struct Bench<M: Machine> {
-    fresh: M,
-    pub(crate) machine: M,
-    out: OutOf<M>,
-    pub(crate) incarnation: u32,
-    /// The journal: the durable part, then the tail.
-    pub(crate) journal: Vec<Logged<M::Record>>,
-    durable: usize,
-    /// The last record appended, even if a compaction has replaced it.
-    last: Lsn,
-    /// Every record appended, with how it was written.
-    pub(crate) written: Vec<(&'static str, Write)>,
-    pub(crate) sent: Vec<(NodeId, Message)>,
-    pub(crate) timers: BTreeMap<M::Timer, Micros>,
-    pub(crate) observed: Vec<Observation>,
+pub(crate) struct Bench<M: Machine>(ManualNode<M>);
+
+/// What the machine has done.
+impl<M: Machine> Deref for Bench<M> {
+    type Target = ManualWorld<M>;
+
+    fn deref(&self) -> &ManualWorld<M> {
+        &self.0.world
+    }
+}
+
+impl<M: Machine> DerefMut for Bench<M> {
+    fn deref_mut(&mut self) -> &mut ManualWorld<M> {
+        &mut self.0.world
+    }
 }
 
 impl<M: Machine + Clone> Bench<M> {
     pub(crate) fn new(machine: M) -> Self {
-        let mut bench = Bench {
-            fresh: machine.clone(),
-            machine,
-            out: Out::new(Lsn(0)),
-            incarnation: 0,
-            journal: Vec::new(),
-            durable: 0,
-            last: Lsn(0),
-            written: Vec::new(),
-            sent: Vec::new(),
-            timers: BTreeMap::new(),
-            observed: Vec::new(),
-        };
-        bench.boot();
-        bench
+        Bench(ManualNode::start(HOME, machine, LOG))
     }
 
-    fn boot(&mut self) {
-        self.incarnation += 1;
-        self.machine = self.fresh.clone();
-        self.out = Out::new(self.last);
-        self.timers.clear();
-        self.step(Input::Recover { log: LOG, incarnation: self.incarnation, records: self.journal.clone() });
+    pub(crate) fn machine(&self) -> &M {
+        self.0.machine()
     }
 
-    pub(crate) fn step(&mut self, input: InputOf<M>) {
-        self.machine.handle(input, &mut self.out);
-        for effect in self.out.drain() {
-            match effect {
-                Effect::Append { lsn, record, write } => {
-                    self.written.push((record.word(), write));
-                    self.last = lsn;
-                    self.journal.push(Logged { lsn, compacted: false, record });
-                }
-                Effect::Send { to, message } => self.sent.push((to, message)),
-                Effect::Arm { timer, after } => {
-                    self.timers.insert(timer, after);
-                }
-                Effect::Disarm(timer) => {
-                    self.timers.remove(&timer);
-                }
-                Effect::Observe(observation) => self.observed.push(observation),
-                Effect::Compacted { .. } => panic!("machines do not compact themselves"),
-            }
-        }
+    pub(crate) fn incarnation(&self) -> u32 {
+        self.0.incarnation()
     }
 
     pub(crate) fn hear(&mut self, from: NodeId, message: Message) {
-        self.step(Input::Message { from, message });
+        self.0.deliver(from, message);
     }
 
     /// The disk forces all records.
     pub(crate) fn force(&mut self) {
-        self.durable = self.journal.len();
-        self.step(Input::Durable { upto: self.last });
+        self.0.force();
     }
 
     /// Fires the only timer, and returns its duration.
     pub(crate) fn fire(&mut self) -> Micros {
-        let (timer, after) = self.timers.pop_first().expect("a timer is armed");
-        assert!(self.timers.is_empty(), "only one");
-        self.step(Input::Fired(timer));
-        after
+        assert_eq!(self.timers.len(), 1, "only one is armed");
+        let timer = self.timers.keys().next().expect("one is").clone();
+        self.0.fire(&timer).expect("it is armed")
     }
 
     /// Fires the n-th armed timer, if there is one.
     pub(crate) fn fire_nth(&mut self, n: usize) {
         if let Some(timer) = self.timers.keys().nth(n).cloned() {
-            self.timers.remove(&timer);
-            self.step(Input::Fired(timer));
+            self.0.fire(&timer);
         }
     }
 
@@ -121,33 +82,29 @@ impl<M: Machine + Clone> Bench<M> {
         let mut whole = self.clone();
         whole.crash(self.tail());
         let mut compacted = self.clone();
-        let mut records = Vec::new();
-        self.machine.compact(&mut records);
-        let upto = self.last;
-        compacted.journal = records.into_iter().map(|record| Logged { lsn: upto, compacted: true, record }).collect();
-        compacted.boot();
+        compacted.0.compact();
+        compacted.crash(0);
         (whole, compacted)
-    }
-
-    /// The number of records of the tail that a crash may lose.
-    pub(crate) fn tail(&self) -> usize {
-        self.journal.len() - self.durable
     }
 
     /// The machine crashes. `surviving` records of the unforced tail are left.
     pub(crate) fn crash(&mut self, surviving: usize) {
-        self.journal.truncate(self.durable + surviving.min(self.tail()));
-        self.durable = self.journal.len();
-        self.last = self.journal.last().map_or(Lsn(0), |logged| logged.lsn);
-        self.boot();
+        self.0.crash(surviving);
+    }
+
+    /// The machine dies, and comes back from this journal.
+    pub(crate) fn restart_from(&mut self, journal: Vec<Logged<M::Record>>) {
+        self.0.restart_from(LOG, journal);
+    }
+
+    /// The records of a compaction.
+    pub(crate) fn compaction(&self) -> Vec<M::Record> {
+        self.0.compaction()
     }
 
     /// The driver compacts the journal, which forces it.
     pub(crate) fn compact(&mut self) {
-        let mut records = Vec::new();
-        self.machine.compact(&mut records);
-        let upto = self.last;
-        self.journal = records.into_iter().map(|record| Logged { lsn: upto, compacted: true, record }).collect();
+        self.0.compact();
         self.force();
     }
 
@@ -203,7 +160,7 @@ impl<M: Machine + Clone> Bench<M> {
     }
 
     pub(crate) fn submit(&mut self, number: u64, steps: Vec<PlanStep>) {
-        self.hear(CLIENT, Message::Submit(submission(number, self.incarnation, steps)));
+        self.hear(CLIENT, Message::Submit(submission(number, self.incarnation(), steps)));
     }
 
     pub(crate) fn answer(&mut self, number: u64, node: u16, step: u32, outcome: StepOutcome) {

@@ -85,8 +85,8 @@ fn point(
     let at = table.need("node")?;
     let subject = node(&at, scenario.cluster)?;
     if subject.role != point.role {
-        let whose = if point.role == Role::Participant { "a participant" } else { "a coordinating node" };
-        return Err(at.error(format!("`{plain}` is a point of {whose}; {subject} is not one")));
+        let whose = point.role.entry().word;
+        return Err(at.error(format!("`{plain}` is a point of a {whose}; {subject} is not one")));
     }
     let (nodes, selector) = point.watch(subject, step, scenario.cluster.coordinating());
     Ok(Trigger::Moment { subject, nodes, selector, counted: Counted::Transactions, nth, name: name.into() })

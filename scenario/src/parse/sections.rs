@@ -11,7 +11,6 @@ use indoubt_driver::{
     conditions::{Conditions, Latency},
 };
 use indoubt_proto::{
-    ids::Role,
     settings::{AbortWhen, AnswerWhen, CompensateFrom, Options, Timeouts, WorkRound},
     time::Micros,
 };
@@ -132,7 +131,7 @@ pub(super) fn network(root: &Table<'_, '_>, cluster: Cluster) -> Result<Network,
     for value in section.read("link", Value::list)?.unwrap_or_default() {
         let link = value.table("[[network.link]]", &LINK)?;
         let (from, to) = (node(&link.need("from")?, cluster)?, node(&link.need("to")?, cluster)?);
-        if from == to || (from.role == Role::Coordinating && to.role == Role::Coordinating) {
+        if from == to || !(from.role.dials(to.role) || to.role.dials(from.role)) {
             return Err(link.need("to")?.error(format!("there is no link from {from} to {to}")));
         }
         links.push(LinkOverride { from, to, conditions: conditions(&link, base)? });

@@ -100,7 +100,7 @@ impl World<'_> {
         }
         self.kernel.set_present(at, incarnation);
         self.ready.push_back(at);
-        if node.role == Role::Coordinating {
+        if Role::Client.dials(node.role) {
             self.pool.up(node, Home { incarnation, log }, &mut self.client_effects);
             self.act_for_clients();
         }

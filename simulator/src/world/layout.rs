@@ -2,33 +2,31 @@
 
 use indoubt_proto::ids::{NodeId, Role};
 
-/// Numbers the nodes: coordinating nodes first, then participants, then clients.
+/// Numbers the nodes: role by role, in the order of the roles.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Layout {
-    coordinators: usize,
-    participants: usize,
-    clients: usize,
+    /// The number of nodes of each role.
+    counts: [usize; Role::ALL.len()],
 }
 
 impl Layout {
-    pub(super) fn new(coordinators: u16, participants: u16, clients: usize) -> Self {
-        Layout { coordinators: coordinators.into(), participants: participants.into(), clients }
+    /// The slots of these nodes. The numbers of each role are 1, 2, … without gaps.
+    pub(super) fn of(nodes: impl Iterator<Item = NodeId>) -> Self {
+        let mut counts = [0; Role::ALL.len()];
+        nodes.for_each(|node| counts[node.role as usize] += 1);
+        Layout { counts }
     }
 
     /// The number of nodes, including clients.
     pub(super) fn count(&self) -> usize {
-        self.coordinators + self.participants + self.clients
+        self.counts.iter().sum()
     }
 
-    /// The slot of a node. `None` for the lab, and for nodes that this cluster does not have.
+    /// The slot of a node. `None` for nodes that this cluster does not have.
     pub(super) fn slot(&self, node: NodeId) -> Option<usize> {
-        let (first, count) = match node.role {
-            Role::Coordinating => (0, self.coordinators),
-            Role::Participant => (self.coordinators, self.participants),
-            Role::Client => (self.coordinators + self.participants, self.clients),
-            Role::Lab => return None,
-        };
+        let role = node.role as usize;
         let at = usize::from(node.number.checked_sub(1)?);
-        (at < count).then_some(first + at)
+        let first: usize = self.counts[..role].iter().sum();
+        (at < self.counts[role]).then_some(first + at)
     }
 }

@@ -144,12 +144,7 @@ impl FromStr for CrashPoint {
 
 /// The name of a kind of node under a family of protocols.
 pub fn role_word(role: Role, family: Family) -> &'static str {
-    match (role, family) {
-        (Role::Participant, _) => "participant",
-        (Role::Coordinating, family) => family.entry().coordinating,
-        (Role::Client, _) => "client",
-        (Role::Lab, _) => "lab",
-    }
+    if role == Role::Coordinating { family.entry().coordinating } else { role.entry().word }
 }
 
 #[cfg(test)]

@@ -29,6 +29,9 @@ const TRANSACTIONS: [u64; 3] = [24, 48, 96];
 const LONG: Micros = Micros::from_secs(300);
 /// The latency of messages that must not overtake a forced write. No forced write takes longer, even on a busy machine.
 const UNHURRIED: Micros = Micros::from_millis(50);
+/// The time of forced writes that copies of messages must not meet. No message takes longer, even on a busy machine.
+const UNHURRIED_FORCE: Latency = Latency::Constant(Micros::from_millis(50));
+
 /// A reduced scenario.
 #[derive(Clone, Debug, PartialEq)]
 pub struct OneClient {
@@ -46,6 +49,9 @@ pub fn one_client(scenario: &Scenario, protocol: Protocol) -> OneClient {
     (reduced.expects, reduced.sweep) = (Vec::new(), Vec::new());
     reduced.workload.arrivals = Arrivals::Clients(1);
     travel_together(&mut reduced.network);
+    if protocol.family() == Family::TwoPhase && copies(&reduced) {
+        reduced.force = UNHURRIED_FORCE;
+    }
     let refuses = |fault: &Fault| fault.action.touches() == Some(Action::Refuse);
     let refused = reduced.workload.refuse > 0.0 || reduced.faults.iter().any(refuses);
     let jumps = reduced.faults.iter().any(|fault| fault.action.acts().iter().any(is_jump));
@@ -83,6 +89,16 @@ fn travel_together(network: &mut Network) {
             Latency::LogNormal { median, .. } => Latency::Constant(median),
         };
     }
+}
+
+/// Whether the network or a fault copies messages. Whether a copy comes before the forced write that the message brought about, or
+/// before the locks are free that it waits for, would be a race. So forced writes take longer than messages: a copy always comes
+/// before.
+fn copies(scenario: &Scenario) -> bool {
+    let network = &scenario.network;
+    let by_network =
+        network.links.iter().map(|link| link.conditions).chain([network.base]).any(|it| it.duplicate > 0.0);
+    by_network || scenario.faults.iter().any(|fault| fault.action.touches() == Some(Action::Duplicate))
 }
 
 fn is_jump(act: &Act) -> bool {
@@ -171,7 +187,7 @@ fn timeouts(faults: &[Fault]) -> Timeouts {
     let outage = faults.iter().filter_map(|fault| fault.action.outage());
     let longest = outage.max().unwrap_or(Micros::ZERO) + MARGIN;
     let quarter = Micros(longest.0 / 4);
-    Timeouts { vote: longest, decision: longest + quarter, lock: longest + quarter, retry: longest }
+    Timeouts { vote: longest, decision: longest + quarter, lock: longest + quarter + quarter, retry: longest }
 }
 
 /// The time of the last event that matters. Messages do not matter, because some are resent until the end of the run.

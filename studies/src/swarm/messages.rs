@@ -38,20 +38,22 @@ const TOUCHES: [Touch; 8] = [
 /// How many pairs there are: cases of so many seeds in a row contain each.
 pub const PAIRS: u64 = (TOUCHES.len() * (TOUCHES.len() - 1) / 2) as u64;
 
-/// The case of this seed, with the pair whose turn it is; the protocols take turns too.
+/// The case of this seed, with the pair whose turn it is; the protocols take turns too. Each attempt is another case of the same
+/// pair under the same protocol.
 ///
 /// # Panics
 /// If `protocols` is empty.
-pub fn draw_messages(seed: u64, protocols: &[Protocol]) -> Case {
-    let mut random = stream(seed, "messages");
+pub fn draw_messages(seed: u64, attempt: u64, protocols: &[Protocol]) -> Case {
+    let run_seed = seed + (attempt << 32);
+    let mut random = stream(run_seed, "messages");
     // In the next round of pairs each meets the next protocol.
     let protocol = protocols[((seed + seed / PAIRS) % protocols.len() as u64) as usize];
     let pairs =
         TOUCHES.iter().enumerate().flat_map(|(at, first)| TOUCHES[at + 1..].iter().map(move |next| (first, next)));
     let (first, second) = pairs.cycle().nth(turn(seed)).expect("a cycle has no end");
-    let text = text(seed, protocol, [*first, *second], &mut random);
+    let text = text(run_seed, protocol, [*first, *second], &mut random);
     let scenario = Scenario::parse(&text, "messages").unwrap_or_else(|error| panic!("seed {seed}: {error}\n{text}"));
-    Case { scenario, protocol, seed }
+    Case { scenario, protocol, seed: run_seed }
 }
 
 /// Which pair has its turn: first loss with copies. A stride that shares no factor with their number spreads the kinds.
@@ -124,7 +126,7 @@ mod tests {
     #[test]
     fn every_pair_has_its_turn_and_the_first_four_touch_loss_with_copies_and_a_submission() {
         assert_eq!((0..PAIRS).map(turn).collect::<BTreeSet<_>>().len() as u64, PAIRS);
-        let of = |seed| draw_messages(seed, &Protocol::ALL).scenario;
+        let of = |seed| draw_messages(seed, 0, &Protocol::ALL).scenario;
         let both = of(0).network.base;
         assert!(both.loss > 0.0 && both.duplicate > 0.0);
         assert!((0..4).any(|seed| of(seed).faults.iter().any(|fault| fault.text.contains("submit"))));
