@@ -62,7 +62,7 @@ pub struct Conditions {
     pub latency: Latency,
     /// The share of messages that are lost, 0 to 1.
     pub loss: f64,
-    /// The share of messages that arrive twice, 0 to 1.
+    /// The share of messages that are copied, 0 to 1.
     pub duplicate: f64,
 }
 

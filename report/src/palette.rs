@@ -1,6 +1,6 @@
-//! The palette of all charts: the Okabe-Ito colours, which colour-blind readers can tell apart. In charts of states, each state has
-//! a fixed colour, and also a mark or a hatch, so that it can be told apart without colour. In charts that compare protocols, the
-//! same colours stand for protocols ([`of`]).
+//! The palette of all charts: the Okabe-Ito colours, which colour-blind readers can tell apart. In charts of states, a colour
+//! stands for a state or for a few that are alike; the legend of each chart says which. Hatches and marks tell apart what colour
+//! alone does not. In charts that compare protocols, the same colours stand for protocols ([`of`]).
 
 use indoubt_scenario::protocol::{
     Protocol,
@@ -10,9 +10,10 @@ use plotters::style::RGBColor;
 
 /// Transactions that committed, and locks that are not in doubt.
 pub(crate) const COMMITTED: RGBColor = RGBColor(0x00, 0x72, 0xB2);
-/// Branches in doubt, and their locks.
+/// Branches in doubt and their locks. Also what else is not known: transactions that are unresolved, and outcomes that clients were
+/// not told.
 pub(crate) const IN_DOUBT: RGBColor = RGBColor(0xD5, 0x5E, 0x00);
-/// Requests that wait for a lock.
+/// Requests that wait for a lock, and sagas that wait for an operator.
 pub(crate) const WAITING: RGBColor = RGBColor(0xF0, 0xE4, 0x42);
 /// Transactions that aborted.
 pub(crate) const ABORTED: RGBColor = RGBColor(0x99, 0x99, 0x99);

@@ -62,7 +62,8 @@ const BUGS: [Bug; 39] = [
     bug(ForgetPrepared, TWO_PHASE, "forgets its prepared branches at a restart (11)", "durability").with_one_crash(),
     bug(LocksNotRetaken, TWO_PHASE, "does not take the locks of branches in doubt back (11)", "nothing-unresolved")
         .with_one_crash(),
-    bug(AbortInDoubt, TWO_PHASE, "aborts in doubt after its decision timeout (6)", "agreement").with_one_crash(),
+    bug(AbortInDoubt, TWO_PHASE, "aborts a branch in doubt after its decision timeout (6)", "agreement")
+        .with_one_crash(),
     bug(NoInitiation, PRC, "presumes commit without an initiation record (16)", "agreement").with_one_crash(),
     bug(ForgetAbortEarly, PRC, "presumes commit, and forgets an abort before a late voter's ACK (14)", "agreement")
         .with_one_crash(),
@@ -94,10 +95,15 @@ const BUGS: [Bug; 39] = [
     bug(
         SessionsForgotten,
         TWO_PHASE,
-        "a world hands a message to a later incarnation of its receiver",
+        "the runtime delivers a message to a later incarnation of its receiver",
         "world-contract",
     ),
-    bug(TornRecordIgnored, TWO_PHASE, "a journal appends behind a torn record, where no replay arrives", "durability"),
+    bug(
+        TornRecordIgnored,
+        TWO_PHASE,
+        "a journal appends behind a torn record, where replay never reaches",
+        "durability",
+    ),
     bug(
         OtherJournalDecides,
         TWO_PHASE,

@@ -1,8 +1,8 @@
 //! The costs that papers count: messages and log writes per transaction. Audits do not count.
 //!
 //! A message counts when it is sent, if it carries the id of such a transaction and goes between two nodes other than clients. A
-//! resend counts again; a copy that a fault made does not. The messages of the work round are counted apart. A log write counts if
-//! its record carries the id.
+//! resend counts again; a copy does not, whether a fault or the network made it. The messages of the work round are counted apart.
+//! A log write counts if its record carries the id.
 
 use super::{
     fold::{Measure, Results},
