@@ -24,8 +24,8 @@ pub(crate) struct Finding {
     pub(crate) stuck: bool,
     /// What operators did is left out of it: it excuses nothing.
     pub(crate) without_operators: bool,
-    /// Whether the coordinator ended the transaction without noticing the loss. Then a lost journal is no excuse (rule 17).
-    pub(crate) unnoticed: bool,
+    /// A lost journal does not excuse it: it was not noticed (rule 17), or such a thing must not happen without a journal either.
+    pub(crate) despite_lost_logs: bool,
     /// What is wrong, for people: which transaction, which nodes, when.
     pub(crate) text: String,
 }

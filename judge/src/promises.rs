@@ -142,7 +142,7 @@ impl Waivers {
     }
 
     fn by_lost_log(&self, finding: &Finding, loser: impl Fn(&Finding) -> Option<NodeId>) -> Option<String> {
-        let node = loser(finding).filter(|_| !finding.unnoticed)?;
+        let node = loser(finding).filter(|_| !finding.despite_lost_logs)?;
         Some(format!("{node} lost its log"))
     }
 

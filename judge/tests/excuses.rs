@@ -264,6 +264,26 @@ fn a_dirty_read_is_seen_whoever_else_changed_the_record_before_or_after() {
     assert_eq!(dirty(&format!("{first}{another}5 c2 decided c2-k2-3 commit\n")), 1, "one of both is over");
 }
 
+#[test]
+fn a_refusal_that_is_followed_by_the_step_is_excused_by_the_lost_log_that_held_it() {
+    let reversed = |node: Option<u16>| {
+        let twice = "5 p2 appended c1-k1-1 forced\n6 p2 step-refused c1-k1-1 2 @1\n6.5 p2 crashed\n6.6 p2 restarted 0 77\n7 p2 step-applied c1-k1-1 2 p2/b:+5 @3/77";
+        let story = format!("{BEGAN}{}", UNDONE.replace("6 p2 step-refused c1-k1-1 2 @1", twice));
+        let lost = node.map(|node| fault(6, LoseLog { node: NodeId::participant(node), restart_after: None }));
+        judged(Saga, lost.into_iter().collect(), vec![], &story)
+    };
+    assert!(!is_broken(&reversed(Some(2)), "stability"));
+    assert!(is_broken(&reversed(Some(1)), "stability"), "another node's log");
+    assert!(is_broken(&reversed(None), "stability"), "no fault lost it");
+    let twice = "11 p2 decided c1-k1-1 commit\n11.1 p2 appended c1-k1-1 forced\n11.2 p2 crashed\n11.3 p2 restarted 0 77\n11.5 p2 decided c1-k1-1 abort";
+    let story = format!("{BEGAN}{}", COMMIT.replace("11 p2 decided c1-k1-1 commit", twice));
+    let lost = fault(11, LoseLog { node: NodeId::participant(2), restart_after: None });
+    assert!(
+        is_broken(&judged(TwoPhase, vec![lost], vec![], &story), "stability"),
+        "no decision is reversed, journal or not"
+    );
+}
+
 /// What a lost log excuses: what its node held of the transaction.
 #[test]
 fn a_lost_log_excuses_the_open_branch_that_it_held() {

@@ -31,7 +31,7 @@ fn durability(evidence: &Evidence<'_>) -> Vec<Finding> {
         let unnoticed = evidence.acknowledges_commits && taken_as_done;
         // Only the lost log of this node excuses it.
         let (txns, nodes) = (BTreeSet::from([id.txn]), BTreeSet::from([id.node]));
-        Finding { txns, nodes, unnoticed, text, ..Finding::default() }
+        Finding { txns, nodes, despite_lost_logs: unnoticed, text, ..Finding::default() }
     };
     lost(final_state).into_iter().map(find).collect()
 }
