@@ -375,19 +375,25 @@ impl<M: Machine + Clone> World<M> {
     }
 }
 
+/// What a machine does: whom it tells what, what it observes and writes, and for what it waits.
+#[derive(Debug, PartialEq)]
+struct Reaction<R, T> {
+    sent: Vec<(NodeId, Message)>,
+    observed: Vec<Observation>,
+    records: Vec<R>,
+    timers: BTreeMap<T, Micros>,
+}
+
 /// What a machine does on a message, and then once what it wrote is durable.
-fn reaction<M: Machine + Clone>(
-    bench: &Bench<M>,
-    from: NodeId,
-    message: &Message,
-) -> (Vec<(NodeId, Message)>, Vec<Observation>, Vec<M::Record>, BTreeMap<M::Timer, Micros>) {
+fn reaction<M: Machine + Clone>(bench: &Bench<M>, from: NodeId, message: &Message) -> Reaction<M::Record, M::Timer> {
     let mut bench = bench.clone();
     let (observed, journal) = (bench.observed.len(), bench.journal.len());
     bench.take_sent();
     bench.hear(from, message.clone());
     bench.force();
     let records = bench.journal.split_off(journal).into_iter().map(|logged| logged.record).collect();
-    (bench.take_sent(), bench.observed.split_off(observed), records, bench.timers)
+    let (sent, observed) = (bench.take_sent(), bench.observed.split_off(observed));
+    Reaction { sent, observed, records, timers: bench.timers }
 }
 
 fn only_reads(plan: &[PlanStep], step: u32) -> bool {

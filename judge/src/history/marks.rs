@@ -68,9 +68,6 @@ impl Marks {
 
 /// Whether a participant that has forgotten the transaction must refuse such a request. A decision is acknowledged all the same.
 fn needs_the_transaction(message: MessageKind) -> bool {
-    match message {
-        MessageKind::Work | MessageKind::Prepare => true,
-        MessageKind::Step | MessageKind::Settle | MessageKind::Compensate => true,
-        _ => false,
-    }
+    use MessageKind::{Compensate, Prepare, Settle, Step, Work};
+    matches!(message, Work | Prepare | Step | Settle | Compensate)
 }
