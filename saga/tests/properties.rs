@@ -393,7 +393,7 @@ fn reaction<M: Machine + Clone>(bench: &Bench<M>, from: NodeId, message: &Messag
     bench.force();
     let records = bench.journal.split_off(journal).into_iter().map(|logged| logged.record).collect();
     let (sent, observed) = (bench.take_sent(), bench.observed.split_off(observed));
-    Reaction { sent, observed, records, timers: bench.timers }
+    Reaction { sent, observed, records, timers: bench.timers.clone() }
 }
 
 fn only_reads(plan: &[PlanStep], step: u32) -> bool {
