@@ -185,8 +185,11 @@ impl Nemesis {
                     }
                 }
                 (WatchState::Watching, Counting::Transactions(nth) | Counting::Effects(nth)) => {
-                    if watch.counts(txn, lost) == Some(nth) {
+                    if watch.counts(node, txn, lost) == Some(nth) {
                         self.strike(at, now, Some(FaultSite { node, txn }), &mut commands);
+                    } else if watch.untold.is_some() {
+                        // From now on its receivers ask when they take the message.
+                        self.stale.extend(watch.posts.iter().map(|post| post.node));
                     }
                 }
                 (WatchState::Waiting | WatchState::Over, _) | (WatchState::Watching, Counting::Nothing) => {}
@@ -339,38 +342,48 @@ impl Watch {
             _ => None,
         };
         let posts = self.posts.iter().filter(move |post| post.node == node);
-        posts.filter_map(move |post| {
-            let action = match self.stage {
-                WatchState::Watching if post.report => Action::Report,
-                WatchState::Watching => Action::Ask,
-                WatchState::Touching => self.touch,
-                WatchState::Waiting | WatchState::Over => return None,
+        posts.flat_map(move |post| {
+            let actions: &[Action] = match (self.stage, post.report, self.untold) {
+                (WatchState::Watching, true, None) => &[Action::Report],
+                (WatchState::Watching, true, Some(_)) => &[Action::Report, Action::Ask],
+                (WatchState::Watching, false, None) => &[Action::Ask],
+                (WatchState::Touching, ..) => std::slice::from_ref(&self.touch),
+                (WatchState::Watching, false, Some(_)) | (WatchState::Waiting | WatchState::Over, ..) => &[],
             };
-            Some(Rule { id, selector: post.selector.clone(), share, action })
+            actions.iter().map(move |action| Rule { id, selector: post.selector.clone(), share, action: *action })
         })
     }
 
     /// Whether the next one that counts is the one at which it strikes.
     fn may_strike(&self) -> bool {
         match self.counting {
+            _ if self.untold.is_some() => false,
             Counting::Transactions(nth) | Counting::Effects(nth) => self.count + 1 >= nth,
             Counting::Nothing | Counting::Messages(_) => false,
         }
     }
 
     /// Counts a phase, point or effect that was reached. Returns the count, `None` if this one does not count.
-    fn counts(&mut self, txn: Option<TxnId>, lost: Lost) -> Option<u64> {
+    fn counts(&mut self, node: NodeId, txn: Option<TxnId>, lost: Lost) -> Option<u64> {
+        if self.untold.is_some() {
+            let taken = self.untold == txn && self.posts.iter().any(|post| post.report && post.node == node);
+            return taken.then_some(self.count);
+        }
         // After a send its own message must be taken; a phase tells somebody if nothing of it is lost.
-        let lost = if matches!(self.fault.trigger, Trigger::Moment { .. }) { lost.last } else { lost.any };
-        if lost && self.told && self.may_strike() {
+        let after_send = matches!(self.fault.trigger, Trigger::Moment { .. });
+        let lost = self.told && if after_send { lost.last } else { lost.any };
+        if lost && after_send && self.may_strike() {
             return None;
         }
         let once = matches!(self.counting, Counting::Transactions(_));
         if once && txn.is_some_and(|txn| !self.seen.insert(txn)) {
             return None;
         }
+        if lost && self.may_strike() {
+            self.untold = txn;
+        }
         self.count += 1;
-        Some(self.count)
+        self.untold.is_none().then_some(self.count)
     }
 
     fn until_counted(&self, last: u64) -> WatchState {

@@ -307,9 +307,16 @@ fn work_that_is_lost_was_sent_but_a_decision_that_is_lost_told_nobody() {
     let mut d = nemesis("[[fault]]\non = { phase = \"work-sent\" }\ndo = \"kill\"\nnode = \"c1\"");
     assert_eq!(struck(&d.asked(ms(1), C1, &[RuleId(0)], txn(1), LOST).commands), [&FaultCommand::Kill(C1, None)]);
     let mut d = nemesis("[[fault]]\non = { phase = \"half-told\" }\ndo = \"kill\"\nnode = \"c1\"");
-    assert_eq!(d.asked(ms(1), C1, &[RuleId(0)], txn(1), LOST), Reply::default());
+    let taken = |d: &Nemesis, node| d.orders(node).rules.iter().any(|rule| rule.action == Action::Ask);
+    assert!(!taken(&d, P2));
+    // The first participant could not be told: from now on those who take the decision ask, and the coordinator does not.
+    let reply = d.asked(ms(1), C1, &[RuleId(0)], txn(1), LOST);
+    assert!(reply.commands.iter().all(|command| matches!(command, FaultCommand::Orders(_))), "{reply:?}");
+    assert!(taken(&d, P2) && !taken(&d, C1) && !d.awaits_sends(RuleId(0)));
+    assert_eq!(d.asked(ms(2), C1, &[RuleId(0)], txn(2), Lost::default()), Reply::default(), "the second one");
+    assert_eq!(d.asked(ms(3), P2, &[RuleId(0)], txn(2), Lost::default()), Reply::default());
     assert_eq!(
-        struck(&d.asked(ms(2), C1, &[RuleId(0)], txn(2), Lost::default()).commands),
+        struck(&d.asked(ms(4), P2, &[RuleId(0)], txn(1), Lost::default()).commands),
         [&FaultCommand::Kill(C1, None)]
     );
     // After a send, what was lost beside it does not matter.

@@ -60,8 +60,11 @@ pub(super) struct Watch {
     pub(super) touch: Action,
     /// See [`super::Nemesis::awaits_sends`].
     pub(super) awaits: bool,
-    /// Whether a lost message means that its moment did not come: nobody was told.
+    /// Whether its moment comes only when somebody was told: when a message is taken.
     pub(super) told: bool,
+    /// The transaction that reached the phase at which it strikes, while nobody was told because the message is lost. It strikes
+    /// when the next receiver takes the message.
+    pub(super) untold: Option<TxnId>,
     /// How many moments have counted.
     pub(super) count: u64,
     /// The transactions that have.
@@ -103,6 +106,7 @@ impl Watch {
             posts: posts(fault, scenario, protocol),
             awaits,
             told,
+            untold: None,
             count: 0,
             seen: BTreeSet::new(),
             record: FaultRecord { fault: index, text: fault.text.clone(), at: vec![], until: vec![], sites: vec![] },
