@@ -59,6 +59,8 @@ struct Endpoint {
     _port: TcpSocket,
     process: Option<Process>,
     incarnation: u32,
+    /// The number of its processes so far.
+    starts: u32,
     kills: u64,
 }
 
@@ -76,7 +78,7 @@ impl Cluster {
             port.set_reuseaddr(true)?;
             port.bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).context("no free port on the loopback interface")?;
             let address = port.local_addr()?;
-            nodes.insert(id, Endpoint { address, _port: port, process: None, incarnation: 0, kills: 0 });
+            nodes.insert(id, Endpoint { address, _port: port, process: None, incarnation: 0, starts: 0, kills: 0 });
         }
         let cluster = Cluster { launch, program, nodes, folder };
         let settings = serde_json::to_string(&cluster.launch.settings)?;
@@ -102,6 +104,12 @@ impl Cluster {
     /// The incarnation of the node's last process; 0 before the first.
     pub(crate) fn incarnation(&self, node: NodeId) -> u32 {
         self.nodes[&node].incarnation
+    }
+
+    /// The number of processes that the node has had. It tells the present one from earlier ones: the incarnation begins again if the
+    /// data folder is lost.
+    pub(crate) fn starts(&self, node: NodeId) -> u32 {
+        self.nodes[&node].starts
     }
 
     /// Whether a process runs for this node.
@@ -148,6 +156,7 @@ impl Cluster {
             bail!("{node} listens on {} instead of {}", ready.address, endpoint.address);
         }
         endpoint.incarnation = ready.incarnation;
+        endpoint.starts += 1;
         endpoint.process = Some(process);
         Ok(())
     }
@@ -208,6 +217,11 @@ impl Cluster {
         journal::lose(&self.data_dir(node)).with_context(|| format!("cannot remove the journal of {node}"))
     }
 
+    /// Removes the data folder of a node that is down.
+    pub(crate) fn lose_disk(&self, node: NodeId) -> Result<()> {
+        journal::lose_directory(&self.data_dir(node)).with_context(|| format!("cannot remove the data folder of {node}"))
+    }
+
     /// Ends all nodes and waits until they have ended. Then their traces are complete.
     pub fn end(&mut self) -> Result<()> {
         for (node, endpoint) in &mut self.nodes {
@@ -261,6 +275,7 @@ impl Cluster {
             say("--protocol", launch.protocol.name().into());
         }
         if launch.lab {
+            say("--start", (endpoint.starts + 1).to_string());
             args.push("--lab".into());
         }
         if launch.floor {

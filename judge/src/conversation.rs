@@ -157,6 +157,7 @@ impl Teller {
                 self.tails.remove(&node);
                 "CRASHES".into()
             }
+            Restarted { incarnation: 1, lost: true, .. } => "RESTARTS (incarnation 1: its disk is lost)".into(),
             Restarted { incarnation, lost: true, .. } => {
                 format!("RESTARTS (incarnation {incarnation}; its log is lost)")
             }

@@ -264,9 +264,9 @@ impl<M: Machine> Engine<M> {
     /// Gives the machine a message of a caller without a session, with an id that no other message has.
     async fn hand_over(&mut self, from: NodeId, message: Message) -> Result<(), Stop> {
         self.called += 1;
-        let Port { id: to, incarnation, .. } = self.driver.port;
+        let Port { id: to, start, .. } = self.driver.port;
         let count = (u64::from(to.number) << 48) + self.called;
-        let id = MessageId { from, incarnation, count };
+        let id = MessageId { from, start, count };
         self.deliver(Packet { id, to, copy: false, message }).await
     }
 

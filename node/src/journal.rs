@@ -24,7 +24,7 @@ mod scan;
 mod shared;
 mod thread;
 
-pub use cut::{CutReport, cut_tail, lose};
+pub use cut::{CutReport, cut_tail, lose, lose_directory};
 pub use disk::{Disk, HostDisk};
 pub use error::JournalError;
 pub use open::Options;

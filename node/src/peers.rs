@@ -244,7 +244,7 @@ mod tests {
     const P2: NodeId = NodeId::participant(2);
 
     fn hello(node: NodeId, incarnation: u32, log: u64, end: u64) -> Hello {
-        Hello { node, incarnation, log: LogId(log), end: Lsn(end), receiver: None }
+        Hello { node, incarnation, start: incarnation, log: LogId(log), end: Lsn(end), receiver: None }
     }
 
     fn peers(me: NodeId) -> (Peers, Hello) {
@@ -321,7 +321,7 @@ mod tests {
             reads: Vec::new(),
             reason: None,
         };
-        let id = MessageId { from: P1, incarnation: 3, count: 1 };
+        let id = MessageId { from: P1, start: 3, count: 1 };
         c1.learn(&first, &[Envelope { id, to: C1, hold: Micros::ZERO, copy: false, message: vote }]);
         c1.over(P1, session.number);
         for restored in [hello(P1, 4, 7, 11), hello(P1, 2, 7, 12)] {

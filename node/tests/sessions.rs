@@ -16,7 +16,7 @@ use tonic::{Code, Status, Streaming, transport::Endpoint};
 const C5: NodeId = NodeId::coordinating(5);
 
 fn hello(node: NodeId, incarnation: u32) -> Hello {
-    Hello { node, incarnation, log: LogId(7), end: Lsn(0), receiver: None }
+    Hello { node, incarnation, start: incarnation, log: LogId(7), end: Lsn(0), receiver: None }
 }
 
 /// A session, which ends when this is dropped.

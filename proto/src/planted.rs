@@ -53,6 +53,8 @@ pub enum Mutant {
     HeuristicIsAck,
     /// A participant tells a peer in doubt how an operator ended the branch, as if it were the decision (rule 7).
     HeuristicSpreads,
+    /// A coordinating node that lost its disk runs what was submitted to it before (decision 57).
+    LostDiskRunsAgain,
     /// A world hands a message to whatever incarnation of its receiver it meets (duty 7 of a driver).
     SessionsForgotten,
     /// A journal leaves a torn record and appends behind it. A later replay ends at the torn record.
@@ -61,7 +63,7 @@ pub enum Mutant {
 
 impl Mutant {
     /// All bugs that can be planted.
-    pub const ALL: [Mutant; 25] = [
+    pub const ALL: [Mutant; 26] = [
         Mutant::VoteBeforeDurable,
         Mutant::DecideBeforeDurable,
         Mutant::AckBeforeForce,
@@ -85,6 +87,7 @@ impl Mutant {
         Mutant::DuplicateRuns,
         Mutant::HeuristicIsAck,
         Mutant::HeuristicSpreads,
+        Mutant::LostDiskRunsAgain,
         Mutant::SessionsForgotten,
         Mutant::TornRecordIgnored,
     ];

@@ -13,6 +13,7 @@ mod heal;
 mod jump_clock;
 mod kill;
 pub(crate) mod kind;
+mod lose_disk;
 mod lose_log;
 mod messages;
 mod partition;
@@ -96,6 +97,8 @@ registry! {
     Resolve in resolve;
     /// A node's clock jumps.
     JumpClock in jump_clock;
+    /// A node dies and its whole disk is lost.
+    LoseDisk in lose_disk;
 }
 
 impl FaultAction {

@@ -7,7 +7,7 @@ use indoubt_driver::{
 };
 use indoubt_proto::{ids::NodeId, observation::Phase, time::Micros};
 use indoubt_scenario::{
-    faults::{FaultAction, JumpClock, Kill, Message, MessageDeed, Partition},
+    faults::{FaultAction, JumpClock, Kill, LoseDisk, Message, MessageDeed, Partition},
     parse::ScenarioError,
     protocol::Protocol,
     scenario::{Arrivals, Counted, Scenario, Trigger, Which},
@@ -404,6 +404,17 @@ fn a_clock_jumps_one_way() {
     }
     bad_fault(&jump("forward = \"0s\""), 4, &["`forward`"]);
     bad_fault(&jump("for = \"1s\""), 4, &["unknown field `for`", "`jump-clock`"]);
+}
+
+#[test]
+fn a_node_that_loses_its_disk_comes_back() {
+    let lost = "at = \"1s\"\ndo = \"lose-disk\"\nnode = \"p2\"\n";
+    let back = fault(&format!("{lost}restart_after = \"5ms\""));
+    let expected = LoseDisk { node: NodeId::participant(2), restart_after: Some(Micros::from_millis(5)) };
+    assert_eq!(back.faults[0].action, expected.into());
+    assert_eq!(back.faults[0].text, "kill p2 and lose its disk at 1s, back after 5ms");
+    bad_fault(lost, 1, &["p2 never comes back", "`restart_after`"]);
+    fault(&format!("{lost}[[fault]]\nat = \"2s\"\ndo = \"restart\"\nnode = \"p2\"\n"));
 }
 
 #[test]

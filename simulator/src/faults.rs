@@ -37,6 +37,8 @@ pub enum FaultCommand {
     Kill(NodeId, Option<u64>),
     /// Lose the journal of this node, which is down.
     LoseLog(NodeId),
+    /// Lose the whole disk of this node, which is down: it starts as new.
+    LoseDisk(NodeId),
     /// Boot this node, which is down.
     Restart(NodeId),
     /// Freeze this node.

@@ -191,7 +191,7 @@ impl<'a> World<'a> {
 
     fn play(&mut self) {
         for client in &mut self.clients {
-            client.port.begin(1);
+            client.port.begin(1, 1);
             self.kernel.set_present(client.slot(), 1);
         }
         for at in 0..self.nodes.len() {
@@ -241,7 +241,7 @@ impl<'a> World<'a> {
         } else {
             match self.kernel.queue.pop() {
                 Some(Due::Event(event)) => self.happen(event),
-                Some(Due::Timer(number, alarm)) if self.nodes[alarm.slot].is_up_in(alarm.incarnation) => {
+                Some(Due::Timer(number, alarm)) if self.nodes[alarm.slot].is_up_since(alarm.start) => {
                     self.bring(alarm.slot, Incoming::Timer(number));
                 }
                 Some(Due::Timer(..)) | None => {}
@@ -255,17 +255,17 @@ impl<'a> World<'a> {
                 self.kernel.flying -= 1;
                 self.arrive(flight);
             }
-            Event::Forced { slot, incarnation } => {
+            Event::Forced { slot, start } => {
                 let node = &mut self.nodes[slot];
-                if node.is_up_in(incarnation) {
+                if node.is_up_since(start) {
                     let frozen = node.is_paused();
                     let upto = node.machine.forced(&mut self.kernel, frozen);
                     self.bring(slot, Incoming::Durable(upto));
                 }
             }
-            Event::Flush { slot, incarnation } => {
+            Event::Flush { slot, start } => {
                 let node = &mut self.nodes[slot];
-                if node.is_up_in(incarnation) {
+                if node.is_up_since(start) {
                     let frozen = node.is_paused();
                     node.machine.flush(&mut self.kernel, frozen);
                 }

@@ -166,6 +166,13 @@ fn a_restart_of_a_running_node_does_nothing_and_an_early_one_replaces_the_planne
 }
 
 #[test]
+fn a_lost_disk_is_lost_after_the_kill() {
+    let mut d = nemesis("[[fault]]\nat = \"1s\"\ndo = \"lose-disk\"\nnode = \"c1\"\nrestart_after = \"5ms\"\n");
+    assert_eq!(struck(&d.due(ms(1_000))), [&FaultCommand::Kill(C1, None), &FaultCommand::LoseDisk(C1)]);
+    assert_eq!(d.due(ms(1_005)), [FaultCommand::Restart(C1)]);
+}
+
+#[test]
 fn a_lost_log_is_lost_after_the_kill_even_of_a_node_that_is_down() {
     let mut d = nemesis(
         "[[fault]]\nat = \"1s\"\ndo = \"lose-log\"\nnode = \"c1\"\n[[fault]]\nat = \"2s\"\ndo = \"lose-log\"\nnode = \"c1\"\n\

@@ -53,7 +53,7 @@ impl Bug {
     }
 }
 
-const BUGS: [Bug; 25] = [
+const BUGS: [Bug; 26] = [
     bug(VoteBeforeDurable, TWO_PHASE, "votes YES before the prepared record is durable (11)", "durability")
         .with_one_crash(),
     bug(DecideBeforeDurable, TWO_PHASE, "tells COMMIT before the record is durable (15)", "agreement").with_one_crash(),
@@ -90,6 +90,7 @@ const BUGS: [Bug; 25] = [
         "heuristics-told",
     ),
     bug(HeuristicSpreads, COOPERATIVE, "tells a peer the operator's word as if it were the decision (7)", "agreement"),
+    bug(LostDiskRunsAgain, TWO_PHASE, "runs again what was submitted before its disk was lost", "no-effect-twice"),
     bug(
         SessionsForgotten,
         TWO_PHASE,

@@ -8,7 +8,7 @@ use crate::{
     record::CoordinatorRecord,
 };
 use indoubt_proto::{
-    ids::{LogId, Lsn, NodeId, TxnId},
+    ids::{LogId, Lsn, NodeId, Serial, TxnId},
     machine::{Effect, Input, InputOf, Write},
     message::{Decision, Message},
     planted::Mutant,
@@ -24,6 +24,10 @@ impl Coordinator {
                 Mutant::UnknownIsDone,
                 Input::Message { message: Message::Vote { log, .. } | Message::Ack { log, .. }, .. },
             ) => *log = LogId(0),
+            // It tells apart what was submitted to its earlier incarnations, and not what was submitted to its lost journal.
+            (Mutant::LostDiskRunsAgain, Input::Message { message: Message::Submit(submission), .. }) => {
+                submission.log = self.context.serials.ticket(Serial::default()).log;
+            }
             (Mutant::ResendStops, Input::Fired(CoordinatorTimer::Resend(txn))) => {
                 let txn = *txn;
                 self.step(input, out);

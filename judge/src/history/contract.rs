@@ -22,7 +22,7 @@ pub(crate) struct Breach {
 /// What is known of one node.
 #[derive(Clone, Debug, Default)]
 struct Seen {
-    /// The last message that it sent: its incarnation and its count.
+    /// The last message that it sent: its start and its count.
     sent: (u32, u64),
     /// When it last died.
     died: Option<Death>,
@@ -50,7 +50,7 @@ impl Contract {
         match &seen.what {
             Observation::Sent { id, .. } => {
                 let sent = &mut self.nodes.get_mut(id.from).sent;
-                *sent = (id.incarnation, id.count).max(*sent);
+                *sent = (id.start, id.count).max(*sent);
             }
             Observation::Received { id, to, .. } => self.received(*id, *to, seen.t_us),
             Observation::Crashed { .. } => {
@@ -97,7 +97,7 @@ impl Contract {
     fn received(&mut self, id: MessageId, to: NodeId, t: i64) {
         let Some(Death { t: died, sent }) = self.nodes.get(to).and_then(|node| node.died.as_ref()) else { return };
         let by_then = sent.get(id.from).copied().unwrap_or_default();
-        if (id.incarnation, id.count) <= by_then {
+        if (id.start, id.count) <= by_then {
             let text = format!("{to} took message {id} at {}, which was sent before {to} died at {}", At(t), At(*died));
             self.breached(to, text);
         }

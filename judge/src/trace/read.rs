@@ -215,7 +215,7 @@ impl Fields<'_> {
     fn message(&mut self) -> Result<(MessageId, NodeId, NodeId, MessageKind, Option<TxnId>, bool), TraceError> {
         let text: String = self.need("id")?;
         let Some(id) = message_id(&text) else {
-            return Err(self.wrong("id", text, "expected sender.incarnation.count, for example c1.1.17".into()));
+            return Err(self.wrong("id", text, "expected sender.start.count, for example c1.1.17".into()));
         };
         let copy = self.maybe("copy")?.unwrap_or(false);
         Ok((id, self.need("from")?, self.need("to")?, self.need("message")?, self.maybe("txn")?, copy))
@@ -226,7 +226,7 @@ fn message_id(text: &str) -> Option<MessageId> {
     let mut parts = text.split('.');
     let id = MessageId {
         from: parts.next()?.parse().ok()?,
-        incarnation: parts.next()?.parse().ok()?,
+        start: parts.next()?.parse().ok()?,
         count: parts.next()?.parse().ok()?,
     };
     parts.next().is_none().then_some(id)

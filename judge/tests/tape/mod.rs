@@ -77,7 +77,7 @@ fn observation(line: &str, seq: u64) -> Option<Stamped> {
             let (from, to) = if kind == "sent" { (me, other) } else { (other, me) };
             let (message, txn, copy) =
                 (MessageKind::from_word(word(1)?)?, word(2)?.parse().ok(), word(3) == Some("copy"));
-            let id = MessageId { from, incarnation: 1, count: seq };
+            let id = MessageId { from, start: 1, count: seq };
             match kind {
                 "sent" => O::Sent { id, from, to, message, txn, copy },
                 _ => O::Received { id, from, to, message, txn, copy, ticket: ticket(rest, other) },

@@ -21,6 +21,11 @@ pub enum Act {
         /// Whose.
         node: NodeId,
     },
+    /// The whole disk of a node that is down is lost: its journal and its count of incarnations.
+    LoseDisk {
+        /// Whose.
+        node: NodeId,
+    },
     /// A node that is down comes back.
     Restart {
         /// Which node.
@@ -75,6 +80,7 @@ impl Act {
             Act::Pause { .. } | Act::Cut { .. } | Act::SlowDisk { .. } | Act::Touch(_) => true,
             Act::Kill { .. }
             | Act::LoseLog { .. }
+            | Act::LoseDisk { .. }
             | Act::Restart { .. }
             | Act::Resume { .. }
             | Act::Heal

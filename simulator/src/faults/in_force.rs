@@ -115,6 +115,7 @@ impl FaultsInForce {
                 }
             }
             Act::LoseLog { node } => commands.list.push(FaultCommand::LoseLog(node)),
+            Act::LoseDisk { node } => commands.list.push(FaultCommand::LoseDisk(node)),
             Act::Restart { node } => ended.extend(self.end_all(commands, |act| is_kill_of(act, node))),
             Act::Pause { node } => {
                 if !self.is_down(node) && !self.any(|act| *act == Act::Pause { node }) {
@@ -164,6 +165,7 @@ impl FaultsInForce {
                 self.stale.insert(node);
             }
             Act::LoseLog { .. }
+            | Act::LoseDisk { .. }
             | Act::Restart { .. }
             | Act::Resume { .. }
             | Act::Heal

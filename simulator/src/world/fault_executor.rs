@@ -37,10 +37,13 @@ impl World<'_> {
             FaultCommand::Kill(node, keep) => self.kill(node, keep),
             FaultCommand::LoseLog(node) => {
                 if let Some(at) = self.slot(node).filter(|at| !self.nodes[*at].is_up()) {
-                    self.journals += 1;
-                    let log = LogId(stream(self.seed, &format!("journal {node} {}", self.journals)).next_u64());
-                    self.nodes[at].machine.lose_log(log);
-                    self.nodes[at].lost_log = true;
+                    self.lose_log(at);
+                }
+            }
+            FaultCommand::LoseDisk(node) => {
+                if let Some(at) = self.slot(node).filter(|at| !self.nodes[*at].is_up()) {
+                    self.lose_log(at);
+                    self.nodes[at].machine.lose_incarnation();
                 }
             }
             FaultCommand::Restart(node) => {
@@ -88,17 +91,26 @@ impl World<'_> {
         }
     }
 
+    /// A node that is down loses its journal. Its next one has another identity.
+    fn lose_log(&mut self, at: usize) {
+        self.journals += 1;
+        let node = self.nodes[at].id();
+        let log = LogId(stream(self.seed, &format!("journal {node} {}", self.journals)).next_u64());
+        self.nodes[at].machine.lose_log(log);
+        self.nodes[at].lost_log = true;
+    }
+
     /// A node boots: with whatever survived, in its next incarnation.
     pub(super) fn boot(&mut self, at: usize) {
         let booting = &mut self.nodes[at];
         booting.boot();
-        let (node, incarnation) = (booting.id(), booting.incarnation());
+        let (node, start, incarnation) = (booting.id(), booting.start(), booting.incarnation());
         let (log, upto) = booting.machine.journal();
         let lost = std::mem::take(&mut booting.lost_log);
-        if incarnation > 1 {
+        if start > 1 {
             self.kernel.observe(node, Observation::Restarted { incarnation, log, upto, lost });
         }
-        self.kernel.set_present(at, incarnation);
+        self.kernel.set_present(at, start);
         self.ready.push_back(at);
         if node.role == Role::Coordinating {
             self.pool.up(node, Home { incarnation, log }, &mut self.client_effects);

@@ -64,6 +64,8 @@ pub(super) trait Driven {
     fn crash(&mut self, keep: Option<u64>) -> Option<Packet>;
     /// Replaces the journal, which is lost, by an empty one with this identity.
     fn lose_log(&mut self, log: LogId);
+    /// Forgets how often it was started, as a node with a new folder does.
+    fn lose_incarnation(&mut self);
     /// Whether everything that it logged is durable.
     fn is_flushed(&self) -> bool;
     /// The state of the machine, for people; `None` if it is down.
@@ -102,8 +104,8 @@ impl<M: Machine> MachineNode<M> {
     /// The driver, and the world as it sees it.
     fn with_hands<'a, 'k>(&'a mut self, kernel: &'a mut Kernel<'k>) -> (&'a mut Driver<M>, NodeIo<'a, 'k, M>) {
         let MachineNode { driver, outlet, journal, timers, .. } = self;
-        let Port { id, incarnation, .. } = driver.port;
-        (driver, NodeIo { link: LinkIo { kernel, id, outlet }, incarnation, journal, timers })
+        let Port { id, start, .. } = driver.port;
+        (driver, NodeIo { link: LinkIo { kernel, id, outlet }, start, journal, timers })
     }
 
     fn begin_force(&mut self, kernel: &mut Kernel<'_>) {
@@ -111,20 +113,20 @@ impl<M: Machine> MachineNode<M> {
         self.last_force = kernel.now;
         let (slot, port) = (self.outlet.slot, &self.driver.port);
         let takes = kernel.force_takes(slot, port);
-        kernel.queue.push(kernel.now + takes, Event::Forced { slot, incarnation: port.incarnation });
+        kernel.queue.push(kernel.now + takes, Event::Forced { slot, start: port.start });
     }
 
     fn schedule_flush(&mut self, kernel: &mut Kernel<'_>, at: Micros) {
         self.flush_scheduled = true;
-        let (slot, incarnation) = (self.outlet.slot, self.driver.port.incarnation);
-        kernel.queue.push(at, Event::Flush { slot, incarnation });
+        let (slot, start) = (self.outlet.slot, self.driver.port.start);
+        kernel.queue.push(at, Event::Flush { slot, start });
     }
 }
 
 impl<M: Machine + Clone> Driven for MachineNode<M> {
     fn boot(&mut self) {
         let port = &mut self.driver.port;
-        port.begin(port.incarnation + 1);
+        port.begin(port.start + 1, port.incarnation + 1);
         let recovered =
             Recovered { log: self.journal.log(), last: self.journal.last(), records: self.journal.records() };
         self.driver.boot(self.blank.clone(), recovered, COMPACT_EVERY);
@@ -169,7 +171,7 @@ impl<M: Machine + Clone> Driven for MachineNode<M> {
 
     fn jump_clock(&mut self, jump: ClockJump, kernel: &mut Kernel<'_>) {
         let port = &self.driver.port;
-        let alarm = Alarm { slot: self.outlet.slot, incarnation: port.incarnation };
+        let alarm = Alarm { slot: self.outlet.slot, start: port.start };
         let (now, rate) = (kernel.now, port.gate.plan().clock);
         let moved = kernel.queue.move_timers(|of| *of == alarm, |due| jump.moves(due, now, rate));
         self.timers.moved(moved);
@@ -248,6 +250,10 @@ impl<M: Machine + Clone> Driven for MachineNode<M> {
 
     fn lose_log(&mut self, log: LogId) {
         self.journal.lose(log);
+    }
+
+    fn lose_incarnation(&mut self) {
+        self.driver.port.incarnation = 0;
     }
 
     fn is_flushed(&self) -> bool {

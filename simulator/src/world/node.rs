@@ -62,12 +62,16 @@ impl Node {
         self.machine.port().incarnation
     }
 
+    pub(super) fn start(&self) -> u32 {
+        self.machine.port().start
+    }
+
     pub(super) fn is_up(&self) -> bool {
         self.life != Life::Down
     }
 
-    pub(super) fn is_up_in(&self, incarnation: u32) -> bool {
-        self.is_up() && self.incarnation() == incarnation
+    pub(super) fn is_up_since(&self, start: u32) -> bool {
+        self.is_up() && self.start() == start
     }
 
     pub(super) fn is_paused(&self) -> bool {
@@ -239,12 +243,12 @@ impl World<'_> {
                 }
             }
         }
-        let (id, incarnation) = (node.id(), node.incarnation());
+        let (id, start) = (node.id(), node.start());
         let word = self.consult(id, &halt.rules, halt.txn, lost);
         let node = &mut self.nodes[at];
-        if node.is_up_in(incarnation) {
+        if node.is_up_since(start) {
             node.machine.resume(word);
         }
-        node.is_up_in(incarnation)
+        node.is_up_since(start)
     }
 }
