@@ -5,11 +5,12 @@ use anyhow::{Context, Result, bail};
 use indoubt_driver::random::stream;
 use indoubt_node::{Ready, client::NodeClient, journal};
 use indoubt_proto::{
-    ids::{NodeId, Role},
+    ids::{Lsn, NodeId, Role},
     operation::Key,
     settings::Settings,
+    time::Micros,
 };
-use indoubt_scenario::protocol::Protocol;
+use indoubt_scenario::{faults::act::OlderCopy, protocol::Protocol};
 use rand::Rng;
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -219,7 +220,28 @@ impl Cluster {
 
     /// Removes the data folder of a node that is down.
     pub(crate) fn lose_disk(&self, node: NodeId) -> Result<()> {
-        journal::lose_directory(&self.data_dir(node)).with_context(|| format!("cannot remove the data folder of {node}"))
+        journal::lose_directory(&self.data_dir(node))
+            .with_context(|| format!("cannot remove the data folder of {node}"))
+    }
+
+    /// Keeps a copy of what is durable in the journal of a node, whether it runs or not, under the name of this time.
+    pub(crate) fn copy_log(&self, node: NodeId, time: Micros) -> Result<()> {
+        journal::copy(&self.data_dir(node), &self.copy_dir(node, time))
+            .with_context(|| format!("cannot copy the journal of {node}"))
+    }
+
+    /// Replaces the journal of a node that is down by an older copy. Returns the last record of the copy; `None` if it is not made yet.
+    pub(crate) fn restore_log(&self, node: NodeId, to: OlderCopy) -> Result<Option<Lsn>> {
+        let dir = self.data_dir(node);
+        let restored = match to {
+            OlderCopy::Records(records) => journal::keep_first(&dir, records).map(Some),
+            OlderCopy::AsOf(time) => journal::restore(&dir, &self.copy_dir(node, time)),
+        };
+        restored.with_context(|| format!("cannot set the journal of {node} back"))
+    }
+
+    fn copy_dir(&self, node: NodeId, time: Micros) -> PathBuf {
+        self.path(&format!("{node}.copy-{}", time.0))
     }
 
     /// Ends all nodes and waits until they have ended. Then their traces are complete.

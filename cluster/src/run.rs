@@ -436,7 +436,7 @@ impl<'a> LiveRun<'a> {
     /// Which of the messages that a halted node waited for are lost; `None` if it must still wait.
     fn has_come(&self, halt: &Halt) -> Option<Lost> {
         let mut found = Lost::default();
-        if !halt.asked.rules.iter().any(|rule| self.nemesis.awaits_sends(*rule)) {
+        if !halt.asked.rules.iter().any(|rule| self.nemesis.awaits_sends(*rule, halt.asked.txn)) {
             return Some(found);
         }
         for sent in &halt.asked.sent {

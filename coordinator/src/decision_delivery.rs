@@ -1,6 +1,6 @@
 //! A decided transaction while somebody owes an ACK: the decision is sent again, with backoff, until every ACK is in
 //! (rule 15). An ACK under another journal than the vote's is none, and neither is one from a journal that ends before the
-//! vote: that participant lost its log, or an older copy of it was restored (rule 17).
+//! vote, or that never had the branch: that participant lost its log, or an older copy of it was put back (rule 17).
 
 use crate::{
     context::Context,
@@ -34,6 +34,8 @@ pub(crate) struct DecisionDelivery {
 pub(crate) struct Acknowledged {
     /// Its journal.
     pub(crate) log: LogId,
+    /// Whether that journal has, or had, the branch.
+    pub(crate) known: bool,
     /// The last record of that journal.
     pub(crate) end: Lsn,
     /// How an operator ended the branch there.
@@ -75,13 +77,14 @@ impl DecisionDelivery {
         Message::Decision { txn, ticket, decision: self.decision, ack }
     }
 
-    /// Takes an ACK; whether it was the last. Whether the branch was known does not matter: under the log of its vote an
-    /// unknown branch is finished and forgotten, and under another log nothing that it says concerns the branch that
-    /// voted YES, even if it remembers to have been told before.
+    /// Takes an ACK; whether it was the last. Under another log than that of its vote, nothing that it says concerns the branch
+    /// that voted YES, even if it remembers to have been told before. Under the log of its vote, a participant knows the
+    /// branch, or knows that it is finished: if it knows neither, its journal is an older copy, however far that has grown.
     pub(crate) fn acked(&mut self, txn: TxnId, node: NodeId, said: Acknowledged, out: &mut Out) -> bool {
         let Some(index) = self.due.iter().position(|voter| voter.node == node) else { return false };
         let voter = self.due[index];
-        if voter.log.is_some_and(|voted| voted != said.log || said.end < voter.place) {
+        let knows = said.known && said.end >= voter.place;
+        if voter.log.is_some_and(|voted| voted != said.log || !knows) {
             if !self.lost.contains(&node) {
                 self.lost.push(node);
                 out.observe(Observation::LostLog { txn, participant: node });

@@ -20,6 +20,7 @@ pub mod driver;
 pub mod gate;
 mod machine_runner;
 pub mod packet;
+pub mod peer_journal;
 pub mod port;
 pub mod random;
 #[cfg(feature = "wire")]

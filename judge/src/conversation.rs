@@ -167,6 +167,10 @@ impl Teller {
             Restarted { incarnation, upto, .. } => {
                 format!("RESTARTS (incarnation {incarnation}; its log ends with record {})", upto.0)
             }
+            LogRestored { upto } => format!("its journal is AN OLDER COPY, which ends with record {}", upto.0),
+            SessionRefused { peer } => {
+                format!("REFUSES a session with {peer}: an older copy of the journal of one of them was put back")
+            }
             Paused { .. } => "FREEZES".into(),
             Resumed { .. } => "RESUMES".into(),
             ClockJumped { by, back, .. } => format!("CLOCK JUMPS {} by {by}", if *back { "back" } else { "forward" }),

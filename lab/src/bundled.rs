@@ -38,6 +38,7 @@ bundle![
     "three-presumptions",
     "clock-jumps",
     "participant-loses-its-disk",
+    "participant-is-restored",
 ];
 
 macro_rules! bundle_sweeps {

@@ -218,6 +218,7 @@ impl<M: Machine> Engine<M> {
                 let lost = self.hands.links.down(peer, session);
                 self.lose(lost);
             }
+            In::Refused { peer } => self.hands.observe(|| Observation::SessionRefused { peer }),
             In::Call(call) => self.answer(call).await?,
         }
         Ok(())

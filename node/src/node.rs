@@ -140,8 +140,7 @@ where
     /// If the data directory is in use, damaged or belongs to another node, if the port is in use, or if the trace cannot be opened.
     pub async fn start(machine: M, config: NodeConfig) -> Result<Self, NodeError> {
         let owner = Owner { node: config.id, protocol: config.protocol.clone() };
-        let (log, Recovered { log: id, fresh, incarnation, last, records }) =
-            Log::open(&config.data_dir, owner)?;
+        let (log, Recovered { log: id, fresh, incarnation, last, records }) = Log::open(&config.data_dir, owner)?;
         let start = config.start.unwrap_or(incarnation);
         log.draw_forces_from(of_forces(config.seed, config.id, start));
         let trace = config.trace.as_deref().map(|path| Trace::open(path, config.id)).transpose();

@@ -4,18 +4,18 @@
 //! - The link of two nodes is opened by the one that [`dials`] names, so nobody can come in under the name of a node that this
 //!   node calls itself.
 //! - A node has one session at a time. A later incarnation of the same journal replaces an earlier one; nothing else does.
-//! - The incarnation of a journal never falls, and neither does its end. If one does, somebody put an older copy of a folder
-//!   back, and the node no longer knows what it promised.
+//! - A node whose journal is an older copy is refused ([`indoubt_driver::peer_journal`]).
 //!
 //! A node remembers others for as long as its process lives.
 
 use crate::config::dials;
+use indoubt_driver::peer_journal::{Older, PeerJournal, Said};
 use indoubt_proto::{
     ids::{LAST_INCARNATION, LogId, Lsn, NodeId, Role},
     message::Message,
     wire::{Envelope, Hello, Receiver},
 };
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use tonic::{Code, Status};
 
 /// Who opened a session.
@@ -42,14 +42,9 @@ pub(crate) struct Peers {
 /// What is remembered of one other node.
 #[derive(Debug)]
 struct Known {
-    log: LogId,
-    incarnation: u32,
-    /// The last record of that journal of which it told.
-    end: Lsn,
+    journal: PeerJournal,
     /// The number of its session, while there is one.
     session: Option<u64>,
-    /// The journals that it had before.
-    former: BTreeSet<LogId>,
 }
 
 /// A session that may be used.
@@ -106,10 +101,9 @@ impl Peers {
 
     /// What this node remembers of `peer`, for a hello to it.
     pub(crate) fn remembered(&self, peer: NodeId) -> Receiver {
-        match self.known.get(&peer) {
-            Some(known) => Receiver { node: peer, log: known.log, incarnation: known.incarnation, end: known.end },
-            None => Receiver { node: peer, log: LogId(0), incarnation: 0, end: Lsn(0) },
-        }
+        let nothing = Said { log: LogId(0), incarnation: 0, end: Lsn(0) };
+        let Said { log, incarnation, end } = self.known.get(&peer).map_or(nothing, |known| known.journal.last());
+        Receiver { node: peer, log, incarnation, end }
     }
 
     /// Begins a session with the sender of `hello`, or says why not. `me` is what this node says of itself.
@@ -127,13 +121,16 @@ impl Peers {
         };
         let number = self.sessions;
         self.sessions += 1;
-        let Hello { node, incarnation, log, end, .. } = *hello;
-        let mut former = BTreeSet::new();
-        if let Some(before) = self.known.remove(&node) {
-            former = before.former;
-            former.extend((before.log != log).then_some(before.log));
+        let Hello { node, .. } = *hello;
+        match self.known.get_mut(&node) {
+            Some(known) => {
+                known.journal.meet(said(hello));
+                known.session = Some(number);
+            }
+            None => {
+                self.known.insert(node, Known { journal: PeerJournal::new(said(hello)), session: Some(number) });
+            }
         }
-        self.known.insert(node, Known { log, incarnation, end, session: Some(number), former });
         self.reported.remove(&node);
         Ok(Admitted { number, notice })
     }
@@ -166,13 +163,11 @@ impl Peers {
 
     /// Learns from messages of `peer` how far its journal is: the prepared record of a vote is durable.
     pub(crate) fn learn(&mut self, peer: &Hello, envelopes: &[Envelope]) {
-        let place = |envelope: &Envelope| match envelope.message {
-            Message::Vote { log, place, .. } if log == peer.log => Some(place),
-            _ => None,
-        };
-        let last = envelopes.iter().filter_map(place).max();
-        if let Some(known) = self.known.get_mut(&peer.node).filter(|known| known.log == peer.log) {
-            known.end = known.end.max(last.unwrap_or_default());
+        let Some(known) = self.known.get_mut(&peer.node) else { return };
+        for envelope in envelopes {
+            if let Message::Vote { log, place, .. } = envelope.message {
+                known.journal.learn(log, place);
+            }
         }
     }
 
@@ -188,48 +183,46 @@ fn check_receiver(hello: &Hello, me: &Hello) -> Result<(), Refusal> {
     if receiver.node != me.node {
         return Err(Refusal::WrongNode { expected: receiver.node, found: me.node });
     }
-    if receiver.log == me.log {
-        check_progress(me, receiver.incarnation, receiver.end)?;
-    }
-    Ok(())
+    let Receiver { log, incarnation, end, .. } = receiver;
+    said(me).check_since(&Said { log, incarnation, end }).map_err(|older| refusal(me, older))
 }
 
-/// Whether the sender of `hello` is where its journal once was, or further.
-fn check_progress(hello: &Hello, incarnation: u32, end: Lsn) -> Result<(), Refusal> {
+fn said(hello: &Hello) -> Said {
+    Said { log: hello.log, incarnation: hello.incarnation, end: hello.end }
+}
+
+/// Why a session with the sender of `hello` is refused, whose journal is an older copy.
+fn refusal(hello: &Hello, older: Older) -> Refusal {
     let Hello { node: peer, log, .. } = *hello;
-    let restored = |found: String, known: String| Err(Refusal::Restored { peer, log, found, known });
-    if hello.incarnation < incarnation {
-        return restored(format!("incarnation {}", hello.incarnation), format!("incarnation {incarnation}"));
+    let restored = |found, known| Refusal::Restored { peer, log, found, known };
+    match older {
+        Older::Incarnation { found, known } => restored(format!("incarnation {found}"), format!("incarnation {known}")),
+        Older::End { found, known } => {
+            restored(format!("record {} as the last one", found.0), format!("record {}", known.0))
+        }
+        Older::FormerLog { found, known } => Refusal::FormerLog { peer, found, known },
     }
-    if hello.end < end {
-        return restored(format!("record {} as the last one", hello.end.0), format!("record {}", end.0));
-    }
-    Ok(())
 }
 
 impl Known {
     /// Whether this may be the same node. Returns what people should know about it.
     fn check(&self, hello: &Hello) -> Result<Option<String>, Refusal> {
         let Hello { node: peer, incarnation, log, .. } = *hello;
-        let alive = self.session.is_some();
-        let is_later = log == self.log && incarnation > self.incarnation;
+        let (alive, last) = (self.session.is_some(), self.journal.last());
+        let is_later = log == last.log && incarnation > last.incarnation;
         // Clients have no journal, so nothing tells whether a client is the one of before.
         if !peer.is_client() {
-            if log == self.log {
-                check_progress(hello, self.incarnation, self.end)?;
-            } else if self.former.contains(&log) {
-                return Err(Refusal::FormerLog { peer, found: log, known: self.log });
-            }
+            self.journal.check(&said(hello)).map_err(|older| refusal(hello, older))?;
         }
         if alive && !is_later {
-            return Err(Refusal::Second { peer, incarnation: self.incarnation, log: self.log });
+            return Err(Refusal::Second { peer, incarnation: last.incarnation, log: last.log });
         }
-        Ok(match log == self.log {
+        Ok(match log == last.log {
             true if alive => {
-                Some(format!("{peer}: incarnation {incarnation} replaces incarnation {}", self.incarnation))
+                Some(format!("{peer}: incarnation {incarnation} replaces incarnation {}", last.incarnation))
             }
             true => None,
-            false => Some(format!("{peer} comes with a new log {log} after log {}: it lost its journal", self.log)),
+            false => Some(format!("{peer} comes with a new log {log} after log {}: it lost its journal", last.log)),
         })
     }
 }

@@ -44,7 +44,8 @@ fn submission() -> Vec<u8> {
 
 /// How a session ends in which a frame of these bytes follows the hello.
 async fn session(channel: Channel, frame: Vec<u8>) -> Result<(), Status> {
-    let hello = raw(&Frame::Hello(Hello { node: K7, incarnation: 1, start: 1, log: LogId(0), end: Lsn(0), receiver: None }));
+    let hello =
+        raw(&Frame::Hello(Hello { node: K7, incarnation: 1, start: 1, log: LogId(0), end: Lsn(0), receiver: None }));
     let frames = Request::new(tokio_stream::iter([Raw(hello), Raw(frame)]));
     let mut grpc = Grpc::new(channel);
     grpc.ready().await.expect("the node listens");

@@ -208,8 +208,8 @@ pub enum Message {
         txn: TxnId,
         /// The participant's journal.
         log: LogId,
-        /// Whether it knew the branch. `false` under the log of its vote means finished and forgotten; under another
-        /// it means that the participant lost its log (rule 17).
+        /// Whether it knew the branch, or knows that it is finished. `false` for a branch that voted YES means that the
+        /// participant lost its log, or has an older copy of it (rule 17).
         known: bool,
         /// The last record of that journal. If it lies before the place of the vote, an older copy of the journal was
         /// restored.

@@ -263,6 +263,10 @@ pub enum Observation {
         upto: Lsn,
         lost: bool,
     },
+    /// The journal of a node that is down was replaced by an older copy of it, which ends with record `upto`.
+    LogRestored {
+        upto: Lsn,
+    },
     Paused {
         incarnation: u32,
     },
@@ -282,6 +286,11 @@ pub enum Observation {
     LinkHealed {
         from: NodeId,
         to: NodeId,
+    },
+    /// Two nodes have no session: one of them knows less than it once said, so an older copy of its journal was put back. Both write
+    /// this (rule 17).
+    SessionRefused {
+        peer: NodeId,
     },
     /// A fault of the scenario fired.
     Fault {
@@ -319,7 +328,7 @@ impl Observation {
             | LostLog { txn, .. } => Some(*txn),
             Sent { txn, .. } | Received { txn, .. } | Dropped { txn, .. } | Appended { txn, .. } => *txn,
             Durable { .. } | Crashed { .. } | Restarted { .. } | Paused { .. } | Resumed { .. } => None,
-            ClockJumped { .. } => None,
+            ClockJumped { .. } | LogRestored { .. } | SessionRefused { .. } => None,
             LinkCut { .. } | LinkHealed { .. } | Fault { .. } | End => None,
         }
     }
@@ -356,6 +365,8 @@ impl Observation {
             LostLog { .. } => "lost-log",
             Crashed { .. } => "crashed",
             Restarted { .. } => "restarted",
+            LogRestored { .. } => "log-restored",
+            SessionRefused { .. } => "session-refused",
             Paused { .. } => "paused",
             Resumed { .. } => "resumed",
             ClockJumped { .. } => "clock-jumped",

@@ -55,6 +55,8 @@ pub enum Mutant {
     HeuristicSpreads,
     /// A coordinating node that lost its disk runs what was submitted to it before (decision 57).
     LostDiskRunsAgain,
+    /// Nobody notices that an older copy of a journal was put back (rule 17).
+    RestoredIsTrusted,
     /// A world hands a message to whatever incarnation of its receiver it meets (duty 7 of a driver).
     SessionsForgotten,
     /// A journal leaves a torn record and appends behind it. A later replay ends at the torn record.
@@ -63,7 +65,7 @@ pub enum Mutant {
 
 impl Mutant {
     /// All bugs that can be planted.
-    pub const ALL: [Mutant; 26] = [
+    pub const ALL: [Mutant; 27] = [
         Mutant::VoteBeforeDurable,
         Mutant::DecideBeforeDurable,
         Mutant::AckBeforeForce,
@@ -88,6 +90,7 @@ impl Mutant {
         Mutant::HeuristicIsAck,
         Mutant::HeuristicSpreads,
         Mutant::LostDiskRunsAgain,
+        Mutant::RestoredIsTrusted,
         Mutant::SessionsForgotten,
         Mutant::TornRecordIgnored,
     ];

@@ -121,6 +121,8 @@ fn any_fault() -> impl Strategy<Value = String> {
             format!("{moment}\ndo = \"kill\"\nnode = \"{node}\"\nrestart_after = \"1500us\""),
             format!("{moment}\ndo = \"kill\"\nnode = \"{node}\"\nkeep = 2"),
             format!("{moment}\ndo = \"lose-log\"\nnode = \"{node}\"\nrestart_after = \"7ms\""),
+            format!("{moment}\ndo = \"restore-log\"\nnode = \"{node}\"\nrecords = 3\nrestart_after = \"7ms\""),
+            format!("{moment}\ndo = \"restore-log\"\nnode = \"{node}\"\nas_of = \"0us\"\nrestart_after = \"7ms\""),
             format!("{moment}\ndo = \"lose-disk\"\nnode = \"{node}\"\nrestart_after = \"7ms\""),
             format!("{moment}\ndo = \"restart\"\nnode = \"{node}\""),
             format!("{moment}\ndo = \"pause\"\nnode = \"{node}\"\n{lasts}"),

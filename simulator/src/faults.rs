@@ -20,12 +20,13 @@ use indoubt_proto::{
     time::Micros,
 };
 use indoubt_scenario::{
+    faults::act::OlderCopy,
     protocol::Protocol,
     recording::{FaultRecord, FaultSite},
     scenario::{Scenario, Trigger, Which},
 };
 use std::collections::{BTreeMap, BTreeSet};
-use watch::{Counting, Watch, WatchState};
+use watch::{Counting, Watch, WatchState, Watches};
 
 /// What a world must do.
 #[derive(Clone, Debug, PartialEq)]
@@ -39,6 +40,10 @@ pub enum FaultCommand {
     LoseLog(NodeId),
     /// Lose the whole disk of this node, which is down: it starts as new.
     LoseDisk(NodeId),
+    /// Keep a copy of what is durable in the journal of this node, whether it is up or not. It has the name of this time.
+    CopyLog(NodeId, Micros),
+    /// Replace the journal of this node, which is down, by this older copy, and say so. If the copy is not made yet, do nothing.
+    RestoreLog(NodeId, OlderCopy),
     /// Boot this node, which is down.
     Restart(NodeId),
     /// Freeze this node.
@@ -76,6 +81,8 @@ pub struct Reply {
 enum Timed {
     /// The fault strikes.
     Strike(usize),
+    /// The journal that the fault will put back is copied.
+    Copy(usize),
     /// From now on the fault touches messages.
     Open(usize),
     /// From now on it does not.
@@ -115,6 +122,9 @@ impl Nemesis {
         };
         nemesis.stale.extend(nemesis.in_force.nodes());
         for at in 0..nemesis.watches.len() {
+            if let Some((_, time)) = nemesis.watches[at].fault.action.copies() {
+                nemesis.schedule(time, Timed::Copy(at));
+            }
             match nemesis.watches[at].fault.trigger {
                 Trigger::At(time) => nemesis.schedule(time, Timed::Strike(at)),
                 Trigger::Messages { from_time, .. } => {
@@ -147,12 +157,15 @@ impl Nemesis {
         self.timed.first_key_value().map(|((time, _), _)| *time)
     }
 
-    /// Whether the moment of this rule comes only when everything that the halted node has sent in its present step for
+    /// Whether the moment of this rule at a node that halted for `txn` comes only when everything that the halted node has sent in its present step for
     /// this transaction to nodes of the cluster (clients do not count) was taken by its receivers, or is lost. The world
     /// asks ([`Nemesis::asked`]) only then. `Report` rules at the receivers tell when a message was taken. Those that come
     /// before the n-th are only counted: a node that waited for them would be slower than one without the fault.
-    pub fn awaits_sends(&self, rule: RuleId) -> bool {
-        self.watches.get(rule.0 as usize).is_some_and(|watch| watch.awaits && watch.may_strike())
+    pub fn awaits_sends(&self, rule: RuleId, txn: Option<TxnId>) -> bool {
+        self.watches.get(rule.0 as usize).is_some_and(|watch| match watch.untold {
+            None => watch.awaits && watch.may_strike(),
+            untold => untold == txn,
+        })
     }
 
     /// A node has halted for these rules, at something about `txn`. `lost`: what of the messages that
@@ -187,11 +200,11 @@ impl Nemesis {
                     }
                 }
                 (WatchState::Watching, Counting::Transactions(nth) | Counting::Effects(nth)) => {
-                    if watch.counts(node, txn, lost) == Some(nth) {
+                    if watch.counts(txn, lost) == Some(nth) {
                         self.strike(at, now, Some(FaultSite { node, txn }), &mut commands);
                     } else if watch.untold.is_some() {
-                        // From now on its receivers ask when they take the message.
-                        self.stale.extend(watch.posts.iter().map(|post| post.node));
+                        // From now on its rule watches for the next message that tells somebody.
+                        self.stale.insert(node);
                     }
                 }
                 (WatchState::Waiting | WatchState::Over, _) | (WatchState::Watching, Counting::Nothing) => {}
@@ -208,6 +221,10 @@ impl Nemesis {
             match entry.remove() {
                 Timed::Strike(at) if self.watches[at].stage != WatchState::Over => {
                     self.strike(at, now, None, &mut commands);
+                }
+                Timed::Copy(at) => {
+                    let copied = self.watches[at].fault.action.copies();
+                    commands.list.extend(copied.map(|(node, time)| FaultCommand::CopyLog(node, time)));
                 }
                 Timed::Open(at) if self.watches[at].stage == WatchState::Waiting => {
                     self.enter(at, WatchState::Watching);
@@ -344,32 +361,30 @@ impl Watch {
             _ => None,
         };
         let posts = self.posts.iter().filter(move |post| post.node == node);
-        posts.flat_map(move |post| {
-            let actions: &[Action] = match (self.stage, post.report, self.untold) {
-                (WatchState::Watching, true, None) => &[Action::Report],
-                (WatchState::Watching, true, Some(_)) => &[Action::Report, Action::Ask],
-                (WatchState::Watching, false, None) => &[Action::Ask],
-                (WatchState::Touching, ..) => std::slice::from_ref(&self.touch),
-                (WatchState::Watching, false, Some(_)) | (WatchState::Waiting | WatchState::Over, ..) => &[],
+        posts.filter_map(move |post| {
+            let action = match (self.stage, post.watches) {
+                (WatchState::Watching, Watches::Taken) => Action::Report,
+                (WatchState::Watching, Watches::Moment) if self.untold.is_none() => Action::Ask,
+                (WatchState::Watching, Watches::Told) if self.untold.is_some() => Action::Ask,
+                (WatchState::Touching, _) => self.touch,
+                (WatchState::Watching | WatchState::Waiting | WatchState::Over, _) => return None,
             };
-            actions.iter().map(move |action| Rule { id, selector: post.selector.clone(), share, action: *action })
+            Some(Rule { id, selector: post.selector.clone(), share, action })
         })
     }
 
     /// Whether the next one that counts is the one at which it strikes.
     fn may_strike(&self) -> bool {
         match self.counting {
-            _ if self.untold.is_some() => false,
             Counting::Transactions(nth) | Counting::Effects(nth) => self.count + 1 >= nth,
             Counting::Nothing | Counting::Messages(_) => false,
         }
     }
 
     /// Counts a phase, point or effect that was reached. Returns the count, `None` if this one does not count.
-    fn counts(&mut self, node: NodeId, txn: Option<TxnId>, lost: Lost) -> Option<u64> {
+    fn counts(&mut self, txn: Option<TxnId>, lost: Lost) -> Option<u64> {
         if self.untold.is_some() {
-            let taken = self.untold == txn && self.posts.iter().any(|post| post.report && post.node == node);
-            return taken.then_some(self.count);
+            return (self.untold == txn && !lost.last).then_some(self.count);
         }
         // After a send its own message must be taken; a phase tells somebody if nothing of it is lost.
         let after_send = matches!(self.fault.trigger, Trigger::Moment { .. });

@@ -13,6 +13,7 @@ mod machine_node;
 mod node;
 mod node_io;
 mod queue;
+mod sessions;
 
 use crate::{
     clients::{ClientEffect, ClientPool},
@@ -46,6 +47,7 @@ use machine_node::{Driven, MachineNode};
 use node::{Incoming, Node};
 use queue::Due;
 use rand::Rng;
+use sessions::Sessions;
 use std::collections::{BTreeMap, VecDeque};
 
 /// The least time between two checks, after the load, whether all transactions have ended.
@@ -149,7 +151,7 @@ impl<'a> World<'a> {
         let clients: Vec<NodeId> = pool.clients().collect();
         let cluster = scenario.cluster;
         let layout = Layout::new(cluster.coordinators, cluster.participants, clients.len());
-        let kernel = Kernel::new(layout, seed, scenario.planted, sink);
+        let kernel = Kernel::new(layout, Sessions::of(scenario, protocol), seed, scenario.planted, sink);
         let outlet = |node: NodeId| {
             let slot = layout.slot(node).expect("every node of the cluster has a slot");
             Outlet::new(slot, layout.count())

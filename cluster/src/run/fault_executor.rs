@@ -39,6 +39,15 @@ impl LiveRun<'_> {
                     self.cluster.lose_disk(node)?;
                 }
             }
+            FaultCommand::CopyLog(node, time) => self.cluster.copy_log(node, time)?,
+            FaultCommand::RestoreLog(node, to) => {
+                if !self.cluster.is_up(node)
+                    && !self.starting.contains_key(&node)
+                    && let Some(upto) = self.cluster.restore_log(node, to)?
+                {
+                    self.observe(node, Observation::LogRestored { upto });
+                }
+            }
             FaultCommand::Restart(node) => self.restart(node),
             FaultCommand::Pause(node) => {
                 let incarnation = self.cluster.incarnation(node);

@@ -20,14 +20,17 @@ impl Coordinator {
         let Some(mutant) = self.context.settings.planted.mutant() else { return self.step(input, out) };
         match (mutant, &mut input) {
             // It cannot tell the journals of a participant apart.
-            (
-                Mutant::UnknownIsDone,
-                Input::Message { message: Message::Vote { log, .. } | Message::Ack { log, .. }, .. },
-            ) => *log = LogId(0),
+            (Mutant::UnknownIsDone, Input::Message { message: Message::Vote { log, .. }, .. }) => *log = LogId(0),
+            (Mutant::UnknownIsDone, Input::Message { message: Message::Ack { log, known, .. }, .. }) => {
+                (*log, *known) = (LogId(0), true);
+            }
             // It tells apart what was submitted to its earlier incarnations, and not what was submitted to its lost journal.
             (Mutant::LostDiskRunsAgain, Input::Message { message: Message::Submit(submission), .. }) => {
                 submission.log = self.context.serials.ticket(Serial::default()).log;
             }
+            // It does not know where the prepared record of a vote stands, and takes "never heard of it" for "forgotten".
+            (Mutant::RestoredIsTrusted, Input::Message { message: Message::Vote { place, .. }, .. }) => *place = Lsn(0),
+            (Mutant::RestoredIsTrusted, Input::Message { message: Message::Ack { known, .. }, .. }) => *known = true,
             (Mutant::ResendStops, Input::Fired(CoordinatorTimer::Resend(txn))) => {
                 let txn = *txn;
                 self.step(input, out);
@@ -89,7 +92,7 @@ impl Coordinator {
                 if silent {
                     transaction.acked(
                         node,
-                        Acknowledged { log: LogId(0), end: Lsn(u64::MAX), heuristic: None },
+                        Acknowledged { log: LogId(0), known: true, end: Lsn(u64::MAX), heuristic: None },
                         ctx,
                         out,
                     );

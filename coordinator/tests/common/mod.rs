@@ -227,7 +227,7 @@ impl Bench {
     /// An ACK from a journal that ends at record `end`.
     pub(crate) fn ack_from_end(&mut self, node: NodeId, number: u64, end: Lsn) {
         let log = log_of(node);
-        self.message(node, Message::Ack { txn: txn(number), log, known: false, end, heuristic: None });
+        self.message(node, Message::Ack { txn: txn(number), log, known: true, end, heuristic: None });
     }
 
     /// What a participant in doubt is answered; `log` is that of the ticket it was given with PREPARE.

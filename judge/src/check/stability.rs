@@ -9,7 +9,8 @@ use crate::{
 use indoubt_proto::message::Decision;
 use indoubt_scenario::{checks::CheckName, protocol::Family};
 
-pub(super) const CHECK: Check = Check { name: CheckName::Stability, search: stability, excuses: &[Excuse::Operator] };
+pub(super) const CHECK: Check =
+    Check { name: CheckName::Stability, search: stability, excuses: &[Excuse::Operator, Excuse::RestoredLog] };
 
 fn stability(evidence: &Evidence<'_>) -> Vec<Finding> {
     let mut found = Vec::new();

@@ -88,6 +88,8 @@ impl Contract {
                     self.breach(seen, text);
                 }
             }
+            // The trace says it, so no durable record is missing that should be there.
+            Observation::LogRestored { upto } => self.nodes.get_mut(seen.node).durable = *upto,
             _ => {}
         }
     }

@@ -141,6 +141,8 @@ impl Line {
                 upto: f.lsn("upto")?,
                 lost: f.maybe("lost")?.unwrap_or(false),
             },
+            "log-restored" => O::LogRestored { upto: f.lsn("upto")? },
+            "session-refused" => O::SessionRefused { peer: f.need("peer")? },
             "paused" => O::Paused { incarnation: f.need("incarnation")? },
             "resumed" => O::Resumed { incarnation: f.need("incarnation")? },
             "clock-jumped" => O::ClockJumped {

@@ -140,6 +140,8 @@ fn every_kind() -> Vec<(O, &'static str)> {
             O::Restarted { incarnation: 2, log, upto: Lsn(0), lost: true },
             r#""incarnation":2,"log":"00000000000000ab","upto":0,"lost":true"#,
         ),
+        (O::LogRestored { upto: lsn }, r#""upto":9"#),
+        (O::SessionRefused { peer: C1 }, r#""peer":"c1""#),
         (O::Paused { incarnation: 1 }, r#""incarnation":1"#),
         (O::Resumed { incarnation: 1 }, r#""incarnation":1"#),
         (O::ClockJumped { incarnation: 1, by: Micros(2_000), back: false }, r#""incarnation":1,"by_us":2000"#),

@@ -139,6 +139,8 @@ fn observation(line: &str, seq: u64) -> Option<Stamped> {
             let (log, lost) = (number(1).map_or(home_log(node), LogId), number(1).is_some());
             O::Restarted { incarnation: 2, log, upto: Lsn(number(0)?), lost }
         }
+        "log-restored" => O::LogRestored { upto: Lsn(number(0)?) },
+        "session-refused" => O::SessionRefused { peer: word(0)?.parse().ok()? },
         "clock-jumped" => O::ClockJumped { incarnation: 1, by: Micros::from_millis(number(0)?), back: false },
         "paused" => O::Paused { incarnation: 1 },
         "resumed" => O::Resumed { incarnation: 1 },

@@ -29,7 +29,7 @@ pub struct LoseDisk {
 pub(super) static ENTRY: Entry = Entry {
     words: &[Word { word: "lose-disk", when: When::Moment, fields: &["node", "restart_after"] }],
     parse: |table, context| Ok(parse(table, context)?.into()),
-    drawn: Some(Drawn { absent: 0.85, most: 1, own_stream: true, draw }),
+    drawn: Some(Drawn { absent: 0.8, most: 2, own_stream: true, draw }),
 };
 
 fn parse(table: &Table<'_, '_>, context: &Context<'_>) -> Result<LoseDisk, ScenarioError> {

@@ -46,6 +46,19 @@ impl World<'_> {
                     self.nodes[at].machine.lose_incarnation();
                 }
             }
+            FaultCommand::CopyLog(node, time) => {
+                if let Some(at) = self.slot(node) {
+                    self.nodes[at].machine.copy_log(time);
+                }
+            }
+            FaultCommand::RestoreLog(node, to) => {
+                if let Some(at) = self.slot(node).filter(|at| !self.nodes[*at].is_up())
+                    && let Some(upto) = self.nodes[at].machine.restore_log(to)
+                {
+                    self.nodes[at].lost_log = false;
+                    self.kernel.observe(node, Observation::LogRestored { upto });
+                }
+            }
             FaultCommand::Restart(node) => {
                 if let Some(at) = self.slot(node).filter(|at| !self.nodes[*at].is_up()) {
                     self.boot(at);
@@ -111,6 +124,7 @@ impl World<'_> {
             self.kernel.observe(node, Observation::Restarted { incarnation, log, upto, lost });
         }
         self.kernel.set_present(at, start);
+        self.greet(at);
         self.ready.push_back(at);
         if node.role == Role::Coordinating {
             self.pool.up(node, Home { incarnation, log }, &mut self.client_effects);
@@ -123,6 +137,7 @@ impl World<'_> {
         let incarnation = self.nodes[at].incarnation();
         self.kernel.observe(node, Observation::Crashed { incarnation });
         self.kernel.set_present(at, 0);
+        self.kernel.sessions.forget(at);
         self.pool.down(node);
         for packet in self.nodes[at].crash(keep) {
             self.lose(&packet);

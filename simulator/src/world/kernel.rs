@@ -4,7 +4,7 @@
 //! of its sender. Messages of one link may overtake each other. Partitions are rules of the senders' gates, so this file
 //! does not know them.
 
-use super::{Passed, Sink, layout::Layout, queue::Queue};
+use super::{Passed, Sink, layout::Layout, queue::Queue, sessions::Sessions};
 use indoubt_driver::{
     conditions::{Conditions, Journey, Latency},
     gate::{Edge, FaultPlan, Moment},
@@ -83,6 +83,7 @@ pub(super) struct Kernel<'a> {
     pub(super) layout: Layout,
     /// The number of packets that have not arrived yet.
     pub(super) flying: usize,
+    pub(super) sessions: Sessions,
     /// Messages that were taken (false) or lost (true), and whose senders do not know that yet.
     pub(super) fared: Vec<(MessageId, bool)>,
     seed: u64,
@@ -97,7 +98,7 @@ pub(super) struct Kernel<'a> {
 }
 
 impl<'a> Kernel<'a> {
-    pub(super) fn new(layout: Layout, seed: u64, planted: Planted, sink: &'a mut dyn Sink) -> Self {
+    pub(super) fn new(layout: Layout, sessions: Sessions, seed: u64, planted: Planted, sink: &'a mut dyn Sink) -> Self {
         let slots = layout.count();
         Kernel {
             now: Micros::ZERO,
@@ -107,6 +108,7 @@ impl<'a> Kernel<'a> {
             queue: Queue::new(),
             layout,
             flying: 0,
+            sessions,
             fared: Vec::new(),
             seed,
             present: vec![0; slots],
@@ -194,7 +196,8 @@ impl Network for LinkIo<'_, '_> {
             let made = || Box::new(of_link(kernel.seed, packet.id.from, packet.id.start, packet.to));
             conditions.draw(link.get_or_insert_with(made), duplicated)
         });
-        (kernel.present[receiver] != 0).then_some(journey)
+        let has_session = kernel.present[receiver] != 0 && !kernel.sessions.is_refused(self.outlet.slot, receiver);
+        has_session.then_some(journey)
     }
 
     fn carry(&mut self, packet: Packet, delay: Micros) -> Option<Packet> {

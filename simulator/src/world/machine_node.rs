@@ -22,6 +22,8 @@ use indoubt_proto::{
     planted::Planted,
     time::Micros,
 };
+use indoubt_scenario::faults::act::OlderCopy;
+use std::collections::BTreeMap;
 
 /// The least number of records between two compactions.
 const COMPACT_EVERY: u64 = 10_000;
@@ -66,6 +68,12 @@ pub(super) trait Driven {
     fn lose_log(&mut self, log: LogId);
     /// Forgets how often it was started, as a node with a new folder does.
     fn lose_incarnation(&mut self);
+    /// The last durable record of its journal.
+    fn durable_end(&self) -> Lsn;
+    /// Keeps a copy of its journal under the name of this time.
+    fn copy_log(&mut self, time: Micros);
+    /// Replaces its journal by an older copy, and returns the last record of that. `None`: there is no such copy.
+    fn restore_log(&mut self, to: OlderCopy) -> Option<Lsn>;
     /// Whether everything that it logged is durable.
     fn is_flushed(&self) -> bool;
     /// The state of the machine, for people; `None` if it is down.
@@ -79,6 +87,8 @@ pub(super) struct MachineNode<M: Machine> {
     driver: Driver<M>,
     outlet: Outlet,
     journal: Journal<M::Record>,
+    /// Copies of its journal, by the times at which they were made.
+    copies: BTreeMap<Micros, Journal<M::Record>>,
     /// The stream that decides how much of the journal's tail survives a crash.
     disk: LazyStream,
     timers: Timers<M::Timer>,
@@ -95,6 +105,7 @@ impl<M: Machine> MachineNode<M> {
             driver: Driver::new(port),
             outlet,
             journal: Journal::new(log, planted),
+            copies: BTreeMap::new(),
             timers: Timers::default(),
             last_force: Micros::ZERO,
             flush_scheduled: false,
@@ -254,6 +265,22 @@ impl<M: Machine + Clone> Driven for MachineNode<M> {
 
     fn lose_incarnation(&mut self) {
         self.driver.port.incarnation = 0;
+    }
+
+    fn durable_end(&self) -> Lsn {
+        self.journal.durable_end()
+    }
+
+    fn copy_log(&mut self, time: Micros) {
+        self.copies.insert(time, self.journal.copy());
+    }
+
+    fn restore_log(&mut self, to: OlderCopy) -> Option<Lsn> {
+        match to {
+            OlderCopy::Records(records) => self.journal.keep_first(records),
+            OlderCopy::AsOf(time) => self.journal = self.copies.get(&time)?.clone(),
+        }
+        Some(self.journal.last())
     }
 
     fn is_flushed(&self) -> bool {

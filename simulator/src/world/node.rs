@@ -171,6 +171,7 @@ impl World<'_> {
             if self.nodes[at].halt.is_some() {
                 self.fared(id, false);
             }
+            self.learn(at, &flight.packet);
             self.bring(at, Incoming::Flight(flight));
         }
     }
@@ -224,7 +225,7 @@ impl World<'_> {
     fn release(&mut self, at: usize) -> bool {
         let node = &mut self.nodes[at];
         let Some(halt) = node.halt.take() else { return true };
-        let awaits = halt.rules.iter().any(|rule| self.nemesis.awaits_sends(*rule));
+        let awaits = halt.rules.iter().any(|rule| self.nemesis.awaits_sends(*rule, halt.txn));
         let mut lost = Lost::default();
         if awaits {
             let of_this = |send: &&StepSend| halt.txn.is_none() || send.txn == halt.txn;
