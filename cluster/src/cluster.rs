@@ -35,6 +35,8 @@ pub struct Launch {
     pub settings: Settings,
     /// The opening balances of each participant.
     pub opening: BTreeMap<NodeId, BTreeMap<Key, i64>>,
+    /// The least number of records between two compactions of a journal.
+    pub compact_every: u64,
     /// The master seed of all random streams.
     pub seed: u64,
     /// Whether nodes write traces.
@@ -282,6 +284,7 @@ impl Cluster {
         say("--listen", endpoint.address.to_string());
         say("--data-dir", text(&self.data_dir(node)));
         say("--settings", text(&self.path("settings.json")));
+        say("--compact-every", launch.compact_every.to_string());
         say("--seed", launch.seed.to_string());
         if launch.trace {
             say("--trace", text(&self.trace_file(node)));

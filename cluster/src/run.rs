@@ -120,6 +120,7 @@ impl<'a> LiveRun<'a> {
             participants: scenario.cluster.participants,
             settings: scenario.settings(),
             opening: pool.opening(),
+            compact_every: scenario.compact_every,
             seed,
             trace: true,
             lab: true,

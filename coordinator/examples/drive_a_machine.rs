@@ -1,5 +1,5 @@
-//! A machine driven by hand: a coordinator takes one transaction through two-phase commit. This program is its driver, its
-//! journal, its participants and its client, so every step of the protocol can be read in the output.
+//! Drives a machine by hand: a coordinator takes one transaction through two-phase commit. This program plays its driver,
+//! its journal, its participants and its client, so the output shows every step of the protocol.
 //!
 //! ```sh
 //! cargo run -p indoubt-coordinator --example drive_a_machine
@@ -47,8 +47,8 @@ fn main() {
         last
     };
 
-    // The first input of every incarnation is what its journal holds. This one is new.
-    step("the journal is empty", Input::Recover { log: LogId(1), incarnation: 1, records: vec![] });
+    // The first input of every incarnation is the contents of its journal. This journal is new.
+    step("the driver recovers an empty journal", Input::Recover { log: LogId(1), incarnation: 1, records: vec![] });
 
     let transfer = participants.iter().zip([-10, 10]).map(|(node, delta)| {
         let add = |delta| vec![Operation::Add { key: Key::new(format!("{node}/account")), delta, min: None }];
@@ -66,7 +66,7 @@ fn main() {
         let message = Message::Vote { txn, vote: Vote::Yes, log: LogId(2), place: Lsn(2), reads: vec![], reason: None };
         last = step(&format!("{from} votes yes"), Input::Message { from, message });
     }
-    // A decision is one when its record is durable, so the machine has told nobody yet.
+    // The decision counts only once its record is durable, so the machine has sent it to nobody yet.
     step("the force returns", Input::Durable { upto: last });
 
     for from in participants {

@@ -1,4 +1,4 @@
-//! What a coordinator knows of the participants of one transaction.
+//! The participants of one transaction, as its coordinator knows them.
 
 use crate::record::Voter;
 use indoubt_proto::{
@@ -7,29 +7,29 @@ use indoubt_proto::{
     plan::{PlanStep, StepOps},
 };
 
-/// One participant.
+/// The state of one participant.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Branch {
     pub(crate) node: NodeId,
     /// Its operations, until they are sent.
     pub(crate) work: Vec<StepOps>,
     pub(crate) heard: Heard,
-    /// How an operator ended it, if it has said so.
+    /// How an operator ended the branch; `None` if the participant has not reported an operator.
     pub(crate) heuristic: Option<Decision>,
 }
 
-/// What a participant has answered last.
+/// The last answer of a participant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Heard {
     Nothing,
     WorkDone,
-    /// With the journal that it is prepared in, and the place of its prepared record.
+    /// The journal in which the branch is prepared, and the position of its prepared record there.
     Yes(LogId, Lsn),
     No,
     Read,
 }
 
-/// One branch for each participant, in order of first use, with its share of the steps.
+/// Makes one branch for each participant, in order of first use, with the steps of that participant.
 pub(crate) fn branches(steps: Vec<PlanStep>) -> Vec<Branch> {
     let mut branches: Vec<Branch> = Vec::with_capacity(steps.len());
     for (PlanStep { node, ops, .. }, step) in steps.into_iter().zip(1..) {
@@ -42,8 +42,8 @@ pub(crate) fn branches(steps: Vec<PlanStep>) -> Vec<Branch> {
     branches
 }
 
-/// Who is told this decision and, if the presumption wants it, acknowledges it: a commit goes to those who voted YES, an
-/// abort to everybody not known to have voted NO or READ (docs/08-costs.md).
+/// The participants that receive this decision and, if the presumption wants it, acknowledge it. A COMMIT goes to those
+/// that voted YES, an ABORT to all that are not known to have voted NO or READ (docs/08-costs.md).
 pub(crate) fn due(branches: &[Branch], decision: Decision) -> Vec<Voter> {
     let voter = |b: &Branch| match b.heard {
         Heard::Yes(log, place) => Some(Voter { node: b.node, log: Some(log), place }),
@@ -55,18 +55,18 @@ pub(crate) fn due(branches: &[Branch], decision: Decision) -> Vec<Voter> {
     branches.iter().filter_map(voter).collect()
 }
 
-/// Who aborted alone: an abort needs no word to them.
+/// The participants that aborted before any decision. They need no ABORT.
 pub(crate) fn aborted_alone(branches: &[Branch]) -> usize {
     branches.iter().filter(|b| b.heard == Heard::No).count()
 }
 
-/// Whom an operator ended otherwise than this decision.
+/// The participants at which an operator ended the branch against this decision.
 pub(crate) fn overruled(branches: &[Branch], decision: Decision) -> Vec<NodeId> {
     let otherwise = |b: &&Branch| b.heuristic.is_some_and(|by_operator| by_operator != decision);
     branches.iter().filter(otherwise).map(|b| b.node).collect()
 }
 
-/// The names of those of whom this was heard last, for people.
+/// The names of the participants whose last answer is this one, for error texts.
 pub(crate) fn names(branches: &[Branch], heard: Heard) -> String {
     let names = branches.iter().filter(|b| b.heard == heard).map(|b| b.node.to_string());
     names.collect::<Vec<_>>().join(", ")

@@ -1,4 +1,4 @@
-//! What all transactions of one coordinator share.
+//! The state that all transactions of one coordinator share.
 
 use crate::presumption::{Presumption, Row};
 use indoubt_proto::{
@@ -15,11 +15,11 @@ pub(crate) struct Context {
     pub(crate) id: NodeId,
     pub(crate) settings: Settings,
     presumption: Presumption,
-    /// Whether participants in doubt may ask each other (rule 7), and so must know of each other.
+    /// Whether participants in doubt may ask each other (rule 7). PREPARE then lists the other participants.
     pub(crate) cooperative: bool,
     pub(crate) serials: Serials,
     pub(crate) admission: Admission,
-    /// Records whose durability a transaction waits for, in the order of the log.
+    /// The records whose durability some transaction awaits, in log order.
     awaited: VecDeque<(Lsn, TxnId)>,
 }
 
@@ -36,7 +36,7 @@ impl Context {
         }
     }
 
-    /// Begins an incarnation.
+    /// Starts a new incarnation.
     pub(crate) fn boot(&mut self, log: LogId, incarnation: u32) {
         self.serials.open(log, incarnation);
         self.admission.open(log, incarnation);
@@ -50,8 +50,8 @@ impl Context {
         self.settings.options.work == WorkRound::WithPrepare
     }
 
-    /// How participants that only read may vote. They may release their locks only if all work was done before PREPARE
-    /// was sent (rule 12). That is so exactly when the work has a round of its own.
+    /// How participants that only read may vote. They may release their locks at their vote only if all work was done
+    /// before PREPARE was sent (rule 12). That holds exactly when the work has a round of its own.
     pub(crate) fn read_vote(&self) -> ReadVote {
         match (self.settings.options.read_only, self.settings.options.work) {
             (false, _) => ReadVote::Never,
@@ -60,12 +60,12 @@ impl Context {
         }
     }
 
-    /// This transaction waits for this record. Records are awaited in the order in which they are appended.
+    /// Registers that this transaction awaits this record. Records are registered in the order in which they are appended.
     pub(crate) fn wait(&mut self, lsn: Lsn, txn: TxnId) {
         self.awaited.push_back((lsn, txn));
     }
 
-    /// The next awaited record that is durable when everything up to `upto` is.
+    /// The next awaited record that becomes durable when the log is durable up to `upto`.
     pub(crate) fn next_durable(&mut self, upto: Lsn) -> Option<(Lsn, TxnId)> {
         self.awaited.pop_front_if(|(lsn, _)| *lsn <= upto)
     }

@@ -1,5 +1,4 @@
-//! The coordinator: brings each input to the transaction that it concerns, and answers inquiries about transactions that it
-//! does not have.
+//! The coordinator: routes each input to its transaction, and answers inquiries about transactions that it does not know.
 
 use crate::{
     context::Context,
@@ -28,18 +27,18 @@ mod mutants;
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Coordinator {
     context: Context,
-    /// Those that are not finished. A decided one stays until every ACK that is due is in.
+    /// The transactions that are not finished. A decided one stays until all its due ACKs have arrived.
     transactions: BTreeMap<TxnId, Transaction>,
 }
 
 impl Coordinator {
-    /// A coordinator before its first input. With `cooperative`, participants learn of each other in PREPARE, so that
+    /// Creates a coordinator that has not had its first input. With `cooperative`, PREPARE names all participants, so that
     /// they can ask each other when in doubt (rule 7). A journal must be recovered under the presumption that wrote it.
     pub fn new(id: NodeId, settings: Settings, presumption: Presumption, cooperative: bool) -> Self {
         Coordinator { context: Context::new(id, settings, presumption, cooperative), transactions: BTreeMap::new() }
     }
 
-    /// Takes one input.
+    /// Handles one input.
     fn step(&mut self, input: InputOf<Self>, out: &mut Out) {
         match input {
             Input::Recover { log, incarnation, records } => {
@@ -54,7 +53,7 @@ impl Coordinator {
         }
     }
 
-    /// Lets a transaction that is not finished act, and removes it when that finished it.
+    /// Lets an unfinished transaction handle an event, and removes it if that finished it.
     fn with(&mut self, txn: TxnId, act: impl FnOnce(&mut Transaction, &mut Context)) {
         let Some(transaction) = self.transactions.get_mut(&txn) else { return };
         act(transaction, &mut self.context);
@@ -85,7 +84,7 @@ impl Coordinator {
                 let detail = "a coordinator has no branches in doubt and no sagas: ask a participant".into();
                 out.send(from, Message::Done { count: 0, detail });
             }
-            // Nothing else is for a coordinator.
+            // A coordinator ignores all other messages.
             _ => {}
         }
     }
@@ -105,7 +104,7 @@ impl Coordinator {
         if self.transactions.contains_key(&txn) {
             return self.with(txn, |t, ctx| t.acked(node, said, ctx, out));
         }
-        // A decision that needed no ACK turns out to have come after an operator.
+        // The decision needed no ACK, and only now the coordinator learns that an operator had ended the branch before.
         let (Some(by_operator), Some(told)) = (said.heuristic, self.context.admission.outcome(txn)) else { return };
         let decision = match told {
             Outcome::Committed { .. } => Decision::Commit,
@@ -115,35 +114,35 @@ impl Coordinator {
         if by_operator == decision {
             return;
         }
-        // The others were told as well, and are trusted to have followed.
+        // The decision was sent to the other participants too. They are assumed to have followed it.
         let Some(outcome) = heuristic(decision, 1, &[node], &[]) else { return };
         observe_heuristic(txn, &outcome, out);
         self.context.admission.remember(txn, outcome.clone());
         out.force(CoordinatorRecord::Remembered { txn, outcome });
     }
 
-    /// An operator gives up on the ACKs of a transaction (rule 23).
+    /// An operator asks this coordinator to stop waiting for the ACKs of a transaction (rule 23).
     fn forget(&mut self, operator: NodeId, txn: TxnId, out: &mut Out) {
         let mut forgotten = false;
         self.with(txn, |transaction, ctx| forgotten = transaction.give_up_on_acks(ctx, out));
         let detail = match forgotten {
-            true => format!("{} waits no longer for the acknowledgements of {txn}", self.context.id),
+            true => format!("{} no longer waits for acknowledgements of {txn}", self.context.id),
             false => format!("{} waits for no acknowledgement of {txn}", self.context.id),
         };
         out.send(operator, Message::Done { count: forgotten.into(), detail });
     }
 
-    /// What a participant in doubt is answered (rules 13 to 15).
+    /// Answers the inquiry of a participant in doubt (rules 13 to 15).
     fn answer(&self, node: NodeId, txn: TxnId, asked: Ticket) -> Message {
         let ctx = &self.context;
         if asked.log != ctx.serials.log() {
-            // The branch is of a journal that was lost: whatever that journal held, this one cannot know.
+            // The branch belongs to a journal that was lost. This journal does not say what that one held.
             return Message::Answer { txn, answer: Answer::Unknown };
         }
         if let Some(transaction) = self.transactions.get(&txn) {
             return transaction.answer(node, ctx);
         }
-        // An outcome that is remembered for clients beats the presumption.
+        // A remembered outcome overrides the presumption.
         let decision = match ctx.admission.outcome(txn) {
             Some(Outcome::Committed { .. }) => Decision::Commit,
             Some(Outcome::Aborted(_)) => Decision::Abort,
@@ -179,9 +178,11 @@ impl Machine for Coordinator {
         let remembered = self.context.admission.remembered().chain(untold);
         out.extend(remembered.map(|(txn, outcome)| CoordinatorRecord::Remembered { txn, outcome: outcome.clone() }));
         let mut open: Vec<_> = self.transactions.values().filter_map(|t| t.compacted(&self.context)).collect();
-        // Transactions that wait for the record of their outcome will be remembered in the order of the log.
+        // A transaction that awaits the record of its outcome adds that outcome later, in log order.
         open.sort_by_key(|(lsn, _)| *lsn);
         out.extend(open.into_iter().map(|(_, record)| record));
+        #[cfg(feature = "mutants")]
+        self.leave_out(out);
     }
 
     fn inspect(&self, _accounts: bool) -> Inspection {

@@ -1,6 +1,7 @@
-//! A decided transaction while somebody owes an ACK: the decision is sent again, with backoff, until every ACK is in
-//! (rule 15). An ACK under another journal than the vote's is none, and neither is one from a journal that ends before the
-//! vote, or that never had the branch: that participant lost its log, or an older copy of it was put back (rule 17).
+//! The delivery of a decision to participants that owe an ACK: the decision is sent again, with backoff, until all ACKs
+//! have arrived (rule 15). An ACK counts only if it comes from the journal that holds the vote. If it comes from another
+//! journal, the participant lost its log; if its journal ends before the vote, or never had the branch, an older copy of
+//! the log was restored (rule 17).
 
 use crate::{
     context::Context,
@@ -17,39 +18,38 @@ use indoubt_proto::{
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct DecisionDelivery {
     decision: Decision,
-    /// Who owes an ACK.
+    /// The participants that owe an ACK.
     due: Vec<Voter>,
-    /// Those of them that were found to have lost their log, so that each is reported once.
+    /// Those of them that lost their log, so that each loss is reported once.
     lost: Vec<NodeId>,
-    /// How many branches have ended as decided.
+    /// The number of branches that have ended as decided.
     followed: usize,
-    /// The participants at which an operator ended the branch otherwise.
+    /// The participants at which an operator ended the branch against the decision.
     overruled: Vec<NodeId>,
-    /// How often it was sent again.
+    /// How often the decision was sent again.
     resent: u32,
 }
 
-/// What a participant says in an ACK.
+/// The contents of an ACK.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Acknowledged {
-    /// Its journal.
+    /// The participant's journal.
     pub(crate) log: LogId,
     /// Whether that journal has, or had, the branch.
     pub(crate) known: bool,
     /// The last record of that journal.
     pub(crate) end: Lsn,
-    /// How an operator ended the branch there.
+    /// How an operator ended the branch; `None` if no operator did.
     pub(crate) heuristic: Option<Decision>,
 }
 
 impl DecisionDelivery {
-    /// A decision that `due` must acknowledge. `followed` branches have ended as decided already, and operators ended those
-    /// at `overruled` otherwise.
+    /// Starts the delivery of a decision that the `due` participants must acknowledge. `followed` branches have already
+    /// ended as decided; operators ended those at `overruled` against the decision.
     pub(crate) fn new(decision: Decision, due: Vec<Voter>, followed: usize, overruled: Vec<NodeId>) -> Self {
         DecisionDelivery { decision, due, lost: Vec::new(), followed, overruled, resent: 0 }
     }
 
-    /// The decision.
     pub(crate) fn what(&self) -> Decision {
         self.decision
     }
@@ -58,28 +58,29 @@ impl DecisionDelivery {
         out.arm(CoordinatorTimer::Resend(txn), ctx.settings.timeouts.backoff(self.resent));
     }
 
-    /// Sends the decision to all who owe an ACK.
+    /// Sends the decision to all participants that owe an ACK.
     pub(crate) fn send(&self, txn: TxnId, ticket: Ticket, out: &mut Out) {
         for voter in &self.due {
             out.send(voter.node, Message::Decision { txn, ticket, decision: self.decision, ack: true });
         }
     }
 
-    /// Sends it again; the next pause is longer.
+    /// Sends the decision again, after which the next pause is longer.
     pub(crate) fn resend(&mut self, txn: TxnId, ticket: Ticket, out: &mut Out) {
         self.send(txn, ticket, out);
         self.resent = self.resent.saturating_add(1);
     }
 
-    /// The decision, as the answer to an inquiry of `node`.
+    /// The decision as the answer to an inquiry of `node`.
     pub(crate) fn decision(&self, txn: TxnId, ticket: Ticket, node: NodeId) -> Message {
         let ack = self.due.iter().any(|voter| voter.node == node);
         Message::Decision { txn, ticket, decision: self.decision, ack }
     }
 
-    /// Takes an ACK; whether it was the last. Under another log than that of its vote, nothing that it says concerns the branch
-    /// that voted YES, even if it remembers to have been told before. Under the log of its vote, a participant knows the
-    /// branch, or knows that it is finished: if it knows neither, its journal is an older copy, however far that has grown.
+    /// Handles an ACK, and returns whether it was the last one. An ACK from another journal than that of the vote never
+    /// counts, not even if the participant remembers there that it received the decision. In the journal of the vote, the
+    /// participant knows the branch, or knows that it is finished. If it knows neither, the journal is an older copy, even
+    /// if it has grown beyond the vote again.
     pub(crate) fn acked(&mut self, txn: TxnId, node: NodeId, said: Acknowledged, out: &mut Out) -> bool {
         let Some(index) = self.due.iter().position(|voter| voter.node == node) else { return false };
         let voter = self.due[index];
@@ -99,27 +100,27 @@ impl DecisionDelivery {
         self.due.is_empty()
     }
 
-    /// A YES that came after the abort tells under which log its ACK is due.
+    /// Handles a YES that came after the abort: it names the journal that must acknowledge.
     pub(crate) fn learn_log(&mut self, node: NodeId, log: LogId, place: Lsn) {
         if let Some(voter) = self.due.iter_mut().find(|voter| voter.node == node && voter.log.is_none()) {
             (voter.log, voter.place) = (Some(log), place);
         }
     }
 
-    /// What clients are told when operators ended branches otherwise than decided, or when an operator gave up waiting for
-    /// the ACKs that are still due (rule 22). `None` if every branch ended as decided.
+    /// The outcome for clients if operators ended branches against the decision, or if an operator gave up waiting for the
+    /// ACKs that are still due (rule 22). `None` if all branches ended as decided.
     pub(crate) fn heuristic(&self) -> Option<Outcome> {
         let silent = self.due.iter().map(|voter| voter.node);
         heuristic(self.decision, self.followed, &self.overruled, &silent.collect::<Vec<_>>())
     }
 
     pub(crate) fn describe(&self) -> String {
-        let mut text = format!("telling {}, not acknowledged by {}", self.decision.word(), names(&self.due_nodes()));
+        let mut text = format!("sending {}, not acknowledged by {}", self.decision.word(), names(&self.due_nodes()));
         if !self.lost.is_empty() {
             text.push_str(&format!("; {} lost the log of its vote", names(&self.lost)));
         }
         if !self.overruled.is_empty() {
-            text.push_str(&format!("; an operator ended it otherwise at {}", names(&self.overruled)));
+            text.push_str(&format!("; an operator overruled it at {}", names(&self.overruled)));
         }
         text
     }
@@ -135,8 +136,8 @@ impl DecisionDelivery {
     }
 }
 
-/// The outcome of a decision that `followed` branches carried out, that an operator overruled at some participants, and
-/// about which others were silent. `None` if every branch ended as decided.
+/// The outcome of a decision that `followed` branches carried out, that operators overruled at some participants, and that
+/// others never acknowledged. `None` if all branches ended as decided.
 pub(crate) fn heuristic(
     decision: Decision,
     followed: usize,

@@ -1,4 +1,4 @@
-//! What a coordinator emits: its timers, and the sink of its effects.
+//! The effects of a coordinator: its timers, and the sink for its effects.
 
 use crate::record::CoordinatorRecord;
 use indoubt_proto::{ids::TxnId, machine};
@@ -7,11 +7,11 @@ use serde::{Deserialize, Serialize};
 /// The timers of a coordinator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum CoordinatorTimer {
-    /// The work round must be over.
+    /// Fires if the work round takes too long.
     Work(TxnId),
-    /// Every vote must be in.
+    /// Fires if a vote is missing for too long.
     Vote(TxnId),
-    /// The decision is sent again.
+    /// Fires when the decision must be sent again.
     Resend(TxnId),
 }
 

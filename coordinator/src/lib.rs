@@ -1,9 +1,9 @@
 //! Atomic commit: the coordinator of the two-phase commit family.
 //!
-//! One machine plays all three presumptions (docs/08-costs.md): what they log and which ACKs they want is a table in
-//! [`presumption`], not code. Read in this order: [`coordinator`] (routes inputs), [`presumption`], `transaction` (one
-//! transaction), `decision_delivery` (until every ACK is in), then what they stand on: `context`, `branch`, and [`record`]
-//! and `recovery` (what survives).
+//! One machine implements all three presumptions (docs/08-costs.md). The table in [`presumption`] says which records they
+//! write and which ACKs they want. Read in this order: [`coordinator`] (routes inputs), [`presumption`], `transaction` (one
+//! transaction), `decision_delivery` (sends the decision until all ACKs have arrived), then what these use: `context` and
+//! `branch`, [`record`] and `recovery` (what survives a crash).
 
 mod branch;
 mod context;

@@ -1,5 +1,5 @@
-//! The table of docs/08-costs.md, as data: which records a coordinator writes, forced or lazy, and which ACKs it
-//! waits for. The presumption is what it says of a transaction about which its log holds nothing.
+//! The table of docs/08-costs.md as data: which records a coordinator writes, forced or lazy, and which ACKs it awaits. The
+//! presumption is the decision that a coordinator assumes for a transaction that its log does not mention.
 
 use indoubt_proto::{machine::Write, message::Decision};
 use serde::{Deserialize, Serialize};
@@ -8,29 +8,29 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Presumption {
-    /// PrN: it logs every decision and wants every ACK.
+    /// Presumed nothing (PrN): logs every decision and wants every ACK.
     Nothing,
-    /// PrA: an abort costs the coordinator nothing.
+    /// Presumed abort (PrA): an abort needs no record and no ACK.
     #[default]
     Abort,
-    /// PrC: a commit needs no ACK, for the price of a forced record before PREPARE.
+    /// Presumed commit (PrC): a commit needs no ACK, but every transaction needs a forced record before PREPARE.
     Commit,
 }
 
 /// One column of the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Row {
-    /// The record before PREPARE that lists the participants. PREPARE waits until it is durable (rule 16).
+    /// The record before PREPARE, which lists the participants. PREPARE waits until it is durable (rule 16).
     pub initiation: Option<Write>,
-    /// The record before COMMIT, when somebody voted YES.
+    /// The record before COMMIT if at least one participant voted YES.
     pub commit: Write,
-    /// The record of a commit for which everybody voted READ.
+    /// The record of a commit in which all participants voted READ.
     pub read_only: Option<Write>,
-    /// The record before ABORT. Presumed commit needs none: an initiation without an outcome says the same (rule 14).
+    /// The record before ABORT. Presumed commit needs none, because an initiation without an outcome means abort (rule 14).
     pub abort: Option<Write>,
-    /// Whether a COMMIT is resent until it is acknowledged, and then ended by a record.
+    /// Whether COMMIT is sent again until it is acknowledged, and an end record then follows.
     pub ack_commit: bool,
-    /// Whether an ABORT is resent until it is acknowledged, and then ended by a record.
+    /// Whether ABORT is sent again until it is acknowledged, and an end record then follows.
     pub ack_abort: bool,
     /// The record after the last ACK.
     pub end: Write,
@@ -72,10 +72,10 @@ const COMMIT: Row = Row {
 };
 
 impl Presumption {
-    /// All of them, in the order of the table.
+    /// All presumptions, in the order of the table.
     pub const ALL: [Presumption; 3] = [Presumption::Nothing, Presumption::Abort, Presumption::Commit];
 
-    /// Its column of the table.
+    /// The column of this presumption.
     pub const fn row(self) -> &'static Row {
         match self {
             Presumption::Nothing => &NOTHING,
@@ -101,7 +101,7 @@ mod tests {
 
     #[test]
     fn a_decision_that_nobody_acknowledges_is_the_one_presumed() {
-        // What is forgotten without ACKs must be answered right from nothing; what is not presumed needs every ACK.
+        // A decision without ACKs is forgotten, so the presumption must answer with it. All other decisions need every ACK.
         for presumption in Presumption::ALL {
             let row = presumption.row();
             for decision in [Decision::Commit, Decision::Abort] {

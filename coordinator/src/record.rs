@@ -1,4 +1,4 @@
-//! What a coordinator logs. Which of these it writes, and which it forces, is the table in [`crate::presumption`].
+//! The log records of a coordinator. The table in [`crate::presumption`] says which it writes and which it forces.
 
 use indoubt_proto::{
     ids::{LogId, Lsn, NodeId, Serial, TxnId},
@@ -11,90 +11,74 @@ use serde::{Deserialize, Serialize};
 /// A participant that owes an ACK.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Voter {
-    /// Who.
+    /// The participant that owes the ACK.
     pub node: NodeId,
-    /// The journal under which it voted YES, by which a lost log is noticed (rule 17); `None` if no YES is known.
+    /// The journal in which it voted YES. A later ACK from another journal shows that this one was lost (rule 17). `None`
+    /// if no YES is known.
     pub log: Option<LogId>,
-    /// Where its prepared record stands in that journal. A journal that ends before it was restored from an older copy.
+    /// The position of its prepared record in that journal. If the journal ends before it, an older copy was restored.
     pub place: Lsn,
 }
 
-/// A record of a coordinator's journal.
+/// A record of a coordinator's journal. `txn` is its transaction, and `serial` the number of the transaction in the tickets of
+/// its requests. `audit` marks a read-only audit, whose phases are not counted.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[allow(missing_docs, reason = "the text of the enum describes the fields that recur")]
 pub enum CoordinatorRecord {
-    /// `initiation`, presumed commit: durable before any PREPARE leaves (rule 16). Without an outcome it means abort
-    /// (rule 14).
+    /// `initiation`, only under presumed commit. It is durable before any PREPARE is sent (rule 16). Without an outcome
+    /// record it means abort (rule 14).
     Initiation {
-        /// Which transaction.
         txn: TxnId,
-        /// Its number on every request.
         serial: Serial,
-        /// Whether it is a read-only audit, whose phases do not count.
         audit: bool,
-        /// To whom the ABORT would go.
+        /// The participants that would receive ABORT.
         participants: Vec<NodeId>,
     },
-    /// `committed`: once it is durable, the decision.
+    /// `committed`: the decision, once this record is durable.
     Committed {
-        /// Which transaction.
         txn: TxnId,
-        /// Its number on every request.
         serial: Serial,
-        /// Whether it is a read-only audit.
         audit: bool,
-        /// What its reads found, for a client that asks again.
+        /// The values that the transaction read, for clients that ask again.
         reads: Vec<ReadValue>,
-        /// Whose ACKs are due; empty where the presumption wants none.
+        /// The participants that owe an ACK; empty if the presumption wants none.
         due: Vec<Voter>,
     },
-    /// `aborted`, presumed nothing: once it is durable, the decision.
+    /// `aborted`, under presumed nothing: the decision, once this record is durable.
     Aborted {
-        /// Which transaction.
         txn: TxnId,
-        /// Its number on every request.
         serial: Serial,
-        /// Whether it is a read-only audit.
         audit: bool,
-        /// Why, for a client that asks again.
+        /// The reason of the abort, for clients that ask again.
         reason: Reason,
-        /// Whose ACKs are due: everybody not known to have voted NO or READ.
+        /// The participants that owe an ACK: all that are not known to have voted NO or READ.
         due: Vec<Voter>,
-        /// How many branches aborted alone.
+        /// The number of branches that had aborted before the decision.
         followed: usize,
     },
-    /// `end`, lazy: every ACK is in. If it is lost, the decision is sent again, and acknowledged again.
+    /// `end`, lazy: all ACKs have arrived. If this record is lost, the decision is sent and acknowledged again.
     End {
-        /// Which transaction.
         txn: TxnId,
-        /// What clients that ask again are told, when no other record says so: the abort of presumed commit, or a
+        /// The outcome for clients that ask again, if no other record holds it: an abort under presumed commit, or a
         /// heuristic outcome.
         outcome: Option<Outcome>,
     },
-    /// `unacknowledged`, in compactions alone: decided, and these still owe an ACK.
+    /// `unacknowledged`, only in compactions: the transaction is decided, and the `due` participants still owe an ACK.
     Unacknowledged {
-        /// Which transaction.
         txn: TxnId,
-        /// Its number on every request.
         serial: Serial,
-        /// Whether it is a read-only audit.
         audit: bool,
-        /// The decision.
         decision: Decision,
-        /// Whose ACKs are due.
+        /// The participants that owe an ACK.
         due: Vec<Voter>,
-        /// How many branches have ended as decided.
+        /// The number of branches that have ended as decided.
         followed: usize,
-        /// The participants at which an operator ended the branch otherwise.
+        /// The participants at which an operator ended the branch against the decision.
         overruled: Vec<NodeId>,
     },
-    /// `remembered`: what clients that ask again are told. A compaction writes it for every outcome. Otherwise it is
-    /// written when an operator's action is learned after the end.
-    Remembered {
-        /// Which transaction.
-        txn: TxnId,
-        /// What became of it.
-        outcome: Outcome,
-    },
+    /// `remembered`: the outcome for clients that ask again. A compaction writes one for every outcome. Otherwise it is
+    /// written only if the coordinator learns of an operator's action after the end record.
+    Remembered { txn: TxnId, outcome: Outcome },
 }
 
 impl Record for CoordinatorRecord {

@@ -1,5 +1,5 @@
-//! What a restarted coordinator makes of its log (rules 13 to 15): an initiation without an outcome is an abort; a
-//! decision without an end is sent again; everything else is over or never was.
+//! Rebuilds a restarted coordinator from its log (rules 13 to 15). An initiation without an outcome is an abort. A decision
+//! without an end is sent again. Every other transaction is finished or was never logged.
 
 use crate::{
     context::Context,
@@ -17,17 +17,17 @@ use indoubt_proto::{
 };
 use std::collections::BTreeMap;
 
-/// What the log says of a transaction without an end.
+/// What the log holds about a transaction without an end record.
 enum Found {
-    /// Presumed commit, and no outcome.
+    /// An initiation of presumed commit without an outcome.
     Initiated { serial: Serial, audit: bool, participants: Vec<NodeId> },
-    /// Decided, and these owe an ACK.
+    /// Decided; these participants owe an ACK.
     Owed { serial: Serial, audit: bool, delivery: DecisionDelivery },
-    /// Decided, and nobody owes anything.
+    /// Decided; no ACK is due.
     Over(Decision),
 }
 
-/// Rebuilds the context and the transactions that are not over. Their participants are told in the same step.
+/// Rebuilds the context and the unfinished transactions. Sends their decisions in the same step.
 pub(crate) fn recover(
     records: Vec<Logged<CoordinatorRecord>>,
     ctx: &mut Context,
@@ -60,7 +60,7 @@ pub(crate) fn recover(
         transactions.insert(txn, Transaction::recovered(txn, serial, audit, delivery, untold));
     }
     ctx.admission.recovered();
-    // Only now is the mark right that every ticket carries.
+    // Every ticket carries the mark, and only now is the mark correct.
     for transaction in transactions.values() {
         transaction.deliver_again(ctx, out);
     }

@@ -1,7 +1,7 @@
-//! One transaction, from its acceptance to its votes. What follows is in `decision`. Each state takes only the inputs that
-//! mean something in it; any other input is late, a copy or not for it, and changes nothing.
+//! One transaction, from its submission to its last vote. The module `decision` has the rest. Each state handles only the
+//! inputs that have a meaning in it. Any other input is late, a copy or not meant for this state, and changes nothing.
 //!
-//! The states of a transaction, and to which of them one input brings it (tests/diagram.rs):
+//! The states of a transaction, and the states that one input can lead to (checked by tests/diagram.rs):
 //!
 //! ```text
 //! new        -> Working | Initiating | Voting
@@ -37,48 +37,48 @@ pub(crate) struct Transaction {
     txn: TxnId,
     serial: Serial,
     audit: bool,
-    /// Who is told the outcome.
+    /// The clients that are told the outcome.
     clients: Vec<NodeId>,
-    /// What they will be told once every ACK is in, if they wait for that.
+    /// The outcome that they are told after the last ACK, if they wait for it.
     untold: Option<Outcome>,
     branches: Vec<Branch>,
     reads: Vec<ReadValue>,
     state: State,
 }
 
-/// A vote and what comes with it.
+/// A vote and the data in its message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Ballot {
     pub(crate) vote: Vote,
     /// The voter's journal.
     pub(crate) log: LogId,
-    /// Where the prepared record of a YES stands in it.
+    /// The position of the prepared record in that journal, for a YES.
     pub(crate) place: Lsn,
     pub(crate) reads: Vec<ReadValue>,
-    /// Why not, for a NO.
+    /// The reason, for a NO.
     pub(crate) reason: Option<Reason>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum State {
-    /// The work round; `initiation` is the record of presumed commit while it is not durable.
+    /// The work round. `initiation` is the record of presumed commit while it is not durable.
     Working { missing: usize, initiation: Option<Lsn> },
-    /// PREPARE could go, but not before the initiation is durable (rule 16).
+    /// All work is done, but PREPARE must wait until the initiation is durable (rule 16).
     Initiating { initiation: Lsn },
-    /// PREPARE is sent; `refused` is the first NO, while all votes are waited for.
+    /// PREPARE is sent. `refused` is the first NO, if the coordinator still waits for the other votes.
     Voting { missing: usize, yes: usize, refused: Option<Reason> },
     /// The decision is commit once this record is durable.
     Committing { committed: Lsn },
     /// The decision is abort once this record is durable.
     Aborting { aborted: Lsn, reason: Reason },
-    /// Decided, and sent until every ACK is in.
+    /// Decided. The decision is sent until all ACKs have arrived.
     Delivering(DecisionDelivery),
-    /// To be removed.
+    /// Finished; the coordinator removes it.
     Ended,
 }
 
 impl Transaction {
-    /// Accepts a submission that nothing speaks against.
+    /// Starts a transaction for a submission that was accepted.
     pub(crate) fn accept(submission: Submission, client: NodeId, ctx: &mut Context, out: &mut Out) -> Self {
         ctx.admission.begin(&submission);
         let Submission { txn, audit, steps, .. } = submission;
@@ -109,9 +109,9 @@ impl Transaction {
         transaction
     }
 
-    /// A transaction found decided in the log, or presumed aborted (rules 14 and 15): everybody who owes an ACK is told
-    /// again.
-    /// `untold` is what its clients will hear, if they wait for the ACKs.
+    /// Recreates a transaction that the log shows as decided, or that is presumed aborted (rules 14 and 15). All
+    /// participants that owe an ACK receive the decision again. `untold` is the outcome that its clients are told after the
+    /// ACKs, if they wait for them.
     pub(crate) fn recovered(
         txn: TxnId,
         serial: Serial,
@@ -131,14 +131,14 @@ impl Transaction {
         self.state == State::Ended
     }
 
-    /// Another client submitted the same transaction, and is told its outcome too.
+    /// Adds another client that submitted the same transaction. It is told the outcome too.
     pub(crate) fn add_client(&mut self, client: NodeId) {
         if !self.clients.contains(&client) {
             self.clients.push(client);
         }
     }
 
-    /// The outcome of which its clients will hear once every ACK is in.
+    /// The outcome that its clients will be told after the last ACK.
     pub(crate) fn untold(&self) -> Option<(TxnId, &Outcome)> {
         self.untold.as_ref().map(|outcome| (self.txn, outcome))
     }
@@ -225,7 +225,7 @@ impl Transaction {
                     let reason = reason.unwrap_or_else(|| Reason::new(ReasonKind::Failure, format!("at {node}")));
                     refused.get_or_insert(reason);
                 }
-                // A failure is no vote: there is nothing to wait for that could still be counted.
+                // The work failed, so a commit is impossible. No vote can change that, and none is awaited.
                 let waits_for_all = vote != Vote::Failed && ctx.settings.options.abort == AbortWhen::AfterAllVotes;
                 let must_wait = waits_for_all && *missing > 0;
                 if let Some(reason) = refused.clone()
@@ -243,13 +243,13 @@ impl Transaction {
                     self.reach(Phase::HalfDone, out);
                 }
             }
-            // Too late to count, but whoever voted NO or READ needs no ABORT, and a YES tells the log of its branch.
+            // Too late to count. But a NO or READ voter needs no ABORT, and a YES names the journal of its branch.
             State::Aborting { .. } => branch.heard = heard,
             _ => {}
         }
     }
 
-    /// The work round is over time.
+    /// The work timeout fired.
     pub(crate) fn work_timed_out(&mut self, ctx: &mut Context, out: &mut Out) {
         if matches!(self.state, State::Working { .. }) {
             let reason = Reason::new(ReasonKind::WorkTimeout, branch::names(&self.branches, Heard::Nothing));
@@ -257,7 +257,7 @@ impl Transaction {
         }
     }
 
-    /// A vote is over time.
+    /// The vote timeout fired.
     pub(crate) fn vote_timed_out(&mut self, ctx: &mut Context, out: &mut Out) {
         if let State::Voting { refused, .. } = &mut self.state {
             let before = if ctx.with_prepare() { Heard::Nothing } else { Heard::WorkDone };
@@ -267,7 +267,7 @@ impl Transaction {
         }
     }
 
-    /// Its state, for people.
+    /// The state as text for the status query.
     pub(crate) fn describe(&self) -> String {
         match &self.state {
             State::Working { missing, .. } => format!("working, {missing} of {} not done", self.branches.len()),
@@ -280,7 +280,7 @@ impl Transaction {
         }
     }
 
-    /// The record that recreates it, if a restart should find it, and the one whose durability it waits for.
+    /// The record from which a restart should recreate this transaction, if any, and the record whose durability it awaits.
     pub(crate) fn compacted(&self, ctx: &Context) -> Option<(Lsn, CoordinatorRecord)> {
         match &self.state {
             State::Working { .. } | State::Initiating { .. } | State::Voting { .. } => {

@@ -1,5 +1,5 @@
-//! What clients are told: the same outcome again, or that it is not known, never a guess (docs/04-architecture.md). And what
-//! is refused before anything begins.
+//! What clients are told: the same outcome again, or that it is unknown, but never a guess (docs/04-architecture.md). Also
+//! which submissions are refused before they begin.
 
 mod common;
 
@@ -18,7 +18,7 @@ fn unknown() -> Outcome {
     Outcome::Unknown(ReasonKind::Forgotten.into())
 }
 
-/// What the client is told at once when it submits this.
+/// What the client is told at once when it submits this plan.
 fn ask(bench: &mut Bench, submission: Submission) -> Option<Outcome> {
     bench.sent.clear();
     bench.submit(submission);
@@ -48,7 +48,11 @@ fn a_repeated_submission_gets_the_same_outcome_and_is_not_run_again() {
         let records = bench.writes.len();
         assert_eq!(ask(&mut bench, plan(1, 2)), Some(committed()));
         assert_eq!(ask(&mut bench, plan(2, 2)), Some(aborted(ReasonKind::Constraint)));
-        assert_eq!((bench.sent.len(), bench.writes.len()), (1, records), "{presumption:?}: nothing else happens");
+        assert_eq!(
+            (bench.sent.len(), bench.writes.len()),
+            (1, records),
+            "{presumption:?}: nothing else is sent or written"
+        );
     }
 }
 
@@ -70,7 +74,7 @@ fn a_committed_outcome_survives_a_restart_with_what_it_read() {
     for presumption in Presumption::ALL {
         let mut bench = Bench::new(presumption);
         bench.submit(plan(1, 2));
-        // Reads come in the order of the steps, whoever answers first.
+        // The values read come in the order of the steps, whoever answers first.
         for (node, step) in [(2, 2), (1, 1)] {
             let result = WorkResult::Done { reads: vec![common::read(step, i64::from(step))] };
             bench.message(p(node), Message::WorkDone { txn: txn(1), result });

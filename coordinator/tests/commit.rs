@@ -1,4 +1,4 @@
-//! The way to a decision: rules 3, 4, 5 and 12 of docs/rules.md, timeouts, phases.
+//! The path to a decision: rules 3, 4, 5 and 12 of docs/rules.md, timeouts, phases.
 
 mod common;
 
@@ -64,7 +64,7 @@ fn commit_validity_one_vote_counts_once() {
     for _ in 0..3 {
         bench.vote(p(1), 1, Yes);
     }
-    // A copy that a fault refused says nothing against the YES that is there.
+    // A copy of PREPARE that a fault refused does not cancel the YES that was counted.
     bench.vote(p(1), 1, Failed);
     bench.vote(p(1), 1, No);
     bench.force();
@@ -88,7 +88,7 @@ fn termination_a_missing_vote_means_abort_and_tells_whose() {
         let Some((_, Outcome::Aborted(reason))) = bench.outcomes().pop() else { panic!("not aborted") };
         assert_eq!(reason.to_string(), "a vote did not come in time: p1, p3");
         assert_eq!(bench.decisions().len(), 3, "those who may be prepared are told too");
-        // A vote that comes now changes nothing.
+        // A vote that arrives now changes nothing.
         bench.vote(p(1), 1, Yes);
         bench.vote(p(3), 1, Yes);
         bench.force();

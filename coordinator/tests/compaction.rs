@@ -1,5 +1,5 @@
-//! Random histories with crashes at random records: a compaction recreates the state that it replaces, decisions are never
-//! reversed, the mark never passes what is still sent.
+//! Random histories with crashes at random records. A compaction recreates the state that it replaces, decisions are never
+//! reversed, and the mark never passes a transaction for which something is still sent.
 
 mod common;
 
@@ -28,9 +28,9 @@ enum Event {
     Vote(u64, u16, Vote),
     Ack(u64, u16, bool),
     Force,
-    /// The armed timer at this place, counted around.
+    /// The armed timer with this index, modulo the number of timers.
     Fire(usize),
-    /// This share of the unforced tail survives, in quarters.
+    /// The share of the unforced tail that survives, in quarters.
     Crash(u64),
     CompactAndRestart,
 }
@@ -69,18 +69,18 @@ fn setup() -> impl Strategy<Value = Setup> {
     (presumption, any::<bool>(), 0..=4u32).prop_map(setup)
 }
 
-/// A bench with what must hold over all its incarnations.
+/// A bench, with the properties that must hold over all its incarnations.
 struct History {
     bench: Bench,
     durable: Lsn,
     incarnation: u32,
     /// The incarnation to which each transaction was first sent: repeated submissions carry it.
     epochs: BTreeMap<u64, u32>,
-    /// What was decided first, by transactions that did not only read without a record.
+    /// The first decision of each transaction, except of those that only read and left no record.
     decided: BTreeMap<u64, Decision>,
-    /// The mark that was sent last by this incarnation.
+    /// The mark that this incarnation sent last.
     mark: Serial,
-    /// What has happened at all, so that a test can tell that its histories are no vacuous ones.
+    /// Everything that has happened at least once, so that a test can show that its histories are not vacuous.
     seen: BTreeSet<&'static str>,
 }
 
@@ -133,7 +133,8 @@ impl History {
         self.look();
     }
 
-    /// A restart may send below an earlier mark, because an end is lazy: such a decision is only ever acknowledged.
+    /// After a restart, a mark may be lower than before the crash, because an end record is lazy. The decision of such a
+    /// transaction is then acknowledged once more.
     fn restarted(&mut self) {
         self.durable = self.bench.last();
         self.incarnation += 1;
@@ -169,7 +170,7 @@ impl History {
     }
 }
 
-/// A coordinator recovered from these records, and what it sends at once.
+/// Recovers a coordinator from these records, and returns what it sends at once.
 fn recovered(fresh: &Coordinator, records: Vec<Logged<CoordinatorRecord>>) -> (Coordinator, Vec<(NodeId, Message)>) {
     let (mut machine, mut out) = (fresh.clone(), Out::new(Lsn(1000)));
     machine.handle(Input::Recover { log: LOG, incarnation: 1000, records }, &mut out);
@@ -187,7 +188,7 @@ fn compacted(machine: &Coordinator) -> Vec<Logged<CoordinatorRecord>> {
     records.into_iter().map(|record| Logged { lsn: Lsn(1000), compacted: true, record }).collect()
 }
 
-/// What can be asked of a coordinator, of every transaction.
+/// The answers of a coordinator to all questions about every transaction.
 fn answers(machine: &Coordinator) -> Vec<(Status, Option<Decision>)> {
     let (mut machine, mut out) = (machine.clone(), Out::new(Lsn(2000)));
     let mut ask = |from, message| {
@@ -212,7 +213,7 @@ fn answers(machine: &Coordinator) -> Vec<(Status, Option<Decision>)> {
         .collect()
 }
 
-/// Nothing is known, or no more than that ACKs are due.
+/// Whether nothing is known, or only that ACKs are due.
 fn is_forgotten(status: &Status) -> bool {
     match status {
         Status::Ended(Outcome::Unknown(_)) => true,
@@ -221,7 +222,7 @@ fn is_forgotten(status: &Status) -> bool {
     }
 }
 
-/// The same, or one of them has forgotten, or the reason was known to memory alone.
+/// Whether both are the same, or one has forgotten the outcome, or only the memory knew the reason.
 fn differs_only_by_memory(memory: &Status, log: &Status) -> bool {
     let recovery =
         |status: &Status| matches!(status, Status::Ended(Outcome::Aborted(r)) if r.kind == ReasonKind::Recovery);
@@ -262,7 +263,7 @@ proptest! {
         for event in &events {
             history.apply(event);
         }
-        // Heal: every vote times out, every ACK arrives; then nothing is open (termination).
+        // Heal: every vote times out and every ACK arrives. Then nothing is open (termination).
         history.apply(&Event::Force);
         while let Some(timer) = history.bench.timers.keys().copied().find(|t| !matches!(t, CoordinatorTimer::Resend(_))) {
             history.bench.fire(timer);
@@ -290,17 +291,18 @@ proptest! {
         let fresh = bench.unbooted();
         let (one, sent) = recovered(&fresh, compacted(&bench.machine));
 
-        // Compacted and recovered once more it is the same machine, to the last field.
+        // After another compaction and recovery it is the same machine, in every field.
         let (two, sent_again) = recovered(&fresh, compacted(&one));
         prop_assert_eq!(&one, &two);
         prop_assert_eq!(&sent, &sent_again);
 
-        // What the machine has decided, once its records are durable, its successor has decided: it tells the same
-        // participants again, and only aborts besides; it gives the same answers, and forgets only for lack of room.
+        // What the machine has decided once its records are durable, its successor has decided too: it sends the decision
+        // to the same participants again, and besides that it only aborts. It gives the same answers, and forgets only for
+        // lack of room.
         history.apply(&Event::Force);
         let mut now = history.bench.clone();
         let unfinished = open(&now.machine);
-        // Once every ACK is in nobody is in doubt any more, and what is forgotten need not be answered right.
+        // Once every ACK has arrived, no participant is in doubt, and forgotten transactions may be answered in any way.
         let may_ask = |t: u64| match history.decided.get(&t) {
             Some(decision) => !setup.presumption.row().acks(*decision) || unfinished.contains(&txn(t)),
             None => false,
@@ -319,12 +321,17 @@ proptest! {
             }
         }
 
-        // The journal says the same where it says anything: a restart from it and one from its compaction tell each client
-        // and each participant the same, but for what only memory knew.
+        // The journal says the same, as far as it says anything: after a restart from it and after one from its compaction,
+        // each client and each participant is told the same, except for facts that only the memory knew.
         let (full, sent_full) = recovered(&fresh, bench.journal.clone());
+        // To the last field, a compaction of what the journal says recreates what the journal says. Both machines, and not two
+        // compactions, are compared: what a compaction leaves out is missing on one side alone.
+        let (again, sent_anew) = recovered(&fresh, compacted(&full));
+        prop_assert_eq!(&full, &again);
+        prop_assert_eq!(&sent_full, &sent_anew);
         let told_full: BTreeSet<_> = sent_full.iter().filter_map(decision).collect();
-        // A NO that came after the record of the abort is known to memory and to its compaction, and not to the log: from
-        // there its voter is told once more.
+        // Memory and its compaction know a NO that arrived after the abort record, but the log does not. After a restart
+        // from the log, its voter receives the ABORT again.
         let (open_one, open_full) = (open(&one), open(&full));
         prop_assert!(open_one.iter().all(|t| open_full.contains(t)), "{open_one:?} {open_full:?}");
         for late in open_full.iter().filter(|t| !open_one.contains(t)) {
@@ -341,7 +348,7 @@ proptest! {
     }
 }
 
-/// The decision in a message: to whom, of which transaction, which.
+/// The decision in a message, with its receiver and its transaction.
 fn decision((to, message): &(NodeId, Message)) -> Option<(NodeId, u64, Decision)> {
     match message {
         Message::Decision { txn, decision, .. } => Some((*to, txn.number, *decision)),
@@ -349,12 +356,12 @@ fn decision((to, message): &(NodeId, Message)) -> Option<(NodeId, u64, Decision)
     }
 }
 
-/// The transactions that are not finished.
+/// The unfinished transactions.
 fn open(machine: &Coordinator) -> Vec<TxnId> {
     machine.inspect(false).open.iter().map(|view| view.txn).collect()
 }
 
-/// Who would be told again now.
+/// The participants that would receive a decision again now.
 fn owed(bench: &mut Bench) -> BTreeSet<(NodeId, u64, Decision)> {
     bench.sent.clear();
     let resends: Vec<_> = bench.timers.keys().copied().filter(|t| matches!(t, CoordinatorTimer::Resend(_))).collect();
@@ -364,7 +371,7 @@ fn owed(bench: &mut Bench) -> BTreeSet<(NodeId, u64, Decision)> {
     bench.sent.iter().filter_map(decision).collect()
 }
 
-/// Found by the property test above, once in some hundred thousand histories.
+/// The property test above found this once in some hundred thousand histories.
 #[test]
 fn a_no_that_comes_after_the_record_of_the_abort_is_in_the_compaction_and_not_in_the_log() {
     let setup = Setup { presumption: Presumption::Nothing, with_prepare: false, remembered: 0 };

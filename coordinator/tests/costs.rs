@@ -1,6 +1,5 @@
-//! The cost table of docs/08-costs.md, the coordinator's side: every message of the commit, every forced and every
-//! lazy record, counted. The bench plays the participants; `tests/tests/costs.rs`
-//! counts both sides in the virtual world.
+//! The coordinator's side of the cost table in docs/08-costs.md: counts every message of the commit and every forced or
+//! lazy record. The bench plays the participants. `tests/tests/costs.rs` counts both sides in the virtual world.
 
 mod common;
 
@@ -119,7 +118,7 @@ fn section_1_prn_and_prc_forget_an_abort_only_after_all_of_those_acknowledged() 
         bench.vote(p(1), 1, No);
         bench.force();
         assert_eq!(bench.writes, [(record, Write::Forced)]);
-        // A late YES voter that inquires is told the truth, not the presumption.
+        // A YES voter that inquires late is told the truth, not the presumption.
         bench.vote(p(2), 1, Yes);
         assert_eq!(bench.told(p(2), 1), Some(Decision::Abort));
         assert_eq!(bench.open(), 1);
@@ -164,8 +163,8 @@ fn a_lazy_commit_record_of_presumed_commit_is_no_decision_before_it_is_durable()
 
 #[test]
 fn section_1_a_commit_waits_for_one_force_and_under_prc_for_two() {
-    // The serial forced writes of the section's last lines, the coordinator's part: how often it stands still. The vote's
-    // own force is the participant's.
+    // The serial forced writes in the last lines of the section, as far as they are the coordinator's: how often it waits
+    // for its disk. The forced write before a vote is the participant's.
     for (presumption, forces) in [(PRN, 1), (PRA, 1), (PRC, 2)] {
         let mut bench = Bench::with(presumption, with_prepare(), false);
         bench.submit(plan(1, 1));
@@ -191,7 +190,7 @@ fn section_1_after_all_votes_an_abort_goes_to_the_yes_voters_alone() {
         let mut bench = Bench::with(presumption, after_all_votes(), false);
         bench.prepare(1, 4);
         bench.sent.clear();
-        // Two NO votes come first: at once, ABORT would go to everybody who was not heard yet.
+        // Two NO votes arrive first. Without the option, ABORT would go at once to everybody whose vote is missing.
         for (number, vote) in [(2, No), (4, No), (1, Yes)] {
             bench.vote(p(number), 1, vote);
             bench.force();
@@ -216,7 +215,7 @@ fn after_all_votes_a_missing_vote_is_waited_for_until_its_timeout_and_a_failure_
         bench.fire(CoordinatorTimer::Vote(txn(1)));
         bench.force();
         assert_eq!(bench.decided(1), [Decision::Abort], "{presumption:?}");
-        // It is told why it was refused, not that a vote is missing.
+        // The client is told why the participant refused, not that a vote is missing.
         assert_eq!(bench.outcomes(), [(CLIENT, aborted(ReasonKind::Constraint))], "{presumption:?}");
 
         let mut bench = Bench::with(presumption, after_all_votes(), false);

@@ -1,4 +1,4 @@
-//! The diagram in the documentation of `transaction.rs` is what happens: random inputs take every edge of it, and no other.
+//! The diagram in the documentation of `transaction.rs` is correct: random inputs take all its edges, and no others.
 
 mod common;
 
@@ -20,7 +20,7 @@ enum Act {
     Ack(u16),
     Force,
     Fire,
-    /// So many of the last records are lost.
+    /// This many of the last records are lost.
     Crash(u64),
 }
 

@@ -1,5 +1,5 @@
-//! What a coordinator makes of branches that operators ended (docs/rules.md, 21 to 23), and of journals that know less than
-//! they once did (rule 17).
+//! How a coordinator handles branches that operators ended (docs/rules.md, 21 to 23), and journals that have lost records
+//! (rule 17).
 
 mod common;
 
@@ -33,7 +33,7 @@ fn voted(presumption: Presumption, settings: Settings) -> Bench {
     c
 }
 
-/// What the client was told, in order.
+/// The outcomes that the client was told, in order.
 fn told(c: &Bench) -> Vec<OutcomeWord> {
     let told = |(to, message): &(_, Message)| match message {
         Message::Outcome { outcome, .. } if *to == CLIENT => Some(outcome.word()),

@@ -1,4 +1,4 @@
-//! A restarted coordinator, by what its log holds: rules 13 to 17b of docs/rules.md.
+//! A coordinator restarts from different logs: rules 13 to 17b of docs/rules.md.
 
 mod common;
 
@@ -137,7 +137,7 @@ fn rule_14_an_initiation_without_an_outcome_is_aborted_and_every_ack_collected()
         bench.ack(p(1), 1, log_of(p(1)), true);
         bench.fire(resend());
         assert_eq!(bench.decisions(), [(p(2), Decision::Abort, true)], "until the last ACK");
-        // Its PREPARE was lost, so it never heard of the branch.
+        // The PREPARE of p1 was lost, so p1 does not know the branch.
         bench.ack(p(2), 1, log_of(p(2)), false);
         assert_eq!((bench.open(), bench.timers.len()), (0, 0));
         assert_eq!(bench.writes.last(), Some(&("end", Write::Lazy)));
@@ -234,7 +234,7 @@ fn rule_16_prepare_never_leaves_before_the_initiation_is_durable() {
         bench.force();
         assert_eq!(bench.prepared(), [p(1), p(2)]);
     }
-    // Nor does it matter which comes first, the work or the disk.
+    // The order in which the work and the disk finish does not matter.
     let mut bench = Bench::new(PRC);
     bench.submit(plan(1, 2));
     bench.work_done(p(1), 1);
@@ -246,7 +246,8 @@ fn rule_16_prepare_never_leaves_before_the_initiation_is_durable() {
 
 #[test]
 fn rule_16_the_mutant_that_does_not_wait_would_tell_commit_for_an_aborted_transaction() {
-    // The mutation needs no other coordinator: a disk that lies about the initiation is the same.
+    // This mutation needs no changed coordinator: a disk that reports the initiation as durable too early has the same
+    // effect.
     let mut mutant = Bench::new(PRC);
     mutant.submit(plan(1, 2));
     mutant.work_done(p(1), 1);
@@ -289,7 +290,8 @@ fn rule_17_under_another_log_its_effect_is_lost_reported_and_never_an_ack() {
             bench.fire(resend());
         }
         assert_eq!((bench.open(), lost_logs(&bench)), (1, 1), "{presumption:?}: reported once, sent on");
-        // It may remember by now that it was told: that still says nothing of the branch that voted.
+        // The participant may now remember that it received the decision. That still says nothing about the branch that
+        // voted.
         bench.ack(p(1), 1, LogId(99), true);
         assert_eq!(bench.open(), 1);
         bench.compact_and_restart();
@@ -379,7 +381,7 @@ fn rule_17b_after_a_restart_the_mark_stops_at_what_the_log_holds_and_numbers_nev
 
 #[test]
 fn rule_2_a_crash_after_any_record_never_reverses_what_was_decided() {
-    // Every crash point of one transaction, by hand: for each prefix of the journal that may survive.
+    // Every crash point of one transaction, written by hand: for each prefix of the journal that may survive.
     for presumption in Presumption::ALL {
         for votes in [[Yes, Yes], [Yes, No], [ReadOnly, Yes], [ReadOnly, ReadOnly]] {
             let mut bench = Bench::new(presumption);
@@ -390,7 +392,7 @@ fn rule_2_a_crash_after_any_record_never_reverses_what_was_decided() {
                     let before = bench.decided(1);
                     let mut crashed = bench.clone();
                     crashed.crash(Lsn(last));
-                    // What only read has no log to be found in, and nothing to be reversed.
+                    // A transaction that only read has no record in the log, and no effects that could be reversed.
                     if votes != [ReadOnly, ReadOnly] {
                         let now = crashed.told(p(2), 1).expect("after a restart everything is decided");
                         let now: Vec<Decision> = before.iter().map(|_| now).collect();
@@ -433,7 +435,7 @@ fn a_commit_record_that_was_durable_before_the_crash_is_the_decision() {
         assert_eq!(bench.decided(1), [], "its force has not returned");
         let mut compacted = bench.clone();
         bench.restart();
-        // Its compaction takes the place of that record.
+        // Its compaction replaces that record.
         compacted.compact_and_restart();
         for mut bench in [bench, compacted] {
             assert_eq!(bench.decided(1), [Decision::Commit], "{presumption:?}");

@@ -41,9 +41,9 @@ impl Default for ClockRate {
 
 /// A jump of a node's clock, by as much as the clock shows.
 ///
-/// A timer waits for a reading of the clock. So a jump forward brings every armed timer nearer, and fires those at once
-/// whose reading has passed; a jump back puts them off. A timer that is armed after the jump runs its full time. Machines
-/// know nothing of it.
+/// A timer waits until the clock shows a certain time. After a jump forward, every armed timer fires earlier, and those
+/// whose time has passed fire at once. After a jump back, timers fire later. A timer that is armed after the jump runs its
+/// full time. Machines do not see jumps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ClockJump {
@@ -54,7 +54,7 @@ pub enum ClockJump {
 }
 
 impl ClockJump {
-    /// When a timer fires that was to fire at `due`, if its clock, which runs at this rate, jumps now.
+    /// The time at which a timer fires that was due at `due`, if its clock, which runs at `rate`, jumps now.
     pub fn moves(self, due: Micros, now: Micros, rate: ClockRate) -> Micros {
         match self {
             ClockJump::Forward(by) => due.saturating_sub(rate.true_time(by)).max(now),
@@ -62,7 +62,7 @@ impl ClockJump {
         }
     }
 
-    /// What a trace tells of it.
+    /// The observation of the jump.
     pub fn observed(self, incarnation: u32) -> Observation {
         let (by, back) = match self {
             ClockJump::Forward(by) => (by, false),
@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rate_that_no_clock_has_is_refused() {
+    fn a_rate_out_of_range_is_refused() {
         for rate in [0.0, -1.0, f64::NAN, f64::INFINITY, 0.001, 1_000.0] {
             assert_eq!(ClockRate::new(rate), None, "{rate}");
         }

@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_certain_is_what_would_be_drawn() {
+    fn a_certain_journey_equals_a_drawn_one() {
         let certain = Conditions { latency: Latency::Constant(Micros(9)), ..Conditions::PERFECT };
         for duplicated in [false, true] {
             assert_eq!(certain.certain(duplicated), Some(drawn(certain, duplicated)[0]));

@@ -5,7 +5,7 @@
 //! real world waits between two calls, and the virtual world lets other events happen in the meantime.
 
 use crate::{
-    gate::{Disposition, Edge, GateDecision, Moment, RuleId, Verb},
+    gate::{COMPACTION, Disposition, Edge, GateDecision, Moment, RuleId, Verb},
     machine_runner::MachineRunner,
     packet::Packet,
     port::{Departure, Port},
@@ -188,8 +188,8 @@ impl<M: Machine> Driver<M> {
         &self.sends
     }
 
-    /// Notes that a message of this node was taken or is lost. Returns whether the current step had sent it and it was still on its
-    /// way.
+    /// Notes that a message of this node was taken or is lost. Returns `true` if the current step had sent it and it was
+    /// still on its way.
     pub fn fared(&mut self, id: MessageId, lost: bool) -> bool {
         let travelling = |send: &&mut StepSend| send.id == id && send.state == SendState::Travelling;
         let found = self.sends.iter_mut().find(travelling);
@@ -343,9 +343,8 @@ impl<M: Machine> Driver<M> {
         let before = match &effect {
             Effect::Append { record, .. } => self.before(&of_record(record), world),
             Effect::Send { to, message } => self.before(&Moment::Send { to: *to, message }, world),
-            Effect::Observe(_) | Effect::Arm { .. } | Effect::Disarm(_) | Effect::Compacted { .. } => {
-                Ok(Disposition::default())
-            }
+            Effect::Compacted { .. } => self.before(&OF_COMPACTION, world),
+            Effect::Observe(_) | Effect::Arm { .. } | Effect::Disarm(_) => Ok(Disposition::default()),
         };
         let faults = match before {
             Ok(faults) => faults,
@@ -380,6 +379,10 @@ impl<M: Machine> Driver<M> {
                     }
                 }
             }
+            Effect::Compacted { upto, records } => {
+                compact(upto, records, world)?;
+                Ok(self.after(&OF_COMPACTION, None, world))
+            }
             Effect::Observe(what) => {
                 let halt = self.at_observation(&what, world);
                 world.witness(what);
@@ -403,7 +406,7 @@ impl<M: Machine> Driver<M> {
             }
             Effect::Arm { timer, after } => world.arm(timer, self.port.gate.plan().clock.true_time(after)),
             Effect::Disarm(timer) => world.disarm(timer),
-            Effect::Compacted { upto, records } => world.compact(upto, records)?,
+            Effect::Compacted { upto, records } => compact(upto, records, world)?,
             Effect::Observe(what) => world.witness(what),
         }
         Ok(())
@@ -507,6 +510,16 @@ impl<M: Machine> Driver<M> {
 fn exchanged<M: Machine>(runner: &mut MachineRunner<M>, empty: VecDeque<EffectOf<M>>) -> VecDeque<EffectOf<M>> {
     runner.exchange(Vec::from(empty)).into()
 }
+
+/// Tells the world to replace the journal up to `upto`.
+fn compact<M: Machine, W: World<M>>(upto: Lsn, records: Vec<M::Record>, world: &mut W) -> Result<(), W::Error> {
+    let count = records.len() as u64;
+    world.compact(upto, records)?;
+    world.observe(|| Observation::Compacted { upto, records: count });
+    Ok(())
+}
+
+const OF_COMPACTION: Moment<'static> = Moment::Append { record: COMPACTION, txn: None };
 
 fn of_record(record: &impl Record) -> Moment<'static> {
     Moment::Append { record: record.word(), txn: record.txn() }

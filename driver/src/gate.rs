@@ -23,10 +23,14 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct RuleId(pub u32);
 
+/// The word of the record under which gates, faults and crash points know a compaction, as if it were appended.
+pub const COMPACTION: &str = "compaction";
+
 /// What a node is about to do, or has just done.
 #[derive(Clone, Copy, Debug)]
 pub enum Moment<'a> {
-    /// Append this record. *After* means that it is in the tail of the journal and not forced.
+    /// Append this record. *After* means that it is in the tail of the journal and not forced. For a compaction it means that the
+    /// journal was told to replace its file, and may or may not have done so.
     Append {
         /// The word of the record.
         record: &'static str,

@@ -8,9 +8,9 @@
 //!               +--------+
 //! ```
 //!
-//! A [`driver::Driver`] gives inputs to a machine and performs its effects through a [`world::World`]. It asks the [`gate`] at
-//! every effect. Messages leave through a [`port::Port`], which combines the network's [`conditions`] and the faults into one
-//! journey. Clients have a port, but no driver.
+//! A [`driver::Driver`] gives inputs to a machine and performs its effects through a [`world::World`]. It asks the [`gate`]
+//! at every effect. Messages leave through a [`port::Port`], which combines the network's [`conditions`] and the faults
+//! into one journey. Clients have a port, but no driver.
 //!
 //! Without the `wire` feature this crate is pure: no clock, no I/O, no async.
 

@@ -118,6 +118,9 @@ impl Teller {
                 format!("writes {record} ({})", write.word())
             }
             Durable { upto } => format!("durable: {}", self.durable(node, *upto)?),
+            Compacted { upto, records } => {
+                format!("replaces its journal up to record {} by {records} records", upto.0)
+            }
             // If a lock is granted at once, the request is not printed.
             LockRequested { txn, key, .. } => match next.map(|next| &next.what) {
                 Some(LockGranted { txn: granted, key: on, .. }) if (granted, on) == (txn, key) => return None,

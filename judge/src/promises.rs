@@ -8,8 +8,8 @@
 //! - *A lost log*: waives durability and termination at that node, and what follows from lost effects, for transactions that had
 //!   begun when the log was lost, and for audits that read the lost effects. It does not excuse a coordinator that treats a branch
 //!   as done although it was never applied (docs/rules.md, rule 17).
-//! - *A restored log* (an older copy of a journal was put back): waives what a lost log waives, and also agreement, stability and
-//!   validity, but only for transactions of which the copy misses durable records. Under its old identity the node may answer what
+//! - *A restored log* (an older copy of a journal was put back): waives what a lost log waives, and also agreement, stability,
+//!   validity and kept marks, but only for transactions of which the copy misses durable records. Under its old identity the node may answer what
 //!   it would not have answered before.
 //! - *Not repaired* (a node is not running at the end, a link is still cut, a fault still loses, delays or refuses messages):
 //!   waives the termination of the transactions that it concerns.

@@ -106,6 +106,16 @@ fn costs_are_counted_over_transactions_begun_that_are_no_audits() {
 }
 
 #[test]
+fn every_kind_of_message_between_nodes_counts() {
+    let kinds = ["prepare", "vote", "decision", "ack", "inquire", "answer", "step", "settle", "compensate"];
+    for kind in kinds {
+        let story = format!("0 k1 began c1-k1-1 transfer 1:p1/a:-5 2:p2/b:+5\n1 c1 reached c1-k1-1 begun");
+        let sent = format!("{story}\n2 p1 sent p2 {kind} c1-k1-1\n3 c1 sent p1 {kind} c1-k1-1\n9 lab end");
+        assert_eq!(run(TwoPhase, &sent).measures.messages_per_txn, 2.0, "{kind}");
+    }
+}
+
+#[test]
 fn every_message_of_a_saga_counts_as_its_own_and_none_as_a_work_round() {
     let m = run(
         Saga,

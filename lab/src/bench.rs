@@ -8,6 +8,7 @@ pub(crate) mod virtual_world;
 
 use anyhow::{Context, Result};
 use indoubt_cluster::{Cluster, Launch};
+use indoubt_node::NodeConfig;
 use indoubt_proto::settings::Settings;
 use indoubt_scenario::protocol::Protocol;
 use load::{Load, Maker, Measured};
@@ -152,6 +153,7 @@ impl Rig {
             participants: PARTICIPANTS,
             settings: Settings::default(),
             opening,
+            compact_every: NodeConfig::COMPACT_EVERY,
             seed: 1,
             trace,
             lab: false,

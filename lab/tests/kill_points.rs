@@ -1,6 +1,6 @@
-//! Every named crash point, once each, on real processes. At each phase and each point that `indoubt list points` names, a node
-//! is killed by SIGKILL, its journal is cut, and it restarts. Then every promise must hold, and every transaction must end. A
-//! scenario fails if its fault never fires, so no crash point is skipped.
+//! Every named crash point, once each, on real processes. At each phase and each point that `indoubt list points` names, and while a
+//! journal is compacted, a node is killed by SIGKILL, its journal is cut, and it restarts. Journals are compacted often. Then every
+//! promise must hold, and every transaction must end. A scenario fails if its fault never fires, so no crash point is skipped.
 
 use assert_cmd::Command;
 use serde_json::Value;
@@ -34,6 +34,8 @@ rate = 40.0
 keys = 50
 touch = 3
 refuse = 0.3
+[disk]
+compact_every = 10
 [timeouts]
 vote = "300ms"
 decision = "200ms"
@@ -68,6 +70,11 @@ fn scenarios(protocols: &[&str]) -> Vec<(String, String)> {
             let node = if point["node"] == "participant" { "p2" } else { "c1" };
             let name = format!("{protocol}-point-{word}");
             let on = format!("node = \"{node}\", point = \"{word}\", nth = 3");
+            made.push((name.clone(), scenario(protocol, &name, &on, node)));
+        }
+        for node in ["c1", "p2"] {
+            let name = format!("{protocol}-compaction-{node}");
+            let on = format!("node = \"{node}\", effect = \"append:compaction\", edge = \"after\", nth = 2");
             made.push((name.clone(), scenario(protocol, &name, &on, node)));
         }
     }

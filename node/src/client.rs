@@ -1,5 +1,5 @@
-//! Clients of a node: unary calls for people ([`NodeClient`]), a session for load ([`ClientSession`]), and the lab's hand
-//! ([`LabControl`]). They run on whatever runtime the caller has.
+//! Clients of a node: unary calls for people ([`NodeClient`]), a session for load ([`ClientSession`]), and fault injection
+//! by the lab ([`LabControl`]). They run on the caller's runtime.
 
 mod control;
 mod stream;
@@ -19,8 +19,8 @@ use indoubt_proto::{
 };
 use tonic::{Status, transport::Channel};
 
-/// Unary calls to one node. Cheap to clone. Errors are gRPC statuses: `unavailable` when the node is not there,
-/// `unimplemented` and `failed_precondition` when it is one of the wrong role, `invalid_argument` with the field.
+/// Unary calls to one node. It is cheap to clone. Errors are gRPC statuses: `unavailable` if the node cannot be reached,
+/// `unimplemented` or `failed_precondition` if it has the wrong role, `invalid_argument` with the field.
 #[derive(Clone, Debug)]
 pub struct NodeClient {
     transactions: TransactionsClient<Channel>,
@@ -31,12 +31,12 @@ impl NodeClient {
     /// Connects to the node at `address` (`host:port`).
     ///
     /// # Errors
-    /// Nobody answers there.
+    /// If the node cannot be reached.
     pub async fn connect(address: &str) -> Result<NodeClient, Status> {
         let channel = dial(address).await?;
         Ok(NodeClient {
             transactions: TransactionsClient::new(channel.clone()),
-            // A state with its data may be large.
+            // A state with accounts may be large.
             operator: OperatorClient::new(channel).max_decoding_message_size(usize::MAX),
         })
     }
@@ -44,15 +44,15 @@ impl NodeClient {
     /// Runs a transaction, and waits for its outcome.
     ///
     /// # Errors
-    /// See [`NodeClient`]. After an error the outcome is not known, unless the request named the transaction: then it
-    /// may be repeated.
+    /// See [`NodeClient`]. After an error the outcome is unknown. If the request named the transaction, it may be sent
+    /// again.
     pub async fn submit(&self, request: SubmitRequest) -> Result<(TxnId, Outcome), Status> {
         let reply = self.transactions.clone().submit(request).await?.into_inner();
         let SubmitReply { txn, outcome } = reply;
         Ok((txn, outcome))
     }
 
-    /// Asks how a transaction is going.
+    /// Asks for the status of a transaction.
     ///
     /// # Errors
     /// See [`NodeClient`].
@@ -62,7 +62,7 @@ impl NodeClient {
         Ok(status)
     }
 
-    /// What the node holds; with its data, if `accounts`.
+    /// The state of the node; with its accounts, if `accounts` is set.
     ///
     /// # Errors
     /// See [`NodeClient`].
@@ -71,7 +71,7 @@ impl NodeClient {
         Ok(reply.try_into()?)
     }
 
-    /// Ends a branch in doubt (`None`: all of them) at a participant.
+    /// Ends one branch in doubt at a participant, or with `None` all of them.
     ///
     /// # Errors
     /// See [`NodeClient`].
@@ -80,7 +80,7 @@ impl NodeClient {
         Ok(self.operator.clone().resolve(request).await?.into_inner().try_into()?)
     }
 
-    /// Lets a stuck saga try again at its orchestrator.
+    /// Asks an orchestrator to try a stuck saga again.
     ///
     /// # Errors
     /// See [`NodeClient`].
@@ -89,7 +89,7 @@ impl NodeClient {
         Ok(self.operator.clone().resume(request).await?.into_inner().try_into()?)
     }
 
-    /// At a participant: forgets that an operator ended this branch. At a coordinator: stops waiting for ACKs.
+    /// Asks a participant to forget that an operator ended this branch, or a coordinator to stop waiting for ACKs.
     ///
     /// # Errors
     /// See [`NodeClient`].

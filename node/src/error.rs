@@ -15,7 +15,7 @@ pub enum NodeError {
         error: io::Error,
     },
     /// The data directory was deleted or replaced.
-    #[error("{} was deleted or replaced while the node ran; its next start would not find what it wrote, so it ends", path.display())]
+    #[error("{} was deleted or replaced while the node ran; its next start would miss its records, so it ends", path.display())]
     Gone {
         /// The data directory.
         path: PathBuf,

@@ -51,7 +51,7 @@ impl From<NodeError> for Stop {
 
 /// Waits until the node is told to stop.
 pub(crate) async fn told(stop: &mut watch::Receiver<bool>) {
-    // An error means that the sender is gone. Then the node ends too.
+    // An error means that the sender was dropped. Then the node stops too.
     let _ = stop.wait_for(|stop| *stop).await;
 }
 
@@ -93,7 +93,8 @@ impl<M: Machine> Engine<M> {
             Ok(()) => self.turn().await,
             Err(stop) => stop,
         };
-        // If a halt interrupts a step, the rest of the step is not performed. This is like a crash, but what the step did is kept.
+        // A halt that interrupts a step leaves the rest of the step undone. This is like a crash, except that the finished
+        // effects are kept.
         match end {
             Stop::Failed(error) => Err(error),
             Stop::Told => {
@@ -131,7 +132,7 @@ impl<M: Machine> Engine<M> {
                 return Stop::Failed(error);
             }
             if !self.inbox.is_empty() {
-                // Other tasks run here. What readers and transports bring joins the next batch.
+                // Other tasks run here. The messages that readers and transports deliver join the next batch.
                 tokio::task::yield_now().await;
             }
             if let Err(stop) = self.wait().await {
@@ -255,7 +256,7 @@ impl<M: Machine> Engine<M> {
                 let (Traffic { sent, received, dropped }, sessions) =
                     (self.driver.port.traffic, self.hands.links.sessions());
                 let stats = self.hands.log.stats(Stats { sent, received, dropped, sessions, ..Stats::default() });
-                // The caller may be gone.
+                // The caller may have given up.
                 let _ = reply.send((inspection, stats));
                 Ok(())
             }
@@ -271,7 +272,7 @@ impl<M: Machine> Engine<M> {
         self.deliver(Packet { id, to, copy: false, message }).await
     }
 
-    /// Obeys a command of the lab at once, even while the node is halted.
+    /// Applies a command of the lab at once, even while the node is halted.
     pub(crate) fn obey(&mut self, command: Command) {
         match command {
             Command::Attach(reports) => self.hands.lab.attach(reports),
@@ -300,7 +301,7 @@ impl<M: Machine> Engine<M> {
         self.driver.port.gate.set(plan);
     }
 
-    /// Lets everything out: trace, journal, links.
+    /// Writes or sends everything: trace, journal, links.
     fn flush(&mut self) -> Result<(), NodeError> {
         self.hands.flush_trace()?;
         self.hands.log.flush(self.hands.now)?;

@@ -1,5 +1,5 @@
-//! What a session accepts: a hello first, then batches of messages from that very node to this one, of kinds that its role
-//! may send. The rest is refused with the field and the reason.
+//! Checks the frames of a session: first a hello, then batches. Each message must come from the node of the hello, go to
+//! this node, and be of a kind that the sender's role may send. Everything else is refused with the field and the reason.
 
 use indoubt_proto::{
     ids::{NodeId, Role},
@@ -8,7 +8,7 @@ use indoubt_proto::{
 };
 use tonic::Status;
 
-/// The first frame of a session.
+/// Reads the first frame of a session.
 pub(crate) fn read_hello(frame: Option<Frame>) -> Result<Hello, Status> {
     match frame {
         Some(Frame::Hello(hello)) => Ok(hello),
@@ -17,7 +17,7 @@ pub(crate) fn read_hello(frame: Option<Frame>) -> Result<Hello, Status> {
     }
 }
 
-/// A later frame, from `peer` to `me`.
+/// Reads a later frame, sent by `peer` to `me`.
 pub(crate) fn read_batch(frame: Frame, peer: Hello, me: NodeId) -> Result<Vec<Envelope>, Status> {
     let batch = match frame {
         Frame::Batch(batch) => batch,
@@ -51,8 +51,9 @@ pub(crate) fn read_batch(frame: Frame, peer: Hello, me: NodeId) -> Result<Vec<En
     Ok(envelopes)
 }
 
-/// Why a coordinating node that said `hello` cannot send this: it speaks only of its own transactions, and only for the journal
-/// that it has. So nobody else can raise the mark below which transactions of that journal are finished.
+/// The reason why a coordinating node that said `hello` may not send this: it may send only messages about its own
+/// transactions, and only for its present journal. So no other node can raise the mark below which transactions of that
+/// journal are finished.
 fn not_of(hello: Hello, message: &Message) -> Option<String> {
     let Hello { node, log, .. } = hello;
     match (message.txn(), message.ticket()) {
@@ -64,7 +65,7 @@ fn not_of(hello: Hello, message: &Message) -> Option<String> {
     }
 }
 
-/// Why `client` cannot submit a transaction of this name to `me`.
+/// The reason why `client` cannot submit a transaction with this name to `me`.
 pub(crate) fn not_for(me: NodeId, client: NodeId, txn: indoubt_proto::ids::TxnId) -> Option<String> {
     if txn.home != me {
         return Some(format!("the home of {txn} is {}, and this is {me}", txn.home));
@@ -72,7 +73,7 @@ pub(crate) fn not_for(me: NodeId, client: NodeId, txn: indoubt_proto::ids::TxnId
     (txn.client != client).then(|| format!("{txn} is not a transaction of {client}"))
 }
 
-/// Clients ask; nodes work; the operator has calls of its own.
+/// Whether nodes of this role may send messages of this kind. Operators use other calls.
 fn may_send(from: Role, to: Role, kind: MessageKind) -> bool {
     use MessageKind::*;
     match kind {

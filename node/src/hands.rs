@@ -19,7 +19,7 @@ use indoubt_proto::{
     time::Micros,
     wire::Envelope,
 };
-use std::collections::HashMap;
+use rustc_hash::FxHashMap;
 
 /// A packet that is kept at this node for a while.
 #[derive(Debug)]
@@ -44,7 +44,7 @@ pub(crate) struct Hands<T> {
     /// Reports for the lab. They are sent after everything that was done so far has left.
     pub(crate) reports: Vec<Reported>,
     /// The time since which transactions are in doubt or in progress here, for `Operator.State`.
-    pub(crate) since: HashMap<TxnId, Micros>,
+    pub(crate) since: FxHashMap<TxnId, Micros>,
 }
 
 impl<T> Hands<T> {

@@ -105,7 +105,7 @@ impl Inbox {
         self.filled.notify_one();
     }
 
-    /// Waits for room, and adds messages.
+    /// Waits until there is room, and adds messages.
     pub(crate) async fn push_batch(&self, batch: Vec<Envelope>) {
         loop {
             let emptied = self.emptied.notified();

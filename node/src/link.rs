@@ -1,5 +1,5 @@
-//! One direction of one session: a bounded queue that the event loop fills and the transport drains, everything that waits
-//! in one frame. A full queue or a broken session loses messages; it never blocks the machine.
+//! One direction of one session: a bounded queue. The event loop fills it, and the transport takes all waiting messages in
+//! one frame. If the queue is full or the session breaks, messages are lost. The queue never blocks the machine.
 
 use indoubt_proto::wire::{Batch, Envelope, Frame, Hello};
 use std::{
@@ -10,18 +10,18 @@ use std::{
 use tokio_stream::Stream;
 use tonic::Status;
 
-/// Messages that may wait in one direction of a session; more are lost. A node that is frozen (SIGSTOP) fills first its
-/// kernel's buffers, then the stream's window, then this.
+/// The most messages that may wait in one direction of a session. Further messages are lost. If the receiver is frozen
+/// (SIGSTOP), first the buffers of its kernel fill, then the window of the stream, then this queue.
 pub const LINK_QUEUE: usize = 65_536;
 
-/// Messages in one frame.
+/// The most messages in one frame.
 const FRAME_MESSAGES: usize = 4_096;
 
-/// Bytes after which a frame takes no further message.
+/// A frame with this many bytes takes no further message.
 const FRAME_BYTES: usize = 1 << 20;
 
-/// The largest message that any service of a node takes, in bytes. A frame of [`FRAME_BYTES`] and one message more fits,
-/// because a node refuses what would need larger ones.
+/// The largest message that any service of a node accepts, in bytes. It has room for a frame of [`FRAME_BYTES`] and one
+/// more message, because a node sends nothing larger.
 pub(crate) const MAX_MESSAGE: usize = 4 << 20;
 
 /// The queue of one direction of one session.
@@ -36,17 +36,18 @@ struct State {
 }
 
 impl Outbox {
-    /// An open queue.
+    /// Creates an open queue.
     pub(crate) fn new() -> Arc<Outbox> {
         Arc::new(Outbox(Mutex::new(State { queue: Batch::default(), end: None, waker: None })))
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        // Nothing in here panics while it holds the lock, and what it guards is sound at every step.
+        // Nothing panics while it holds the lock, so the state is always valid.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Adds everything, in order, and wakes the transport once. What does not fit stays in `pending`: it is lost.
+    /// Adds all messages, in order, and wakes the transport once. Messages for which there is no room stay in `pending`;
+    /// they are lost.
     pub(crate) fn extend(&self, pending: &mut Batch) {
         let mut state = self.state();
         let room = if state.end.is_none() { LINK_QUEUE.saturating_sub(state.queue.len()) } else { 0 };
@@ -62,8 +63,8 @@ impl Outbox {
         }
     }
 
-    /// Ends the session in this direction once everything that waits has left; with a status, if the other side did
-    /// something wrong.
+    /// Ends the session in this direction after all waiting messages have left. The status says what the other side did
+    /// wrong, if it did.
     pub(crate) fn end(&self, end: Result<(), Status>) {
         let mut state = self.state();
         state.end.get_or_insert(end);
@@ -74,7 +75,7 @@ impl Outbox {
         }
     }
 
-    /// Ends the session in this direction at once. Returns what waited: it is lost.
+    /// Ends the session in this direction at once. Returns the waiting messages, which are lost.
     pub(crate) fn close(&self) -> Vec<Envelope> {
         let lost = std::mem::take(&mut self.state().queue);
         self.end(Ok(()));
@@ -82,13 +83,13 @@ impl Outbox {
     }
 }
 
-/// The messages of a batch that this node made itself. One that it could not read back (a text beyond the limits of the
-/// wire) is left out: no peer would have taken it.
+/// Parses a batch that this node made. A message that does not parse, such as one with a text beyond the limits of the
+/// wire, is left out, because every peer would reject it.
 pub(crate) fn parse(batch: &Batch) -> Vec<Envelope> {
     batch.envelopes().filter_map(Result::ok).collect()
 }
 
-/// The stream of frames that the transport drains: a hello, then batches.
+/// The stream of frames that the transport sends: a hello, then batches.
 #[derive(Debug)]
 pub(crate) struct Outgoing {
     hello: Option<Hello>,
@@ -96,7 +97,7 @@ pub(crate) struct Outgoing {
 }
 
 impl Outgoing {
-    /// The frames of `outbox`, after `hello`.
+    /// Makes the frames of `outbox`, after `hello`.
     pub(crate) fn new(hello: Hello, outbox: Arc<Outbox>) -> Self {
         Outgoing { hello: Some(hello), outbox }
     }
@@ -110,7 +111,7 @@ impl Outgoing {
             return Poll::Ready(Some(Ok(Frame::Batch(state.queue.take(FRAME_MESSAGES, FRAME_BYTES)))));
         }
         match &mut state.end {
-            // The status is told once; whoever asks again finds the plain end.
+            // The status is returned once. After that the stream just ends.
             Some(end) => Poll::Ready(std::mem::replace(end, Ok(())).err().map(Err)),
             None => {
                 state.waker = Some(context.waker().clone());
@@ -120,7 +121,7 @@ impl Outgoing {
     }
 }
 
-/// The serving side's frames.
+/// The frames of the side that accepted the session.
 impl Stream for Outgoing {
     type Item = Result<Frame, Status>;
 
@@ -129,7 +130,7 @@ impl Stream for Outgoing {
     }
 }
 
-/// The dialing side's frames: a request cannot end with a status, so it ends without.
+/// The frames of the side that dialed. A gRPC request cannot end with a status, so it just ends.
 #[derive(Debug)]
 pub(crate) struct Dialed(pub(crate) Outgoing);
 

@@ -1,5 +1,5 @@
-//! The machine's side of all links: who is there, what waits to leave with the next flush, and what the network's
-//! conditions do to it.
+//! The machine's side of all links: the sessions, the messages for the next flush, and the effect of the network's
+//! conditions on messages.
 
 use crate::link::{Outbox, parse};
 use indoubt_driver::{
@@ -13,21 +13,21 @@ use indoubt_proto::{
 };
 use std::{collections::BTreeMap, sync::Arc};
 
-/// How long after a boot messages wait for a link that is not up yet. Afterwards they are lost at once.
+/// How long after a boot messages wait for a link that is not up yet. After that they are lost at once.
 pub(crate) const BOOT_PATIENCE: Micros = Micros::from_millis(250);
 
 /// A session with one incarnation of another node.
 #[derive(Debug)]
 pub(crate) struct Session {
-    /// With whom.
+    /// The other node.
     pub(crate) peer: NodeId,
-    /// Which of this process's sessions.
+    /// The number of the session in this process.
     pub(crate) number: u64,
-    /// Where its messages leave.
+    /// The queue of outgoing messages.
     pub(crate) outbox: Arc<Outbox>,
 }
 
-/// Whoever holds the session last ends it: also when it comes to a node that is stopping and takes nothing any more.
+/// Dropping the last handle ends the session, even if the node is stopping and no longer reads its inbox.
 impl Drop for Session {
     fn drop(&mut self) {
         self.outbox.end(Ok(()));
@@ -37,7 +37,7 @@ impl Drop for Session {
 #[derive(Debug)]
 struct Peer {
     session: Option<Session>,
-    /// Leaves with the next flush.
+    /// The messages that leave with the next flush.
     pending: Batch,
     conditions: Option<Conditions>,
     random: Stream,
@@ -50,16 +50,17 @@ pub(crate) struct Links {
     start: u32,
     seed: u64,
     peers: BTreeMap<NodeId, Peer>,
-    /// Those with something pending.
+    /// The nodes for which messages are pending.
     dirty: Vec<NodeId>,
-    /// Until when messages wait for a first session, while it is young: also with peers that dial this node, which it
-    /// cannot know.
+    /// Until this time messages wait for a first session; `None` once it has passed. Peers that dial this node are not
+    /// known in advance, so this covers every node.
     patience: Option<Micros>,
     configured: Vec<NodeId>,
 }
 
 impl Links {
-    /// No session yet. Messages wait for one until `patience`. It was told of `configured` peers.
+    /// Creates the links without sessions. Until `patience`, messages wait for one. `configured` are the peers whose
+    /// addresses are known.
     pub(crate) fn new(me: NodeId, start: u32, seed: u64, configured: Vec<NodeId>, patience: Micros) -> Self {
         Links { me, start, seed, peers: BTreeMap::new(), dirty: Vec::new(), patience: Some(patience), configured }
     }
@@ -74,7 +75,8 @@ impl Links {
         })
     }
 
-    /// A session began; it replaces an older one. Returns what waited in that one: it is lost.
+    /// Adds a session that began, and replaces an older one. Returns the messages that waited in the older one, which are
+    /// lost.
     pub(crate) fn up(&mut self, session: Session) -> Vec<Envelope> {
         let node = session.peer;
         let peer = self.peer(node);
@@ -85,7 +87,8 @@ impl Links {
         old.map(|old| old.outbox.close()).unwrap_or_default()
     }
 
-    /// A session is over, unless it was replaced already. Returns what waited in it: it is lost.
+    /// Removes a session that ended, unless it was already replaced. Returns the messages that waited in it, which are
+    /// lost.
     pub(crate) fn down(&mut self, node: NodeId, number: u64) -> Vec<Envelope> {
         let peer = self.peer(node);
         let Some(session) = peer.session.take_if(|session| session.number == number) else { return Vec::new() };
@@ -104,8 +107,8 @@ impl Links {
         }
     }
 
-    /// What the network does to the next message to `node`, which a fault may duplicate; `None` if there is no session, and
-    /// none is waited for.
+    /// Draws the journey of the next message to `node`. `duplicated` means that a fault makes a copy. `None` if there is no
+    /// session and messages do not wait for one.
     pub(crate) fn journey(&mut self, node: NodeId, duplicated: bool) -> Option<Journey> {
         let waits = self.patience.is_some();
         let peer = self.peer(node);
@@ -116,7 +119,7 @@ impl Links {
         journey.filter(|_| peer.session.is_some() || waits)
     }
 
-    /// Puts a message into what leaves with the next flush. Returns it if there is no session: it is lost.
+    /// Adds a message to the next flush. Returns it if it is lost because there is no session.
     pub(crate) fn push(&mut self, envelope: Envelope) -> Option<Envelope> {
         let node = envelope.to;
         let waits = self.patience.is_some();
@@ -132,24 +135,25 @@ impl Links {
         None
     }
 
-    /// Messages wait for a first session until then.
+    /// Lets messages wait for a first session until this time.
     pub(crate) fn be_patient_until(&mut self, until: Micros) {
         self.patience = Some(until);
     }
 
-    /// When patience with links that are not up yet ends; `None` if it has, or if nothing waits for it.
+    /// The time at which messages stop waiting for links that are not up; `None` if it has passed.
     pub(crate) fn patience(&self) -> Option<Micros> {
         self.patience
     }
 
-    /// Ends the patience of the boot. Returns what waited in vain: it is lost.
+    /// Ends this wait. Returns the messages that waited for a link, which are lost.
     pub(crate) fn lose_patience(&mut self) -> Vec<Envelope> {
         self.patience = None;
         let waiting = self.peers.values_mut().filter(|peer| peer.session.is_none());
         waiting.flat_map(|peer| parse(&std::mem::take(&mut peer.pending))).collect()
     }
 
-    /// Hands everything pending to the transports, a batch a link. Returns what found a full or broken one: it is lost.
+    /// Gives all pending messages to the transports, one batch per link. Returns those that are lost because a queue is
+    /// full or closed.
     pub(crate) fn flush(&mut self) -> Vec<Envelope> {
         let mut lost = Vec::new();
         let mut dirty = std::mem::take(&mut self.dirty);
@@ -166,17 +170,17 @@ impl Links {
         lost
     }
 
-    /// Whether this node was told where `node` is.
+    /// Whether this node knows the address of `node`.
     pub(crate) fn knows(&self, node: NodeId) -> bool {
         self.configured.contains(&node)
     }
 
-    /// How many sessions there are.
+    /// The number of sessions.
     pub(crate) fn sessions(&self) -> u64 {
         self.peers.values().filter(|peer| peer.session.is_some()).count() as u64
     }
 
-    /// Ends all sessions, each after what waits in it has left.
+    /// Ends all sessions, each after its waiting messages have left.
     pub(crate) fn close(&mut self) {
         for peer in self.peers.values_mut() {
             peer.session = None;
@@ -202,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_sent_at_boot_waits_for_whoever_dials() {
+    fn messages_sent_at_boot_wait_for_peers_that_dial_this_node() {
         let mut links = Links::new(P1, 2, 1, Vec::new(), Micros(250));
         assert!(links.push(inquiry()).is_none(), "a coordinating node will dial, and no configuration names it");
         assert!(links.flush().is_empty());
@@ -213,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_is_waited_for_longer_than_patience_lasts() {
+    fn messages_wait_for_a_session_only_until_a_time() {
         let mut links = Links::new(P1, 2, 1, Vec::new(), Micros(250));
         assert!(links.push(inquiry()).is_none());
         assert_eq!(links.lose_patience().len(), 1);

@@ -38,7 +38,7 @@ pub(crate) struct Log {
     idle: Option<Micros>,
     last: Lsn,
     durable: Lsn,
-    /// The same for sessions, which tell it to others.
+    /// The last durable record, for sessions, which report it to other nodes.
     told: Arc<AtomicU64>,
     /// The last record that became durable, if it was not taken yet.
     fresh: Option<Lsn>,
@@ -181,7 +181,7 @@ impl Log {
         Ok(fresh)
     }
 
-    /// The last durable record, as it will be at any later time.
+    /// The last durable record, as a value that follows the journal.
     pub(crate) fn follow_durable(&self) -> Arc<AtomicU64> {
         Arc::clone(&self.told)
     }

@@ -37,9 +37,9 @@ use indoubt_proto::{
         },
     },
 };
+use rustc_hash::FxHashMap;
 use std::{
-    collections::HashMap, future::Future, io, net::SocketAddr, os::unix::fs::MetadataExt, path::Path, pin::pin,
-    sync::Arc, time::Duration,
+    future::Future, io, net::SocketAddr, os::unix::fs::MetadataExt, path::Path, pin::pin, sync::Arc, time::Duration,
 };
 use tokio::{
     net::TcpListener,
@@ -64,7 +64,7 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// How long a connection may be silent before the node asks whether the other side is still there.
 const PING_EVERY: Duration = Duration::from_secs(10);
 
-/// How long the node waits for the answer. Then it takes the sessions of the connection for broken.
+/// How long the node waits for the answer. Without one, it treats the sessions of the connection as broken.
 const PING_PATIENCE: Duration = Duration::from_secs(20);
 
 /// A node that has recovered and listens. [`Node::run`] lets it serve.
@@ -172,7 +172,7 @@ where
             replies: Replies::default(),
             lab: LabPort::new(obeyed),
             reports: Vec::new(),
-            since: HashMap::new(),
+            since: FxHashMap::default(),
         };
         let alarm = Alarm::new().map_err(NodeError::Alarm)?;
         let engine = Engine { driver, hands, alarm, inbox, items: Vec::new(), stop: stopped, called: 0, unnamed: 1 };
@@ -195,7 +195,7 @@ where
         let router = router(&door, &config, lab).await;
         let mut stopped = stop.subscribe();
         let incoming = TcpIncoming::from(listener).with_nodelay(Some(true)).then(async |accepted| {
-            // Without a file descriptor left, accept fails at once, again and again.
+            // If no file descriptor is left, accept fails at once, over and over.
             if accepted.is_err() {
                 tokio::time::sleep(ACCEPT_PAUSE).await;
             }
@@ -250,7 +250,7 @@ async fn router(door: &Arc<Door>, config: &NodeConfig, lab: Option<LabService>) 
         .initial_stream_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
         .max_frame_size(HTTP_FRAME)
-        // Without it, the session of a host that went away would block its next one until TCP gives up.
+        // Without this, the session of a host that has disappeared would block its next session until TCP gives up.
         .http2_keepalive_interval(Some(PING_EVERY))
         .http2_keepalive_timeout(Some(PING_PATIENCE))
         .add_service(LinkServer::new(LinkService { door: Arc::clone(door) }).max_decoding_message_size(MAX_MESSAGE))

@@ -1,12 +1,12 @@
-//! Whom a node lets in, and what it remembers of others. Each session begins with a hello in both directions, and both sides
-//! check it here before they take the session into use.
+//! Decides which sessions a node accepts, and remembers other nodes. Each session begins with a hello in both directions.
+//! Both sides check it here before they use the session.
 //!
-//! - The link of two nodes is opened by the one that [`dials`] names, so nobody can come in under the name of a node that this
-//!   node calls itself.
-//! - A node has one session at a time. A later incarnation of the same journal replaces an earlier one; nothing else does.
+//! - The link of two nodes is opened by the one that [`dials`] names. So no process can pretend to be a node that this node
+//!   dials itself.
+//! - A node has one session at a time. Only a later incarnation with the same journal replaces it.
 //! - A node whose journal is an older copy is refused ([`indoubt_driver::peer_journal`]).
 //!
-//! A node remembers others for as long as its process lives.
+//! A node remembers others as long as its process lives.
 
 use crate::config::dials;
 use indoubt_driver::peer_journal::{Older, PeerJournal, Said};
@@ -18,16 +18,16 @@ use indoubt_proto::{
 use std::collections::BTreeMap;
 use tonic::{Code, Status};
 
-/// Who opened a session.
+/// The side that opened a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Opened {
-    /// This node.
+    /// This node dialed.
     Here,
-    /// The other one.
+    /// The other node dialed.
     There,
 }
 
-/// What a node knows of the nodes and clients that speak to it.
+/// What a node knows of the nodes and clients with which it has had sessions.
 #[derive(Debug)]
 pub(crate) struct Peers {
     me: NodeId,
@@ -35,7 +35,7 @@ pub(crate) struct Peers {
     listed: Vec<NodeId>,
     known: BTreeMap<NodeId, Known>,
     sessions: u64,
-    /// The last refusal of each peer, so that one that comes again and again is not reported again and again.
+    /// The last refusal of each peer, so that a peer that tries again and again is reported once.
     reported: BTreeMap<NodeId, String>,
 }
 
@@ -43,20 +43,20 @@ pub(crate) struct Peers {
 #[derive(Debug)]
 struct Known {
     journal: PeerJournal,
-    /// The number of its session, while there is one.
+    /// The number of its session; `None` without a session.
     session: Option<u64>,
 }
 
-/// A session that may be used.
+/// A session that was accepted.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Admitted {
-    /// Its number among the sessions of this process.
+    /// The number of the session in this process.
     pub(crate) number: u64,
-    /// What people should know about it.
+    /// A remark for the log, if there is one.
     pub(crate) notice: Option<String>,
 }
 
-/// Why a session is refused. The texts are read on both sides.
+/// The reason why a session is refused. Both sides log it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Refusal {
     #[error("{found} answers where {expected} is expected: check the addresses of the peers")]
@@ -75,7 +75,7 @@ pub(crate) enum Refusal {
     FormerLog { peer: NodeId, found: LogId, known: LogId },
 }
 
-/// What follows if a node knows less than it once said, and what an operator can do.
+/// What an operator can do if a node knows less than it once reported.
 const RESTORED: &str = "an older copy of its folder was put back, or its folder was copied. It may have forgotten what it promised, \
 so sessions with it are refused. Stop it, and put its newest folder back; or remove its folder, so that it begins a new journal, \
 and look for its transactions with `indoubt state` and `indoubt forget`";
@@ -94,7 +94,7 @@ impl Refusal {
 }
 
 impl Peers {
-    /// The node `me` knows nobody yet. `listed` are the nodes in its list of peers.
+    /// Creates the memory of the node `me`, which knows no other node yet. `listed` are the nodes in its list of peers.
     pub(crate) fn new(me: NodeId, listed: Vec<NodeId>) -> Self {
         Peers { me, listed, known: BTreeMap::new(), sessions: 0, reported: BTreeMap::new() }
     }
@@ -106,7 +106,7 @@ impl Peers {
         Receiver { node: peer, log, incarnation, end }
     }
 
-    /// Begins a session with the sender of `hello`, or says why not. `me` is what this node says of itself.
+    /// Begins a session with the sender of `hello`, or returns the reason for refusing it. `me` is the hello of this node.
     pub(crate) fn admit(&mut self, hello: &Hello, me: &Hello, opened: Opened) -> Result<Admitted, Refusal> {
         if opened == Opened::There {
             self.check_welcome(hello.node)?;
@@ -135,14 +135,14 @@ impl Peers {
         Ok(Admitted { number, notice })
     }
 
-    /// Whether `peer` may open a session with this node.
+    /// Checks whether `peer` may open a session with this node.
     fn check_welcome(&self, peer: NodeId) -> Result<(), Refusal> {
         let why = match peer.role {
             Role::Client if peer.number == 0 => "k0 stands for callers without a name",
             Role::Client => return Ok(()),
-            Role::Lab => "the lab is no node",
+            Role::Lab => "the lab is not a node",
             _ if dials(self.me, peer) => "this link is opened from the other side",
-            _ if !dials(peer, self.me) => "these nodes do not speak to each other",
+            _ if !dials(peer, self.me) => "there is no link between these nodes",
             Role::Coordinating
                 if self.listed.iter().any(|listed| listed.role == Role::Coordinating)
                     && !self.listed.contains(&peer) =>
@@ -154,14 +154,14 @@ impl Peers {
         Err(Refusal::NotWelcome { peer, me: self.me, why })
     }
 
-    /// A session is over.
+    /// Notes that a session has ended.
     pub(crate) fn over(&mut self, peer: NodeId, number: u64) {
         if let Some(known) = self.known.get_mut(&peer) {
             known.session.take_if(|session| *session == number);
         }
     }
 
-    /// Learns from messages of `peer` how far its journal is: the prepared record of a vote is durable.
+    /// Learns from a message of `peer` how far its journal is durable: the prepared record of a vote is.
     pub(crate) fn learn(&mut self, peer: &Hello, envelopes: &[Envelope]) {
         let Some(known) = self.known.get_mut(&peer.node) else { return };
         for envelope in envelopes {
@@ -171,13 +171,14 @@ impl Peers {
         }
     }
 
-    /// Whether this was not the last thing that was reported of `peer`.
+    /// Whether this differs from the last report about `peer`.
     pub(crate) fn is_news(&mut self, peer: NodeId, report: &str) -> bool {
         self.reported.insert(peer, report.to_owned()).is_none_or(|last| last != report)
     }
 }
 
-/// Whether the sender of `hello` speaks to the right node, and whether this node still knows what it told the sender.
+/// Checks that the sender of `hello` reached the node that it expects, and that this node has not lost what it reported to
+/// the sender.
 fn check_receiver(hello: &Hello, me: &Hello) -> Result<(), Refusal> {
     let Some(receiver) = hello.receiver else { return Ok(()) };
     if receiver.node != me.node {
@@ -205,12 +206,12 @@ fn refusal(hello: &Hello, older: Older) -> Refusal {
 }
 
 impl Known {
-    /// Whether this may be the same node. Returns what people should know about it.
+    /// Checks whether this may be the same node. Returns a remark for the log, if there is one.
     fn check(&self, hello: &Hello) -> Result<Option<String>, Refusal> {
         let Hello { node: peer, incarnation, log, .. } = *hello;
         let (alive, last) = (self.session.is_some(), self.journal.last());
         let is_later = log == last.log && incarnation > last.incarnation;
-        // Clients have no journal, so nothing tells whether a client is the one of before.
+        // A client has no journal, so it is not known whether it is the same client as before.
         if !peer.is_client() {
             self.journal.check(&said(hello)).map_err(|older| refusal(hello, older))?;
         }
@@ -250,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn who_is_dialed_here_may_not_come_in() {
+    fn a_peer_that_this_node_dials_may_not_open_a_session() {
         let (mut c1, me) = peers(C1);
         let (code, why) = refused(c1.admit(&hello(P1, 1, 7, 0), &me, Opened::There));
         assert_eq!(
@@ -302,7 +303,7 @@ mod tests {
     }
 
     #[test]
-    fn a_node_that_knows_less_than_it_said_is_refused_and_told() {
+    fn a_node_that_lost_what_it_reported_is_refused_and_told() {
         let (mut c1, me) = peers(C1);
         let first = hello(P1, 3, 7, 10);
         let session = c1.admit(&first, &me, Opened::Here).unwrap();
@@ -322,7 +323,7 @@ mod tests {
             assert_eq!(code, Code::DataLoss);
             assert!(why.contains("an older copy of its folder was put back"), "{why}");
         }
-        // The hello to p1 says it too, so that p1 finds out by itself.
+        // The hello to p1 also shows it, so p1 finds out by itself.
         let receiver = c1.remembered(P1);
         assert_eq!(receiver, Receiver { node: P1, log: LogId(7), incarnation: 3, end: Lsn(12) });
         let (mut p1, _) = peers(P1);
@@ -353,7 +354,7 @@ mod tests {
     }
 
     #[test]
-    fn who_answers_in_the_wrong_place_is_named() {
+    fn the_wrong_node_at_an_address_is_named() {
         let (mut p2, me) = peers(P2);
         let receiver = Receiver { node: P1, log: LogId(0), incarnation: 0, end: Lsn(0) };
         let (_, why) = refused(p2.admit(&Hello { receiver: Some(receiver), ..hello(C1, 1, 7, 0) }, &me, Opened::There));

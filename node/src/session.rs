@@ -1,6 +1,6 @@
-//! Sessions: a hello in each direction, then batches. One side dials, with backoff and jitter, the other accepts. Both check
-//! the other's hello (`peers.rs`). Either end of the stream, a broken connection or a message that does not parse ends the
-//! session.
+//! Sessions: a hello in each direction, then batches. One side dials, with backoff and jitter, and the other accepts. Both
+//! check the hello of the other side (`peers.rs`). A session ends when either side ends its stream, when the connection
+//! breaks, or when a message does not parse.
 
 use crate::{
     clock,
@@ -34,35 +34,37 @@ use tonic::{
     transport::{Channel, Endpoint},
 };
 
-/// The first pause before a link is dialed again; doubled each time, drawn between half and all of it.
+/// The first pause before a link is dialed again. Each further pause is doubled. The actual pause is drawn between half and
+/// all of it.
 const FIRST_PAUSE: Micros = Micros::from_millis(10);
 
 /// The longest such pause.
 const LAST_PAUSE: Micros = Micros::from_millis(200);
 
-/// HTTP/2 windows: what may be under way before a receiver has to acknowledge. Wide, because a narrow one costs a round of
-/// window updates for every frame.
+/// The HTTP/2 window of a stream: how many bytes may be on their way before the receiver acknowledges. It is large, because
+/// a small one needs window updates for every frame.
 pub(crate) const STREAM_WINDOW: u32 = 4 << 20;
 /// The same for all streams of a connection.
 pub(crate) const CONNECTION_WINDOW: u32 = 16 << 20;
 
-/// The largest HTTP/2 frame that a node accepts: a batch in one piece, where the default would cut it into 16 KiB ones.
+/// The largest HTTP/2 frame that a node accepts. It has room for a whole batch; the default would cut batches into 16 KiB
+/// frames.
 pub(crate) const HTTP_FRAME: u32 = 256 << 10;
 
-/// What sessions of one node share.
+/// What all sessions of one node share.
 #[derive(Debug)]
 pub(crate) struct Door {
-    /// What this node said of itself when it started.
+    /// The hello of this node when it started.
     pub(crate) me: Hello,
     /// The last durable record of its journal.
     end: Arc<AtomicU64>,
-    /// Where everything goes that arrives.
+    /// The inbox for everything that arrives.
     pub(crate) inbox: Arc<Inbox>,
     peers: Mutex<Peers>,
 }
 
 impl Door {
-    /// The door of `me`, before `inbox`. `end` follows the journal of this node.
+    /// Creates the door of `me`, which delivers to `inbox`. `end` follows the journal of this node.
     pub(crate) fn new(me: Hello, end: Arc<AtomicU64>, inbox: Arc<Inbox>, peers: Peers) -> Door {
         Door { me, end, inbox, peers: Mutex::new(peers) }
     }
@@ -72,7 +74,7 @@ impl Door {
         self.peers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What this node says of itself now.
+    /// The present hello of this node, without a receiver.
     fn hello(&self) -> Hello {
         Hello { end: Lsn(self.end.load(Ordering::Acquire)), ..self.me }
     }
@@ -92,7 +94,7 @@ impl Door {
         Ok(number)
     }
 
-    /// Tells people that a session with `peer` was refused here or there, once for each reason. Broken connections are no news.
+    /// Logs that this node or `peer` refused a session, once per reason. Broken connections are not logged.
     fn report(&self, peer: NodeId, way: &str, status: &Status) {
         match status.code() {
             Code::DataLoss if self.peers().is_news(peer, status.message()) => {
@@ -112,7 +114,7 @@ impl Door {
         self.inbox.push(In::Up(Session { peer, number, outbox: Arc::clone(outbox) }));
     }
 
-    /// Reads a session to its end.
+    /// Reads a session until it ends.
     async fn read(&self, peer: Hello, inbound: &mut Streaming<Frame>) -> Result<(), Status> {
         while let Some(frame) = inbound.message().await? {
             let envelopes = frames::read_batch(frame, peer, self.me.node)?;
@@ -124,8 +126,8 @@ impl Door {
         Ok(())
     }
 
-    /// Takes the other side's hello, begins a session, and reads it on a task of its own. Returns the frames that go back.
-    /// `welcome` says which roles may come this way.
+    /// Takes the hello of the other side, begins a session, and reads it in a task of its own. Returns the frames that go
+    /// back. `welcome` says which roles are accepted.
     pub(crate) async fn accept(
         self: &Arc<Self>,
         mut inbound: Streaming<Frame>,
@@ -133,9 +135,12 @@ impl Door {
     ) -> Result<Outgoing, Status> {
         let peer = frames::read_hello(inbound.message().await?)?;
         if !welcome.contains(&peer.node.role) {
-            return Err(Status::permission_denied(format!("{} cannot speak to {} here", peer.node, self.me.node)));
+            return Err(Status::permission_denied(format!(
+                "{} cannot open a session with {} here",
+                peer.node, self.me.node
+            )));
         }
-        // It is told what was known of it before this hello.
+        // The answer contains what was known of the other side before this hello.
         let answer = self.hello_to(peer.node);
         let number = self.admit(&peer, Opened::There).inspect_err(|status| {
             self.report(peer.node, &format!("refused a session of {}", peer.node), status);
@@ -150,15 +155,15 @@ impl Door {
             if let Err(status) = &end {
                 door.report(peer.node, &format!("ended the session of {}", peer.node), status);
             }
-            // What waited in the queue is counted as lost when the event loop takes the session down.
+            // The event loop counts the messages that still wait in the queue as lost.
             outbox.end(end);
             door.inbox.push(In::Down { peer: peer.node, session: number });
         });
         Ok(outgoing)
     }
 
-    /// Dials `peer`, one session after the other, until `stop` says so. A session that is up then ends by itself, after
-    /// what waits in it has left.
+    /// Dials `peer` again and again until `stop` says so. A session that is up then ends by itself, after its waiting
+    /// messages have left.
     pub(crate) async fn keep_dialing(
         self: Arc<Self>,
         peer: NodeId,
@@ -188,7 +193,7 @@ impl Door {
         }
     }
 
-    /// A session that this node has dialed, from the hello of the other side to its end.
+    /// A session that this node dialed, from the hello of the other side to its end.
     async fn converse(&self, greeting: Greeting) -> Result<(), Status> {
         let Greeting { peer, outbox, mut inbound } = greeting;
         let number = self.admit(&peer, Opened::Here).inspect_err(|_| outbox.end(Ok(())))?;
@@ -201,17 +206,17 @@ impl Door {
     }
 }
 
-/// A session just dialed: both have said hello.
+/// A session that was just dialed. Both sides have sent their hello.
 pub(crate) struct Greeting {
-    /// Who answered.
+    /// The hello of the node that answered.
     pub(crate) peer: Hello,
-    /// Where messages leave.
+    /// The queue of outgoing messages.
     pub(crate) outbox: Arc<Outbox>,
-    /// Where they arrive.
+    /// The stream of incoming frames.
     pub(crate) inbound: Streaming<Frame>,
 }
 
-/// Says hello as `me` on a stream that `open` opens, and takes the hello of `peer`.
+/// Sends a hello as `me` on a stream that `open` opens, and takes the hello of `peer`.
 pub(crate) async fn greet<O, F>(me: Hello, peer: NodeId, open: O) -> Result<Greeting, Status>
 where
     O: FnOnce(Dialed) -> F,
@@ -226,14 +231,14 @@ where
     Ok(Greeting { peer: hello, outbox, inbound })
 }
 
-/// The pauses between dialing: doubled each time, with jitter, and short again after a session that lasted.
+/// The pauses between dialing. They are doubled each time, with jitter, and short again after a session that lasted.
 pub(crate) struct Pauses {
     next: Micros,
     random: Stream,
 }
 
 impl Pauses {
-    /// Pauses whose jitter comes from the stream `name` of `seed`.
+    /// Creates pauses whose jitter comes from the stream `name` of `seed`.
     pub(crate) fn new(seed: u64, name: &str) -> Self {
         Pauses { next: FIRST_PAUSE, random: stream(seed, name) }
     }
@@ -249,10 +254,10 @@ impl Pauses {
     }
 }
 
-/// A connection to `address` (`host:port`), as every client of a node makes it.
+/// Connects to `address` (`host:port`). All clients of a node use this.
 pub(crate) async fn dial(address: &str) -> Result<Channel, Status> {
     let endpoint = Endpoint::from_shared(format!("http://{address}"))
-        .map_err(|error| Status::invalid_argument(format!("`{address}` is no address: {error}")))?
+        .map_err(|error| Status::invalid_argument(format!("`{address}` is not an address: {error}")))?
         .tcp_nodelay(true)
         .tcp_keepalive(Some(Duration::from_secs(10)))
         .connect_timeout(Duration::from_secs(2))
@@ -262,7 +267,7 @@ pub(crate) async fn dial(address: &str) -> Result<Channel, Status> {
     endpoint.connect().await.map_err(|error| Status::unavailable(format!("{address}: {}", cause(&error))))
 }
 
-/// What the operating system said: the errors around it name no more than a failed transport.
+/// The operating system's error, which tonic wraps in a generic transport error.
 fn cause<'a>(mut error: &'a (dyn std::error::Error + 'static)) -> &'a dyn std::error::Error {
     while let Some(source) = error.source() {
         error = source;

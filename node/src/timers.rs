@@ -1,10 +1,8 @@
 //! Keyed timers, and messages that are held until a time. The event loop sleeps until the first of them.
 
 use indoubt_proto::time::Micros;
-use std::{
-    collections::{BTreeMap, HashMap},
-    hash::Hash,
-};
+use rustc_hash::FxHashMap;
+use std::{collections::BTreeMap, hash::Hash};
 
 /// The timers of a machine. Arming a timer again replaces it, so a stale timer never fires.
 ///
@@ -12,7 +10,7 @@ use std::{
 /// cleaned only at the deadline would contain mostly disarmed timers.
 #[derive(Debug)]
 pub(crate) struct Timers<T> {
-    armed: HashMap<T, (Micros, u64)>,
+    armed: FxHashMap<T, (Micros, u64)>,
     due: BTreeMap<(Micros, u64), T>,
     count: u64,
 }
@@ -20,7 +18,7 @@ pub(crate) struct Timers<T> {
 impl<T: Clone + Eq + Hash> Timers<T> {
     /// No timer is armed.
     pub(crate) fn new() -> Self {
-        Timers { armed: HashMap::new(), due: BTreeMap::new(), count: 0 }
+        Timers { armed: FxHashMap::default(), due: BTreeMap::new(), count: 0 }
     }
 
     /// Arms `timer` for the time `at`. Replaces a timer with the same key.
@@ -40,7 +38,7 @@ impl<T: Clone + Eq + Hash> Timers<T> {
         }
     }
 
-    /// Moves every armed timer to another instant; they keep their order.
+    /// Moves every armed timer to another time. The order of the timers stays.
     pub(crate) fn move_all(&mut self, instant: impl Fn(Micros) -> Micros) {
         for ((at, _), timer) in std::mem::take(&mut self.due) {
             self.arm(timer, instant(at));

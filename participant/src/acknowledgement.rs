@@ -12,13 +12,14 @@ use indoubt_proto::{
     message::{Decision, Message},
 };
 
-/// An ACK under journal `log`, whose last record is `end`.
+/// The ACK for `txn`, from journal `log`, whose last record is `end`.
 pub(crate) fn acknowledgement(txn: TxnId, log: LogId, known: bool, heuristic: Option<Decision>, end: Lsn) -> Message {
     Message::Ack { txn, log, known, end, heuristic }
 }
 
-/// Sends a message that relies on a remembered outcome, once the outcome's record is durable. A lazy record is forced
-/// first: a peer's word ends a branch lazily, and the coordinator's, which asks for an ACK, may come right after.
+/// Sends a message that relies on a remembered outcome, once the record of that outcome is durable. A lazy record is forced
+/// first: a peer's answer ends a branch with a lazy record, and right after it the coordinator may send the decision and
+/// ask for an ACK.
 pub(crate) fn send_when_durable(
     txn: TxnId,
     ticket: Ticket,

@@ -1,22 +1,22 @@
-//! The barrier between a step and its compensation (rules 38 to 40), as a table: what is asked, what is in progress, what is
-//! remembered, and what is done. A compensation, and a question about a step, first record the step as void if it has not
-//! run. So the compensation of a step that never ran is empty, and a step that comes late never runs.
+//! The barrier between a step and its compensation (rules 38 to 40), as a table: from the request, what is in progress and
+//! what is remembered, it gives the action. If the step has not run, a compensation or a `Settle` first records it as void.
+//! So the compensation of a step that never ran does nothing, and a step that arrives late never runs.
 
 use crate::{finished_log::Past, record::StepEnd};
 use indoubt_proto::message::{ReasonKind, StepOutcome, UndoOutcome};
 
-/// What is asked about a step of a saga.
+/// A request about a step of a saga.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Request {
-    /// Run it.
+    /// `Step`: run the step.
     Step,
-    /// Did it run? If it did not, it never will (rule 26).
+    /// `Settle`: report whether the step ran. If it did not, it never will (rule 26).
     Settle,
-    /// Undo it, whatever became of it.
+    /// `Compensate`: undo the step if it was applied.
     Compensate,
 }
 
-/// What is in progress for the step.
+/// What is in progress for a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Progress {
     Nothing,
@@ -24,13 +24,13 @@ pub(crate) enum Progress {
     Waiting,
     /// The effects of the step are being forced.
     Applying,
-    /// The step is being recorded as void.
+    /// The record that the step is void is being forced.
     Voiding,
     /// Its compensation waits for its locks, or is being forced.
     Undoing,
 }
 
-/// What is done.
+/// The action that follows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Action {
     /// Run the step.
@@ -39,15 +39,16 @@ pub(crate) enum Action {
     Undo,
     /// Record the step as void, then answer.
     Void,
-    /// Answer with what is remembered.
+    /// Answer with the remembered outcome.
     Repeat,
-    /// What is in progress answers this request too when it ends.
+    /// Answer when the work in progress ends.
     Join,
-    /// No answer: the sender is past this request.
+    /// Send no answer: the sender no longer waits for one.
     Ignore,
 }
 
-/// The table. A compensation withdraws a step that still waits for its locks, so it finds nothing in progress there.
+/// The table. A compensation cancels a step that still waits for its locks, so for a compensation `Waiting` means that
+/// nothing is in progress.
 pub(crate) fn decide(request: Request, progress: Progress, remembered: Option<Past<&StepEnd>>) -> Action {
     use Past::{Forgotten, Known};
     match (request, progress, remembered) {
@@ -68,7 +69,7 @@ pub(crate) fn decide(request: Request, progress: Progress, remembered: Option<Pa
     }
 }
 
-/// The answer about a step that is over. A compensated step counts as one that never ran.
+/// The answer about a finished step. A compensated step is reported as one that never ran.
 pub(crate) fn step_answer(past: Past<&StepEnd>) -> StepOutcome {
     match past {
         Past::Forgotten => StepOutcome::Failed(ReasonKind::Finished.into()),
@@ -78,7 +79,7 @@ pub(crate) fn step_answer(past: Past<&StepEnd>) -> StepOutcome {
     }
 }
 
-/// The answer to a compensation that has nothing left to do.
+/// The answer to a compensation of a step that needs none.
 pub(crate) fn undo_answer(past: Past<&StepEnd>) -> UndoOutcome {
     match past {
         Past::Known(StepEnd::Compensated) => UndoOutcome::Undone,
@@ -101,7 +102,7 @@ mod tests {
     const IN_PROGRESS: [Progress; 5] =
         [Progress::Nothing, Progress::Waiting, Progress::Applying, Progress::Voiding, Progress::Undoing];
 
-    /// Everything that can be remembered of a step: nothing, each outcome, and that it is forgotten.
+    /// Everything that can be remembered of a step: nothing, each outcome, or that the outcome is forgotten.
     fn memories() -> Vec<Option<StepEnd>> {
         let txn = TxnId { home: NodeId::coordinating(1), client: NodeId::client(1), number: 1 };
         let ticket = Ticket { log: LogId(1), serial: Serial(1), finished_below: Serial(0) };
@@ -127,7 +128,7 @@ mod tests {
         }
     }
 
-    /// Every cell of the table.
+    /// All cells of the table.
     fn cells() -> Vec<(Request, Progress, &'static str, Action)> {
         let memories = memories();
         let known = memories.iter().map(|end| end.as_ref().map(Past::Known));
@@ -190,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_asks_while_something_is_in_progress_is_answered_at_its_end() {
+    fn a_request_during_work_in_progress_is_answered_at_its_end() {
         for (request, progress, past, action) in cells() {
             let withdrawn = request == Request::Compensate && progress == Progress::Waiting;
             let expected = match progress {

@@ -1,7 +1,7 @@
-//! One branch of a two-phase commit, from its work to its vote. How it asks for the decision is in `inquiry`, how it ends
-//! in `completion`.
+//! One branch of a two-phase commit, from its work to its vote. The module `inquiry` asks for the decision, and
+//! `completion` ends the branch.
 //!
-//! The states of a branch, and to which of them one input brings it (tests/diagram.rs):
+//! The states of a branch, and the states that one input can lead to (checked by tests/diagram.rs):
 //!
 //! ```text
 //! new       -> Working | Worked | Preparing | ReadKept
@@ -38,7 +38,7 @@ use std::sync::Arc;
 mod completion;
 mod inquiry;
 
-/// A branch that is not over.
+/// An unfinished branch.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Branch {
     txn: TxnId,
@@ -48,35 +48,35 @@ pub(crate) struct Branch {
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum State {
-    /// Waits for its locks. If `ballot` is there, PREPARE has arrived already.
+    /// Waits for its locks. `ballot` is set if PREPARE has already arrived.
     Working { steps: Vec<StepOps>, ballot: Option<Ballot> },
-    /// Has its locks; waits for PREPARE.
+    /// Holds its locks and waits for PREPARE.
     Worked(Staged),
-    /// Its prepared record is being forced; it has not voted.
+    /// Its prepared record is being forced. It has not voted.
     Preparing(Doubt),
-    /// Voted YES: from here on only the coordinator decides (rule 6). `inquiries` were sent.
+    /// Voted YES. From here on only the coordinator decides (rule 6). `inquiries` counts the inquiries sent.
     InDoubt { doubt: Doubt, place: Lsn, inquiries: u32 },
     /// Voted READ and keeps its locks until the decision (rule 12).
     ReadKept { reads: Vec<ReadValue>, peers: Vec<NodeId>, inquiries: u32 },
-    /// An operator ended it, and it holds nothing any more. It asks its coordinator until it knows what was `decided`, and
-    /// stays until an operator has it forgotten (rule 23).
+    /// An operator ended the branch, and it holds no locks any more. It asks its coordinator until it knows what was
+    /// `decided`, and stays until an operator orders the participant to forget it (rule 23).
     Heuristic { outcome: Decision, decided: Option<Decision>, inquiries: u32 },
-    /// Its outcome is being forced; then its locks are released and the messages in `tell` are sent.
+    /// Its outcome is being forced. Then it releases its locks and sends the messages in `tell`.
     Ending { end: BranchEnd, prepared: Option<Arc<Prepared>>, tell: Vec<(NodeId, Message)> },
-    /// To be removed.
+    /// Finished; the participant removes it.
     Ended,
 }
 
-/// What PREPARE says besides the operations.
+/// The contents of PREPARE without the operations.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Ballot {
     pub(crate) peers: Vec<NodeId>,
     pub(crate) read_vote: ReadVote,
-    /// Whether the operations came with it, so that the vote tells what the reads found.
+    /// Whether PREPARE carried the operations, so that the vote carries the values read.
     pub(crate) with_work: bool,
 }
 
-/// A decision as it arrived: the ticket of its sender, and whether it asks for an ACK.
+/// A decision as it arrived: the sender's ticket, and whether the sender wants an ACK.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Decided {
     pub(crate) from: NodeId,
@@ -85,11 +85,11 @@ pub(crate) struct Decided {
     pub(crate) ack: bool,
 }
 
-/// What a prepared branch knows.
+/// The data of a prepared branch.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Doubt {
     prepared: Arc<Prepared>,
-    /// What its vote tells. Empty after a restart, because nobody asks for the vote of an earlier incarnation.
+    /// The values read, for the vote. Empty after a restart, because an earlier incarnation's vote is not sent again.
     reads: Vec<ReadValue>,
 }
 
@@ -98,8 +98,7 @@ pub(crate) fn branch_owner(txn: TxnId) -> Owner {
     Owner { txn, part: Part::Branch }
 }
 
-/// A vote of this participant, whose journal is `log`.
-/// `place` is that of the prepared record of a YES.
+/// A vote of this participant, whose journal is `log`. For a YES, `place` is the position of the prepared record.
 pub(crate) fn vote(
     txn: TxnId,
     log: LogId,
@@ -111,13 +110,13 @@ pub(crate) fn vote(
     Message::Vote { txn, vote, log, place, reads, reason }
 }
 
-/// A NO, with its reason.
+/// The vote NO with its reason.
 pub(crate) fn vote_no(txn: TxnId, log: LogId, reason: Reason) -> Message {
     vote(txn, log, Vote::No, Lsn(0), Vec::new(), Some(reason))
 }
 
 impl Branch {
-    /// Begins the work of a branch. With `ballot` it goes on to its vote by itself.
+    /// Starts a branch. With `ballot` it votes as soon as its work is done.
     pub(crate) fn open(
         txn: TxnId,
         ticket: Ticket,
@@ -129,20 +128,20 @@ impl Branch {
         Branch { txn, ticket, state: State::Working { steps, ballot } }
     }
 
-    /// A branch that was found prepared in the log, at `place`. Most are over by the end of the log; those that are not take their
-    /// locks back in [`Branch::resume`].
+    /// Recreates a branch that the log shows as prepared, with that record at `place`. Most of them end later in the same
+    /// log. The others take their locks back in [`Branch::resume`].
     pub(crate) fn recovered(prepared: Arc<Prepared>, place: Lsn) -> Self {
         let (txn, ticket) = (prepared.txn, prepared.ticket);
         let doubt = Doubt { prepared, reads: Vec::new() };
         Branch { txn, ticket, state: State::InDoubt { doubt, place, inquiries: 0 } }
     }
 
-    /// A branch that was found ended by an operator in the log.
+    /// Recreates a branch that an operator ended, according to the log.
     pub(crate) fn ended_by_operator(txn: TxnId, ticket: Ticket, outcome: Decision, decided: Option<Decision>) -> Self {
         Branch { txn, ticket, state: State::Heuristic { outcome, decided, inquiries: 0 } }
     }
 
-    /// Takes its locks back after a restart (rule 11).
+    /// Takes the locks back after a restart (rule 11).
     pub(crate) fn resume(&self, ctx: &mut Context, out: &mut Out) {
         if let Some(prepared) = self.prepared() {
             ctx.locks.retake(branch_owner(self.txn), locks_of(prepared), out);
@@ -158,13 +157,13 @@ impl Branch {
         self.ticket
     }
 
-    /// Whether it belongs to the transaction of this ticket. Another one may have its name, if their coordinator lost its
-    /// journal in between and counts from the start again.
+    /// Whether the branch belongs to the transaction of this ticket. If the coordinator lost its journal, it numbers
+    /// transactions from the start again, so another transaction may have the same name.
     pub(crate) fn is_of(&self, ticket: &Ticket) -> bool {
         (self.ticket.log, self.ticket.serial) == (ticket.log, ticket.serial)
     }
 
-    /// The record that recreates it, if an operator ended it.
+    /// The record that recreates this branch, if an operator ended it.
     pub(crate) fn heuristic(&self) -> Option<Heuristic> {
         let (outcome, decided) = match self.state {
             State::Heuristic { outcome, decided, .. } => (outcome, decided),
@@ -182,12 +181,12 @@ impl Branch {
         matches!(self.state, State::InDoubt { .. })
     }
 
-    /// Whether it voted and waits for the decision, as a YES or a READ voter.
+    /// Whether the branch has voted YES or READ and waits for the decision.
     pub(crate) fn awaits_decision(&self) -> bool {
         matches!(self.state, State::InDoubt { .. } | State::ReadKept { .. })
     }
 
-    /// Its prepared record, if it may have been told to commit and is not over.
+    /// The prepared record, if the branch is unfinished and may receive a COMMIT.
     pub(crate) fn prepared(&self) -> Option<&Arc<Prepared>> {
         match &self.state {
             State::Preparing(doubt) | State::InDoubt { doubt, .. } => Some(&doubt.prepared),
@@ -195,7 +194,7 @@ impl Branch {
         }
     }
 
-    /// A copy of WORK. It gets the same answer once the work is done.
+    /// Handles a copy of WORK. It gets the same answer when the work is done.
     pub(crate) fn work_again(&self, out: &mut Out) {
         if let State::Worked(staged) = &self.state {
             let result = WorkResult::Done { reads: staged.reads.clone() };
@@ -203,7 +202,7 @@ impl Branch {
         }
     }
 
-    /// PREPARE: vote. A copy of it gets the same vote again.
+    /// Handles PREPARE: the branch votes. A copy of PREPARE gets the same vote again.
     pub(crate) fn prepare(&mut self, ballot: Ballot, ctx: &mut Context, out: &mut Out) {
         let txn = self.txn;
         let (yes_or_read, place, reads) = match &mut self.state {
@@ -228,7 +227,7 @@ impl Branch {
         out.send(txn.home, vote(txn, ctx.log, yes_or_read, place, reads, None));
     }
 
-    /// All its locks are held: the operations are staged.
+    /// All locks are held. Stages the operations.
     pub(crate) fn locked(&mut self, ctx: &mut Context, out: &mut Out) {
         let txn = self.txn;
         let State::Working { steps, ballot } = &mut self.state else { return };
@@ -248,8 +247,8 @@ impl Branch {
         }
     }
 
-    /// The work is done and PREPARE is here. If a constraint does not hold, the vote is NO. A branch that only read may
-    /// vote READ. Before a YES the prepared record is forced.
+    /// The work is done and PREPARE has arrived. If a constraint does not hold, the branch votes NO. A branch that only
+    /// read may vote READ. Before a YES it forces its prepared record.
     fn decide_vote(&mut self, ballot: Ballot, ctx: &mut Context, out: &mut Out) {
         let txn = self.txn;
         let State::Worked(staged) = &mut self.state else { return };
@@ -293,7 +292,8 @@ impl Branch {
         out.arm(Timer::Inquire(txn), ctx.settings.timeouts.decision);
     }
 
-    /// The prepared record, at `place`, is durable: only now may the vote leave (rule 11). An ABORT may have come first.
+    /// The prepared record, at position `place`, is durable. Only now may the vote be sent (rule 11). ABORT may have
+    /// arrived first.
     pub(crate) fn prepared_is_durable(&mut self, place: Lsn, ctx: &mut Context, out: &mut Out) {
         let txn = self.txn;
         let State::Preparing(doubt) = &self.state else { return };
@@ -306,7 +306,7 @@ impl Branch {
         out.arm(Timer::Inquire(txn), ctx.settings.timeouts.decision);
     }
 
-    /// A lock did not come in time: the branch aborts alone, before any vote (rule 6).
+    /// A lock was not granted in time. The branch has not voted, so it aborts on its own (rule 6).
     pub(crate) fn lock_timed_out(&mut self, ctx: &mut Context, out: &mut Out) {
         let txn = self.txn;
         let State::Working { ballot, .. } = &self.state else { return };
@@ -321,7 +321,7 @@ impl Branch {
         self.end(end, Write::Lazy, Some((txn.home, answer)), ctx, out);
     }
 
-    /// PREPARE never came: the branch has not voted, so it may abort alone (rule 6).
+    /// PREPARE never arrived. The branch has not voted, so it may abort on its own (rule 6).
     pub(crate) fn give_up(&mut self, ctx: &mut Context, out: &mut Out) {
         if matches!(self.state, State::Worked(_)) {
             self.end(BranchEnd::Aborted(ReasonKind::GaveUp), Write::Lazy, None, ctx, out);
@@ -344,7 +344,7 @@ impl Branch {
     }
 }
 
-/// How an operator ended a branch, for people.
+/// How an operator ended a branch, as text.
 fn ended_by_hand(outcome: Decision, decided: Option<Decision>) -> &'static str {
     match (outcome, decided) {
         (Decision::Commit, None) => "committed by an operator, decision not known",
@@ -354,7 +354,7 @@ fn ended_by_hand(outcome: Decision, decided: Option<Decision>) -> &'static str {
     }
 }
 
-/// The locks of a prepared branch, in key order. A record that it wrote is locked exclusively even if it read it too.
+/// The locks of a prepared branch, in key order. A record that it wrote is locked exclusively, even if it also read it.
 fn locks_of(prepared: &Prepared) -> Vec<(Key, LockMode)> {
     let mut locks: Vec<(Key, LockMode)> = prepared.shared.iter().map(|key| (key.clone(), LockMode::Shared)).collect();
     locks.extend(written(&prepared.updates).into_iter().map(|key| (key, LockMode::Exclusive)));

@@ -1,5 +1,5 @@
-//! The 2PC branches of a participant: brings each message to the branch that it concerns, and answers for branches that are
-//! over or were never here.
+//! The 2PC branches of a participant: routes each message to its branch, and answers for branches that are finished or were
+//! never here.
 
 use crate::{
     acknowledgement::{acknowledgement, send_when_durable},
@@ -20,14 +20,15 @@ use indoubt_proto::{
 };
 use std::collections::BTreeMap;
 
-/// The branches that are not over.
+/// The unfinished branches.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Branches {
     open: BTreeMap<TxnId, Branch>,
 }
 
 impl Branches {
-    /// Lets a branch that is not over act, and removes it when that ended it. `false` if it is not here.
+    /// Lets an unfinished branch handle an event, and removes it if that finished it. Returns `false` if the branch is not
+    /// here.
     pub(crate) fn with(&mut self, txn: TxnId, act: impl FnOnce(&mut Branch)) -> bool {
         let Some(branch) = self.open.get_mut(&txn) else { return false };
         act(branch);
@@ -49,24 +50,24 @@ impl Branches {
         self.open.values_mut()
     }
 
-    /// Takes in a branch found prepared in the log.
+    /// Adds a branch that the log shows as prepared.
     pub(crate) fn insert(&mut self, branch: Branch) {
         self.open.insert(branch.txn(), branch);
     }
 
-    /// Removes a branch found over in the log.
+    /// Removes a branch that the log shows as finished.
     pub(crate) fn remove(&mut self, txn: TxnId, ticket: &Ticket) -> Option<Branch> {
         self.open.get(&txn).filter(|branch| branch.is_of(ticket))?;
         self.open.remove(&txn)
     }
 
-    /// Whether a branch of another transaction of this name is here: of a journal that their coordinator has lost. Nothing
-    /// that is asked about the one is answered from the other.
+    /// Whether an unfinished branch here has this name but belongs to another transaction, from a journal that their
+    /// coordinator lost. A request about one transaction is never answered with the state of the other.
     fn is_taken(&self, txn: TxnId, ticket: &Ticket) -> bool {
         self.open.get(&txn).is_some_and(|branch| !branch.is_of(ticket))
     }
 
-    /// WORK: lock the records and stage the operations.
+    /// Handles WORK: the branch locks its records and stages its operations.
     pub(crate) fn work(&mut self, txn: TxnId, ticket: Ticket, steps: Vec<StepOps>, ctx: &mut Context, out: &mut Out) {
         if self.is_taken(txn, &ticket) {
             let result = WorkResult::Failed(ReasonKind::NameTaken.into());
@@ -86,7 +87,7 @@ impl Branches {
         out.send(txn.home, Message::WorkDone { txn, result: WorkResult::Failed(reason) });
     }
 
-    /// PREPARE: vote. A branch that is over never votes YES afresh (rule 17b).
+    /// Handles PREPARE: the branch votes. A finished branch never votes YES again (rule 17b).
     pub(crate) fn prepare(
         &mut self,
         txn: TxnId,
@@ -109,7 +110,7 @@ impl Branches {
         }
         let answer = match ctx.finished.branch(txn, &ticket) {
             Some(Past::Forgotten) => vote_no(txn, ctx.log, ReasonKind::Finished.into()),
-            // Its coordinator had this vote, or it could not have decided so.
+            // The coordinator had this vote already; otherwise it could not have decided COMMIT.
             Some(Past::Known(BranchEnd::Committed)) => return,
             Some(Past::Known(BranchEnd::Heuristic(by_operator))) => {
                 acknowledgement(txn, ctx.log, true, Some(by_operator), out.last())
@@ -126,7 +127,7 @@ impl Branches {
                 return;
             }
             None => {
-                // Its work was lost in a restart. It is not in doubt, so it aborts alone (rule 11).
+                // The work was lost in a restart. The branch has not voted, so it aborts on its own (rule 11).
                 out.observe(Observation::Voted { txn, vote: Vote::No });
                 log_abort(txn, ticket, BranchEnd::Aborted(ReasonKind::GaveUp), Write::Lazy, ctx, out);
                 vote_no(txn, ctx.log, Reason::new(ReasonKind::GaveUp, "its work is not here"))
@@ -135,7 +136,7 @@ impl Branches {
         out.send(txn.home, answer);
     }
 
-    /// A decision. Only a branch that is not over follows it (rule 2).
+    /// Handles a decision. Only an unfinished branch follows it (rule 2).
     pub(crate) fn decided(&mut self, txn: TxnId, told: Decided, ctx: &mut Context, out: &mut Out) {
         let Decided { from, ticket, decision, ack } = told;
         if !self.is_taken(txn, &ticket) && self.with(txn, |branch| branch.decided(told, ctx, out)) {
@@ -167,8 +168,9 @@ impl Branches {
         }
     }
 
-    /// A peer in doubt asks. A participant that knows the decision tells it. One that has not voted aborts, durably, and
-    /// says so. One that may have known and forgotten says that it cannot tell, and never ABORT (rule 7).
+    /// Handles the inquiry of a peer in doubt. A participant that knows the decision answers with it. One that has not
+    /// voted aborts durably and answers ABORT. One that may have known the outcome and forgotten it answers UNKNOWN, never
+    /// ABORT (rule 7).
     pub(crate) fn inquired(&mut self, from: NodeId, txn: TxnId, ticket: Ticket, ctx: &mut Context, out: &mut Out) {
         if !self.is_taken(txn, &ticket) && self.with(txn, |branch| branch.inquired(from, ticket, ctx, out)) {
             return;
@@ -183,14 +185,14 @@ impl Branches {
                 let lsn = log_abort(txn, ticket, BranchEnd::Barred, Write::Forced, ctx, out);
                 ctx.awaited.wait(lsn, AtDurable::Send(from, Box::new(decided(Decision::Abort))));
             }
-            // How an operator ended it says nothing about the decision.
+            // An operator's action does not reveal the decision.
             Some(Past::Known(BranchEnd::Read | BranchEnd::Heuristic(_)) | Past::Forgotten) | None => {
                 out.send(from, Message::Answer { txn, answer: Answer::Unknown });
             }
         }
     }
 
-    /// An operator ends a branch that waits for its decision, or all of them.
+    /// An operator ends one branch that waits for its decision, or all such branches.
     pub(crate) fn resolve(
         &mut self,
         from: NodeId,
@@ -220,8 +222,8 @@ impl Branches {
         }
     }
 
-    /// An operator has a branch forgotten that an operator had ended (rule 23). Until its coordinator has finished the
-    /// transaction, the participant still answers truly how the branch ended.
+    /// An operator orders the participant to forget a branch that an operator had ended (rule 23). Until its coordinator
+    /// has finished the transaction, the participant still answers how the branch ended.
     pub(crate) fn forget(&mut self, from: NodeId, txn: TxnId, ctx: &mut Context, out: &mut Out) {
         let ticket = self.open.get(&txn).filter(|branch| branch.heuristic().is_some()).map(Branch::ticket);
         let Some(ticket) = ticket else {
@@ -240,12 +242,12 @@ impl Branches {
     }
 }
 
-/// Whether the branch aborted alone, before a vote: then the NO that answers PREPARE is its vote.
+/// Whether the branch aborted before its vote. Then it answers PREPARE with NO.
 fn aborted_alone(end: BranchEnd) -> bool {
     matches!(end, BranchEnd::Aborted(ReasonKind::GaveUp | ReasonKind::LockTimeout) | BranchEnd::Barred)
 }
 
-/// Aborts a branch that is not here, so that a late request finds it over.
+/// Records an abort for a branch that is not here, so that a late request is refused.
 fn log_abort(txn: TxnId, ticket: Ticket, end: BranchEnd, write: Write, ctx: &mut Context, out: &mut Out) -> Lsn {
     out.observe(Observation::Decided { txn, outcome: Decision::Abort });
     ctx.finished.remember_branch(txn, &ticket, end);

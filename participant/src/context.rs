@@ -1,4 +1,4 @@
-//! What all branches and local transactions of one participant share.
+//! The state that all branches and local transactions of one participant share.
 
 use crate::{
     durability::{AtDurable, AwaitedRecords},
@@ -19,7 +19,7 @@ pub(crate) struct Context {
     pub(crate) id: NodeId,
     pub(crate) settings: Settings,
     pub(crate) log: LogId,
-    /// The incarnation of the journal's first record: more than 1 if an earlier journal was lost.
+    /// The incarnation that wrote the journal's first record. It is more than 1 if an earlier journal was lost.
     pub(crate) born: u32,
     pub(crate) incarnation: u32,
     pub(crate) store: Store,
@@ -43,19 +43,19 @@ impl Context {
         }
     }
 
-    /// Begins an incarnation.
+    /// Starts a new incarnation.
     pub(crate) fn boot(&mut self, log: LogId, incarnation: u32) {
         (self.log, self.incarnation, self.born) = (log, incarnation, incarnation);
     }
 
-    /// The outcome of a branch was appended as record `lsn`; until that is durable, nobody may be told to rely on it.
+    /// The outcome of a branch was appended as record `lsn`. Until that is durable, no message may rely on it.
     pub(crate) fn outcome_appended(&mut self, txn: TxnId, lsn: Lsn, write: Write) {
         self.finished.appended(txn, lsn, write);
         self.awaited.wait(lsn, AtDurable::OutcomeDurable(txn));
     }
 
-    /// Whether a branch without a trace here may have voted all the same: its vote was in a journal that was lost, or it
-    /// was a READ of an earlier incarnation, which leaves no record.
+    /// Whether a branch of which nothing is known here may have voted: its vote was in a lost journal, or it was a READ of
+    /// an earlier incarnation, which leaves no record.
     pub(crate) fn may_have_forgotten_a_vote(&self) -> bool {
         self.born > 1 || (self.settings.options.read_only && self.incarnation > self.born)
     }

@@ -1,4 +1,4 @@
-//! What waits for a record to become durable.
+//! The actions that wait until a record is durable.
 
 use crate::locks::Owner;
 use indoubt_proto::{
@@ -8,31 +8,31 @@ use indoubt_proto::{
 };
 use std::collections::VecDeque;
 
-/// What happens once a record is durable.
+/// An action for when a record is durable.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum AtDurable {
-    /// The branch is prepared: it votes.
+    /// The branch is prepared. It sends its vote.
     Prepared(TxnId),
-    /// The forced outcome of a branch is durable: its locks go, and those who asked are answered.
+    /// The forced outcome of a branch is durable. It releases its locks and sends its messages.
     Ended(TxnId),
-    /// The outcome that the finished log remembers of a branch is durable.
+    /// The remembered outcome of a branch is durable, and messages may rely on it.
     OutcomeDurable(TxnId),
-    /// A local transaction is applied, undone or void.
+    /// A local transaction is durably applied, undone or void.
     LocalTxn(Owner),
-    /// The observation may be made.
+    /// Makes the observation.
     Observe(Box<Observation>),
-    /// The message may be sent.
+    /// Sends the message.
     Send(NodeId, Box<Message>),
 }
 
-/// Everything that waits for a record, in the order of the log.
+/// All waiting actions, in log order.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct AwaitedRecords {
     queue: VecDeque<(Lsn, AtDurable)>,
 }
 
 impl AwaitedRecords {
-    /// Waits for `lsn`. It is almost always the newest record; a wait for an older one is sorted in.
+    /// Queues an action for when `lsn` is durable. `lsn` is usually the newest record; an older one is inserted in order.
     pub(crate) fn wait(&mut self, lsn: Lsn, then: AtDurable) {
         let index = match self.queue.back() {
             Some((last, _)) if *last > lsn => self.queue.partition_point(|(other, _)| *other <= lsn),
@@ -41,7 +41,7 @@ impl AwaitedRecords {
         self.queue.insert(index, (lsn, then));
     }
 
-    /// The next wait that ends when everything up to `upto` is durable.
+    /// Removes the next action whose record is durable when the log is durable up to `upto`.
     pub(crate) fn next_durable(&mut self, upto: Lsn) -> Option<(Lsn, AtDurable)> {
         self.queue.pop_front_if(|(lsn, _)| *lsn <= upto)
     }

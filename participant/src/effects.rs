@@ -1,4 +1,4 @@
-//! What a participant emits: its timers, and the sink of its effects.
+//! The effects of a participant: its timers, and the sink for its effects.
 
 use crate::{locks::Owner, record::Record};
 use indoubt_proto::{ids::TxnId, machine};
@@ -6,11 +6,11 @@ use indoubt_proto::{ids::TxnId, machine};
 /// The timers of a participant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Timer {
-    /// An owner has waited long enough for its locks.
+    /// Fires if an owner has waited too long for its locks.
     Lock(Owner),
-    /// PREPARE has not come (rule 6).
+    /// Fires if PREPARE has not arrived (rule 6).
     GiveUp(TxnId),
-    /// The decision has not come.
+    /// Fires if the decision has not arrived.
     Inquire(TxnId),
 }
 

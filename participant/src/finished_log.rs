@@ -1,5 +1,5 @@
-//! What is over and must not be run again (rule 17b): the outcome of every finished branch and step, kept until the
-//! `finished_below` mark of its coordinating node has passed it. Requests below the mark are refused.
+//! The outcomes of finished branches and steps, which must not run again (rule 17b). An outcome is kept until the
+//! `finished_below` mark of its coordinating node passes it. Requests below the mark are refused.
 
 use crate::record::{BranchEnd, Finished, Record, StepEnd};
 use indoubt_proto::{
@@ -8,21 +8,21 @@ use indoubt_proto::{
 };
 use std::collections::BTreeMap;
 
-/// What is remembered of a finished branch or step.
+/// What is known of a finished branch or step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Past<T> {
-    /// Below the mark: it is over, and its outcome is forgotten.
+    /// It is below the mark: finished, and its outcome is forgotten.
     Forgotten,
-    /// It is over, with this outcome.
+    /// It is finished, with this outcome.
     Known(T),
 }
 
 /// The outcomes of finished branches and steps.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct FinishedLog {
-    /// One for each journal of each coordinating node.
+    /// The outcomes, by journal of each coordinating node.
     journals: BTreeMap<(NodeId, LogId), Outcomes>,
-    /// The branches whose outcome is not durable yet, with the record that makes it so.
+    /// The branches whose outcome is not durable yet, each with the record that makes it durable.
     pending: BTreeMap<TxnId, (Lsn, Write)>,
 }
 
@@ -39,7 +39,7 @@ impl FinishedLog {
         self.journals.get(&(txn.home, ticket.log))
     }
 
-    /// Takes the mark of a coordinating node from a ticket, and forgets what the mark has passed.
+    /// Takes the mark of a coordinating node from a ticket, and forgets all outcomes below the mark.
     pub(crate) fn hear(&mut self, txn: TxnId, ticket: &Ticket) {
         self.raise(txn.home, ticket.log, ticket.finished_below);
     }
@@ -50,7 +50,7 @@ impl FinishedLog {
             return;
         }
         outcomes.finished_below = finished_below;
-        // Every entry goes once, so forgetting costs what remembering did.
+        // Each entry is removed once, so forgetting costs no more than remembering.
         while outcomes.branches.first_key_value().is_some_and(|(serial, _)| *serial < finished_below) {
             outcomes.branches.pop_first();
         }
@@ -59,7 +59,7 @@ impl FinishedLog {
         }
     }
 
-    /// What is remembered of a branch; `None` if it is not known to be over.
+    /// What is known of a finished branch; `None` if it is not known to be finished.
     pub(crate) fn branch(&self, txn: TxnId, ticket: &Ticket) -> Option<Past<BranchEnd>> {
         let outcomes = self.outcomes(txn, ticket)?;
         if ticket.serial < outcomes.finished_below {
@@ -68,7 +68,7 @@ impl FinishedLog {
         outcomes.branches.get(&ticket.serial).copied().map(Past::Known)
     }
 
-    /// What is remembered of a step; `None` if it is not known to be over.
+    /// What is known of a finished step; `None` if it is not known to be finished.
     pub(crate) fn step(&self, txn: TxnId, ticket: &Ticket, step: u32) -> Option<Past<&StepEnd>> {
         let outcomes = self.outcomes(txn, ticket)?;
         if ticket.serial < outcomes.finished_below {
@@ -91,7 +91,7 @@ impl FinishedLog {
         }
     }
 
-    /// The outcome of this branch was appended as record `lsn` and is not durable before it.
+    /// The outcome of this branch was appended as record `lsn`, and becomes durable with that record.
     pub(crate) fn appended(&mut self, txn: TxnId, lsn: Lsn, write: Write) {
         self.pending.insert(txn, (lsn, write));
     }
@@ -108,7 +108,7 @@ impl FinishedLog {
         }
     }
 
-    /// Appends the records of a compaction that recreate it, with at most `chunk` outcomes each.
+    /// Appends the records of a compaction that recreate this state, each with at most `chunk` outcomes.
     pub(crate) fn compact(&self, chunk: usize, out: &mut Vec<Record>) {
         for ((home, log), outcomes) in &self.journals {
             let (home, log, finished_below) = (*home, *log, outcomes.finished_below);
@@ -116,7 +116,7 @@ impl FinishedLog {
             let logged = outcomes.branches.iter().filter(|(_, end)| **end != BranchEnd::Read);
             let mut branches = logged.map(|(serial, end)| (*serial, *end));
             let mut steps = outcomes.steps.iter().map(|(step, end)| (*step, end.clone()));
-            // The first record carries the mark, even if no outcome above it is remembered.
+            // The first record carries the mark, even if there is no outcome above the mark.
             let mut mark_due = finished_below > Serial(0);
             loop {
                 let branches: Vec<_> = branches.by_ref().take(chunk).collect();
@@ -130,7 +130,7 @@ impl FinishedLog {
         }
     }
 
-    /// Takes in one record of a compaction.
+    /// Adds one record of a compaction.
     pub(crate) fn restore(&mut self, finished: Finished) {
         let Finished { home, log, finished_below, branches, steps } = finished;
         self.raise(home, log, finished_below);

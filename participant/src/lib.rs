@@ -1,10 +1,10 @@
 //! The resource manager: integer accounts behind strict two-phase locks, changed by branches of two-phase commit and by
-//! steps of sagas. It is one pure state machine, [`Participant`]. Of coordinators' presumptions it knows only whether a
-//! decision asks for an ACK.
+//! steps of sagas. It is one pure state machine, [`Participant`]. It does not know its coordinator's presumption: each
+//! decision says whether it wants an ACK.
 //!
 //! Read in this order: [`participant`] (routes inputs), `branches` and `branch` (two-phase commit), `local_txns`,
-//! `local_txn` and `barrier` (sagas and unprotected calls), then what both stand on: `context`, `lock_acquisition` and
-//! `locks`, `store`, `finished_log`, `durability`, and `record` and `recovery` (what survives).
+//! `local_txn` and `barrier` (sagas and unprotected calls), then what these use: `context`, `lock_acquisition` and `locks`,
+//! `store`, `finished_log`, `durability`, and `record` and `recovery` (what survives a crash).
 
 mod acknowledgement;
 mod barrier;
@@ -14,6 +14,7 @@ mod context;
 mod durability;
 mod effects;
 mod finished_log;
+mod key_map;
 mod local_txn;
 mod local_txns;
 mod lock_acquisition;

@@ -1,6 +1,6 @@
 //! One local transaction: a step of a saga, an unprotected call, or a compensation. It takes its locks, checks its
 //! constraints, forces its effects, and releases its locks.
-//!
+//! The states of a local transaction, and the states that one input can lead to (checked by tests/diagram.rs):
 //! The states of a local transaction, and to which of them one input brings it (tests/diagram.rs):
 //!
 //! ```text
@@ -30,16 +30,16 @@ use indoubt_proto::{
 };
 use std::sync::Arc;
 
-/// A step of a saga, as requests name it.
+/// A step of a saga, as requests identify it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct StepName {
     pub(crate) txn: TxnId,
     pub(crate) ticket: Ticket,
-    /// 1-based.
+    /// The number of the step, from 1.
     pub(crate) step: u32,
 }
 
-/// A local transaction that is not over.
+/// An unfinished local transaction.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct LocalTxn {
     owner: Owner,
@@ -51,13 +51,14 @@ pub(crate) struct LocalTxn {
 enum State {
     /// Waits for its locks.
     Waiting(Vec<Operation>),
-    /// The effects of a step are being forced. A compensation that came meanwhile follows.
+    /// The effects of a step are being forced. If its compensation arrived meanwhile, it runs next.
     Applying { applied: Arc<StepApplied>, then_undo: Option<Vec<Operation>> },
-    /// The effects of a compensation are being forced; its step flagged these records as pending.
+    /// The effects of a compensation are being forced. The step had flagged these records as pending.
     Undoing { done: Arc<Compensated>, flagged: Vec<Key> },
-    /// A step that never ran is being voided. `settle`: a `Settle` or a late `Step` is answered; `undo`: a `Compensate`.
+    /// The record that voids a step is being forced. Afterwards `settle` answers a `Settle` or a late `Step`, and `undo`
+    /// answers a `Compensate`.
     Voiding { settle: bool, undo: bool },
-    /// To be removed.
+    /// Finished; the participant removes it.
     Ended,
 }
 
@@ -72,13 +73,13 @@ pub(crate) fn undo_result(txn: TxnId, step: u32, outcome: UndoOutcome) -> Messag
 }
 
 impl LocalTxn {
-    /// Begins a step, a call or a compensation.
+    /// Starts a step, a call or a compensation.
     pub(crate) fn begin(owner: Owner, ticket: Ticket, ops: Vec<Operation>, ctx: &mut Context) -> Self {
         ctx.locks.begin(owner, &ops);
         LocalTxn { owner, ticket, state: State::Waiting(ops) }
     }
 
-    /// Records a step as void, durably, on behalf of a `Compensate` (`undo`) or of a `Settle`.
+    /// Records a step as void durably, for a `Compensate` (`undo`) or a `Settle`.
     pub(crate) fn void(named: StepName, undo: bool, ctx: &mut Context, out: &mut Out) -> Self {
         let StepName { txn, ticket, step } = named;
         let owner = Owner { txn, part: Part::Step(step) };
@@ -92,7 +93,7 @@ impl LocalTxn {
         self.owner
     }
 
-    /// Whether it belongs to the saga of this ticket.
+    /// Whether the local transaction belongs to the saga of this ticket.
     pub(crate) fn is_of(&self, ticket: &Ticket) -> bool {
         (self.ticket.log, self.ticket.serial) == (ticket.log, ticket.serial)
     }
@@ -101,7 +102,7 @@ impl LocalTxn {
         self.state == State::Ended
     }
 
-    /// How far it has come, for the barrier.
+    /// Its progress, for the barrier.
     pub(crate) fn progress(&self) -> Progress {
         match self.state {
             State::Waiting(_) => Progress::Waiting,
@@ -112,7 +113,8 @@ impl LocalTxn {
         }
     }
 
-    /// Answers this request too at its end. A compensation of a step that is being applied follows it.
+    /// Adds a request that is answered when the local transaction ends. If a step is being applied, its compensation runs
+    /// next.
     pub(crate) fn join(&mut self, request: Request, ops: Vec<Operation>) {
         match (&mut self.state, request) {
             (State::Voiding { settle, .. }, Request::Step | Request::Settle) => *settle = true,
@@ -124,7 +126,7 @@ impl LocalTxn {
         }
     }
 
-    /// All its locks are held.
+    /// All locks are held.
     pub(crate) fn locked(&mut self, ctx: &mut Context, out: &mut Out) {
         match self.owner.part {
             Part::Step(step) => self.apply(step, StepStyle::Saga, ctx, out),
@@ -148,7 +150,7 @@ impl LocalTxn {
         }
         let record = Record::StepApplied(applied.clone());
         if applied.updates.is_empty() {
-            // Nothing was changed, so nothing depends on the record.
+            // Nothing was changed, so no message relies on the record.
             let lsn = out.lazy(record);
             observe_reads(&applied, out);
             ctx.awaited.wait(lsn, AtDurable::Observe(Box::new(applied.observation(ctx.log, lsn))));
@@ -162,7 +164,7 @@ impl LocalTxn {
         ctx.awaited.wait(lsn, AtDurable::LocalTxn(self.owner));
     }
 
-    /// A constraint does not hold. The refusal is final and remembered; nothing depends on its record (rule 17b).
+    /// A constraint does not hold. The refusal is final and remembered, but no message relies on its record (rule 17b).
     fn refuse(&mut self, refused: StepRefused, ctx: &mut Context, out: &mut Out) {
         let (txn, step, reason) = (refused.txn, refused.step, refused.reason.clone());
         if refused.style == StepStyle::Saga {
@@ -174,7 +176,7 @@ impl LocalTxn {
         out.send(txn.home, step_result(txn, step, StepOutcome::Refused(reason)));
     }
 
-    /// A compensation is semantic (rule 29): it applies its own operations to the present values.
+    /// Runs a compensation. It is semantic (rule 29): it applies its own operations to the present values.
     fn undo(&mut self, step: u32, ctx: &mut Context, out: &mut Out) {
         let State::Waiting(ops) = &self.state else { return };
         let (txn, ticket) = (self.owner.txn, self.ticket);
@@ -194,7 +196,8 @@ impl LocalTxn {
         ctx.awaited.wait(lsn, AtDurable::LocalTxn(self.owner));
     }
 
-    /// Its record is durable: it ends. Returns the compensation that came meanwhile, which begins now.
+    /// The record is durable, so the local transaction ends. Returns the compensation that arrived meanwhile; the caller
+    /// starts it.
     pub(crate) fn durable(&mut self, lsn: Lsn, ctx: &mut Context, out: &mut Out) -> Option<LocalTxn> {
         let (owner, ticket) = (self.owner, self.ticket);
         match std::mem::replace(&mut self.state, State::Ended) {
@@ -233,7 +236,7 @@ impl LocalTxn {
         None
     }
 
-    /// What is observed when its record, `lsn`, is durable.
+    /// The observations for when the record, `lsn`, is durable.
     pub(crate) fn owed(&self, lsn: Lsn, ctx: &Context) -> Option<Observation> {
         match (&self.state, self.owner.part) {
             (State::Applying { applied, .. }, _) => Some(applied.observation(ctx.log, lsn)),
@@ -245,13 +248,13 @@ impl LocalTxn {
         }
     }
 
-    /// Ends without effects, before its locks are held.
+    /// Ends without effects, before all locks are held.
     pub(crate) fn end(&mut self, ctx: &mut Context, out: &mut Out) {
         self.state = State::Ended;
         ctx.locks.release(self.owner, out);
     }
 
-    /// A lock did not come in time: this attempt had no effect, and is not remembered.
+    /// A lock was not granted in time. This attempt had no effect, and is not remembered.
     pub(crate) fn lock_timed_out(&mut self, ctx: &mut Context, out: &mut Out) {
         self.end(ctx, out);
         let (txn, reason) = (self.owner.txn, Reason::from(ReasonKind::LockTimeout));
@@ -295,7 +298,7 @@ pub(crate) fn flagged_by(done: &Compensated, finished: &FinishedLog) -> Vec<Key>
     }
 }
 
-/// A compensation takes away the flags of its step.
+/// Clears the pending flags that the compensated step set.
 pub(crate) fn settle_flags(txn: TxnId, flagged: Vec<Key>, out: &mut Out) {
     for key in flagged {
         out.observe(Observation::Settled { txn, key });

@@ -15,22 +15,22 @@ use indoubt_proto::{
 };
 use std::collections::BTreeMap;
 
-/// The local transactions that are not over.
+/// The unfinished local transactions.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct LocalTxns {
     open: BTreeMap<Owner, LocalTxn>,
-    /// Unprotected calls so far, to tell their copies apart.
+    /// The number of unprotected calls so far. It distinguishes copies of a call.
     calls: u64,
 }
 
 impl LocalTxns {
-    /// An unprotected call. Every copy that arrives runs.
+    /// Starts an unprotected call. Every copy that arrives runs.
     pub(crate) fn call(&mut self, txn: TxnId, ticket: Ticket, step: u32, ops: Vec<Operation>, ctx: &mut Context) {
         self.calls += 1;
         self.begin(Owner { txn, part: Part::Bare { step, copy: self.calls } }, ticket, ops, ctx);
     }
 
-    /// A request of a saga about one of its steps. `ops` are those of the step or of its compensation.
+    /// Handles a request of a saga about one of its steps. `ops` are the operations of the step, or of its compensation.
     pub(crate) fn request(
         &mut self,
         request: Request,
@@ -42,7 +42,7 @@ impl LocalTxns {
         let StepName { txn, ticket, step } = named;
         let (forward, backward) = (Owner { txn, part: Part::Step(step) }, Owner { txn, part: Part::Undo(step) });
         if [forward, backward].iter().any(|owner| self.get(*owner).is_some_and(|open| !open.is_of(&ticket))) {
-            // A step of another saga of this name, of a journal that their orchestrator has lost.
+            // A step with the same name runs here for another saga, from a journal that their orchestrator lost.
             let answer = match request {
                 Request::Step | Request::Settle => {
                     step_result(txn, step, StepOutcome::Failed(ReasonKind::NameTaken.into()))
@@ -89,7 +89,7 @@ impl LocalTxns {
         self.open.insert(owner, LocalTxn::begin(owner, ticket, ops, ctx));
     }
 
-    /// Lets a local transaction act, and removes it when that ended it.
+    /// Lets a local transaction handle an event, and removes it if that ended it.
     pub(crate) fn with(&mut self, owner: Owner, act: impl FnOnce(&mut LocalTxn)) {
         let Some(local_txn) = self.open.get_mut(&owner) else { return };
         act(local_txn);

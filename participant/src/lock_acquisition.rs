@@ -1,5 +1,5 @@
-//! Acquiring locks: an owner asks for all that it needs, one after another in the order of the keys, so that no two owners
-//! here wait for each other. A deadlock over several participants is ended by the lock timeout.
+//! The acquisition of locks. An owner requests all its locks one after another, in key order, so owners at one participant
+//! never deadlock. A deadlock across participants ends by the lock timeout.
 
 use crate::{
     effects::{Out, Timer},
@@ -13,33 +13,33 @@ use indoubt_proto::{
 };
 use std::collections::{BTreeMap, VecDeque};
 
-/// The lock table, and how far each owner has come.
+/// The lock table, and the progress of each owner.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Locks {
     table: LockTable,
-    /// An owner stays here until it releases its locks.
+    /// The owners that have not released their locks.
     acquisitions: BTreeMap<Owner, Acquisition>,
-    /// Owners that may ask for more; empty between two inputs.
+    /// Owners whose acquisition may continue. Empty between two inputs.
     ready: VecDeque<Owner>,
-    /// How long an owner waits.
+    /// How long an owner may wait.
     timeout: Micros,
 }
 
 /// The locks that an owner needs, and how many of them it holds.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 struct Acquisition {
-    /// In key order; each record once, in the strongest mode that any operation on it needs.
+    /// In key order. Each record occurs once, in the strongest mode that an operation needs.
     wanted: Vec<(Key, LockMode)>,
-    /// How many of them are held, from the front.
+    /// How many of them are held; the held ones come first.
     held: usize,
-    /// Whether the next one was asked for.
+    /// Whether the next lock has been requested.
     waiting: bool,
-    /// Whether the lock timer runs: from the first wait to the last grant.
+    /// Whether the lock timer runs. It runs from the first wait to the last grant.
     timed: bool,
 }
 
 impl Acquisition {
-    /// Stops waiting; what is held stays held. Returns the grants of those who waited behind.
+    /// Stops waiting, but keeps the held locks. Returns the locks that waiting owners receive because of that.
     fn stop_waiting(&mut self, owner: Owner, table: &mut LockTable, why: Abandoned, out: &mut Out) -> Vec<Grant> {
         if std::mem::take(&mut self.timed) && why != Abandoned::Timeout {
             out.disarm(Timer::Lock(owner));
@@ -57,12 +57,12 @@ impl Acquisition {
 
 /// The locks that these operations need.
 fn needed<'a>(ops: impl IntoIterator<Item = &'a Operation>) -> Vec<(Key, LockMode)> {
-    let mut wanted: BTreeMap<&Key, LockMode> = BTreeMap::new();
-    for op in ops {
-        let mode = if op.is_read() { LockMode::Shared } else { LockMode::Exclusive };
-        wanted.entry(op.key()).and_modify(|strongest| *strongest = mode.max(*strongest)).or_insert(mode);
-    }
-    wanted.into_iter().map(|(key, mode)| (key.clone(), mode)).collect()
+    let lock = |op: &Operation| (op.key().clone(), if op.is_read() { LockMode::Shared } else { LockMode::Exclusive });
+    let mut wanted: Vec<_> = ops.into_iter().map(lock).collect();
+    // The strongest mode of a record comes first, and the others go.
+    wanted.sort_unstable_by(|(a, weaker), (b, stronger)| a.cmp(b).then(stronger.cmp(weaker)));
+    wanted.dedup_by(|(key, _), (kept, _)| key == kept);
+    wanted
 }
 
 impl Locks {
@@ -70,19 +70,19 @@ impl Locks {
         Locks { table: LockTable::default(), acquisitions: BTreeMap::new(), ready: VecDeque::new(), timeout }
     }
 
-    /// `owner` needs the locks of these operations. It asks for them in [`Locks::advance`].
+    /// Registers the locks that `owner` needs for these operations. [`Locks::advance`] requests them.
     pub(crate) fn begin<'a>(&mut self, owner: Owner, ops: impl IntoIterator<Item = &'a Operation>) {
         let wanted = needed(ops);
         self.acquisitions.insert(owner, Acquisition { wanted, ..Acquisition::default() });
         self.ready.push_back(owner);
     }
 
-    /// The next owner to call [`Locks::advance`] for.
+    /// The next owner for which [`Locks::advance`] must be called.
     pub(crate) fn next_ready(&mut self) -> Option<Owner> {
         self.ready.pop_front()
     }
 
-    /// Asks for locks until the owner must wait or holds them all (`true`).
+    /// Requests locks until the owner must wait (`false`) or holds them all (`true`).
     pub(crate) fn advance(&mut self, owner: Owner, out: &mut Out) -> bool {
         let Some(acquisition) = self.acquisitions.get_mut(&owner) else { return false };
         let txn = owner.txn;
@@ -106,8 +106,8 @@ impl Locks {
         true
     }
 
-    /// Takes back the locks that a prepared branch held before the crash (rule 11); `wanted` is in key order. They cannot
-    /// conflict: they were all held at once.
+    /// Takes back the locks that a prepared branch held before the crash (rule 11). `wanted` is in key order. They cannot
+    /// conflict, because all were held at the same time.
     pub(crate) fn retake(&mut self, owner: Owner, wanted: Vec<(Key, LockMode)>, out: &mut Out) {
         for (key, mode) in &wanted {
             self.table.request(key, owner, *mode);
@@ -117,20 +117,20 @@ impl Locks {
         self.acquisitions.insert(owner, Acquisition { wanted, held, ..Acquisition::default() });
     }
 
-    /// The records that the owner locks, or means to lock, in this mode.
+    /// The records for which the owner holds or needs a lock in this mode.
     pub(crate) fn keys(&self, owner: Owner, mode: LockMode) -> Vec<Key> {
         let Some(acquisition) = self.acquisitions.get(&owner) else { return Vec::new() };
         acquisition.wanted.iter().filter(|(_, wanted)| *wanted == mode).map(|(key, _)| key.clone()).collect()
     }
 
-    /// Stops waiting; what is held stays held.
+    /// Stops waiting, but keeps the held locks.
     pub(crate) fn stop_waiting(&mut self, owner: Owner, out: &mut Out) {
         let Some(acquisition) = self.acquisitions.get_mut(&owner) else { return };
         let granted = acquisition.stop_waiting(owner, &mut self.table, Abandoned::Abort, out);
         self.wake(granted, out);
     }
 
-    /// Stops waiting and gives back what is held.
+    /// Stops waiting and releases the held locks.
     pub(crate) fn release(&mut self, owner: Owner, out: &mut Out) {
         let Some(mut acquisition) = self.acquisitions.remove(&owner) else { return };
         let granted = acquisition.stop_waiting(owner, &mut self.table, Abandoned::Abort, out);
@@ -143,7 +143,8 @@ impl Locks {
         self.wake(granted, out);
     }
 
-    /// The lock timer fired: the owner stops waiting. `false` if it did not wait, because the firing is stale.
+    /// The lock timer fired, so the owner stops waiting. Returns `false` if the firing is stale, because the owner does not
+    /// wait.
     pub(crate) fn timed_out(&mut self, owner: Owner, out: &mut Out) -> bool {
         let Some(acquisition) = self.acquisitions.get_mut(&owner).filter(|a| a.waiting) else { return false };
         let granted = acquisition.stop_waiting(owner, &mut self.table, Abandoned::Timeout, out);

@@ -1,44 +1,45 @@
-//! The lock table: shared and exclusive locks on records, first come first served. It decides who holds what and knows
-//! nothing of why; strictness (locks are kept to the end) is the business of those who claim.
+//! The lock table: shared and exclusive locks on records, granted in order of arrival. It knows who holds which lock, but
+//! not why. Its users are responsible for strictness, that is, for keeping locks until the end.
 //!
-//! Nobody upgrades: an owner asks once per record, for the strongest mode that it will need.
+//! No lock is ever upgraded: an owner requests each record once, in the strongest mode that it will need.
 
+use crate::key_map::KeyMap;
 use indoubt_proto::{
     ids::TxnId,
     inspect::{LockMode, LockView},
     operation::Key,
 };
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeSet, VecDeque};
 
-/// The part of a transaction at this participant that claims locks. The parts of one transaction exclude each other
-/// like those of two.
+/// The part of a transaction that requests locks at this participant. Two parts of one transaction exclude each other like
+/// two transactions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Owner {
-    /// The transaction.
+    /// The transaction that the part belongs to.
     pub txn: TxnId,
-    /// Which part of it.
+    /// The part of the transaction.
     pub part: Part,
 }
 
-/// See [`Owner`]. Steps are 1-based.
+/// A part of a transaction that owns locks. Steps are numbered from 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Part {
-    /// Its 2PC branch.
+    /// A 2PC branch.
     Branch,
     /// A step of a saga.
     Step(u32),
-    /// The compensation of that step.
+    /// The compensation of a step.
     Undo(u32),
-    /// An unprotected call: every copy that arrives is one.
+    /// An unprotected call. Each copy that arrives is an owner of its own.
     Bare {
-        /// The step.
+        /// The number of the step.
         step: u32,
-        /// The participant's count of unprotected calls.
+        /// The number of the call, counted by the participant.
         copy: u64,
     },
 }
 
-/// A lock given to somebody who waited for it.
+/// A lock that was granted to an owner that waited for it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Grant {
     pub(crate) owner: Owner,
@@ -46,10 +47,10 @@ pub(crate) struct Grant {
     pub(crate) mode: LockMode,
 }
 
-/// All locks held or waited for. A record that nobody holds has no entry.
+/// All locks that are held or waited for. A record without holders has no entry.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct LockTable {
-    locks: BTreeMap<Key, Lock>,
+    locks: KeyMap<Lock>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -61,7 +62,7 @@ struct Lock {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum Holders {
     Exclusive(Owner),
-    /// Empty only while a lock changes hands.
+    /// The owners of the lock. Empty only while the lock passes to the next owner.
     Shared(BTreeSet<Owner>),
 }
 
@@ -70,7 +71,7 @@ impl Lock {
         Lock { holders: Holders::Shared(BTreeSet::new()), waiters: VecDeque::new() }
     }
 
-    /// Gives the lock to `owner` if those who hold it allow it.
+    /// Grants the lock to `owner` if the holders allow it.
     fn admit(&mut self, owner: Owner, mode: LockMode) -> bool {
         match (&mut self.holders, mode) {
             (Holders::Shared(holders), LockMode::Exclusive) if holders.is_empty() => {
@@ -85,7 +86,7 @@ impl Lock {
         }
     }
 
-    /// Gives the lock to as many waiters, from the front, as may have it together.
+    /// Grants the lock to the waiters at the front of the queue that may hold it together.
     fn grant(&mut self, key: &Key, granted: &mut Vec<Grant>) {
         while let Some(&(owner, mode)) = self.waiters.front() {
             if !self.admit(owner, mode) {
@@ -102,13 +103,10 @@ impl Lock {
 }
 
 impl LockTable {
-    /// Asks for a lock. Granted at once (`true`) only if nobody waits: a reader does not overtake a writer that came
-    /// first. Otherwise the owner waits, until a [`Grant`] or [`LockTable::cancel`].
+    /// Requests a lock. It is granted at once (`true`) only if nobody waits for it: a reader does not overtake a writer
+    /// that arrived earlier. Otherwise the owner waits until a [`Grant`] or [`LockTable::cancel`].
     pub(crate) fn request(&mut self, key: &Key, owner: Owner, mode: LockMode) -> bool {
-        let lock = match self.locks.get_mut(key.as_str()) {
-            Some(lock) => lock,
-            None => self.locks.entry(key.clone()).or_insert_with(Lock::free),
-        };
+        let lock = self.locks.entry(key.clone()).or_insert_with(Lock::free);
         if lock.waiters.is_empty() && lock.admit(owner, mode) {
             return true;
         }
@@ -116,9 +114,9 @@ impl LockTable {
         false
     }
 
-    /// Gives a lock back; `granted` grows by those who get it now.
+    /// Releases a lock. Adds the locks that waiters receive to `granted`.
     pub(crate) fn release(&mut self, key: &Key, owner: Owner, granted: &mut Vec<Grant>) {
-        let Some(lock) = self.locks.get_mut(key.as_str()) else { return };
+        let Some(lock) = self.locks.get_mut(key) else { return };
         match &mut lock.holders {
             Holders::Exclusive(holder) if *holder == owner => lock.holders = Holders::Shared(BTreeSet::new()),
             Holders::Exclusive(_) => return,
@@ -129,24 +127,24 @@ impl LockTable {
         self.settle(key, granted);
     }
 
-    /// Stops waiting; `granted` grows by those who waited behind and get the lock now.
+    /// Stops a wait. Adds the locks that later waiters receive to `granted`.
     pub(crate) fn cancel(&mut self, key: &Key, owner: Owner, granted: &mut Vec<Grant>) {
-        let Some(lock) = self.locks.get_mut(key.as_str()) else { return };
-        // Waits end in the order in which they began, so the search is short: it begins at the oldest.
+        let Some(lock) = self.locks.get_mut(key) else { return };
+        // Waits mostly end in the order in which they began, so the search starts at the oldest and is short.
         let Some(place) = lock.waiters.iter().position(|(waiter, _)| *waiter == owner) else { return };
         lock.waiters.remove(place);
         self.settle(key, granted);
     }
 
     fn settle(&mut self, key: &Key, granted: &mut Vec<Grant>) {
-        let Some(lock) = self.locks.get_mut(key.as_str()) else { return };
+        let Some(lock) = self.locks.get_mut(key) else { return };
         lock.grant(key, granted);
         if lock.is_free() {
-            self.locks.remove(key.as_str());
+            self.locks.remove(key);
         }
     }
 
-    /// What people see.
+    /// The held and awaited locks, for the view of the node.
     pub(crate) fn view(&self) -> Vec<LockView> {
         let view = |(key, lock): (&Key, &Lock)| {
             let (mode, holders) = match &lock.holders {
@@ -155,7 +153,7 @@ impl LockTable {
             };
             LockView { key: key.clone(), mode, holders, waiters: lock.waiters.iter().map(|(w, _)| w.txn).collect() }
         };
-        self.locks.iter().map(view).collect()
+        self.locks.in_order().map(view).collect()
     }
 }
 
@@ -164,6 +162,7 @@ mod tests {
     use super::*;
     use indoubt_proto::ids::NodeId;
     use proptest::prelude::*;
+    use std::collections::BTreeMap;
 
     const S: LockMode = LockMode::Shared;
     const X: LockMode = LockMode::Exclusive;
@@ -218,7 +217,8 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever is asked in whatever order: a writer is alone, nobody who could go waits, and an idle table is empty.
+        /// For any sequence of requests: a writer holds its lock alone, nobody waits who could be granted, and an idle
+        /// table is empty.
         #[test]
         fn the_table_is_always_sound(asks in prop::collection::vec((0u64..6, any::<bool>(), any::<bool>()), 1..60)) {
             let (mut table, key) = (LockTable::default(), Key::new("a"));

@@ -1,4 +1,4 @@
-//! The machine: which part answers which input.
+//! The participant's state machine: routes each input to the part that handles it.
 
 use crate::{
     barrier::Request,
@@ -38,8 +38,8 @@ pub struct Participant {
 }
 
 impl Participant {
-    /// A participant that has not booted. `accounts` are the opening balances, which an empty journal starts from. A
-    /// compaction holds all data and replaces them.
+    /// Creates a participant that has not had its first input. `accounts` are the opening balances for an empty journal. If
+    /// the journal holds a compaction, its data replace them.
     pub fn new(id: NodeId, settings: Settings, accounts: BTreeMap<Key, i64>) -> Self {
         Participant {
             context: Context::new(id, settings, accounts),
@@ -50,7 +50,7 @@ impl Participant {
         }
     }
 
-    /// Takes one input.
+    /// Handles one input.
     fn step(&mut self, input: InputOf<Self>, out: &mut Out) {
         match input {
             Input::Recover { log, incarnation, records } => {
@@ -64,7 +64,7 @@ impl Participant {
         self.grant_locks(out);
     }
 
-    /// Lets every owner that may have more locks go on.
+    /// Continues the acquisition of every owner that may receive more locks.
     fn grant_locks(&mut self, out: &mut Out) {
         while let Some(owner) = self.context.locks.next_ready() {
             if self.context.locks.advance(owner, out) {
@@ -104,12 +104,12 @@ impl Participant {
             Message::Compensate { txn, ticket, step, ops } => {
                 local_txns.request(Request::Compensate, StepName { txn, ticket, step }, ops, ctx, out);
             }
-            // Nothing else is for a participant.
+            // A participant ignores all other messages.
             _ => {}
         }
     }
 
-    /// Every request tells how far its coordinating node has finished (rule 17b). Unprotected calls are not remembered.
+    /// Every request carries the mark of its coordinating node (rule 17b). Unprotected calls are not remembered.
     fn hear(&mut self, message: &Message) {
         match message {
             Message::Work { txn, ticket, .. }
@@ -150,7 +150,7 @@ impl Participant {
                 }
                 _ => local_txns.with(owner, |local_txn| local_txn.lock_timed_out(ctx, out)),
             },
-            // A stale firing.
+            // The firing is stale.
             Timer::Lock(_) => {}
             Timer::GiveUp(txn) => {
                 branches.with(txn, |branch| branch.give_up(ctx, out));
@@ -189,6 +189,8 @@ impl Machine for Participant {
 
     fn compact(&self, out: &mut Vec<Record>) {
         recovery::compact(&self.context, &self.branches, &self.local_txns, out);
+        #[cfg(feature = "mutants")]
+        self.leave_out(out);
     }
 
     fn inspect(&self, accounts: bool) -> Inspection {

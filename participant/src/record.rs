@@ -1,5 +1,5 @@
-//! What a participant logs. The redo of a branch or step is logical, changes of records, and is applied once: at the
-//! record that commits it.
+//! The log records of a participant. The redo of a branch or step is logical: it lists changes of records. It is applied
+//! once, at the record that commits the branch or step.
 
 use indoubt_proto::{
     ids::{LogId, Lsn, NodeId, Serial, Ticket, TxnId},
@@ -11,8 +11,9 @@ use indoubt_proto::{
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
-/// One record of a participant's journal. Every record of a transaction carries its ticket, so the marks of rule 17b
-/// come back with the log.
+/// One record of a participant's journal. Each record of a transaction names the transaction or saga `txn`, and carries the
+/// `ticket` of its coordinating node, so recovery restores the marks of rule 17b. Steps are numbered from 1.
+#[allow(missing_docs, reason = "the text of the enum describes the fields that recur")]
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Record {
     /// The first record of a journal.
@@ -20,74 +21,65 @@ pub enum Record {
         /// More than 1 if an earlier journal was lost.
         incarnation: u32,
     },
-    /// A branch is about to vote YES.
+    /// A branch is prepared. Its YES may be sent once this is durable.
     Prepared(Arc<Prepared>),
-    /// An operator ended a branch in doubt (rule 21). Written again when the decision is heard that it contradicts.
+    /// An operator ended a branch in doubt (rule 21). A second record follows if the branch then learns of an opposite
+    /// decision.
     Heuristic(Box<Heuristic>),
-    /// An operator had a branch forgotten that an operator had ended (rule 23).
-    Forgotten {
-        /// Its transaction.
-        txn: TxnId,
-        /// The ticket of its coordinator.
-        ticket: Ticket,
-    },
-    /// A branch is over.
+    /// An operator ordered the participant to forget a branch that an operator had ended (rule 23).
+    Forgotten { txn: TxnId, ticket: Ticket },
+    /// A branch is finished.
     Ended {
-        /// Its transaction.
         txn: TxnId,
-        /// The ticket of its coordinator.
         ticket: Ticket,
-        /// Its outcome.
+        /// How it ended.
         end: BranchEnd,
     },
     /// A step is applied.
     StepApplied(Arc<StepApplied>),
-    /// A constraint of a step does not hold.
+    /// A step is refused, because a constraint does not hold.
     StepRefused(Box<StepRefused>),
-    /// A step that never ran here never will.
+    /// A step is void: it never ran here, and never will.
     Voided {
-        /// Its saga.
         txn: TxnId,
-        /// The ticket of its orchestrator.
         ticket: Ticket,
-        /// The step, 1-based.
         step: u32,
-        /// Whether this is an empty compensation (rule 39), or only the answer to `Settle`.
+        /// `true` for an empty compensation (rule 39), `false` for the answer to `Settle`.
         undo: bool,
     },
     /// A step is undone.
     Compensated(Arc<Compensated>),
 
-    /// A compaction begins: what follows replaces all that was before, opening balances included.
+    /// A compaction begins. Its records replace everything before them, and the opening balances.
     Snapshot {
         /// The incarnation of the journal's first record.
         born: u32,
     },
-    /// Some of its accounts.
+    /// A part of the accounts with their values.
     Accounts(Vec<(Key, i64)>),
-    /// Some of what it remembers.
+    /// A part of the finished log.
     Finished(Box<Finished>),
-    /// An observation that was due when a record became durable, and the compaction came first.
+    /// An observation that still waited for a record's durability when the compaction replaced that record.
     Owed(Box<Observation>),
 }
 
 /// How a 2PC branch ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum BranchEnd {
-    /// Committed.
+    /// The branch committed.
     Committed,
-    /// Aborted, with the reason. The reason is `Finished` if its coordinator decided so.
+    /// Aborted, with the reason. The reason is `Finished` if its coordinator decided the abort.
     Aborted(ReasonKind),
-    /// Aborted before any request for it came here: a late WORK or PREPARE finds it over.
+    /// Aborted before any request for it arrived here. A late WORK or PREPARE is refused.
     Barred,
-    /// An operator ended it. What was decided is not known from that.
+    /// An operator ended it, and the decision is not known.
     Heuristic(Decision),
-    /// It voted READ and needs no decision. It is never logged: nothing depends on it after a restart.
+    /// It voted READ and needs no decision. This is never logged, because nothing depends on it after a restart.
     Read,
 }
 
 impl BranchEnd {
-    /// How the branch ended here: by a decision, or by an operator. `None` for a READ vote.
+    /// How the branch ended here, by a decision or by an operator. `None` for a READ vote.
     pub(crate) fn outcome(self) -> Option<Decision> {
         match self {
             BranchEnd::Heuristic(outcome) => Some(outcome),
@@ -95,7 +87,7 @@ impl BranchEnd {
         }
     }
 
-    /// What was decided, as far as it is known here.
+    /// The decision; `None` if it is not known here.
     pub(crate) fn decision(self) -> Option<Decision> {
         match self {
             BranchEnd::Committed => Some(Decision::Commit),
@@ -104,7 +96,7 @@ impl BranchEnd {
         }
     }
 
-    /// Why a request for it is refused.
+    /// The reason for refusing a late request for this branch.
     pub(crate) fn reason(self) -> Reason {
         match self {
             BranchEnd::Aborted(kind) => kind.into(),
@@ -114,12 +106,12 @@ impl BranchEnd {
     }
 }
 
-/// What became of a step of a saga.
+/// The outcome of a step of a saga.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum StepEnd {
     /// It was applied.
     Applied(Arc<StepApplied>),
-    /// A constraint did not hold.
+    /// It was refused, because a constraint did not hold.
     Refused(Reason),
     /// It never ran, and never will.
     Voided,
@@ -127,114 +119,114 @@ pub enum StepEnd {
     Compensated,
 }
 
-/// See [`Record::Prepared`].
+/// The contents of [`Record::Prepared`].
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Prepared {
-    /// Its transaction.
+    /// The transaction of the branch.
     pub txn: TxnId,
-    /// The ticket of its PREPARE. It names the journal that must know the decision.
+    /// The ticket of its PREPARE. It names the coordinator's journal that must know the decision.
     pub ticket: Ticket,
-    /// What a commit will do; it holds exclusive locks on these records.
+    /// The changes that a commit applies. The branch holds exclusive locks on these records.
     pub updates: Vec<Update>,
-    /// The records that it only read; it holds shared locks on them.
+    /// The records that the branch only read. It holds shared locks on them.
     pub shared: Vec<Key>,
-    /// Whom to ask when in doubt, besides the coordinator (rule 7).
+    /// The other participants that it may ask when in doubt (rule 7).
     pub peers: Vec<NodeId>,
 }
 
-/// See [`Record::Heuristic`].
+/// The contents of [`Record::Heuristic`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Heuristic {
-    /// Its transaction.
+    /// The transaction of the branch.
     pub txn: TxnId,
     /// The ticket of its coordinator.
     pub ticket: Ticket,
-    /// How the operator ended it.
+    /// How the operator ended the branch.
     pub outcome: Decision,
-    /// What its coordinator decided, once that was heard. It differs from `outcome`.
+    /// The coordinator's decision, once it is known. It differs from `outcome`.
     pub decided: Option<Decision>,
 }
 
-/// See [`Record::StepApplied`].
+/// The contents of [`Record::StepApplied`].
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct StepApplied {
-    /// Its saga.
+    /// The saga of the step.
     pub txn: TxnId,
     /// The ticket of its orchestrator.
     pub ticket: Ticket,
-    /// The step, 1-based.
+    /// The number of the step, from 1.
     pub step: u32,
-    /// A bare one is not remembered.
+    /// An unprotected step (`Bare`) is not remembered.
     pub style: StepStyle,
-    /// What it did.
+    /// The changes that the step made.
     pub updates: Vec<Update>,
-    /// What it read.
+    /// The values that the step read.
     pub reads: Vec<ReadValue>,
 }
 
-/// See [`Record::StepRefused`].
+/// The contents of [`Record::StepRefused`].
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct StepRefused {
-    /// Its saga.
+    /// The saga of the step.
     pub txn: TxnId,
     /// The ticket of its orchestrator.
     pub ticket: Ticket,
-    /// The step, 1-based.
+    /// The number of the step, from 1.
     pub step: u32,
-    /// A bare one is not remembered.
+    /// An unprotected step (`Bare`) is not remembered.
     pub style: StepStyle,
-    /// The constraint.
+    /// The constraint that does not hold.
     pub reason: Reason,
 }
 
-/// See [`Record::Compensated`].
+/// The contents of [`Record::Compensated`].
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Compensated {
-    /// Its saga.
+    /// The saga of the step.
     pub txn: TxnId,
     /// The ticket of its orchestrator.
     pub ticket: Ticket,
-    /// The step, 1-based.
+    /// The number of the step, from 1.
     pub step: u32,
-    /// What the compensation did.
+    /// The changes that the compensation made.
     pub updates: Vec<Update>,
 }
 
-/// See [`Record::Finished`].
+/// The contents of [`Record::Finished`].
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Finished {
-    /// Whose transactions.
+    /// The coordinating node of these transactions.
     pub home: NodeId,
-    /// Of which of its journals.
+    /// The journal of that node in which they are numbered.
     pub log: LogId,
-    /// The mark.
+    /// The mark: all transactions below it are finished and forgotten.
     pub finished_below: Serial,
-    /// Branches above it.
+    /// The outcomes of branches at or above the mark.
     pub branches: Vec<(Serial, BranchEnd)>,
-    /// Steps above it.
+    /// The outcomes of steps at or above the mark.
     pub steps: Vec<((Serial, u32), StepEnd)>,
 }
 
 impl StepApplied {
-    /// What is observed when this record, `lsn` of journal `log`, is durable.
+    /// The observations for when this record, `lsn` of journal `log`, is durable.
     pub(crate) fn observation(&self, log: LogId, lsn: Lsn) -> Observation {
         Observation::StepApplied { txn: self.txn, step: self.step, effects: self.updates.clone(), log, lsn }
     }
 }
 
 impl Compensated {
-    /// What is observed when this record, `lsn` of journal `log`, is durable.
+    /// The observations for when this record, `lsn` of journal `log`, is durable.
     pub(crate) fn observation(&self, log: LogId, lsn: Lsn) -> Observation {
         Observation::Compensated { txn: self.txn, step: self.step, effects: self.updates.clone(), log, lsn }
     }
 }
 
-/// What is observed when a refusal, record `lsn` of journal `log`, is durable.
+/// The observation for when a refusal, record `lsn` of journal `log`, is durable.
 pub(crate) fn step_refused(txn: TxnId, step: u32, log: LogId, lsn: Lsn) -> Observation {
     Observation::StepRefused { txn, step, effects: Vec::new(), log, lsn }
 }
 
-/// What is observed when an empty compensation (rule 39), record `lsn` of journal `log`, is durable.
+/// The observation for when an empty compensation (rule 39), record `lsn` of journal `log`, is durable.
 pub(crate) fn empty_compensation(txn: TxnId, step: u32, log: LogId, lsn: Lsn) -> Observation {
     Observation::Compensated { txn, step, effects: Vec::new(), log, lsn }
 }

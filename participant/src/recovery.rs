@@ -1,5 +1,5 @@
-//! What survives a crash, and what a compaction keeps: the data, the branches in doubt with their locks (rule 11), and
-//! the outcomes of what is over (rule 17b). Everything else has not happened.
+//! What survives a crash, and what a compaction keeps: the data, the branches in doubt with their locks (rule 11), and the
+//! outcomes of finished branches and steps (rule 17b). Everything else is lost without effect.
 
 use crate::{
     branch::Branch,
@@ -19,11 +19,11 @@ use indoubt_proto::{
     observation::Observation,
 };
 
-/// Accounts, or remembered outcomes, in one record of a compaction: few enough that counting records (which is how a
-/// driver decides when to compact) does not hide how much is written.
+/// The most accounts or remembered outcomes in one record of a compaction. A driver counts records to decide when to
+/// compact, so no record may be much larger than others.
 const CHUNK: usize = 64;
 
-/// Replays the journal, takes back the locks of every branch in doubt, and only then lets the branches ask for their
+/// Replays the journal, takes back the locks of all branches in doubt, and then lets those branches ask for their
 /// decisions. Returns those branches.
 pub(crate) fn recover(records: Vec<Logged<Record>>, ctx: &mut Context, out: &mut Out) -> Branches {
     if records.is_empty() {
@@ -42,7 +42,7 @@ pub(crate) fn recover(records: Vec<Logged<Record>>, ctx: &mut Context, out: &mut
     branches
 }
 
-/// Takes in one record. Of the records of the protocols a compaction holds only `Prepared`, so it repeats no effect.
+/// Applies one record. A compaction holds no protocol record except `Prepared`, so it repeats no effect.
 fn replay(lsn: Lsn, record: Record, branches: &mut Branches, ctx: &mut Context, out: &mut Out) {
     match record {
         Record::Booted { incarnation } => ctx.born = incarnation,
@@ -96,7 +96,7 @@ fn replay(lsn: Lsn, record: Record, branches: &mut Branches, ctx: &mut Context, 
     }
 }
 
-/// A branch is over. A commit applies what it prepared, unless a compaction holds the effects already.
+/// A branch is finished. A commit applies the prepared updates, unless a compaction already holds their effects.
 fn end_branch(
     lsn: Lsn,
     (txn, ticket, end): (TxnId, Ticket, BranchEnd),
@@ -118,8 +118,8 @@ fn remember_step(txn: TxnId, ticket: &Ticket, step: u32, end: StepEnd, ctx: &mut
     ctx.finished.remember_step(txn, ticket, step, end);
 }
 
-/// The records that recreate the present state on an empty machine. What was appended counts as done: a compaction is
-/// forced. Observations that wait for a record are kept as owed.
+/// The records that recreate the present state on an empty machine. Appended records count as durable, because the
+/// compaction is forced. Observations that wait for a record are kept as `Owed`.
 pub(crate) fn compact(ctx: &Context, branches: &Branches, local_txns: &LocalTxns, out: &mut Vec<Record>) {
     out.push(Record::Snapshot { born: ctx.born });
     let mut accounts = ctx.store.accounts().map(|(key, value)| (key.clone(), value)).peekable();

@@ -1,22 +1,23 @@
-//! The data: integer accounts under named keys. What a transaction would do is staged against the present values and
-//! applied once; nobody else can change them in between, because locks are held.
+//! The data: integer accounts under named keys. The operations of a transaction are staged against the present values and
+//! applied once. Locks prevent any change by others in between.
 
+use crate::key_map::KeyMap;
 use indoubt_proto::{
     message::{Reason, ReasonKind},
     operation::{Change, Key, Operation, ReadValue, Update},
 };
 use std::collections::BTreeMap;
 
-/// The accounts. One that was never written reads as 0.
+/// The accounts. A key that was never written reads as 0.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Store {
-    accounts: BTreeMap<Key, i64>,
+    accounts: KeyMap<i64>,
 }
 
-/// What operations would do to the present values.
+/// The result of trying operations on the present values.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Staged {
-    /// What the reads found, up to the first constraint that does not hold.
+    /// The values read, up to the first constraint that does not hold.
     pub(crate) reads: Vec<ReadValue>,
     /// The changes in order, or the constraint that does not hold.
     pub(crate) outcome: Result<Vec<Update>, Reason>,
@@ -24,7 +25,7 @@ pub(crate) struct Staged {
 
 impl Store {
     pub(crate) fn new(accounts: BTreeMap<Key, i64>) -> Self {
-        Store { accounts }
+        Store { accounts: accounts.into_iter().collect() }
     }
 
     pub(crate) fn value(&self, key: &Key) -> i64 {
@@ -33,15 +34,16 @@ impl Store {
 
     /// All accounts, in key order.
     pub(crate) fn accounts(&self) -> impl Iterator<Item = (&Key, i64)> {
-        self.accounts.iter().map(|(key, value)| (key, *value))
+        self.accounts.in_order().map(|(key, value)| (key, *value))
     }
 
-    /// Sets accounts as a compaction recorded them.
+    /// Sets accounts to the values in a compaction.
     pub(crate) fn restore(&mut self, accounts: Vec<(Key, i64)>) {
         self.accounts.extend(accounts);
     }
 
-    /// Tries operations, each with its step, without changing anything. Later ones see what earlier ones did.
+    /// Tries operations, each with its step number, without changing any account. Later operations see the changes of
+    /// earlier ones.
     pub(crate) fn stage<'a>(&self, ops: impl IntoIterator<Item = (u32, &'a Operation)>) -> Staged {
         let mut view: BTreeMap<&Key, i64> = BTreeMap::new();
         let (mut reads, mut updates) = (Vec::new(), Vec::new());
@@ -74,11 +76,11 @@ impl Store {
         Staged { reads, outcome: Ok(updates) }
     }
 
-    /// Applies changes that were staged. They were checked then; a wrapped sum could only come from a damaged journal,
-    /// and its inverse still restores it.
+    /// Applies staged changes. Staging has checked them, so a sum can overflow only after damage to the journal. It wraps,
+    /// so that the inverse change restores the value.
     pub(crate) fn apply(&mut self, updates: &[Update]) {
         for update in updates {
-            match self.accounts.get_mut(update.key.as_str()) {
+            match self.accounts.get_mut(&update.key) {
                 Some(value) => *value = changed(*value, update.change),
                 None => {
                     self.accounts.insert(update.key.clone(), changed(0, update.change));

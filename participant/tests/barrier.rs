@@ -32,7 +32,7 @@ fn a_waiting_step() -> Bench {
 #[test]
 fn a_step_is_a_short_local_transaction() {
     let mut p = Bench::new();
-    assert!(p.tell(step(1, 1, &[get("a"), add("a", -10)])).is_empty(), "nothing is said before it is durable");
+    assert!(p.tell(step(1, 1, &[get("a"), add("a", -10)])).is_empty(), "no answer before it is durable");
     assert!(p.holds(1, "a", LockMode::Exclusive));
     let sent = p.force();
     let Message::StepResult { outcome: StepOutcome::Applied { reads }, step: 1, .. } = &sent[0] else {
@@ -113,7 +113,7 @@ fn rule_29_a_compensation_is_semantic_and_keeps_what_others_did_since() {
 #[test]
 fn rule_39_a_compensation_without_its_step_is_empty_and_rule_40_the_late_step_never_runs() {
     let mut p = Bench::new();
-    assert!(p.tell(compensate(1, 1, &[undo("a", 10)])).is_empty(), "not before the place is taken durably");
+    assert!(p.tell(compensate(1, 1, &[undo("a", 10)])).is_empty(), "not before the void record is durable");
     assert_eq!(p.writes.last(), Some(&("voided", Write::Forced)));
     assert_eq!(words(&p.force()), ["compensate-result:nothing-to-undo"]);
     let empty = |o: &Observation| matches!(o, Observation::Compensated { effects, .. } if effects.is_empty());
@@ -182,7 +182,7 @@ fn rule_26_settle_tells_what_became_of_a_step_and_voids_one_that_never_ran() {
     assert_eq!(words(&p.tell(settle(1, 3))), ["step-result:voided"]);
     assert_eq!(words(&p.tell(step(1, 3, &[add("a", -1)]))), ["step-result:voided"], "rule 40");
     let empty = p.seen.iter().filter(|o| o.kind() == "compensated").count();
-    assert_eq!(empty, 0, "an answer is no compensation");
+    assert_eq!(empty, 0, "an answer is not a compensation");
     assert_eq!(p.value("a"), 90);
 }
 

@@ -1,4 +1,5 @@
-//! Branches of two-phase commit: work, votes, decisions, and what is never done twice (rules 1 to 3, 6, 12, 17, 17b).
+//! Branches of two-phase commit: work, votes and decisions, and which requests are never carried out twice (rules 1 to 3,
+//! 6, 12, 17, 17b).
 
 mod common;
 
@@ -41,7 +42,7 @@ fn a_branch_commits_once_and_its_locks_go_when_its_outcome_is_durable() {
     assert!(p.is_idle() && p.timers.is_empty());
     assert_eq!(p.story(1), ["read", "in-doubt", "voted", "decided", "applied"]);
     let of_branch: Vec<_> = p.writes.iter().filter(|(word, _)| *word != "booted").copied().collect();
-    assert_eq!(of_branch, [("prepared", Write::Forced), ("committed", Write::Forced)], "the papers' 2 a participant");
+    assert_eq!(of_branch, [("prepared", Write::Forced), ("committed", Write::Forced)], "the papers' 2 per participant");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Cooperative termination from one participant's side: whom it asks, and what it answers (rules 7 to 9).
+//! One participant under cooperative termination: which nodes it asks, and how it answers (rules 7 to 9).
 
 mod common;
 
@@ -92,7 +92,7 @@ fn rule_09_peers_in_doubt_cannot_help_each_other() {
 }
 
 #[test]
-fn rule_07_who_may_have_known_and_forgotten_answers_unknown_never_abort() {
+fn rule_07_a_node_that_may_have_forgotten_answers_unknown_never_abort() {
     let mut below = Bench::new();
     below.tell(Message::Work { txn: txn(9), ticket: marked(9, 5), steps: Vec::new() });
     assert_eq!(below.tell_from(P2, inquire(1)), answer(1, Answer::Unknown), "below the mark");
@@ -132,7 +132,7 @@ fn a_reader_that_keeps_its_locks_lets_go_when_its_coordinator_has_lost_the_trans
     let mut p = Bench::new();
     p.tell(prepare_with(1, &[get("a")], ReadVote::Keep));
     p.tell_from(P2, answer(1, Answer::Unknown).remove(0));
-    assert!(!p.is_idle(), "a peer's word is not enough");
+    assert!(!p.is_idle(), "a peer's answer is not enough");
     p.tell(answer(1, Answer::InDoubt).remove(0));
     assert!(!p.is_idle());
     p.tell(answer(1, Answer::Unknown).remove(0));

@@ -1,5 +1,5 @@
-//! The diagrams in the documentation of `branch.rs` and `local_txn.rs` are what happens: random inputs take every edge of
-//! them, and no other.
+//! The diagrams in the documentation of `branch.rs` and `local_txn.rs` are correct: random inputs take all their edges, and
+//! no others.
 
 mod common;
 
@@ -18,11 +18,11 @@ enum Act {
     Tell(Message),
     Inquired,
     Force,
-    /// This one of the armed timers.
+    /// The armed timer with this index.
     Fire(usize),
-    /// So many records of the tail survive.
+    /// This many records of the tail survive.
     Crash(usize),
-    /// Transaction 9 takes the lock of `a`, or gives it back.
+    /// Transaction 9 takes the lock of `a`, or releases it.
     Conflict(bool),
 }
 
@@ -30,7 +30,7 @@ fn undo() -> Vec<Operation> {
     vec![Operation::Add { key: key("a"), delta: 1, min: None }]
 }
 
-/// Operations that change, only read, or break a constraint.
+/// Operations that write, that only read, or that break a constraint.
 fn ops() -> impl Strategy<Value = Vec<Operation>> {
     prop::sample::select(vec![vec![add("a", -1)], vec![get("a")], vec![add("a", -1_000)]])
 }
@@ -69,7 +69,7 @@ fn about_a_step() -> impl Strategy<Value = Act> {
     ]
 }
 
-/// The state of each conversation of transaction 1, by what tells it from others.
+/// The state of each conversation of transaction 1, by the part of its name that distinguishes it.
 fn states(bench: &Bench, conversation: &str) -> BTreeMap<String, String> {
     let machine = format!("{:?}", bench.machine);
     let mut states = BTreeMap::new();

@@ -1,4 +1,4 @@
-//! What an operator does to branches in doubt (docs/rules.md, 21 to 23), and what peers and coordinator hear of it.
+//! What operators do to branches in doubt (docs/rules.md, 21 to 23), and what peers and coordinators learn of it.
 
 mod common;
 
@@ -45,15 +45,15 @@ fn rule_21_the_coordinator_hears_at_once_how_an_operator_ended_a_branch() {
 #[test]
 fn rule_22_a_decision_that_the_operator_contradicted_is_acknowledged_as_such() {
     for (by_operator, decided) in [(Decision::Abort, Decision::Commit), (Decision::Commit, Decision::Abort)] {
-        // Where no ACK is due the coordinator is told all the same.
+        // If no ACK is due, the coordinator is told too.
         for ack in [true, false] {
             let mut p = in_doubt(1);
             resolve(&mut p, 1, by_operator);
             let value = p.value("a");
-            assert_eq!(p.tell(decision(1, decided, ack)), [], "first the record of it is forced");
+            assert_eq!(p.tell(decision(1, decided, ack)), [], "its record is forced first");
             assert_eq!(acks(&p.force()), [Some(by_operator)]);
             assert_eq!(acks(&p.tell(decision(1, decided, ack))), [Some(by_operator)], "and again for a copy");
-            assert_eq!(p.value("a"), value, "a branch that is over does not change");
+            assert_eq!(p.value("a"), value, "a finished branch does not change");
         }
     }
 }
@@ -96,7 +96,11 @@ fn rule_23_only_an_operator_makes_it_forget_a_branch_that_an_operator_ended() {
     assert_eq!(p.state(1), None);
     p.crash(0);
     assert_eq!(p.state(1), None);
-    assert_eq!(acks(&p.tell(decision(1, Decision::Commit, true))), [Some(Decision::Abort)], "it still says the truth");
+    assert_eq!(
+        acks(&p.tell(decision(1, Decision::Commit, true))),
+        [Some(Decision::Abort)],
+        "it still answers with the truth"
+    );
 }
 
 #[test]
@@ -125,7 +129,7 @@ fn rule_7_how_an_operator_ended_a_branch_is_no_knowledge_of_the_decision() {
         let mut forgotten = p.clone();
         forget(&mut forgotten, 1);
         assert_eq!(forgotten.tell_from(P2, inquire(1)), unknown, "after it was forgotten");
-        // What the coordinator says afterwards is knowledge.
+        // A decision that the coordinator sends afterwards is known.
         let decided = if by_operator == Decision::Commit { Decision::Abort } else { Decision::Commit };
         p.tell(decision(1, decided, false));
         p.force();

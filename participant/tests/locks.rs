@@ -1,4 +1,4 @@
-//! Strict two-phase locking as it shows from outside: who waits for whom, and that no wait is for ever (rules 10, 42).
+//! Strict two-phase locking as other nodes see it: who waits for whom, and that no wait lasts for ever (rules 10, 42).
 
 mod common;
 
@@ -98,7 +98,7 @@ fn one_timer_bounds_the_whole_wait_of_a_claim() {
     p.timers.insert(lock_timer(3), indoubt_proto::time::Micros(1));
     p.tell(decision(1, Decision::Commit, false));
     assert!(p.holds(3, "a", LockMode::Exclusive) && p.waits(3, "b"));
-    assert_eq!(p.timers[&lock_timer(3)].0, 1, "the wait for the second lock did not start the clock anew");
+    assert_eq!(p.timers[&lock_timer(3)].0, 1, "the wait for the second lock did not start the timer again");
     p.tell(decision(2, Decision::Commit, false));
     assert!(!p.timers.contains_key(&lock_timer(3)));
     p.fire(lock_timer(3));

@@ -1,4 +1,4 @@
-//! What a participant is after a crash: what its log says, neither more nor less (rules 11, 17b); and compaction.
+//! A participant after a crash has exactly the state that its log describes (rules 11, 17b). Also tests compaction.
 
 mod common;
 
@@ -16,7 +16,7 @@ fn undo(name: &str, delta: i64) -> Operation {
     Operation::Add { key: key(name), delta, min: None }
 }
 
-/// The state as its compaction tells it, without what is only owed to the observers.
+/// The state that its compaction records, without the observations that are still owed.
 fn state(p: &Bench) -> Vec<Record> {
     p.compaction().into_iter().filter(|record| !matches!(record, Record::Owed(_))).collect()
 }

@@ -51,19 +51,19 @@ pub struct Admission {
 /// A submission that runs or ran.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 struct Known {
-    /// What it does, as [`Submission::fingerprint`] tells it; `None` if that was before a restart.
+    /// The fingerprint of the plan ([`Submission::fingerprint`]); `None` if a restart lost it.
     fingerprint: Option<u64>,
     /// `None` while it runs.
     outcome: Option<Outcome>,
 }
 
 impl Admission {
-    /// Knows nothing yet, and admits sagas.
+    /// The admission of an orchestrator that knows no submissions. It also checks rule 32.
     pub fn of_sagas(home: NodeId, settings: &Settings) -> Self {
         Admission { sagas: true, ..Admission::new(home, settings) }
     }
 
-    /// The admission of a node that knows no submissions.
+    /// The admission of a coordinator that knows no submissions.
     pub fn new(home: NodeId, settings: &Settings) -> Self {
         Admission {
             sagas: false,
@@ -145,8 +145,8 @@ impl Admission {
         self.forgotten.clear();
     }
 
-    /// Nobody is told the outcome of this transaction yet, because its clients wait for more than the decision. Returns the
-    /// outcome that recovery found.
+    /// Holds back the outcome of this transaction, because its clients also wait for the ACKs. Returns the outcome that
+    /// recovery found.
     pub fn hold_back(&mut self, txn: TxnId) -> Option<Outcome> {
         let outcome = self.known.get_mut(&txn)?.outcome.take()?;
         self.ended.retain(|ended| *ended != txn);

@@ -6,9 +6,9 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Decision {
-    /// All voted yes.
+    /// Every participant voted YES.
     Commit,
-    /// Somebody did not.
+    /// A participant voted NO, or the coordinator did not receive every vote in time.
     Abort,
 }
 

@@ -1,9 +1,9 @@
-//! What came of a transaction of which operators ended branches by hand (docs/rules.md, 21 to 23).
+//! The outcome of a transaction in which operators ended branches (docs/rules.md, 21 to 23).
 
 use crate::decision::Decision;
 use serde::{Deserialize, Serialize};
 
-/// How a transaction ended when an operator ended a branch of it otherwise than its coordinator decided. The names and codes
+/// The outcome of a transaction in which an operator ended a branch against its coordinator's decision. The names and codes
 /// are those of X/Open XA.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -14,17 +14,17 @@ pub enum HeuristicOutcome {
     Rollback,
     /// Abort was decided, and every branch was committed.
     Commit,
-    /// How some branches ended is not known, so branches may be committed and others aborted.
+    /// Participants did not say how some branches ended, so some may be committed and others aborted.
     Hazard,
 }
 
 impl HeuristicOutcome {
-    /// All of them, in the order of their codes.
+    /// All outcomes, in the order of their codes.
     pub const ALL: [HeuristicOutcome; 4] =
         [HeuristicOutcome::Mixed, HeuristicOutcome::Rollback, HeuristicOutcome::Commit, HeuristicOutcome::Hazard];
 
-    /// What came of a decision that `followed` branches carried out, that an operator `overruled` at others, and about which
-    /// nothing is known of `silent` ones. `None` if no branch ended otherwise, and every branch is known.
+    /// The outcome of a decision that `followed` branches carried out, that operators `overruled` at other branches, and
+    /// about which `silent` ones said nothing. `None` if every branch ended as decided.
     pub fn of(decision: Decision, followed: usize, overruled: usize, silent: usize) -> Option<HeuristicOutcome> {
         match (followed, overruled, silent) {
             (_, 0, 0) => None,
@@ -37,7 +37,7 @@ impl HeuristicOutcome {
         }
     }
 
-    /// Its number in X/Open XA: HEURMIX 5, HEURRB 6, HEURCOM 7, HEURHAZ 8.
+    /// The number in X/Open XA: HEURMIX 5, HEURRB 6, HEURCOM 7, HEURHAZ 8.
     pub fn code(self) -> u32 {
         match self {
             HeuristicOutcome::Mixed => 5,

@@ -50,7 +50,8 @@ impl NodeId {
     }
 }
 
-/// Ids are compared and hashed all the time, so they are converted to one or two numbers for that, in the order of their fields.
+/// Ids are compared and hashed very often. For that, they are converted to one or two numbers with the order of their
+/// fields.
 macro_rules! as_numbers {
     ($name:ident) => {
         impl Ord for $name {
@@ -239,7 +240,7 @@ impl Lsn {
     }
 }
 
-/// The last incarnation of a node: the upper bits of a [`Serial`] have room for no more.
+/// The highest incarnation of a node: the upper bits of a [`Serial`] have no room for more.
 pub const LAST_INCARNATION: u32 = (1 << 24) - 1;
 
 /// The serial number that a coordinating node gives to a transaction. Its upper bits are the incarnation, so it grows over restarts
@@ -275,7 +276,7 @@ pub struct Ticket {
 /// trace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct MessageId {
-    /// The sender.
+    /// The node or client that sent the message.
     pub from: NodeId,
     /// Which start of the sender this is, from 1. It is the incarnation, unless the sender lost its data folder: then incarnations
     /// begin again, and starts go on.
@@ -313,7 +314,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_name_is_refused_with_an_example() {
+    fn an_invalid_name_is_refused_with_an_example() {
         for text in ["", "c", "c0", "p01", "x1", "c1-k2", "ü1"] {
             assert!(text.parse::<NodeId>().is_err(), "{text}");
         }

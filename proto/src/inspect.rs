@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 pub struct Inspection {
     /// The locks that are held or waited for.
     pub locks: Vec<LockView>,
-    /// Everything that has not ended: 2PC branches, steps in progress, transactions and sagas.
+    /// All unfinished work: 2PC branches, steps in progress, transactions and sagas.
     pub open: Vec<OpenView>,
     /// The accounts and their values in the order of keys, if they were requested; otherwise empty.
     pub accounts: Vec<(Key, i64)>,

@@ -81,7 +81,7 @@ pub enum Input<R, T> {
     },
     /// A message arrived.
     Message {
-        /// The sender.
+        /// The node or client that sent the message.
         from: NodeId,
         /// The message that arrived.
         message: Message,
@@ -129,7 +129,7 @@ pub enum Effect<R, T> {
     },
     /// Send a message.
     Send {
-        /// The receiver.
+        /// The node or client to which the message goes.
         to: NodeId,
         /// The message to send.
         message: Message,

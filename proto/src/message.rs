@@ -1,4 +1,4 @@
-//! What nodes say to each other. Domain types: the wire's own types appear in `wire.rs` alone.
+//! The messages between nodes, as domain types. Only `wire.rs` knows the types of the wire.
 
 mod kind;
 
@@ -20,14 +20,14 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Vote {
-    /// Prepared: from here on only the coordinator decides.
+    /// Prepared. From here on only the coordinator decides.
     Yes,
-    /// Aborted here.
+    /// The participant aborted its branch.
     No,
-    /// Only read, and is out (rule 12).
+    /// The branch only read, and takes no further part (rule 12).
     ReadOnly,
-    /// No vote: somebody answered a failure in the participant's name (a `refuse` fault). The coordinator aborts, but
-    /// the participant is not known to have voted NO, so the ABORT goes to it too.
+    /// Not a vote of the participant: a `refuse` fault answered PREPARE with a failure. The coordinator aborts. It does not
+    /// know that the participant voted NO, so it sends ABORT to it too.
     Failed,
 }
 
@@ -46,272 +46,211 @@ impl Vote {
 /// Whether and how a participant that only read may vote [`Vote::ReadOnly`] (rule 12).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum ReadVote {
-    /// It may not: it votes yes like the others.
+    /// Never: the participant votes YES even if it only read.
     Never,
-    /// Every participant had finished its work before PREPARE: it releases its locks at its vote.
+    /// All participants finished their work before PREPARE. A READ voter releases its locks at its vote.
     Release,
-    /// The work travels with PREPARE: it keeps its locks until the decision.
+    /// The operations are part of PREPARE. A READ voter keeps its locks until the decision.
     Keep,
 }
 
-/// What a coordinating node says of a transaction that it is asked about.
+/// The answer of a coordinating node to a status query.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Status {
-    /// In flight; the text names its state.
+    /// The transaction is in flight. The text describes its state.
     Running(String),
-    /// Over.
+    /// The transaction has ended.
     Ended(Outcome),
 }
 
-/// How the work of a 2PC branch went.
+/// The result of the work of a 2PC branch.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum WorkResult {
-    /// Locks are held, the operations are staged. A constraint that does not hold shows as a NO vote, not here.
+    /// The locks are held and the operations are staged. A constraint that does not hold gives a NO vote later, not a
+    /// failure here.
     Done {
-        /// What its reads found.
+        /// The values read.
         reads: Vec<ReadValue>,
     },
-    /// Given up; this branch is aborted here (unless somebody answered in the participant's name).
+    /// The work failed, and the branch is aborted. If a `refuse` fault sent this answer, the branch may still run.
     Failed(Reason),
 }
 
-/// How a participant treats a step.
+/// The protocol under which a participant runs a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum StepStyle {
-    /// A saga's: remembered, behind the barrier (rules 38 to 40), its records flagged pending.
+    /// A step of a saga. It passes the barrier (rules 38 to 40), is remembered, and flags its records as pending.
     Saga,
-    /// An unprotected call: every copy that arrives runs, nothing is remembered.
+    /// An unprotected call. Every copy that arrives runs, and nothing is remembered.
     Bare,
 }
 
-/// What became of a step.
+/// The result of a step.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum StepOutcome {
-    /// Applied, durably.
+    /// The step is durably applied.
     Applied {
-        /// What its reads found.
+        /// The values read.
         reads: Vec<ReadValue>,
     },
-    /// A constraint does not hold: for good, and remembered.
+    /// A constraint does not hold. This is final, and remembered.
     Refused(Reason),
-    /// This attempt came to nothing (a lock timeout); another may succeed. Not remembered.
+    /// This attempt failed, for example at a lock timeout. It is not remembered, and another attempt may succeed.
     Failed(Reason),
-    /// Never ran here, and never will: the answer to `Settle` (rule 26).
+    /// The step never ran here, and never will. This answers `Settle` (rule 26) and late steps (rule 40).
     Voided,
 }
 
-/// What became of a compensation.
+/// The result of a compensation.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum UndoOutcome {
-    /// Undone, durably.
+    /// The step is durably undone.
     Undone,
-    /// The step had never run (an empty compensation, rule 39), and never will.
+    /// The step had not run, and now never will (an empty compensation, rule 39).
     NothingToUndo,
-    /// This attempt came to nothing.
+    /// This attempt failed. Another attempt may succeed.
     Failed(Reason),
 }
 
-/// What a participant answers to a peer, or a coordinator to a participant, that cannot be told a decision.
+/// The answer to a participant in doubt from a node that cannot give the decision.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Answer {
-    /// In doubt as well, or not decided yet.
+    /// This participant is in doubt too, or the coordinator has not decided.
     InDoubt,
-    /// May have known and forgotten, or lost its log (rules 7 and 13).
+    /// This node may have known the decision and forgotten it, or it lost its log (rules 7 and 13).
     Unknown,
 }
 
-/// A message.
+/// A message. `txn` is the transaction or saga that it concerns. `ticket` comes with requests and names the coordinating
+/// node's journal, the transaction's serial number and the node's mark. `step` is the number of a step, from 1.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[allow(missing_docs, reason = "the text of the enum describes the fields that recur")]
 pub enum Message {
-    /// Client to coordinating node: run this.
+    /// Client to coordinating node: run this transaction.
     Submit(Submission),
-    /// Coordinating node to client: what became of it.
-    Outcome {
-        /// Which.
-        txn: TxnId,
-        /// What.
-        outcome: Outcome,
-    },
-    /// Client to coordinating node: how is it going?
-    StatusQuery {
-        /// Which.
-        txn: TxnId,
-    },
-    /// The answer.
-    StatusReply {
-        /// Which.
-        txn: TxnId,
-        /// How.
-        status: Status,
-    },
+    /// Coordinating node to client: the outcome of the transaction.
+    Outcome { txn: TxnId, outcome: Outcome },
+    /// Client to coordinating node: report the state of the transaction.
+    StatusQuery { txn: TxnId },
+    /// Coordinating node to client: the state of the transaction.
+    StatusReply { txn: TxnId, status: Status },
 
-    /// Coordinator to participant, the work round: take the locks, stage the operations.
+    /// Coordinator to participant, in the work round: acquire the locks and stage the operations.
     Work {
-        /// Which transaction.
         txn: TxnId,
-        /// Its coordinator's word on it.
         ticket: Ticket,
-        /// What to do.
+        /// The operations, by step.
         steps: Vec<StepOps>,
     },
-    /// Participant to coordinator.
-    WorkDone {
-        /// Which transaction.
-        txn: TxnId,
-        /// How it went.
-        result: WorkResult,
-    },
-    /// Coordinator to participant: can you commit?
+    /// Participant to coordinator: the work has ended.
+    WorkDone { txn: TxnId, result: WorkResult },
+    /// Coordinator to participant: prepare and vote.
     Prepare {
-        /// Which transaction.
         txn: TxnId,
-        /// Its coordinator's word on it.
         ticket: Ticket,
-        /// The operations, when they travel with PREPARE; else empty.
+        /// The operations, if they are part of PREPARE; otherwise empty.
         steps: Vec<StepOps>,
-        /// The other participants, whom to ask when in doubt (`2pc-cooperative`); else empty.
+        /// The other participants, which a branch in doubt may ask (`2pc-cooperative`); otherwise empty.
         peers: Vec<NodeId>,
-        /// Whether it may vote READ.
+        /// Whether and how the participant may vote READ.
         read_vote: ReadVote,
     },
-    /// Participant to coordinator.
+    /// Participant to coordinator: the vote.
     Vote {
-        /// Which transaction.
         txn: TxnId,
-        /// The vote.
         vote: Vote,
-        /// The voter's journal, so that a lost log is noticed later (rule 17).
+        /// The voter's journal, which shows later whether its log was lost (rule 17).
         log: LogId,
-        /// Where the prepared record of a YES stands in that journal, so that a journal restored from an older copy is
-        /// noticed later; 0 for other votes.
+        /// The position of a YES's prepared record in that journal, which shows later whether an older copy of the journal
+        /// was restored. 0 for other votes.
         place: Lsn,
-        /// What its reads found, when the work travelled with PREPARE.
+        /// The values read, if the operations were part of PREPARE.
         reads: Vec<ReadValue>,
-        /// Why not, for a NO.
+        /// The reason of a NO.
         reason: Option<Reason>,
     },
-    /// Coordinator (or, cooperating, a peer) to participant. Answers to inquiries have this form too.
+    /// Coordinator, or under cooperative termination a peer, to participant: the decision. It also answers inquiries.
     Decision {
-        /// Which transaction.
         txn: TxnId,
-        /// Its coordinator's word on it.
         ticket: Ticket,
-        /// The decision.
         decision: Decision,
-        /// Whether an ACK is due, and with it a forced outcome record (docs/08-costs.md). Participants need to
-        /// know no more than this of presumptions.
+        /// Whether the sender wants an ACK, which requires a forced outcome record (docs/08-costs.md). This is all that
+        /// participants know of presumptions.
         ack: bool,
     },
-    /// Participant to coordinator.
+    /// Participant to coordinator: the branch has ended durably.
     Ack {
-        /// Which transaction.
         txn: TxnId,
         /// The participant's journal.
         log: LogId,
-        /// Whether it knew the branch, or knows that it is finished. `false` for a branch that voted YES means that the
-        /// participant lost its log, or has an older copy of it (rule 17).
+        /// Whether the participant knew the branch, or knows that it is finished. `false` for a branch that voted YES means
+        /// that the participant lost its log, or has an older copy of it (rule 17).
         known: bool,
-        /// The last record of that journal. If it lies before the place of the vote, an older copy of the journal was
-        /// restored.
+        /// The last record of that journal. If the vote's record comes after it, an older copy of the journal was restored.
         end: Lsn,
-        /// How an operator ended the branch, whatever was decided (rule 21). A participant sends this also unasked,
-        /// when the operator acts.
+        /// How an operator ended the branch, whatever the decision is (rule 21). When the operator acts, the participant
+        /// sends this even without a decision.
         heuristic: Option<Decision>,
     },
-    /// Participant in doubt to coordinator or peer: what was decided?
+    /// Participant in doubt to coordinator or peer: what is the decision?
     Inquire {
-        /// Which transaction.
         txn: TxnId,
-        /// The coordinator's word on it when it sent PREPARE: whose log must know it.
+        /// The ticket of the coordinator's PREPARE. It names the journal that must know the decision.
         ticket: Ticket,
     },
-    /// To a participant in doubt that cannot be told a decision.
+    /// To a participant in doubt, from a node that cannot give the decision.
     Answer {
-        /// Which transaction.
         txn: TxnId,
-        /// Why not.
+        /// Why there is no decision.
         answer: Answer,
     },
 
     /// Orchestrator to participant: run this step as a local transaction.
     Step {
-        /// Which saga.
         txn: TxnId,
-        /// Its orchestrator's word on it.
         ticket: Ticket,
-        /// What to do, and which step it is.
+        /// The number of the step, and its operations.
         step: StepOps,
-        /// How to treat it.
         style: StepStyle,
     },
-    /// Participant to orchestrator: the answer to `Step` and `Settle`.
-    StepResult {
-        /// Which saga.
-        txn: TxnId,
-        /// Which step, 1-based.
-        step: u32,
-        /// What became of it.
-        outcome: StepOutcome,
-    },
-    /// Orchestrator to participant: tell whether this step ran; if it did not, never let it run (rule 26).
-    Settle {
-        /// Which saga.
-        txn: TxnId,
-        /// Its orchestrator's word on it.
-        ticket: Ticket,
-        /// Which step, 1-based.
-        step: u32,
-    },
+    /// Participant to orchestrator: the answer to `Step` or `Settle`.
+    StepResult { txn: TxnId, step: u32, outcome: StepOutcome },
+    /// Orchestrator to participant: report whether this step ran. If it did not, never run it (rule 26).
+    Settle { txn: TxnId, ticket: Ticket, step: u32 },
     /// Orchestrator to participant: undo this step.
     Compensate {
-        /// Which saga.
         txn: TxnId,
-        /// Its orchestrator's word on it.
         ticket: Ticket,
-        /// Which step, 1-based.
         step: u32,
-        /// Its compensation.
+        /// The operations of the compensation.
         ops: Vec<Operation>,
     },
-    /// Participant to orchestrator.
-    CompensateResult {
-        /// Which saga.
-        txn: TxnId,
-        /// Which step, 1-based.
-        step: u32,
-        /// What became of it.
-        outcome: UndoOutcome,
-    },
+    /// Participant to orchestrator: the answer to `Compensate`.
+    CompensateResult { txn: TxnId, step: u32, outcome: UndoOutcome },
 
-    /// The operator's hand, to a participant: end this branch in doubt, or all of them.
+    /// Operator action at a participant: end one branch in doubt, or all of them.
     Resolve {
-        /// Which; `None` for every branch in doubt here.
+        /// The transaction of the branch; `None` for every branch in doubt at the participant.
         txn: Option<TxnId>,
-        /// How.
+        /// The operator's decision.
         decision: Decision,
     },
-    /// The operator's hand, to an orchestrator: try a stuck saga again.
-    Resume {
-        /// Which.
-        txn: TxnId,
-    },
-    /// From an operator. To a participant: forget that an operator ended this branch (rule 23). To a coordinator: stop
+    /// Operator action at an orchestrator: try a stuck saga again.
+    Resume { txn: TxnId },
+    /// Operator action. At a participant: forget that an operator ended this branch (rule 23). At a coordinator: stop
     /// waiting for the ACKs of this transaction.
-    Forget {
-        /// Which transaction.
-        txn: TxnId,
-    },
-    /// The answer to the operator.
+    Forget { txn: TxnId },
+    /// The answer to an operator.
     Done {
-        /// How many branches or sagas it concerned.
+        /// The number of branches or sagas that the action changed.
         count: u32,
-        /// A sentence for people.
+        /// A text for people.
         detail: String,
     },
 }
 
 impl Message {
-    /// Its kind.
+    /// The kind of message.
     pub fn kind(&self) -> MessageKind {
         match self {
             Message::Submit(_) => MessageKind::Submit,
@@ -338,7 +277,7 @@ impl Message {
         }
     }
 
-    /// The transaction that it concerns.
+    /// The transaction that the message concerns; `None` for messages about all branches, and for answers to operators.
     pub fn txn(&self) -> Option<TxnId> {
         match self {
             Message::Submit(submission) => Some(submission.txn),
@@ -365,7 +304,7 @@ impl Message {
         }
     }
 
-    /// What its coordinating node says of the transaction, on every request.
+    /// The ticket of a request; `None` for other messages.
     pub fn ticket(&self) -> Option<&Ticket> {
         match self {
             Message::Work { ticket, .. }
@@ -392,7 +331,7 @@ impl Message {
         }
     }
 
-    /// The step of a saga that it concerns, 1-based.
+    /// The number of the step that the message concerns, from 1; `None` if it concerns a whole transaction.
     pub fn step(&self) -> Option<u32> {
         match self {
             Message::Step { step, .. } => Some(step.step),
@@ -404,7 +343,8 @@ impl Message {
         }
     }
 
-    /// What distinguishes messages of one kind, for selectors: a vote's `yes`, a decision's `commit`, a result's `applied`.
+    /// The word that distinguishes messages of one kind in selectors: `yes` of a vote, `commit` of a decision, `applied` of
+    /// a result.
     pub fn qualifier(&self) -> Option<&'static str> {
         match self {
             Message::Vote { vote, .. } => Some(vote.word()),
@@ -429,7 +369,8 @@ impl Message {
         }
     }
 
-    /// The failure that a `refuse` fault answers in the receiver's name, or `None` if this is no request that can fail.
+    /// The failure with which a `refuse` fault answers this request instead of its receiver; `None` if the message is not a
+    /// request that can fail.
     pub fn failure(&self) -> Option<Message> {
         let reason = || Reason::from(ReasonKind::Failure);
         match self {

@@ -145,6 +145,11 @@ pub enum Observation {
     Durable {
         upto: Lsn,
     },
+    /// The journal is told to replace everything up to `upto` by so many records. The line `durable` tells when that is done.
+    Compacted {
+        upto: Lsn,
+        records: u64,
+    },
     LockRequested {
         txn: TxnId,
         key: Key,
@@ -191,7 +196,7 @@ pub enum Observation {
         txn: TxnId,
         outcome: Decision,
     },
-    /// A coordinator learned how a transaction ended of which operators ended branches otherwise than it decided.
+    /// A coordinator learned the outcome of a transaction in which operators ended branches against its decision.
     HeuristicOutcome {
         txn: TxnId,
         outcome: HeuristicOutcome,
@@ -273,7 +278,7 @@ pub enum Observation {
     Resumed {
         incarnation: u32,
     },
-    /// A node's clock jumped by so much: forward, or back.
+    /// A node's clock jumped by this time, forward or back.
     ClockJumped {
         incarnation: u32,
         by: Micros,
@@ -327,7 +332,9 @@ impl Observation {
             | Stuck { txn, .. }
             | LostLog { txn, .. } => Some(*txn),
             Sent { txn, .. } | Received { txn, .. } | Dropped { txn, .. } | Appended { txn, .. } => *txn,
-            Durable { .. } | Crashed { .. } | Restarted { .. } | Paused { .. } | Resumed { .. } => None,
+            Durable { .. } | Compacted { .. } | Crashed { .. } | Restarted { .. } | Paused { .. } | Resumed { .. } => {
+                None
+            }
             ClockJumped { .. } | LogRestored { .. } | SessionRefused { .. } => None,
             LinkCut { .. } | LinkHealed { .. } | Fault { .. } | End => None,
         }
@@ -344,6 +351,7 @@ impl Observation {
             Dropped { .. } => "dropped",
             Appended { .. } => "appended",
             Durable { .. } => "durable",
+            Compacted { .. } => "compacted",
             LockRequested { .. } => "lock-requested",
             LockGranted { .. } => "lock-granted",
             LockReleased { .. } => "lock-released",

@@ -22,13 +22,13 @@ pub enum Outcome {
     Compensated(Reason),
     /// The transaction never began.
     Refused(Reason),
-    /// An operator ended branches otherwise than decided (docs/rules.md, 22).
+    /// Operators ended branches against the decision (docs/rules.md, 22).
     Heuristic {
-        /// What the coordinator decided.
+        /// The coordinator's decision.
         decision: Decision,
-        /// What came of it.
+        /// The outcome over all branches.
         outcome: HeuristicOutcome,
-        /// Which branches, and how they ended.
+        /// The branches that operators ended, and how they ended.
         reason: Reason,
     },
     /// The node does not know the outcome.
@@ -36,7 +36,7 @@ pub enum Outcome {
 }
 
 impl Outcome {
-    /// Why, unless it succeeded as it should.
+    /// The reason of an outcome; `None` for a success.
     pub fn reason(&self) -> Option<&Reason> {
         match self {
             Outcome::Committed { .. } | Outcome::Completed { .. } => None,
@@ -48,8 +48,8 @@ impl Outcome {
         }
     }
 
-    /// The word of `clients` in summary.json. It says which effects are there: a transaction of which operators rolled every
-    /// branch back is `aborted`, whatever was decided.
+    /// The word of `clients` in summary.json. It says which effects are applied: if operators rolled back all branches, it
+    /// is `aborted`, whatever the decision was.
     pub fn word(&self) -> OutcomeWord {
         match self {
             Outcome::Committed { .. } | Outcome::Completed { .. } => OutcomeWord::Succeeded,
@@ -77,9 +77,9 @@ pub enum OutcomeWord {
     Compensated,
     /// The transaction never began.
     Refused,
-    /// Some effects are there and others are not, because operators ended branches.
+    /// Some effects are applied and others are not, because operators ended branches.
     Mixed,
-    /// It is not known which effects are there: participants never said how their branches ended.
+    /// It is not known which effects are applied, because participants never said how their branches ended.
     Hazard,
     /// The node does not know the outcome.
     Unknown,

@@ -100,8 +100,8 @@ impl Submission {
         None
     }
 
-    /// Why a saga cannot run this plan, sound in other ways, and keep rule 32: once the pivot is applied, the saga
-    /// completes. `None` if it can.
+    /// The reason why a saga cannot run this plan and keep rule 32, which says that a saga completes once its pivot is
+    /// applied. `None` if it can. The plan must be valid in all other respects.
     pub fn saga_fault(&self) -> Option<String> {
         let rank = |kind| match kind {
             StepKind::Compensatable => 0,
@@ -117,7 +117,7 @@ impl Submission {
         }
         let can_undo = |s: &PlanStep| !s.undo.is_empty() || s.ops.iter().all(Operation::is_read);
         if let Some(step) = self.first_step(|s| s.kind == StepKind::Compensatable && !can_undo(s)) {
-            return Some(format!("step {step} writes, can be undone by nothing, and is not the pivot"));
+            return Some(format!("step {step} writes, has no compensation, and is not the pivot"));
         }
         let may_be_refused = |op: &Operation| matches!(op, Operation::Add { min: Some(_), .. });
         let step = self.first_step(|s| s.kind == StepKind::Retriable && s.ops.iter().any(may_be_refused))?;
@@ -126,15 +126,15 @@ impl Submission {
         ))
     }
 
-    /// The number of the first step of which this is true, 1-based.
+    /// The number of the first step with this property, from 1.
     fn first_step(&self, is: impl Fn(&PlanStep) -> bool) -> Option<usize> {
         self.steps.iter().position(is).map(|index| index + 1)
     }
 
-    /// A number that tells this submission's work from that of another: two submissions of one name are the same transaction
-    /// only if it is equal. Computed anew in each process, and never written down.
+    /// A number that is equal for equal plans. Two submissions with the same name are the same transaction only if it is
+    /// equal. It may change with the compiler, so it must never be stored.
     pub fn fingerprint(&self) -> u64 {
-        let mut hasher = std::hash::DefaultHasher::new();
+        let mut hasher = rustc_hash::FxHasher::default();
         (self.audit, &self.steps).hash(&mut hasher);
         hasher.finish()
     }

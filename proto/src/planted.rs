@@ -39,9 +39,9 @@ pub enum Mutant {
     RestorePreImage,
     /// Compensations run in forward order (rule 24).
     CompensateForward,
-    /// A step is asked for before what it depends on is applied, the pivot included (rule 32).
+    /// A step is requested before the steps that it depends on are applied, such as the pivot (rule 32).
     StepTooEarly,
-    /// A step is undone while a step that depends on it is not (rule 24).
+    /// A step is compensated before a step that depends on it (rule 24).
     UndoTooEarly,
     /// A compensation is applied although its step never ran (no empty compensation, rule 39).
     NoEmptyCompensation,
@@ -51,21 +51,52 @@ pub enum Mutant {
     DuplicateRuns,
     /// A participant acknowledges a decision that an operator had overruled as if it had followed it (rule 22).
     HeuristicIsAck,
-    /// A participant tells a peer in doubt how an operator ended the branch, as if it were the decision (rule 7).
+    /// A participant answers a peer in doubt with the operator's action, as if it were the decision (rule 7).
     HeuristicSpreads,
     /// A coordinating node that lost its disk runs what was submitted to it before (decision 57).
     LostDiskRunsAgain,
     /// Nobody notices that an older copy of a journal was put back (rule 17).
     RestoredIsTrusted,
-    /// A world hands a message to whatever incarnation of its receiver it meets (duty 7 of a driver).
+    /// A world delivers a message to a later incarnation of its receiver (duty 7 of a driver).
     SessionsForgotten,
-    /// A journal leaves a torn record and appends behind it. A later replay ends at the torn record.
+    /// A journal keeps a torn record and appends after it. A later replay ends at the torn record.
     TornRecordIgnored,
+    /// The decision of another journal of the coordinator counts: a coordinator that lost its journal answers for the lost one by its
+    /// presumption, and participants obey (rule 13).
+    OtherJournalDecides,
+    /// A participant acknowledges a decision although it has only a lazy record of it, because a peer had told it before (rule 15).
+    AckOfLazyEnd,
+    /// A saga turns back at a failure of its pivot, without finding out whether the pivot was applied (rule 32).
+    PivotNotSettled,
+    /// A saga takes every refusal of a step for the last word, although its participant may forget it and apply the step that was asked
+    /// for again.
+    RefusalTrusted,
+    /// A restarted orchestrator counts the sagas that it goes on with as finished (rule 17b).
+    NotReopened,
+    /// A saga that turned back counts as finished before its lazy end is durable (rule 17b).
+    FinishedEarly,
+    /// A participant's compaction leaves out its branches in doubt (rule 11).
+    CompactionForgetsDoubt,
+    /// A participant's compaction leaves out the outcomes of what is over (rule 17b).
+    CompactionForgetsOutcomes,
+    /// A coordinator's compaction leaves out decisions that are not acknowledged (rule 15).
+    CompactionForgetsAcks,
+    /// An orchestrator's compaction leaves out the sagas that are not over (rule 26).
+    CompactionForgetsSagas,
+    /// A compaction replaces the journal before the new file is durable. A crash in between leaves nothing of what it replaced.
+    ReplacedTooEarly,
+    /// A disk says that records are durable while they are in its cache: only the next forced write puts them down (duty 3 of a
+    /// driver).
+    DurableTooEarly,
+    /// A world never flushes lazy records, if nothing must be forced (duty 4 of a driver).
+    NeverFlushed,
+    /// A world writes what a machine observes after the next line, so that a message can leave before it (duty 5 of a driver).
+    ObservedLate,
 }
 
 impl Mutant {
     /// All bugs that can be planted.
-    pub const ALL: [Mutant; 27] = [
+    pub const ALL: [Mutant; 41] = [
         Mutant::VoteBeforeDurable,
         Mutant::DecideBeforeDurable,
         Mutant::AckBeforeForce,
@@ -93,6 +124,20 @@ impl Mutant {
         Mutant::RestoredIsTrusted,
         Mutant::SessionsForgotten,
         Mutant::TornRecordIgnored,
+        Mutant::OtherJournalDecides,
+        Mutant::AckOfLazyEnd,
+        Mutant::PivotNotSettled,
+        Mutant::RefusalTrusted,
+        Mutant::NotReopened,
+        Mutant::FinishedEarly,
+        Mutant::CompactionForgetsDoubt,
+        Mutant::CompactionForgetsOutcomes,
+        Mutant::CompactionForgetsAcks,
+        Mutant::CompactionForgetsSagas,
+        Mutant::ReplacedTooEarly,
+        Mutant::DurableTooEarly,
+        Mutant::NeverFlushed,
+        Mutant::ObservedLate,
     ];
 }
 

@@ -41,7 +41,7 @@ pub enum ReasonKind {
     LockTimeout,
     /// The work round did not end in time.
     WorkTimeout,
-    /// A vote did not come in time.
+    /// A vote did not arrive in time.
     VoteTimeout,
     /// The call of an unprotected transaction was not answered in time.
     CallTimeout,
@@ -61,7 +61,7 @@ pub enum ReasonKind {
     Unreachable,
     /// This incarnation has forgotten the transaction, or has never received it.
     Forgotten,
-    /// A participant aborted its branch, because PREPARE never came (rule 6).
+    /// A participant aborted its branch, because PREPARE never arrived (rule 6).
     GaveUp,
     /// A participant still holds work of another transaction with this name, from a journal that its coordinating node
     /// has lost.

@@ -45,7 +45,7 @@ impl Serials {
         self.unfinished.insert(serial);
     }
 
-    /// Notes that nothing will be sent for this transaction any more, not even after a crash.
+    /// Notes that nothing more will be sent for this transaction, not even after a crash.
     pub fn finish(&mut self, serial: Serial) {
         self.unfinished.remove(&serial);
     }

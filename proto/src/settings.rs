@@ -97,10 +97,11 @@ pub enum AbortWhen {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum AnswerWhen {
-    /// Once the decision is durable. If an operator ended a branch otherwise, the client has been told too much.
+    /// Once the decision is durable. If an operator then ends a branch against it, the client has been told a wrong
+    /// outcome.
     #[default]
     Decided,
-    /// Once every participant that owes an ACK has acknowledged. The client learns what operators did, and waits for
+    /// Once all participants that owe an ACK have acknowledged. The client learns what operators did, but it waits for
     /// every participant that is down.
     Acknowledged,
 }
@@ -114,7 +115,7 @@ pub struct Options {
     pub read_only: bool,
     /// When a coordinator with a NO vote decides to abort.
     pub abort: AbortWhen,
-    /// When the client is told.
+    /// When the client is told the outcome.
     #[serde(default)]
     pub answer: AnswerWhen,
     /// Whether a restarted orchestrator continues its sagas (rule 27) instead of compensating them (rule 26).

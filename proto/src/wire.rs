@@ -1,11 +1,11 @@
-//! The mapping between the domain and the wire: the one place where the generated types appear.
+//! The mapping between the domain types and the wire. Only this module knows the generated types.
 //!
-//! What does not parse is refused, with the field and the reason. Nothing past this module sees bad input. The types of this
-//! module have the names of the messages of the .proto files and hold domain types.
+//! Input that does not parse is rejected with the field and the reason, so no other module sees invalid input. The types of
+//! this module have the names of the messages in the .proto files, and hold domain types.
 //!
-//! What links and clients send is encoded straight from the domain types (coding.rs): a node does little else under load.
-//! What operators and the lab send has generated types, in [`v1`], with an infallible `From` the domain and a `TryFrom`
-//! back.
+//! Messages of links and clients are encoded directly from the domain types (coding.rs), because under load a node spends
+//! most of its time on them. Messages of operators and the lab have generated types, in [`v1`]. Each domain type has an
+//! infallible `From` to its generated type, and a `TryFrom` back.
 
 mod codec;
 mod coding;
@@ -27,7 +27,7 @@ pub use link::{Batch, Envelope, Frame, Hello, Receiver};
 pub use operator::{ForgetRequest, OperatorReply, ResolveRequest, ResumeRequest, StateReply, Stats};
 pub use transactions::{StatusReply, StatusRequest, SubmissionName, SubmitReply, SubmitRequest};
 
-/// The parts of which mappings are made: for the types of other crates that have a counterpart in the .proto files.
+/// The functions from which mappings are made, for crates whose types have a counterpart in the .proto files.
 pub mod parse {
     pub use super::{
         error::{At, list, micros, name, required, text},
@@ -35,8 +35,8 @@ pub mod parse {
     };
 }
 
-/// The generated types of package `indoubt.v1`: messages, clients and servers.
-/// `cargo run -p wire-codegen` writes them; they are checked in, so that no build needs a protobuf compiler.
+/// The generated types of package `indoubt.v1`: messages, clients and servers. `cargo run -p wire-codegen` writes them.
+/// They are checked in, so a build needs no protobuf compiler.
 #[allow(missing_docs, unreachable_pub, clippy::all, reason = "generated")]
 #[rustfmt::skip]
 #[path = "wire/generated/indoubt.v1.rs"]
@@ -45,29 +45,32 @@ pub mod v1;
 /// The encoded descriptors of all .proto files, for the reflection service.
 pub const DESCRIPTORS: &[u8] = include_bytes!("wire/generated/indoubt.v1.descriptors");
 
-/// What is beyond these is refused before anything is made of it. They bound what one hostile message can cost; what a
-/// coordinating node accepts ([`crate::settings::Limits`]) lies far below and is refused politely.
+/// Limits on messages. A message that exceeds one is rejected while it is parsed, which bounds the cost of a hostile
+/// message. The limits of a coordinating node ([`crate::settings::Limits`]) are much lower. It answers a submission beyond
+/// those with a `refused` outcome.
 pub mod limits {
-    /// Envelopes in one batch, and messages in one report.
+    /// The most envelopes in one batch, and messages in one report.
     pub const ENVELOPES: usize = 65_536;
-    /// Steps of one plan, or of one branch.
+    /// The most steps of one plan, or of one branch.
     pub const STEPS: usize = 4_096;
-    /// Operations of one step, or of one compensation.
+    /// The most operations of one step, or of one compensation.
     pub const OPERATIONS: usize = 16_384;
-    /// Reads in one answer.
+    /// The most reads in one answer.
     pub const READS: usize = 65_536;
-    /// Participants named in one PREPARE.
+    /// The most participants named in one PREPARE.
     pub const PEERS: usize = 4_096;
-    /// Rules named in one report.
+    /// The most rules named in one report.
     pub const RULES: usize = 4_096;
-    /// Locks, open matters, holders and waiters in the state of a node; its accounts are bounded by the message alone.
+    /// The most locks, unfinished items, holders or waiters in the state of a node. Only the size of the message bounds its
+    /// accounts.
     pub const VIEWS: usize = 1_000_000;
-    /// Bytes of a key's name, which has at least one.
+    /// The most bytes in a key's name. It has at least one byte.
     pub const KEY_BYTES: usize = 1_024;
-    /// Bytes of a text for people.
+    /// The most bytes of a text for people.
     pub const TEXT_BYTES: usize = 16_384;
-    /// Microseconds that a message may be held or delayed, and that a force may be made to take: a day.
+    /// The longest time, in microseconds, for which a message may be held or delayed and a forced write slowed down: one
+    /// day.
     pub const HOLD_US: u64 = 86_400_000_000;
-    /// Bytes of a fault plan.
+    /// The most bytes of a fault plan.
     pub const PLAN_BYTES: usize = 1 << 20;
 }

@@ -121,12 +121,12 @@ fn a_refusal_names_the_field_and_the_reason() {
         (Some(M(9, vec![txn_field(), ticket_field()])), "batch.envelopes[3].message.prepare.read_vote: missing"),
         (
             Some(M(9, vec![txn_field(), ticket_field(), N(4, 10), N(4, 16), N(5, 1)])),
-            "batch.envelopes[3].message.prepare.peers[1]: 16 is no node",
+            "batch.envelopes[3].message.prepare.peers[1]: 16 is not a node",
         ),
-        (Some(M(10, vec![txn_field(), N(2, 9)])), "batch.envelopes[3].message.vote.vote: 9 is no VoteWord"),
+        (Some(M(10, vec![txn_field(), N(2, 9)])), "batch.envelopes[3].message.vote.vote: 9 is not a VoteWord"),
         (
             Some(M(23, vec![M(1, vec![N(1, 10), N(2, 11)])])),
-            "batch.envelopes[3].message.resume.txn.home: p1 is no coordinating node",
+            "batch.envelopes[3].message.resume.txn.home: p1 is not a coordinating node",
         ),
         (
             Some(M(7, vec![txn_field(), ticket_field(), M(3, vec![N(1, 1), M(2, vec![])])])),

@@ -1,5 +1,5 @@
-//! What all sagas have in common from their begin to their end, in whatever order they run their steps: what they are, whom
-//! they ask, and who is told their outcome.
+//! What all sagas have in common, in whatever order they run their steps: their plan, their requests to participants, and
+//! the clients that are told the outcome.
 
 use crate::{
     context::{AtDurable, Context},
@@ -14,50 +14,50 @@ use indoubt_proto::{
     plan::{StepOps, Submission},
 };
 
-/// A saga as its begin describes it, and who waits for its outcome.
+/// A saga as its begin record describes it, with the clients that wait for its outcome.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Begun {
     pub(crate) txn: TxnId,
     pub(crate) serial: Serial,
     pub(crate) audit: bool,
     pub(crate) plan: Plan,
-    /// Who is told the outcome.
+    /// The clients that are told the outcome.
     pub(crate) clients: Vec<NodeId>,
 }
 
-/// What a participant is asked about a step.
+/// A request to a participant about a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Request {
-    /// To run it.
+    /// Run the step.
     Step,
-    /// Whether it ran; if it did not, it never will.
+    /// Report whether the step ran. If it did not, it never will.
     Settle,
-    /// To undo it, if it ran; if it did not, it never will.
+    /// Undo the step if it ran. If it did not, it never will.
     Compensate,
 }
 
 impl Begun {
-    /// The saga of a submission that is accepted.
+    /// Starts a saga for a submission that was accepted.
     pub(crate) fn accept(submission: Submission, client: NodeId, ctx: &mut Context) -> Self {
         ctx.admission.begin(&submission);
         let Submission { txn, audit, steps, .. } = submission;
         Begun { txn, serial: ctx.serials.begin(), audit, plan: Plan::new(steps), clients: vec![client] }
     }
 
-    /// Its begin record.
+    /// The begin record of the saga.
     pub(crate) fn record<U>(&self) -> SagaRecord<U> {
         let Begun { txn, serial, audit, ref plan, .. } = *self;
         SagaRecord::Begun { txn, serial, audit, plan: plan.clone() }
     }
 
-    /// Another client submitted the same transaction, and is told its outcome too.
+    /// Adds another client that submitted the same transaction. It is told the outcome too.
     pub(crate) fn add_client(&mut self, client: NodeId) {
         if !self.clients.contains(&client) {
             self.clients.push(client);
         }
     }
 
-    /// Asks the participant of a step.
+    /// Sends a request to the participant of a step.
     pub(crate) fn ask<R, T>(&self, request: Request, step: u32, ctx: &Context, out: &mut Out<R, T>) {
         let (txn, ticket) = (self.txn, ctx.serials.ticket(self.serial));
         let planned = self.plan.step(step);
@@ -72,22 +72,22 @@ impl Begun {
         out.send(planned.node, message);
     }
 
-    /// Reaches a phase. Audits have none.
+    /// Observes that the saga reached a phase. Audits have no phases.
     pub(crate) fn reach<R, T>(&self, phase: Phase, out: &mut Out<R, T>) {
         if !self.audit {
             out.observe(Observation::Reached { txn: self.txn, phase });
         }
     }
 
-    /// The saga is over, and its clients are told. `end` is the lazy end record of a saga that turned back; without it the
-    /// end is durable already. The saga is finished when its end is durable, and not before: a crash may lose the record,
-    /// and then the next incarnation compensates again, which participants must not refuse.
+    /// Ends the saga and tells its clients. `end` is the lazy end record of a saga that turned back; `None` if the end
+    /// record is already durable. The saga counts as finished only when its end record is durable: if a crash loses the
+    /// record, the next incarnation compensates again, and participants must not refuse that.
     pub(crate) fn close<R, T>(&self, outcome: Outcome, end: Option<Lsn>, ctx: &mut Context, out: &mut Out<R, T>) {
         let txn = self.txn;
         for client in &self.clients {
             out.send(*client, Message::Outcome { txn, outcome: outcome.clone() });
         }
-        // After a turn each compensation has taken its own flags away.
+        // After a turn, each compensation has already cleared the pending flags of its step.
         if matches!(outcome, Outcome::Completed { .. }) {
             for key in self.plan.written() {
                 out.observe(Observation::Settled { txn, key: key.clone() });

@@ -1,10 +1,10 @@
-//! One saga: forward through its steps, or back through their compensations (rule 24). Turning back and compensating is in
-//! `backward`.
+//! One saga whose steps run one after another: forward, or back through their compensations (rule 24). The module
+//! `backward` turns back and compensates.
 //!
-//! An answer counts if it is about the step at hand, whichever copy of the request it answers: what a participant says of a
-//! step is a fact. Every other answer is late or a copy, and changes nothing.
+//! An answer counts if it is about the current step, even if it answers another copy of the request, because the state of a
+//! step at its participant does not depend on who asked. Every other answer is late or a copy, and changes nothing.
 //!
-//! The states of a saga, and to which of them one input brings it (tests/diagram.rs):
+//! The states of a saga, and the states that one input can lead to (checked by tests/diagram.rs):
 //!
 //! ```text
 //! new          -> Beginning
@@ -38,8 +38,8 @@ use indoubt_proto::{
 mod backward;
 mod recovery;
 
-/// The records of sagas whose steps run one after another: a turn names the step from which the saga is undone downwards,
-/// 0 if there is none.
+/// The records of sagas whose steps run one after another. A turn record names the highest step to undo; it and all steps
+/// below it are undone. 0 if there is none.
 pub type OrchestratorRecord = SagaRecord<u32>;
 
 type Out = OutOf<Execution>;
@@ -48,39 +48,39 @@ type Out = OutOf<Execution>;
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Execution {
     begun: Begun,
-    /// Steps 1 to this one are known to be applied.
+    /// The highest step that is known to be applied; so are all steps below it.
     done: u32,
     reads: Vec<ReadValue>,
-    /// Whether some step was really undone: else clients are told `aborted`, not `compensated`.
+    /// Whether some step was really undone. If not, the outcome is `aborted` instead of `compensated`.
     undone: bool,
-    /// It was begun by an earlier incarnation, which may have asked for more steps than are known to be applied.
+    /// Whether an earlier incarnation began the saga. That one may have requested more steps than are known to be applied.
     recovered: bool,
     state: State,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum State {
-    /// Its begin is not durable yet, so nothing may be sent. Recovery starts here too.
+    /// The begin record is not durable, so nothing may be sent. Recovery starts in this state too.
     Beginning,
-    /// This step was asked for.
+    /// This step was requested.
     Forward { step: u32, tries: Tries },
-    /// This step was asked about: it may have run, and if it did not, it never will (rules 26 and 39).
+    /// The saga asks whether this step ran. If it did not, it never will (rules 26 and 39).
     Settling { step: u32, why: Reason, tries: Tries },
-    /// Its turn is not durable yet, so no compensation may be sent.
+    /// The turn record is not durable, so no compensation may be sent.
     Turning { from: u32, reason: Reason },
-    /// This step's compensation was asked for; all steps after it need none any more.
+    /// The compensation of this step was requested. All later steps are undone, or need no compensation.
     Compensating { step: u32, reason: Reason, tries: Tries },
-    /// This step's compensation failed too often; an operator must let it go on.
+    /// The compensation of this step failed too often. It waits for an operator.
     Stuck { step: u32, reason: Reason },
-    /// All steps are applied; its end is not durable yet.
+    /// All steps are applied. The end record is not durable.
     Completing,
-    /// To be removed.
+    /// Finished; the orchestrator removes it.
     Ended,
 }
 
 impl Saga for Execution {
     type Undo = u32;
-    /// One request at a time.
+    /// There is only one request at a time.
     type Which = ();
 
     fn new(begun: Begun) -> Self {
@@ -137,17 +137,18 @@ impl Saga for Execution {
         if asked != step || self.begun.plan.step(step).node != from {
             return;
         }
-        // After the pivot there is no way back: after any answer but success the step is asked for again.
+        // After the pivot the saga cannot turn back. It requests the step again after any answer except success.
         let retriable = self.begun.plan.step(step).kind == StepKind::Retriable;
         let gives_up = why.is_none() && !retriable && tries.at_last(ctx.settings.options.step_attempts);
         let asked_again = why.is_none() && (tries.repeated() || self.recovered);
         match result {
             StepOutcome::Applied { reads } => self.applied(step, reads, why, ctx, out),
             StepOutcome::Refused(_) | StepOutcome::Voided if retriable && why.is_none() => self.failed(ctx, out),
-            // A participant may forget a refusal in a crash (its record is lazy), and then apply a request sent again.
+            // A participant may lose a refusal in a crash, because the record is lazy, and then apply a copy of the
+            // request.
             StepOutcome::Refused(reason) if asked_again => self.give_up(step, reason, ctx, out),
             StepOutcome::Refused(reason) => {
-                // Rule 30. A refused step did nothing, so its compensation is an empty one.
+                // A refused step has no effect, so its compensation does nothing (rule 30).
                 let from = match ctx.settings.options.compensate_from {
                     CompensateFrom::Previous => step - 1,
                     CompensateFrom::Failed => step,
@@ -170,7 +171,7 @@ impl Saga for Execution {
         self.resume_compensation(ctx, out)
     }
 
-    /// After silence or after a pause. Silence never decides anything.
+    /// Sends the request again, because no answer came or the pause is over. A missing answer never decides anything.
     fn resend(&mut self, (): (), ctx: &Context, out: &mut Out) {
         self.request(ctx, out);
     }
@@ -189,7 +190,8 @@ impl Saga for Execution {
 }
 
 impl Execution {
-    /// A step is applied: on to the next, or to the end. `why` if this was found out by settling.
+    /// A step is applied. Continues with the next step, or completes the saga. `why` is set if the saga learned this by
+    /// settling.
     fn applied(&mut self, step: u32, reads: Vec<ReadValue>, why: Option<Reason>, ctx: &mut Context, out: &mut Out) {
         self.done = step;
         self.reads.extend(reads.iter().cloned());
@@ -226,13 +228,13 @@ impl Execution {
         self.request(ctx, out);
     }
 
-    /// Sends the request of the present state, and sets the timer for sending it again.
+    /// Sends the request of the present state, and arms the timer that repeats it.
     fn request(&mut self, ctx: &Context, out: &mut Out) {
         let (request, step, tries) = match &mut self.state {
             State::Forward { step, tries } => (Request::Step, *step, tries),
             State::Settling { step, tries, .. } => (Request::Settle, *step, tries),
             State::Compensating { step, tries, .. } => (Request::Compensate, *step, tries),
-            // A stale firing.
+            // The firing is stale.
             State::Beginning | State::Turning { .. } | State::Stuck { .. } | State::Completing | State::Ended => return,
         };
         let wait = tries.send(&ctx.settings.timeouts);
@@ -240,7 +242,7 @@ impl Execution {
         out.arm(self.timer(), wait);
     }
 
-    /// A failure was answered: the same request again after a pause.
+    /// The answer was a failure. The same request follows after a pause.
     fn failed(&mut self, ctx: &Context, out: &mut Out) {
         let timer = self.timer();
         if let Some(pause) = self.tries().and_then(|tries| tries.fail(&ctx.settings.timeouts)) {
@@ -257,13 +259,13 @@ impl Execution {
         }
     }
 
-    /// The saga is over. `end` is the lazy end record of a saga that turned back.
+    /// Ends the saga. `end` is the lazy end record of a saga that turned back.
     fn close(&mut self, outcome: Outcome, end: Option<Lsn>, ctx: &mut Context, out: &mut Out) {
         self.begun.close(outcome, end, ctx, out);
         self.state = State::Ended;
     }
 
-    /// What clients are told once it is over.
+    /// The outcome for clients when the saga ends.
     fn outcome(&self) -> Outcome {
         match &self.state {
             State::Turning { reason, .. } | State::Compensating { reason, .. } | State::Stuck { reason, .. } => {

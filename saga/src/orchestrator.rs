@@ -1,4 +1,4 @@
-//! The orchestrator of sagas: brings each input to the saga that it concerns.
+//! The orchestrator of sagas: routes each input to its saga.
 
 use crate::{
     begun::Begun,
@@ -19,6 +19,9 @@ use indoubt_proto::{
 };
 use std::collections::BTreeMap;
 
+#[cfg(feature = "mutants")]
+mod mutants;
+
 /// A coordinating node that runs sagas of one kind.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct OrchestratorOf<S> {
@@ -28,17 +31,30 @@ pub struct OrchestratorOf<S> {
 }
 
 impl<S: Saga> OrchestratorOf<S> {
-    /// The orchestrator `id`, before its first input.
+    /// Creates the orchestrator `id`, which has not had its first input.
     pub fn new(id: NodeId, settings: Settings) -> Self {
         OrchestratorOf { context: Context::new(id, settings), sagas: BTreeMap::new() }
     }
 
-    /// Lets a saga in flight act, and removes it when that ended it.
+    /// Lets a saga in flight handle an event, and removes it if that ended it.
     fn with(&mut self, txn: TxnId, act: impl FnOnce(&mut S, &mut Context)) {
         let Some(saga) = self.sagas.get_mut(&txn) else { return };
         act(saga, &mut self.context);
         if saga.has_ended() {
             self.sagas.remove(&txn);
+        }
+    }
+
+    /// Takes one input.
+    fn step(&mut self, input: InputOf<Self>, out: &mut OutOf<S>) {
+        match input {
+            Input::Recover { log, incarnation, records } => {
+                self.context.boot(log, incarnation);
+                self.sagas = recovery::recover(records, &mut self.context, out);
+            }
+            Input::Message { from, message } => self.message(from, message, out),
+            Input::Durable { upto } => self.durable(upto, out),
+            Input::Fired(Resend { txn, which }) => self.with(txn, |saga, ctx| saga.resend(which, ctx, out)),
         }
     }
 
@@ -56,7 +72,7 @@ impl<S: Saga> OrchestratorOf<S> {
                 self.with(txn, |saga, ctx| saga.undo_result(from, step, outcome, ctx, out));
             }
             Message::Resume { txn } => self.resume(from, txn, out),
-            // Nothing else is for an orchestrator.
+            // An orchestrator ignores all other messages.
             _ => {}
         }
     }
@@ -77,7 +93,8 @@ impl<S: Saga> OrchestratorOf<S> {
     fn resume(&mut self, from: NodeId, txn: TxnId, out: &mut OutOf<S>) {
         let mut resumed = false;
         self.with(txn, |saga, ctx| resumed = saga.resume(ctx, out));
-        let detail = if resumed { format!("{txn} goes on compensating") } else { format!("{txn} is not stuck here") };
+        let detail =
+            if resumed { format!("{txn} continues to compensate") } else { format!("{txn} is not stuck here") };
         out.send(from, Message::Done { count: resumed.into(), detail });
     }
 
@@ -95,16 +112,14 @@ impl<S: Saga> Machine for OrchestratorOf<S> {
     type Record = SagaRecord<S::Undo>;
     type Timer = Resend<S::Which>;
 
+    #[cfg(not(feature = "mutants"))]
     fn handle(&mut self, input: InputOf<Self>, out: &mut OutOf<S>) {
-        match input {
-            Input::Recover { log, incarnation, records } => {
-                self.context.boot(log, incarnation);
-                self.sagas = recovery::recover(records, &mut self.context, out);
-            }
-            Input::Message { from, message } => self.message(from, message, out),
-            Input::Durable { upto } => self.durable(upto, out),
-            Input::Fired(Resend { txn, which }) => self.with(txn, |saga, ctx| saga.resend(which, ctx, out)),
-        }
+        self.step(input, out);
+    }
+
+    #[cfg(feature = "mutants")]
+    fn handle(&mut self, input: InputOf<Self>, out: &mut OutOf<S>) {
+        self.step_with_bug(input, out);
     }
 
     fn compact(&self, out: &mut Vec<Self::Record>) {
@@ -113,6 +128,8 @@ impl<S: Saga> Machine for OrchestratorOf<S> {
         for saga in self.sagas.values() {
             saga.compact(out);
         }
+        #[cfg(feature = "mutants")]
+        self.leave_out(out);
     }
 
     fn inspect(&self, _accounts: bool) -> Inspection {

@@ -1,12 +1,12 @@
-//! One saga whose steps run at the same time where they do not depend on each other (`Plan::depends`): forward through its
-//! steps, or back through their compensations, each after whatever depends on it is undone (rule 24). The way back is in
-//! `backward`, what is known of each step in `step`.
+//! One saga whose steps run at the same time unless they depend on each other (`Plan::depends`): forward, or back through
+//! their compensations. A step is compensated after all steps that depend on it (rule 24). The module `backward` turns back
+//! and compensates; `step` keeps what is known of each step.
 //!
-//! An answer counts if that step was asked for, or asked about, whichever copy of the request it answers. Every other answer is
-//! late or a copy, and changes nothing. So once the saga has turned back, a step that is still under way is undone through
-//! its barrier like one that is applied: it never runs, or it is taken back (rules 39 and 40).
+//! An answer counts if the saga requested that step, or asked about it, even if it answers another copy of the request.
+//! Every other answer is late or a copy, and changes nothing. So after the turn, a step that is still on its way is
+//! compensated like an applied one: its barrier makes sure that it never runs, or that it is undone (rules 39 and 40).
 //!
-//! The states of a saga, and to which of them one input brings it (tests/diagram.rs):
+//! The states of a saga, and the states that one input can lead to (checked by tests/diagram.rs):
 //!
 //! ```text
 //! new          -> Beginning
@@ -40,7 +40,7 @@ mod backward;
 mod recovery;
 mod step;
 
-/// The records of sagas whose steps run in parallel: a turn lists the steps to undo.
+/// The records of sagas whose steps run in parallel. A turn record lists the steps to undo.
 pub type ParallelRecord = SagaRecord<Vec<u32>>;
 
 type Out = OutOf<ParallelExecution>;
@@ -50,32 +50,33 @@ type Out = OutOf<ParallelExecution>;
 pub struct ParallelExecution {
     begun: Begun,
     steps: Steps,
-    /// It was begun by an earlier incarnation, which may have asked for more steps than this one knows.
+    /// Whether an earlier incarnation began the saga. That one may have requested more steps than this one knows of.
     recovered: bool,
     state: State,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum State {
-    /// Its begin is not durable yet, so nothing may be sent. Recovery starts here too.
+    /// The begin record is not durable, so nothing may be sent. Recovery starts in this state too.
     Beginning,
-    /// Every step whose turn has come was asked for.
+    /// All steps whose dependencies are applied were requested.
     Forward,
-    /// Steps were asked about: each may have run, and if it did not, it never will (rules 26 and 39).
+    /// The saga asks whether some steps ran. A step that did not run never will (rules 26 and 39).
     Settling { why: Reason },
-    /// Its turn is not durable yet, so no compensation may be sent.
+    /// The turn record is not durable, so no compensation may be sent.
     Turning { reason: Reason },
-    /// The compensation of every step on which no step depends that is not undone was asked for. Some may be stuck.
+    /// Compensations run. A step's compensation is requested when no step that depends on it is left to undo. Some may be
+    /// stuck.
     Compensating { reason: Reason },
-    /// All steps are applied; its end is not durable yet.
+    /// All steps are applied. The end record is not durable.
     Completing,
-    /// To be removed.
+    /// Finished; the orchestrator removes it.
     Ended,
 }
 
 impl Saga for ParallelExecution {
     type Undo = Vec<u32>;
-    /// The step that the request is about.
+    /// The step of the request.
     type Which = u32;
 
     fn new(begun: Begun) -> Self {
@@ -150,7 +151,7 @@ impl Saga for ParallelExecution {
         self.resume_compensations(ctx, out)
     }
 
-    /// After silence or after a pause. Silence never decides anything.
+    /// Sends the request again, because no answer came or the pause is over. A missing answer never decides anything.
     fn resend(&mut self, step: u32, ctx: &Context, out: &mut Out) {
         self.request(step, ctx, out);
     }
@@ -169,7 +170,7 @@ impl Saga for ParallelExecution {
 }
 
 impl ParallelExecution {
-    /// A step that was asked for is answered.
+    /// Handles the answer to a requested step.
     fn step_answered(&mut self, step: u32, tries: &Tries, result: StepOutcome, ctx: &mut Context, out: &mut Out) {
         let kind = self.begun.plan.step(step).kind;
         match result {
@@ -177,10 +178,11 @@ impl ParallelExecution {
                 self.applied(step, reads, out);
                 self.go_forward(ctx, out);
             }
-            // After the pivot there is no way back: after any answer but success the step is asked for again.
+            // After the pivot the saga cannot turn back. It requests the step again after any answer except success.
             _ if kind == StepKind::Retriable => self.failed(step, ctx, out),
             StepOutcome::Refused(reason) => {
-                // A participant may forget a refusal in a crash (its record is lazy), and then apply a request sent again.
+                // A participant may lose a refusal in a crash, because the record is lazy, and then apply a copy of the
+                // request.
                 if !tries.repeated() && !self.recovered {
                     self.never_ran(step, Progress::Refused, out);
                 }
@@ -197,8 +199,8 @@ impl ParallelExecution {
         }
     }
 
-    /// A step is applied. So are the steps that it depends on: else it would not have been asked for. (Of a step that only read
-    /// nobody may know it any more.)
+    /// A step is applied. So are the steps that it depends on; otherwise it would not have been requested. This also
+    /// settles steps that only read, which their participants may have forgotten.
     fn applied(&mut self, step: u32, reads: Vec<ReadValue>, out: &mut Out) {
         self.steps.set(step, Progress::Applied { reads: reads.clone() });
         self.steps.apply_below(step, &self.begun.plan);
@@ -215,7 +217,7 @@ impl ParallelExecution {
         out.disarm(self.timer(step));
     }
 
-    /// Asks for every step whose turn has come, or completes the saga.
+    /// Requests all steps whose dependencies are applied, or completes the saga.
     fn go_forward(&mut self, ctx: &mut Context, out: &mut Out) {
         if self.steps.all(Progress::is_applied) {
             return self.complete(ctx, out);
@@ -229,13 +231,13 @@ impl ParallelExecution {
         }
     }
 
-    /// Whether everything that a step depends on is applied.
+    /// Whether all dependencies of a step are applied.
     #[cfg(not(feature = "mutants"))]
     fn may_start(&self, step: u32, _: &Context) -> bool {
         self.steps.may_start(step, &self.begun.plan)
     }
 
-    /// With a planted bug, no step waits for another one.
+    /// With the planted bug, no step waits for another.
     #[cfg(feature = "mutants")]
     fn may_start(&self, step: u32, ctx: &Context) -> bool {
         ctx.settings.planted.is(indoubt_proto::planted::Mutant::StepTooEarly)
@@ -249,16 +251,16 @@ impl ParallelExecution {
         ctx.wait(end, AtDurable::GoOn(self.begun.txn));
     }
 
-    /// Makes the request that a step waits for, and sets the timer for making it again.
+    /// Sends the pending request about a step, and arms the timer that repeats it.
     fn request(&mut self, step: u32, ctx: &Context, out: &mut Out) {
-        // Else the timer is stale.
+        // Without a pending request, the timer is stale.
         let Some((request, tries)) = self.steps.asked(step) else { return };
         let wait = tries.send(&ctx.settings.timeouts);
         self.begun.ask(request, step, ctx, out);
         out.arm(self.timer(step), wait);
     }
 
-    /// A failure was answered: the same request again after a pause.
+    /// The answer was a failure. The same request follows after a pause.
     fn failed(&mut self, step: u32, ctx: &Context, out: &mut Out) {
         let Some((_, tries)) = self.steps.asked(step) else { return };
         if let Some(pause) = tries.fail(&ctx.settings.timeouts) {
@@ -266,13 +268,13 @@ impl ParallelExecution {
         }
     }
 
-    /// The saga is over. `end` is the lazy end record of a saga that turned back.
+    /// Ends the saga. `end` is the lazy end record of a saga that turned back.
     fn close(&mut self, outcome: Outcome, end: Option<Lsn>, ctx: &mut Context, out: &mut Out) {
         self.begun.close(outcome, end, ctx, out);
         self.state = State::Ended;
     }
 
-    /// What clients are told once it is over.
+    /// The outcome for clients when the saga ends.
     fn outcome(&self) -> Outcome {
         match &self.state {
             State::Turning { reason } | State::Compensating { reason } => self.outcome_after_turn(reason.clone()),

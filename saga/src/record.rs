@@ -1,5 +1,5 @@
-//! What an orchestrator logs. Its begin, its turn and a successful end are forced; everything else is lazy, because asking
-//! the participants again finds it out (docs/08-costs.md).
+//! The log records of an orchestrator. The begin record, the turn record and the end record of a success are forced. All
+//! others are lazy: if they are lost, the participants can be asked again (docs/08-costs.md).
 
 use crate::plan::Plan;
 use indoubt_proto::{
@@ -11,68 +11,54 @@ use indoubt_proto::{
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::{fmt::Debug, hash::Hash};
 
-/// A record of an orchestrator's journal. `U` is how a turn names the steps to undo.
+/// A record of an orchestrator's journal. `txn` is its saga, and `serial` the number of the saga in the tickets of its
+/// requests. Steps are numbered from 1. `U` is the form in which a turn record names the steps to undo.
+#[allow(missing_docs, reason = "the text of the enum describes the fields that recur")]
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum SagaRecord<U> {
-    /// `begin`, forced before the first step is sent: from here on the saga ends one way or the other.
+    /// `begin`, forced before the first step is sent. From here on, the saga completes or is compensated.
     Begun {
-        /// Which saga.
         txn: TxnId,
-        /// Its number on every request.
         serial: Serial,
-        /// Whether it is a read-only audit.
+        /// Whether the saga is a read-only audit, whose phases are not counted.
         audit: bool,
-        /// Its steps and their compensations.
+        /// The steps and their compensations.
         plan: Plan,
     },
     /// `step-done`, lazy: the step is applied.
     StepDone {
-        /// Which saga.
         txn: TxnId,
-        /// Which step, 1-based.
         step: u32,
-        /// What its reads found.
+        /// The values that the step read.
         reads: Vec<ReadValue>,
     },
-    /// `turn`, forced before the first compensation is sent: the saga never goes forward again.
+    /// `turn`, forced before the first compensation is sent. From here on, the saga never runs forward again.
     Turned {
-        /// Which saga.
         txn: TxnId,
         /// The steps to undo.
         undo: U,
-        /// Why, for the client.
+        /// The reason, for the client.
         reason: Reason,
     },
-    /// `step-undone`, lazy: the step needs no more undoing.
+    /// `step-undone`, lazy: the step needs no further compensation.
     StepUndone {
-        /// Which saga.
         txn: TxnId,
-        /// Which step, 1-based.
         step: u32,
         /// Whether there was something to undo.
         undone: bool,
     },
-    /// `stuck`, lazy: this step's compensation failed too often; only an operator lets it go on. `resumed`, lazy: one did.
+    /// `stuck`, lazy: the compensation of this step failed too often, and the saga waits for an operator. `resumed`, lazy:
+    /// an operator let it continue.
     Stuck {
-        /// Which saga.
         txn: TxnId,
-        /// Which step, 1-based.
         step: u32,
-        /// Whether an operator has let it go on.
+        /// `true` for `resumed`.
         resumed: bool,
     },
-    /// `end`: forced on success; lazy after a turn.
-    Ended {
-        /// Which saga.
-        txn: TxnId,
-    },
-    /// `remembered`, in compactions alone: what clients that ask again are told.
-    Remembered {
-        /// Which saga.
-        txn: TxnId,
-        /// How it ended.
-        outcome: Outcome,
-    },
+    /// `end`, forced after a success, lazy after a turn.
+    Ended { txn: TxnId },
+    /// `remembered`, only in compactions: the outcome for clients that ask again.
+    Remembered { txn: TxnId, outcome: Outcome },
 }
 
 impl<U: Clone + Debug + Eq + Hash + Serialize + DeserializeOwned> Record for SagaRecord<U> {

@@ -1,10 +1,10 @@
-//! What a restarted orchestrator makes of its log: every saga without an end goes on (rules 26 and 27).
+//! Rebuilds a restarted orchestrator from its log: all sagas without an end record continue (rules 26 and 27).
 
 use crate::{begun::Begun, context::Context, effects::OutOf, record::SagaRecord, saga::Saga};
 use indoubt_proto::{ids::TxnId, machine::Logged};
 use std::collections::BTreeMap;
 
-/// Rebuilds the context and the sagas that are not over, and lets them go on.
+/// Rebuilds the context and the unfinished sagas, and lets them continue.
 pub(crate) fn recover<S: Saga>(
     records: Vec<Logged<SagaRecord<S::Undo>>>,
     ctx: &mut Context,

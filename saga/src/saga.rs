@@ -1,4 +1,4 @@
-//! What an orchestrator needs of a saga in flight, in whatever order that saga runs its steps.
+//! What an orchestrator needs of a saga in flight. The order in which the saga runs its steps does not matter here.
 
 use crate::{begun::Begun, context::Context, effects::OutOf, record::SagaRecord};
 use indoubt_proto::{
@@ -10,44 +10,44 @@ use std::{fmt::Debug, hash::Hash};
 
 /// One saga in flight.
 pub trait Saga: Clone + Debug + Eq + Hash {
-    /// What the record of its turn says of the steps to undo.
+    /// The form in which its turn record names the steps to undo.
     type Undo: Clone + Debug + Eq + Hash + Serialize + DeserializeOwned;
-    /// What tells apart its requests that wait for an answer at the same time.
+    /// Identifies one of the requests that the saga waits for at the same time.
     type Which: Clone + Ord + Hash + Debug;
 
-    /// A saga whose begin is not durable yet, or that recovery has found.
+    /// Makes a saga whose begin record is not durable yet, or that recovery has found.
     fn new(begun: Begun) -> Self;
 
-    /// What its begin says.
+    /// What its begin record says.
     fn begun(&mut self) -> &mut Begun;
 
-    /// Whether it is over, so that it is to be removed.
+    /// Whether it is finished and must be removed.
     fn has_ended(&self) -> bool;
 
-    /// Its state, for people.
+    /// Its state as text, for operators.
     fn describe(&self) -> String;
 
-    /// The record that it waits for is durable.
+    /// The record that the saga waits for is durable.
     fn durable(&mut self, ctx: &mut Context, out: &mut OutOf<Self>);
 
-    /// A participant answered a step, or the question about one.
+    /// Handles the answer to a step, or to a question about one.
     fn step_result(&mut self, from: NodeId, step: u32, result: StepOutcome, ctx: &mut Context, out: &mut OutOf<Self>);
 
-    /// A participant answered a compensation.
+    /// Handles the answer to a compensation.
     fn undo_result(&mut self, from: NodeId, step: u32, result: UndoOutcome, ctx: &mut Context, out: &mut OutOf<Self>);
 
-    /// An operator lets it go on; `false` if it was not stuck.
+    /// An operator lets the saga continue. Returns `false` if it was not stuck.
     fn resume(&mut self, ctx: &Context, out: &mut OutOf<Self>) -> bool;
 
-    /// It is time to make a request again.
+    /// The timer of this request fired: the saga sends it again.
     fn resend(&mut self, which: Self::Which, ctx: &Context, out: &mut OutOf<Self>);
 
-    /// Takes in one of its records after its begin, in recovery.
+    /// Applies a record that follows the begin record, during recovery.
     fn replay(&mut self, record: SagaRecord<Self::Undo>, ctx: &mut Context, out: &mut OutOf<Self>);
 
-    /// Goes on after recovery (rules 26 and 27).
+    /// Continues after recovery (rules 26 and 27).
     fn recover(&mut self, ctx: &mut Context, out: &mut OutOf<Self>);
 
-    /// The records that recreate it.
+    /// The records that recreate the saga.
     fn compact(&self, records: &mut Vec<SagaRecord<Self::Undo>>);
 }

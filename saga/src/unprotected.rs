@@ -1,6 +1,6 @@
-//! The baselines: what programs do that call one service after another and hope. `none` makes one attempt per call: no retry,
-//! no undo, no recovery. `none-retry` adds a count of retries and a status row PENDING/DONE/FAILED in a journal of its own,
-//! which nobody reads after a crash. Neither promises anything.
+//! The baselines without a protocol: they call one service after another. `none` makes one attempt per call, without retry,
+//! undo or recovery. `none-retry` adds a number of retries, and a status row PENDING/DONE/FAILED in a journal, which
+//! nothing resumes after a crash. Neither promises anything.
 
 use indoubt_proto::{
     admission::Admitted,
@@ -28,17 +28,18 @@ use sequence::Sequence;
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Unprotected {
     context: Context,
-    /// The sequences that are not over.
+    /// The unfinished sequences.
     sequences: BTreeMap<TxnId, Sequence>,
 }
 
 impl Unprotected {
-    /// The node `id`, before its first input. `retries`: `None` for the protocol `none`, else `none-retry`.
+    /// Creates the node `id`, which has not had its first input. `retries` is `None` for the protocol `none`, and set for
+    /// `none-retry`.
     pub fn new(id: NodeId, settings: Settings, retries: Option<u32>) -> Self {
         Unprotected { context: Context::new(id, settings, retries), sequences: BTreeMap::new() }
     }
 
-    /// Lets a sequence that is not over act, and removes it when that ended it.
+    /// Lets an unfinished sequence handle an event, and removes it if that ended it.
     fn with(&mut self, txn: TxnId, act: impl FnOnce(&mut Sequence, &mut Context)) {
         let Some(sequence) = self.sequences.get_mut(&txn) else { return };
         act(sequence, &mut self.context);
@@ -67,9 +68,9 @@ impl Unprotected {
                 self.with(txn, |sequence, ctx| sequence.answered(from, step, outcome, ctx, out));
             }
             Message::Resume { txn } => {
-                out.send(from, Message::Done { count: 0, detail: format!("{txn} is no saga") });
+                out.send(from, Message::Done { count: 0, detail: format!("{txn} is not a saga") });
             }
-            // Nothing else is for a node without a protocol.
+            // A node without a protocol ignores all other messages.
             _ => {}
         }
     }

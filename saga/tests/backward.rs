@@ -73,7 +73,7 @@ fn compensations_carry_the_undo_of_their_step() {
     bench.force();
     let (to, message) = bench.take_sent().pop().expect("a compensation");
     assert_eq!(to, NodeId::participant(1));
-    let Message::Compensate { ops, .. } = message else { panic!("{message:?} is no compensation") };
+    let Message::Compensate { ops, .. } = message else { panic!("{message:?} is not a compensation") };
     assert_eq!(ops, writes(1).undo);
 }
 
@@ -168,7 +168,7 @@ fn a_failed_step_is_tried_again_and_then_the_saga_turns_back_from_that_very_step
     }
     bench.result(2, failed());
     bench.force();
-    assert_eq!(bench.said(), ["p2 compensate 2"], "a copy of it may still be under way: the barrier stops that");
+    assert_eq!(bench.said(), ["p2 compensate 2"], "a copy of it may still be on its way, and the barrier stops it");
     bench.undo(2, UndoOutcome::NothingToUndo);
     bench.undo(1, UndoOutcome::Undone);
     assert_eq!(bench.told(), Outcome::Compensated(reason(ReasonKind::LockTimeout)));
@@ -176,7 +176,8 @@ fn a_failed_step_is_tried_again_and_then_the_saga_turns_back_from_that_very_step
 
 #[test]
 fn rule_17b_a_refusal_of_a_step_that_was_asked_for_again_is_no_proof_that_it_never_ran() {
-    // Refused, forgotten in a crash (the record is lazy), applied when asked again; the first answer comes late.
+    // The step is refused, the crash loses the lazy record, and the second request applies it. The first answer arrives
+    // late.
     let mut bench = Bench::begun(Settings::default(), three());
     bench.apply_upto(1);
     bench.fire();
@@ -327,7 +328,7 @@ fn a_stuck_saga_goes_on_when_an_operator_says_so() {
 }
 
 #[test]
-fn resuming_what_is_not_stuck_concerns_nothing() {
+fn resuming_a_saga_that_is_not_stuck_changes_nothing() {
     let mut bench = Bench::begun(Settings::default(), three());
     let before = bench.machine.clone();
     for number in [1, 2] {

@@ -1,4 +1,4 @@
-//! Clients that ask again, limits, plans that are none: the same answers from the orchestrator and from the baselines.
+//! Clients that ask again, limits, and invalid plans: orchestrators and baselines give the same answers.
 
 mod common;
 
@@ -12,7 +12,7 @@ use indoubt_proto::{
 };
 use indoubt_saga::{Orchestrator, ParallelOrchestrator, Unprotected};
 
-/// Runs the same check on every machine of this room.
+/// Runs the same check on every machine of this crate.
 fn everyone(settings: Settings, check: impl Fn(&mut dyn Asked)) {
     check(&mut Bench::new(Orchestrator::new(HOME, settings)));
     check(&mut Bench::new(ParallelOrchestrator::new(HOME, settings)));
@@ -23,7 +23,7 @@ fn everyone(settings: Settings, check: impl Fn(&mut dyn Asked)) {
 /// A bench as a client sees it.
 trait Asked {
     fn ask(&mut self, client: NodeId, submission: Submission);
-    /// Forces, and lets step 1 be refused: the shortest way to an outcome.
+    /// Forces, and lets step 1 be refused, which is the shortest way to an outcome.
     fn refuse(&mut self, number: u64);
     fn heard(&mut self) -> Vec<(NodeId, Outcome)>;
     fn open(&self) -> usize;
@@ -123,12 +123,12 @@ fn beyond_a_limit_a_submission_is_refused_and_may_come_again() {
         assert_eq!(node.heard(), [(CLIENT, Outcome::Refused(why))]);
         node.refuse(1);
         node.ask(CLIENT, one(2));
-        assert_eq!((node.heard(), node.open()), (vec![(CLIENT, aborted())], 1), "nothing of it was begun");
+        assert_eq!((node.heard(), node.open()), (vec![(CLIENT, aborted())], 1), "it was not begun");
     });
 }
 
 #[test]
-fn a_plan_that_is_none_is_refused_with_its_fault() {
+fn an_invalid_plan_is_refused_with_its_fault() {
     everyone(Settings::default(), |node| {
         node.ask(CLIENT, submission(1, 1, vec![]));
         let why = Reason::new(ReasonKind::BadPlan, "a transaction needs at least one step");

@@ -1,5 +1,5 @@
-//! The diagrams in the documentation of `execution.rs`, `parallel.rs` and `sequence.rs` are what happens: random inputs take every edge of
-//! them, and no other.
+//! The diagrams in the documentation of `execution.rs`, `parallel.rs` and `sequence.rs` are correct: random inputs take all
+//! their edges, and no others.
 
 mod common;
 
@@ -24,7 +24,7 @@ enum Act {
     Force,
     Fire,
     Resume,
-    /// So many records of the tail survive.
+    /// This many records of the tail survive.
     Crash(usize),
 }
 
@@ -95,7 +95,7 @@ fn drawn(source: &str) -> Edges {
     lines.flat_map(|(from, to)| to.split(" | ").map(move |to| (from.trim().into(), to.trim().into()))).collect()
 }
 
-/// The edges that sagas take whose steps run in this way.
+/// The edges that sagas take that run their steps in this way.
 fn edges_of<M: Machine + Clone>(machine: fn(NodeId, Settings) -> M, conversation: &str) -> Edges {
     let cases = (any::<bool>(), any::<bool>(), 1u32..=2, prop::collection::vec(act(), 1..40));
     let mut runner = TestRunner::deterministic();

@@ -1,4 +1,4 @@
-//! A saga goes forward: what is sent when, what is forced, what it costs.
+//! A saga runs forward: what is sent and when, what is forced, and what it costs.
 
 mod common;
 
@@ -153,7 +153,7 @@ fn rule_26_silence_has_a_step_sent_again_for_ever() {
     assert_eq!(bench.said(), ["p1 step 1"; 60]);
     bench.applied(1);
     assert_eq!(bench.said(), ["p2 step 2"]);
-    assert_eq!(bench.fire(), Micros::from_millis(100), "a new step starts anew");
+    assert_eq!(bench.fire(), Micros::from_millis(100), "a new step starts with the first pause");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Sagas whose steps run in parallel: what is sent at once, what waits for what, forward, back and after a restart.
+//! Sagas whose steps run in parallel: which requests are sent at once and which wait, forward, back and after a restart.
 
 mod common;
 
@@ -21,7 +21,7 @@ fn with(change: impl FnOnce(&mut Options)) -> Settings {
     settings
 }
 
-/// A saga with the number 1 whose begin is durable and whose first steps were sent.
+/// A saga with the number 1. Its begin record is durable and its first steps were sent.
 fn begun(settings: Settings, steps: Vec<PlanStep>) -> Bench<ParallelOrchestrator> {
     let mut bench = Bench::new(ParallelOrchestrator::new(HOME, settings));
     bench.submit(1, steps);
@@ -116,7 +116,7 @@ fn rules_39_and_40_a_step_under_way_at_the_turn_is_taken_back_through_its_barrie
     let turned = bench.machine.clone();
     bench.applied(1);
     bench.result(3, refused());
-    assert_eq!(bench.machine, turned, "its compensation tells what became of it");
+    assert_eq!(bench.machine, turned, "the answer to its compensation says whether it ran");
     bench.undo(1, UndoOutcome::NothingToUndo);
     bench.undo(3, UndoOutcome::NothingToUndo);
     assert_eq!(bench.told(), Outcome::Aborted(reason(ReasonKind::Constraint)), "nothing was really undone");
@@ -195,7 +195,8 @@ fn rule_32_a_pivot_that_keeps_failing_is_settled_before_anything_else() {
 
 #[test]
 fn rule_32_after_a_pivot_that_only_reads_retriable_steps_stay_in_order() {
-    // Nobody may remember such a pivot after two crashes. Then the first retriable step tells whether there is a way back.
+    // After two crashes, nothing may show that such a pivot ran. Then the first retriable step shows whether the saga may
+    // turn back.
     let reading = PlanStep { kind: pivot(2).kind, ..reads(2) };
     let plan = || vec![writes(1), reading.clone(), retriable(3), retriable(4)];
     let mut bench = begun(Settings::default(), plan());
@@ -208,10 +209,10 @@ fn rule_32_after_a_pivot_that_only_reads_retriable_steps_stay_in_order() {
     assert_eq!(bench.said(), ["p2 settle 2", "p3 settle 3"]);
     let mut never = bench.clone();
     bench.applied(3);
-    assert_eq!(bench.said(), ["p4 step 4"], "asked for, not asked about: it must not be voided");
+    assert_eq!(bench.said(), ["p4 step 4"], "requested, because a question would void it");
     never.result(3, StepOutcome::Voided);
     never.force();
-    assert_eq!(never.said(), ["p1 compensate 1"], "nobody asked for step 4");
+    assert_eq!(never.said(), ["p1 compensate 1"], "step 4 was never requested");
 }
 
 #[test]
@@ -220,12 +221,12 @@ fn rule_26_every_step_that_may_have_started_is_settled_then_all_that_ran_is_comp
     bench.apply_upto(1);
     bench.applied(2);
     bench.said();
-    // The result of step 2 is lost; that of step 1 is not, so step 3 may have started.
+    // The result of step 2 is lost, but not that of step 1, so step 3 may have started.
     bench.crash(1);
     assert_eq!(bench.said(), ["p2 settle 2", "p1 settle 3", "p3 settle 4"]);
     third(&mut bench, StepOutcome::Voided);
     bench.applied(2);
-    assert_eq!(bench.said(), NONE, "the way is not known before all are");
+    assert_eq!(bench.said(), NONE, "the saga does not turn before all questions are answered");
     bench.answer(1, 3, 4, applied());
     assert_eq!(bench.written.last(), Some(&("turn", Write::Forced)));
     bench.force();
@@ -282,9 +283,9 @@ fn rule_27_forward_recovery_asks_again_for_every_step_without_a_result() {
     bench.applied(2);
     bench.force();
     assert!(bench.phases().ends_with(&[Phase::WorkDone, Phase::Decided, Phase::Ended]));
-    // Rule 40: voided in an earlier life.
+    // Rule 40: the step was voided in an earlier incarnation.
     voided.result(2, StepOutcome::Voided);
-    assert_eq!(voided.said(), ["p3 settle 3"], "the earlier life may have gone further");
+    assert_eq!(voided.said(), ["p3 settle 3"], "the earlier incarnation may have requested more steps");
     voided.applied(3);
     voided.force();
     assert_eq!(voided.said(), ["p3 compensate 3", "p1 compensate 1"]);

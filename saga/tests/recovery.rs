@@ -1,4 +1,4 @@
-//! The orchestrator comes back: what it finds in its journal, and what each saga does then.
+//! An orchestrator restarts: what it finds in its journal, and how each saga then continues.
 
 mod common;
 
@@ -19,7 +19,7 @@ fn forward_recovery() -> Settings {
     settings
 }
 
-/// Crashes after `done` steps, with so many of the results surviving, and the requests before the crash forgotten.
+/// Crashes after `done` steps, of whose results `surviving` survive, and forgets the requests before the crash.
 fn crashed(settings: Settings, steps: Vec<PlanStep>, done: u32, surviving: usize) -> Bench<Orchestrator> {
     let mut bench = Bench::begun(settings, steps);
     bench.apply_upto(done);
@@ -34,7 +34,11 @@ fn a_begin_that_was_not_durable_leaves_no_trace() {
     bench.crash(0);
     assert!(bench.said().is_empty() && bench.machine.inspect(false).open.is_empty());
     bench.hear(CLIENT, Message::Submit(submission(1, 1, three())));
-    assert_eq!(bench.told(), Outcome::Unknown(reason(ReasonKind::Forgotten)), "it is not run: nobody knows any more");
+    assert_eq!(
+        bench.told(),
+        Outcome::Unknown(reason(ReasonKind::Forgotten)),
+        "it is not run, because its fate is unknown"
+    );
 }
 
 #[test]
@@ -118,7 +122,8 @@ fn a_refusal_found_by_settling_turns_the_saga_back() {
 
 #[test]
 fn a_read_that_its_participant_forgot_proves_nothing_about_later_steps() {
-    // The read's record is lazy at its participant too, so after two crashes only the steps that write can tell.
+    // The participant's record of the read is lazy too, so after two crashes only the steps that write show how far the
+    // saga came.
     let mut bench = crashed(Settings::default(), vec![reads(1), reads(2), pivot(3)], 2, 0);
     assert_eq!(bench.said(), ["p1 settle 1"]);
     bench.result(1, StepOutcome::Voided);
@@ -131,7 +136,7 @@ fn a_read_that_its_participant_forgot_proves_nothing_about_later_steps() {
     assert_eq!(bench.written.last(), Some(&("end", Write::Lazy)));
     found.applied(3);
     found.force();
-    assert_eq!(found.written.last(), Some(&("end", Write::Forced)), "it had run: the saga is complete");
+    assert_eq!(found.written.last(), Some(&("end", Write::Forced)), "it had run, so the saga completes");
 }
 
 #[test]
@@ -193,10 +198,10 @@ fn rule_32_a_pivot_found_applied_means_forward_too() {
     let mut bench = crashed(Settings::default(), vec![writes(1), pivot(2), retriable(3)], 2, 1);
     assert_eq!(bench.said(), ["p2 settle 2"]);
     bench.applied(2);
-    assert_eq!(bench.said(), ["p3 step 3"], "asked for, not asked about: a retriable step must not be voided");
+    assert_eq!(bench.said(), ["p3 step 3"], "requested, because a question would void a retriable step");
 }
 
-/// Two steps applied, the third refused, the second undone.
+/// Two steps are applied, the third is refused, and the second is undone.
 fn turned() -> Bench<Orchestrator> {
     let mut bench = Bench::begun(Settings::default(), three());
     bench.apply_upto(2);
@@ -301,7 +306,7 @@ fn a_stuck_saga_stays_stuck_until_it_is_resumed() {
     assert_eq!(bench.said(), ["p1 compensate 1"]);
 }
 
-/// What compaction leaves, by word.
+/// The words of the records that a compaction leaves.
 fn compacted(bench: &Bench<Orchestrator>) -> Vec<&'static str> {
     let mut records = Vec::new();
     bench.machine.compact(&mut records);

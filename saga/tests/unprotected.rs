@@ -1,4 +1,4 @@
-//! The baselines: what `none` and `none-retry` do, and what they leave undone.
+//! The baselines: what `none` and `none-retry` do, and which effects they leave behind.
 
 mod common;
 
@@ -44,7 +44,7 @@ fn none_makes_one_call_after_another_and_logs_nothing() {
 #[test]
 fn calls_are_bare_and_never_declared_finished() {
     let bench = none(three());
-    let Message::Step { ticket, style, .. } = &bench.sent[0].1 else { panic!("{:?} is no call", bench.sent) };
+    let Message::Step { ticket, style, .. } = &bench.sent[0].1 else { panic!("{:?} is not a call", bench.sent) };
     assert_eq!((*style, ticket.log, ticket.finished_below), (StepStyle::Bare, LOG, Serial(0)));
 }
 
@@ -106,7 +106,7 @@ fn none_retry_calls_again_after_failures_and_timeouts_until_its_retries_are_used
     let mut bench = none_retry(2, three());
     bench.answer(1, 1, 1, failed());
     bench.answer(1, 1, 1, failed());
-    assert_eq!(bench.fire(), Micros::from_millis(100), "a copy of the answer counts for nothing in the pause");
+    assert_eq!(bench.fire(), Micros::from_millis(100), "a copy of the answer does not count during the pause");
     assert_eq!(bench.fire(), Micros::from_millis(500), "not answered");
     assert_eq!(bench.fire(), Micros::from_millis(200));
     assert_eq!(bench.said(), ["p1 step 1"; 3]);
@@ -136,7 +136,7 @@ fn none_retry_takes_a_refusal_for_an_answer() {
 }
 
 #[test]
-fn none_retry_that_never_hears_does_not_know() {
+fn none_retry_without_any_answer_does_not_know_the_outcome() {
     let mut bench = none_retry(1, three());
     for _ in 0..3 {
         bench.fire();
@@ -174,7 +174,7 @@ fn rows_found_pending_stay_pending_and_rows_found_closed_are_told_again() {
         }
         bench.crash(0);
         bench.take_sent();
-        assert!(bench.timers.is_empty() && bench.machine.inspect(false).open.is_empty(), "nobody goes on with it");
+        assert!(bench.timers.is_empty() && bench.machine.inspect(false).open.is_empty(), "nothing resumes it");
         let mut ask = |number| {
             bench.hear(CLIENT, Message::StatusQuery { txn: txn(number) });
             match bench.take_sent().pop() {
@@ -207,7 +207,7 @@ fn operators_and_strangers_get_an_answer_or_nothing() {
     bench.take_sent();
     let before = bench.machine.clone();
     bench.hear(NodeId::LAB, Message::Resume { txn: txn(1) });
-    let detail = format!("{} is no saga", txn(1));
+    let detail = format!("{} is not a saga", txn(1));
     assert_eq!(bench.take_sent(), [(NodeId::LAB, Message::Done { count: 0, detail })]);
     bench.hear(NodeId::LAB, Message::Done { count: 0, detail: String::new() });
     bench.answer(1, 2, 1, applied());

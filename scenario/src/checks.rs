@@ -43,6 +43,7 @@ checks! {
     NothingUnresolved "nothing-unresolved",
     ToldTruth "told-truth",
     HeuristicsTold "heuristics-told",
+    MarksKept "marks-kept",
     WorldContract "world-contract",
 }
 

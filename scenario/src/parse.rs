@@ -17,6 +17,7 @@ mod whole;
 mod write;
 
 pub use error::ScenarioError;
+pub use sections::COMPACT_EVERY;
 pub use values::LONGEST_DURATION;
 
 use crate::scenario::Scenario;

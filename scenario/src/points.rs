@@ -6,6 +6,7 @@ mod words;
 
 pub use crate::protocol::point::Point;
 use crate::protocol::{Family, Protocol};
+use indoubt_driver::gate::COMPACTION;
 use indoubt_proto::{ids::Role, observation::Phase};
 pub use messages::{MessageInfo, message, messages};
 pub use words::{has_steps, qualifiers};
@@ -32,6 +33,11 @@ pub fn point(name: &str) -> Option<&'static Point> {
 /// The words of the records that a node of this role appends under this protocol.
 pub fn records(protocol: Protocol, role: Role) -> &'static [&'static str] {
     protocol.entry().records.of(role)
+}
+
+/// What a node of this role appends under this protocol, as effect selectors name it: its records, and compactions.
+pub fn appends(protocol: Protocol, role: Role) -> impl Iterator<Item = &'static str> {
+    records(protocol, role).iter().copied().chain([COMPACTION])
 }
 
 /// The words of the protocol's observations that a node of this role makes under this family.

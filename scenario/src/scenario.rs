@@ -53,6 +53,8 @@ pub struct Scenario {
     pub network: Network,
     /// How long a forced write takes; in the real world, how long it takes at least.
     pub force: Latency,
+    /// The least number of records between two compactions of a journal.
+    pub compact_every: u64,
     /// The rates of the nodes' clocks.
     pub clocks: Clocks,
     /// The timeouts of machines.
@@ -148,6 +150,8 @@ pub struct Workload {
     /// The share of the other transactions that also read a record at one more participant, where they change nothing (rule 12),
     /// 0 to 1.
     pub lookup: f64,
+    /// The opening balance of each account, of each sort of goods and of credit; `None`: so much that nothing is ever exhausted.
+    pub opening: Option<i64>,
 }
 
 /// The conditions of links.

@@ -374,7 +374,7 @@ fn a_message_fault_names_messages_that_pass_there() {
     let two = |rest: &str| format!("do = \"drop\"\nprotocols = [\"2pc\"]\n{rest}");
     bad_fault(&two("message = \"descision\""), 3, &["`descision`", "`decision`"]);
     bad_fault(&two("message = \"vote\"\nfrom = \"c1\""), 3, &["c1 never sends `vote`"]);
-    bad_fault(&two("message = \"vote\"\nto = \"p1\""), 3, &["p1 is never sent `vote`"]);
+    bad_fault(&two("message = \"vote\"\nto = \"p1\""), 3, &["nobody sends `vote` to p1"]);
     bad_fault(&two("message = \"vote\"\nto = \"k9\""), 4, &["no client `k9`"]);
     bad_fault(&two("nth = 1\ncount = 2"), 0, &["exclude each other"]);
     bad_fault(&two("share = 0.0"), 3, &["above 0"]);

@@ -114,7 +114,8 @@ impl ClientPool {
         }
     }
 
-    /// A client now has a session with this incarnation of a coordinating node. Transactions without an answer are submitted again.
+    /// A client now has a session with this incarnation of a coordinating node. It submits its unanswered transactions
+    /// again.
     pub fn session_up(&mut self, client: NodeId, node: NodeId, home: Home, out: &mut Vec<ClientEffect>) {
         self.sessions.insert((client, node), home);
         for (txn, submission) in self.unanswered.iter().filter(|(txn, _)| txn.home == node && txn.client == client) {
@@ -224,7 +225,7 @@ mod tests {
     /// A cluster of two coordinating nodes and three participants.
     fn scenario(arrivals: &str) -> Scenario {
         let text = format!("name = \"clients\"\n[workload]\nkind = \"transfer\"\n{arrivals}");
-        Scenario::parse(&text, "clients.toml").expect("a sound scenario")
+        Scenario::parse(&text, "clients.toml").expect("a valid scenario")
     }
 
     fn ended(effects: &[ClientEffect]) -> Vec<OutcomeWord> {

@@ -1,9 +1,9 @@
-//! The nemesis: what breaks, when. Pure, and shared by both worlds.
+//! The nemesis: decides which fault acts, and when. It is pure, and both worlds use it.
 //!
-//! A world asks for the [`FaultPlan`] of each node (also at every boot), asks the nemesis whenever a node's gate halts it
-//! ([`Nemesis::asked`]), when the time of a fault has come ([`Nemesis::due`]) and once when load ends
-//! ([`Nemesis::end_of_load`]); and it performs the [`FaultCommand`]s that come back, in order, before anything else happens.
-//! Counting is over the whole run, through restarts of the nodes.
+//! A world asks for the [`FaultPlan`] of each node at its boot and after each change. It asks the nemesis when a node's
+//! gate halts the node ([`Nemesis::asked`]), when the time of a fault has come ([`Nemesis::due`]), and once at the end of
+//! the load ([`Nemesis::end_of_load`]). It carries out the [`FaultCommand`]s that are returned, in order, before anything
+//! else happens. Faults count over the whole run, across restarts of nodes.
 
 mod in_force;
 mod watch;
@@ -28,15 +28,15 @@ use indoubt_scenario::{
 use std::collections::{BTreeMap, BTreeSet};
 use watch::{Counting, Watch, WatchState, Watches};
 
-/// What a world must do.
+/// A command that a world carries out.
 #[derive(Clone, Debug, PartialEq)]
 pub enum FaultCommand {
-    /// Write this in the lab's name: a fault fired, a link was cut or healed.
+    /// Write this observation of the lab: a fault fired, a link was cut or healed.
     Observe(Observation),
-    /// Kill this node, which is up (the world writes `crashed`). So many records of its unforced tail survive, at most all;
-    /// without a number, the seed draws how many.
+    /// Kill this node, which is up. The world writes `crashed`. This many records of its unforced tail survive, or all if
+    /// there are fewer; `None`: the seed draws the number.
     Kill(NodeId, Option<u64>),
-    /// Lose the journal of this node, which is down.
+    /// Remove the journal of this node, which is down.
     LoseLog(NodeId),
     /// Lose the whole disk of this node, which is down: it starts as new.
     LoseDisk(NodeId),
@@ -48,66 +48,67 @@ pub enum FaultCommand {
     Restart(NodeId),
     /// Freeze this node.
     Pause(NodeId),
-    /// Let it go on.
+    /// Resume this node, which is frozen.
     Resume(NodeId),
-    /// The clock of this node jumps, if it is up: a node that is down has no armed timers.
+    /// Make the clock of this node jump, if it is up. A node that is down has no armed timers.
     JumpClock(NodeId, ClockJump),
-    /// An operator ends all branches in doubt at this node so, if it is up and not frozen.
+    /// Let an operator end all branches in doubt at this node with this decision, if it is up and not frozen.
     Resolve(NodeId, Decision),
-    /// The orders of this node have changed: fetch them.
+    /// Give this node its new fault plan ([`Nemesis::orders`]).
     Orders(NodeId),
 }
 
-/// Which messages are lost of those that a node that halted has sent in its step for the transaction, to nodes of the cluster.
+/// Which messages of a halted node are lost: those that it sent in the present step for one transaction to nodes of the
+/// cluster.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Lost {
-    /// One of them.
+    /// At least one of them is lost.
     pub any: bool,
-    /// The one after which it halted.
+    /// The one after which it halted is lost.
     pub last: bool,
 }
 
 /// The answer to a node that halted.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Reply {
-    /// What to do before the node goes on; it may be killed by it.
+    /// The commands to carry out before the node continues. They may kill it.
     pub commands: Vec<FaultCommand>,
     /// What happens to the message at which it halted.
     pub fate: Disposition,
 }
 
-/// Something that is due at a time.
+/// An event at a time.
 #[derive(Clone, Copy, Debug)]
 enum Timed {
-    /// The fault strikes.
+    /// The fault acts.
     Strike(usize),
     /// The journal that the fault will put back is copied.
     Copy(usize),
-    /// From now on the fault touches messages.
+    /// From now on, the fault acts on messages.
     Open(usize),
-    /// From now on it does not.
+    /// From now on, the fault no longer acts on messages.
     Close(usize),
-    /// What it did is undone.
+    /// The lasting effect of this occurrence is undone.
     Undo(Occurrence),
 }
 
-/// The faults of one run of one protocol.
+/// All faults of one run of one protocol.
 #[derive(Clone, Debug)]
 pub struct Nemesis {
-    /// Every fault that applies to the protocol, in the order of the file; a fault's rules carry its place here.
+    /// The faults that apply to the protocol, in the order of the file. The index here is the number of the fault's rules.
     watches: Vec<Watch>,
     timed: BTreeMap<(Micros, u64), Timed>,
     sequence: u64,
     in_force: FaultsInForce,
     orders: BTreeMap<NodeId, FaultPlan>,
-    /// Nodes at which other rules may stand since orders were renewed; at first all.
+    /// The nodes whose rules may have changed since the plans were last renewed; at first all.
     stale: BTreeSet<NodeId>,
     version: u64,
 }
 
 impl Nemesis {
-    /// The faults of `scenario` that apply to `protocol`. It draws the rates of clocks alone: shares are drawn by the nodes'
-    /// gates.
+    /// The faults of `scenario` that apply to `protocol`. Of all random values, only the clock rates are drawn here. Gates
+    /// draw the shares.
     pub fn new(scenario: &Scenario, protocol: Protocol, seed: u64) -> Self {
         let applying = scenario.faults.iter().enumerate().filter(|(_, fault)| fault.applies(protocol));
         let watches = applying.map(|(index, fault)| Watch::new(index, fault, scenario, protocol)).collect();
@@ -142,25 +143,26 @@ impl Nemesis {
         nemesis
     }
 
-    /// Everything that is ordered of this node (a client's end of its links included) at present.
+    /// The present fault plan of this node or client.
     pub fn orders(&self, node: NodeId) -> FaultPlan {
         self.orders.get(&node).cloned().unwrap_or_default()
     }
 
-    /// Grows whenever the orders of any node change.
+    /// The number of changes of fault plans so far.
     pub fn version(&self) -> u64 {
         self.version
     }
 
-    /// When something is due next.
+    /// The time of the next event; `None` if there is none.
     pub fn next_due(&self) -> Option<Micros> {
         self.timed.first_key_value().map(|((time, _), _)| *time)
     }
 
-    /// Whether the moment of this rule at a node that halted for `txn` comes only when everything that the halted node has sent in its present step for
-    /// this transaction to nodes of the cluster (clients do not count) was taken by its receivers, or is lost. The world
-    /// asks ([`Nemesis::asked`]) only then. `Report` rules at the receivers tell when a message was taken. Those that come
-    /// before the n-th are only counted: a node that waited for them would be slower than one without the fault.
+    /// Whether the moment of this rule, at a node that halted for `txn`, comes only after the receivers have taken, or the
+    /// network has lost, all messages that the halted node sent in its present step for this transaction. Messages to
+    /// clients do not count. The world then waits before it calls [`Nemesis::asked`]. `Report` rules at the receivers tell
+    /// it when a message was taken. Moments before the n-th are only counted: waiting there would make the node slower than
+    /// without the fault.
     pub fn awaits_sends(&self, rule: RuleId, txn: Option<TxnId>) -> bool {
         self.watches.get(rule.0 as usize).is_some_and(|watch| match watch.untold {
             None => watch.awaits && watch.may_strike(),
@@ -168,14 +170,14 @@ impl Nemesis {
         })
     }
 
-    /// A node has halted for these rules, at something about `txn`. `lost`: what of the messages that
-    /// [`Nemesis::awaits_sends`] speaks of is lost, so that somebody was not told.
+    /// Handles the halt of a node for these rules, at a moment of `txn`. `lost` says which of the messages of
+    /// [`Nemesis::awaits_sends`] are lost, so that their receivers did not learn of the phase.
     pub fn asked(&mut self, now: Micros, node: NodeId, rules: &[RuleId], txn: Option<TxnId>, lost: Lost) -> Reply {
         let mut commands = Commands::default();
         let mut fate = Disposition::default();
         for rule in rules {
             let at = rule.0 as usize;
-            // FaultPlan travel: a node may ask for a rule that no longer stands.
+            // Fault plans take time to arrive, so a node may ask for a rule that is no longer in force.
             let Some(watch) = self.watches.get_mut(at).filter(|watch| watch.posts.iter().any(|p| p.node == node))
             else {
                 continue;
@@ -214,7 +216,7 @@ impl Nemesis {
         Reply { commands: commands.in_order(), fate }
     }
 
-    /// Does what is due by `now`.
+    /// Carries out everything that is due at `now`.
     pub fn due(&mut self, now: Micros) -> Vec<FaultCommand> {
         let mut commands = Commands::default();
         while let Some(entry) = self.timed.first_entry().filter(|entry| entry.key().0 <= now) {
@@ -238,8 +240,8 @@ impl Nemesis {
         commands.in_order()
     }
 
-    /// Load is over: so is every fault that has no end of its own, and so are the network's loss and duplication. Kills
-    /// last, and so does whatever has a `for` or `restart_after` of its own.
+    /// Handles the end of the load. Faults without an end of their own end now, and so do loss and duplication of the
+    /// network. Kills do not end, nor do faults with `for` or `restart_after`.
     pub fn end_of_load(&mut self, now: Micros) -> Vec<FaultCommand> {
         let mut commands = Commands::default();
         self.in_force.calm();
@@ -256,12 +258,12 @@ impl Nemesis {
         commands.in_order()
     }
 
-    /// What became of each fault so far.
+    /// The record of each fault so far.
     pub fn fired(&self) -> Vec<FaultRecord> {
         self.watches.iter().map(|watch| watch.record.clone()).collect()
     }
 
-    /// The faults that have not fired: each fails the run.
+    /// The faults that have not fired. Each of them fails the run.
     pub fn unfired(&self) -> Vec<&str> {
         self.watches.iter().filter(|watch| watch.record.at.is_empty()).map(|watch| watch.fault.text.as_str()).collect()
     }
@@ -271,7 +273,7 @@ impl Nemesis {
         self.timed.insert((time, self.sequence), what);
     }
 
-    /// Notes that a fault fires.
+    /// Records that a fault fires.
     fn fires(&mut self, at: usize, now: Micros, site: Option<FaultSite>, commands: &mut Commands) -> Occurrence {
         let watch = &mut self.watches[at];
         watch.record.at.push(now);
@@ -281,12 +283,12 @@ impl Nemesis {
         (at, watch.record.at.len() - 1)
     }
 
-    /// Notes that what a fault did is over.
+    /// Records that an occurrence of a fault has ended.
     fn close(&mut self, (at, time): Occurrence, now: Micros) {
         self.watches[at].record.until[time].get_or_insert(now);
     }
 
-    /// A fault that happens once happens.
+    /// Lets a fault act that does not act on messages.
     fn strike(&mut self, at: usize, now: Micros, site: Option<FaultSite>, commands: &mut Commands) {
         self.enter(at, WatchState::Over);
         let occurrence = self.fires(at, now, site, commands);
@@ -309,14 +311,14 @@ impl Nemesis {
         }
     }
 
-    /// A fault that may still come, or that touches messages, is over.
+    /// A fault on messages ends, even if it has not acted yet.
     fn stop_touching(&mut self, at: usize, now: Micros) {
         if self.enter(at, WatchState::Over) == WatchState::Touching {
             self.close((at, 0), now);
         }
     }
 
-    /// A fault enters a stage, and so may other rules stand at its posts. Returns the stage that it leaves.
+    /// Moves a fault to another state, which may change the rules of its nodes. Returns the previous state.
     fn enter(&mut self, at: usize, stage: WatchState) -> WatchState {
         let Watch { posts, stage: present, .. } = &mut self.watches[at];
         if *present != stage {
@@ -325,7 +327,7 @@ impl Nemesis {
         std::mem::replace(present, stage)
     }
 
-    /// Renews the orders of every node for which they may have changed, and tells for whom they have.
+    /// Renews the fault plan of every node whose plan may have changed, and adds a command for each that has changed.
     fn renew(&mut self, commands: &mut Commands) {
         let mut stale = std::mem::take(&mut self.stale);
         stale.append(&mut self.in_force.take_stale());
@@ -343,7 +345,7 @@ impl Nemesis {
         }
     }
 
-    /// What is to be ordered of a node as everything stands.
+    /// The fault plan of a node that follows from the present state.
     fn standing(&self, node: NodeId) -> FaultPlan {
         let mut orders = self.in_force.orders(node);
         for (watch, number) in self.watches.iter().zip(0..) {
@@ -354,7 +356,7 @@ impl Nemesis {
 }
 
 impl Watch {
-    /// The rules of this fault at a node, as it stands.
+    /// The present rules of this fault at a node.
     fn rules(&self, id: RuleId, node: NodeId) -> impl Iterator<Item = Rule> {
         let share = match self.counting {
             Counting::Messages(Which::Share(share)) => Some(share),
@@ -373,7 +375,7 @@ impl Watch {
         })
     }
 
-    /// Whether the next one that counts is the one at which it strikes.
+    /// Whether the fault acts when the count next grows.
     fn may_strike(&self) -> bool {
         match self.counting {
             Counting::Transactions(nth) | Counting::Effects(nth) => self.count + 1 >= nth,
@@ -381,12 +383,12 @@ impl Watch {
         }
     }
 
-    /// Counts a phase, point or effect that was reached. Returns the count, `None` if this one does not count.
+    /// Counts a phase, point or effect that was reached. Returns the new count; `None` if this one does not count.
     fn counts(&mut self, txn: Option<TxnId>, lost: Lost) -> Option<u64> {
         if self.untold.is_some() {
             return (self.untold == txn && !lost.last).then_some(self.count);
         }
-        // After a send its own message must be taken; a phase tells somebody if nothing of it is lost.
+        // For a moment after a send, only its own message matters. For a phase, the loss of any message matters.
         let after_send = matches!(self.fault.trigger, Trigger::Moment { .. });
         let lost = self.told && if after_send { lost.last } else { lost.any };
         if lost && after_send && self.may_strike() {

@@ -30,7 +30,6 @@ use indoubt_proto::{
     inspect::Inspection,
     machine::Machine,
     observation::{Observation, Stamped},
-    planted::Planted,
     time::Micros,
 };
 use indoubt_scenario::{
@@ -43,7 +42,7 @@ use indoubt_scenario::{
 };
 use kernel::{Event, Kernel, Outlet};
 use layout::Layout;
-use machine_node::{Driven, MachineNode};
+use machine_node::{Driven, MachineNode, NewDisk};
 use node::{Incoming, Node};
 use queue::Due;
 use rand::Rng;
@@ -67,6 +66,16 @@ pub trait Sink {
     fn pass(&mut self, _passed: Passed) {}
 }
 
+/// What no finished forced write of a journal covers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unforced {
+    /// The number of records in the tail. Any prefix of them may survive a crash.
+    pub tail: usize,
+    /// If a compaction is not durable yet: the number of records that follow those that it replaces. A crash may also find the new
+    /// file in place, with any prefix of these.
+    pub behind_compaction: Option<usize>,
+}
+
 /// An edge of a moment that a node passes. A fault can strike there.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Passed {
@@ -82,8 +91,8 @@ pub struct Passed {
     pub qualifier: Option<&'static str>,
     /// The step of a saga, from 1, if there is one.
     pub step: Option<u32>,
-    /// The number of records in the node's journal that no forced write covers.
-    pub tail: usize,
+    /// What a crash of the node may leave of what no forced write covers.
+    pub unforced: Unforced,
     /// The message, if the edge is after a send to a node. The edge is reached when the message is taken, and never if it is lost.
     pub message: Option<MessageId>,
 }
@@ -162,8 +171,8 @@ impl<'a> World<'a> {
                 let accounts = opening.remove(&id).unwrap_or_default();
                 let settings = scenario.settings();
                 let log = LogId(stream(seed, &format!("journal {id}")).next_u64());
-                let place =
-                    Placed { port: Port::new(id, seed), outlet: outlet(id), log, planted: settings.planted, seed };
+                let disk = NewDisk { log, compact_every: scenario.compact_every, planted: settings.planted, seed };
+                let place = Placed { port: Port::new(id, seed), outlet: outlet(id), disk };
                 let mut machine = build(protocol, id, settings, accounts, place);
                 machine.set_plan(nemesis.orders(id), &layout);
                 Node::new(machine)
@@ -301,16 +310,14 @@ impl<'a> World<'a> {
 struct Placed {
     port: Port,
     outlet: Outlet,
-    log: LogId,
-    planted: Planted,
-    seed: u64,
+    disk: NewDisk,
 }
 
 impl UseMachine for Placed {
     type Output = Box<dyn Driven>;
 
     fn use_machine<M: Machine + Clone + 'static>(self, machine: M) -> Box<dyn Driven> {
-        let Placed { port, outlet, log, planted, seed } = self;
-        Box::new(MachineNode::new(machine, port, outlet, log, planted, seed))
+        let Placed { port, outlet, disk } = self;
+        Box::new(MachineNode::new(machine, port, outlet, disk))
     }
 }

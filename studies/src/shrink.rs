@@ -9,7 +9,10 @@ use indoubt_proto::{
     settings::{Options, Timeouts},
     time::Micros,
 };
-use indoubt_scenario::scenario::{Arrivals, Clocks, Cluster, Scenario, Trigger};
+use indoubt_scenario::{
+    parse::COMPACT_EVERY,
+    scenario::{Arrivals, Clocks, Cluster, Scenario, Trigger},
+};
 
 /// What was tried.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -77,6 +80,7 @@ fn smaller(case: &Case) -> impl Iterator<Item = Case> + use<> {
     add(&|s| s.workload.refuse = 0.0);
     add(&|s| s.workload.audit = 0.0);
     add(&|s| s.workload.lookup = 0.0);
+    add(&|s| s.workload.opening = None);
     add(&|s| {
         if let Arrivals::Clients(clients) = &mut s.workload.arrivals {
             *clients = 1;
@@ -87,6 +91,7 @@ fn smaller(case: &Case) -> impl Iterator<Item = Case> + use<> {
     add(&|s| s.network.base.duplicate = 0.0);
     add(&|s| s.network.base = Conditions { latency: A_MILLISECOND, ..s.network.base });
     add(&|s| s.force = A_MILLISECOND);
+    add(&|s| s.compact_every = COMPACT_EVERY);
     add(&|s| s.clocks = Clocks::default());
     add(&|s| s.timeouts = Timeouts::default());
     let plain = Options::default();

@@ -1,7 +1,7 @@
 //! Runs every crash point, and pairs of crashes, for the protocols that promise to survive them. Also tests what must sometimes
 //! happen: if nothing were ever blocked, or nothing ever aborted, the promises would be tested in vain.
 
-use indoubt_driver::gate::Verb;
+use indoubt_driver::gate::{COMPACTION, Verb};
 use indoubt_proto::{
     ids::{NodeId, Role},
     observation::{Observation, Stamped},
@@ -133,6 +133,28 @@ fn without_a_protocol_a_crash_leaves_half_a_transaction_and_nothing_is_promised(
     }
 }
 
+/// With a journal that is compacted after every record, after every second one, and so on, each record of the run is in the tail of some
+/// compaction. A crash comes before a compaction, while it waits, while its file is written, once the new file is in place, and after it.
+#[test]
+fn every_crash_inside_a_compaction_is_survived() {
+    for protocol in Protocol::ALL.into_iter().filter(|protocol| protocol.family() != Family::Unprotected) {
+        let (mut edges, mut new_files) = (0, 0);
+        for every in 1..=6 {
+            let base = base(&format!("[disk]\ncompact_every = {every}\n"));
+            for run in MiniRun::all(&base, protocol, 2, BACK).unwrap() {
+                for spot in run.crash_points() {
+                    let all = run.try_spot(&[], &spot);
+                    all.iter().for_each(|tried| survives(protocol, tried, 1));
+                    edges += usize::from(spot.point.word == COMPACTION);
+                    new_files += spot.unforced.behind_compaction.map_or(0, |behind| behind + 1);
+                }
+            }
+        }
+        println!("{protocol}: {edges} edges of compactions, {new_files} crashes that leave a new file");
+        assert!(edges >= 30 && new_files >= edges / 2, "{protocol}: {edges} {new_files}");
+    }
+}
+
 /// After a first crash, crashes again at each crash point of the history after it. This is done for every n-th first crash, beginning
 /// at a different one in each run.
 fn die_twice(protocol: Protocol, every: usize) -> Vec<CaseResult> {
@@ -237,7 +259,7 @@ fn every_case_is_an_ordinary_scenario_and_its_name_repeats_it() {
         for run in runs(protocol, 2) {
             let mut first: Option<Strike> = None;
             for (spot, number) in run.crash_points().into_iter().zip(0..) {
-                let strike = Strike { point: spot.point, survives: Survives::Tail(spot.tail as u64) };
+                let strike = Strike { point: spot.point, survives: Survives::Tail(spot.unforced.tail as u64) };
                 let strikes: Vec<Strike> = first.iter().cloned().chain([strike.clone()]).collect();
                 first.get_or_insert(strike);
                 let scenario = run.scenario_of(&strikes);

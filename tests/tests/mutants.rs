@@ -32,6 +32,7 @@ const PRC: &[Protocol] = &[Protocol::PresumedCommit];
 const COOPERATIVE: &[Protocol] = &[Protocol::Cooperative];
 const SAGA: &[Protocol] = &[Protocol::Saga];
 const PARALLEL: &[Protocol] = &[Protocol::SagaParallel];
+const SAGAS: &[Protocol] = &[Protocol::Saga, Protocol::SagaParallel];
 
 /// A bug: the protocols that can show it, the mistake in words, a promise that it breaks, and whether one transaction with one crash
 /// can show it.
@@ -53,7 +54,7 @@ impl Bug {
     }
 }
 
-const BUGS: [Bug; 27] = [
+const BUGS: [Bug; 41] = [
     bug(VoteBeforeDurable, TWO_PHASE, "votes YES before the prepared record is durable (11)", "durability")
         .with_one_crash(),
     bug(DecideBeforeDurable, TWO_PHASE, "tells COMMIT before the record is durable (15)", "agreement").with_one_crash(),
@@ -104,6 +105,42 @@ const BUGS: [Bug; 27] = [
         "world-contract",
     ),
     bug(TornRecordIgnored, TWO_PHASE, "a journal appends behind a torn record, where no replay arrives", "durability"),
+    bug(
+        OtherJournalDecides,
+        TWO_PHASE,
+        "answers for a lost journal by the presumption, and is obeyed (13)",
+        "agreement",
+    ),
+    bug(
+        AckOfLazyEnd,
+        COOPERATIVE,
+        "acknowledges a decision of which it has only a lazy record, on a peer's word (15)",
+        "agreement",
+    ),
+    bug(PivotNotSettled, SAGAS, "turns back at a failure of its pivot, which may be applied (32)", "completeness"),
+    bug(RefusalTrusted, SAGAS, "trusts a refusal of a step that it asked for twice (39)", "conservation"),
+    bug(NotReopened, SAGAS, "takes a saga for finished that it goes on with after a restart (17b)", "marks-kept")
+        .with_one_crash(),
+    bug(FinishedEarly, SAGAS, "takes a saga for finished before its lazy end is durable (17b)", "marks-kept"),
+    bug(CompactionForgetsDoubt, TWO_PHASE, "a compaction leaves out branches in doubt (11)", "durability"),
+    bug(
+        CompactionForgetsOutcomes,
+        SAGAS,
+        "a compaction leaves out the outcomes of what is over (17b)",
+        "no-effect-twice",
+    ),
+    bug(CompactionForgetsAcks, TWO_PHASE, "a compaction leaves out decisions not acknowledged (15)", "agreement"),
+    bug(CompactionForgetsSagas, SAGAS, "a compaction leaves out sagas that are not over (26)", "termination"),
+    bug(
+        ReplacedTooEarly,
+        TWO_PHASE,
+        "a compaction replaces the journal before the new file is durable",
+        "world-contract",
+    ),
+    bug(DurableTooEarly, TWO_PHASE, "a disk says durable of what is in its cache", "world-contract").with_one_crash(),
+    bug(NeverFlushed, TWO_PHASE, "a world never flushes lazy records", "world-contract").with_one_crash(),
+    bug(ObservedLate, TWO_PHASE, "a message leaves before what was observed is written", "world-contract")
+        .with_one_crash(),
 ];
 
 fn with_bug(mut case: Case, planted: Planted) -> Case {

@@ -83,7 +83,7 @@ impl LiveRun<'_> {
                     self.resolving += 1;
                     tokio::spawn(async move {
                         let outcome = resolve(&address, decision).await;
-                        let outcome = outcome.with_context(|| format!("{node} does not resolve"));
+                        let outcome = outcome.with_context(|| format!("{node} cannot end its branches in doubt"));
                         _ = tell.send(News::Resolved { node, start, outcome });
                     });
                 }
@@ -97,12 +97,12 @@ impl LiveRun<'_> {
     async fn kill(&mut self, node: NodeId, keep: Option<u64>) -> Result<()> {
         if let Some(handle) = self.starting.remove(&node) {
             // It was about to start: it starts, and is killed at once.
-            handle.await.context("a start was cut off")?;
+            handle.await.context("starting the node was interrupted")?;
             let outcome = loop {
                 match self.news.recv().await {
                     Some(News::Started { node: started, outcome }) if started == node => break outcome,
-                    Some(other) => self.tell.send(other).map_err(|_| anyhow::anyhow!("the run is gone"))?,
-                    None => bail!("the run lost its own channel"),
+                    Some(other) => self.tell.send(other).map_err(|_| anyhow::anyhow!("the run has ended"))?,
+                    None => bail!("internal error: the run's channel closed"),
                 }
             };
             self.cluster.started(node, outcome?)?;
@@ -122,7 +122,8 @@ impl LiveRun<'_> {
         }
         let (start, tell) = (self.cluster.start(node), self.tell.clone());
         let waiting = tokio::spawn(async move {
-            let outcome = start.await.unwrap_or_else(|error| Err(anyhow::anyhow!("a start was cut off: {error}")));
+            let outcome =
+                start.await.unwrap_or_else(|error| Err(anyhow::anyhow!("starting the node was interrupted: {error}")));
             _ = tell.send(News::Started { node, outcome });
         });
         self.starting.insert(node, waiting);
@@ -140,7 +141,7 @@ impl LiveRun<'_> {
             Ok(Ok(())) => Ok(()),
             // It has crashed: on purpose, or `casualty` reports it.
             Ok(Err(_)) => Ok(()),
-            Err(_) => bail!("{node} does not obey within {} s", OBEY_WITHIN.as_secs()),
+            Err(_) => bail!("{node} did not apply its faults within {} s", OBEY_WITHIN.as_secs()),
         }
     }
 }

@@ -1,5 +1,5 @@
-//! Planted bugs (feature `mutants`, for tests of the checks only). The coordinator itself is sound: each bug changes what the
-//! coordinator is told, or what it has just done.
+//! Planted bugs (feature `mutants`, only for tests of the checks). The coordinator itself is correct: each bug changes an
+//! input of the coordinator, or changes what it has just done.
 
 use super::Coordinator;
 use crate::{
@@ -15,11 +15,11 @@ use indoubt_proto::{
 };
 
 impl Coordinator {
-    /// Takes one input, with the planted bug if there is one.
+    /// Handles one input, with the planted bug if there is one.
     pub(super) fn step_with_bug(&mut self, mut input: InputOf<Self>, out: &mut Out) {
         let Some(mutant) = self.context.settings.planted.mutant() else { return self.step(input, out) };
         match (mutant, &mut input) {
-            // It cannot tell the journals of a participant apart.
+            // The bug: it cannot distinguish the journals of a participant.
             (Mutant::UnknownIsDone, Input::Message { message: Message::Vote { log, .. }, .. }) => *log = LogId(0),
             (Mutant::UnknownIsDone, Input::Message { message: Message::Ack { log, known, .. }, .. }) => {
                 (*log, *known) = (LogId(0), true);
@@ -31,6 +31,9 @@ impl Coordinator {
             // It does not know where the prepared record of a vote stands, and takes "never heard of it" for "forgotten".
             (Mutant::RestoredIsTrusted, Input::Message { message: Message::Vote { place, .. }, .. }) => *place = Lsn(0),
             (Mutant::RestoredIsTrusted, Input::Message { message: Message::Ack { known, .. }, .. }) => *known = true,
+            (Mutant::OtherJournalDecides, Input::Message { message: Message::Inquire { ticket, .. }, .. }) => {
+                ticket.log = self.context.serials.log();
+            }
             (Mutant::ResendStops, Input::Fired(CoordinatorTimer::Resend(txn))) => {
                 let txn = *txn;
                 self.step(input, out);
@@ -62,7 +65,14 @@ impl Coordinator {
         }
     }
 
-    /// Goes on at once with transactions that wait for one of these records.
+    /// Leaves records out of a compaction, with the planted bug if there is one.
+    pub(super) fn leave_out(&self, compaction: &mut Vec<CoordinatorRecord>) {
+        if self.context.settings.planted.is(Mutant::CompactionForgetsAcks) {
+            compaction.retain(|record| !matches!(record, CoordinatorRecord::Unacknowledged { .. }));
+        }
+    }
+
+    /// Continues transactions that await one of these records without waiting for its durability.
     fn go_on_early(&mut self, out: &mut Out, awaited: impl Fn(&CoordinatorRecord) -> Option<TxnId>) {
         let appended = |effect: &Effect<_, _>| match effect {
             Effect::Append { lsn, record, .. } => awaited(record).map(|txn| (*lsn, txn)),
@@ -74,7 +84,7 @@ impl Coordinator {
         }
     }
 
-    /// Does not tell an abort to participants whose vote is not known, and does not wait for their ACKs.
+    /// Sends no ABORT to participants whose vote is not known, and does not wait for their ACKs.
     fn forget_silent_voters(&mut self, out: &mut Out) {
         let told = |effect: &Effect<_, _>| match effect {
             Effect::Send { to, message: Message::Decision { txn, decision: Decision::Abort, ack: true, .. } } => {

@@ -1,4 +1,4 @@
-//! The decision of a transaction, from the last vote to the last ACK.
+//! The decision of a transaction: from the last vote to the last ACK.
 
 use super::{State, Transaction};
 use crate::{
@@ -17,7 +17,7 @@ use indoubt_proto::{
 };
 
 impl Transaction {
-    /// Every vote is in and none is NO (rule 3).
+    /// All votes have arrived, and none is NO (rule 3).
     pub(super) fn commit(&mut self, ctx: &mut Context, out: &mut Out) {
         self.reads.sort_by_key(|read| read.step);
         let write = if self.branches.iter().any(|b| matches!(b.heard, Heard::Yes(..))) {
@@ -39,7 +39,7 @@ impl Transaction {
         self.state = State::Aborting { aborted, reason };
     }
 
-    /// This record is durable: go on, if it is the one that is waited for.
+    /// This record is durable. If the transaction awaits it, it continues.
     pub(crate) fn durable(&mut self, lsn: Lsn, ctx: &mut Context, out: &mut Out) {
         match &mut self.state {
             State::Working { initiation, .. } if *initiation == Some(lsn) => *initiation = None,
@@ -53,17 +53,18 @@ impl Transaction {
         }
     }
 
-    /// From here on it is decided. Participants are told first, then the clients. `reason` goes with an abort.
+    /// The transaction is decided now. Sends the decision to the participants first, then the outcome to the clients.
+    /// `reason` belongs to an abort.
     fn decide(&mut self, decision: Decision, reason: Option<Reason>, ctx: &mut Context, out: &mut Out) {
         let txn = self.txn;
         out.observe(Observation::Decided { txn, outcome: decision });
         let due = branch::due(&self.branches, decision);
-        // A transaction in which everybody only read has no decision that anybody waits for.
+        // If all participants only read, no participant waits for the decision.
         let counts = decision == Decision::Commit && !due.is_empty();
         if counts {
             self.reach(Phase::Decided, out);
         }
-        // Readers that keep their locks until the decision are told too, and owe nothing.
+        // READ voters that keep their locks until the decision receive it too, and owe no ACK.
         let readers = self.branches.iter().filter(|b| b.heard == Heard::Read && ctx.read_vote() != ReadVote::Release);
         let told = due.iter().map(|v| (v.node, ctx.row().acks(decision))).chain(readers.map(|b| (b.node, false)));
         let told: Vec<(NodeId, bool)> = told.collect();
@@ -74,10 +75,10 @@ impl Transaction {
                 self.reach(Phase::HalfTold, out);
             }
         }
-        // Nobody acknowledges the commit of a transaction that only read: no record of it needs an end either.
+        // A commit of READ voters is not acknowledged, so its record needs no end record.
         let owed = ctx.row().acks(decision) && (decision == Decision::Abort || !due.is_empty());
         let overruled = if owed { Vec::new() } else { branch::overruled(&self.branches, decision) };
-        // Nobody who is told a decision that needs no ACK is heard of again.
+        // Participants that receive a decision without an ACK send nothing more.
         let told_and_trusted = if owed { 0 } else { due.len().saturating_sub(overruled.len()) };
         let followed = branch::aborted_alone(&self.branches) + told_and_trusted;
         let plain = match reason {
@@ -103,7 +104,7 @@ impl Transaction {
         self.branches.clear();
     }
 
-    /// Tells every client what became of the transaction, and remembers it for those who ask again.
+    /// Sends all clients the outcome, and remembers it for clients that ask again.
     fn tell_clients(&mut self, outcome: Outcome, ctx: &mut Context, out: &mut Out) {
         for client in std::mem::take(&mut self.clients) {
             out.send(client, Message::Outcome { txn: self.txn, outcome: outcome.clone() });
@@ -111,7 +112,7 @@ impl Transaction {
         ctx.admission.remember(self.txn, outcome);
     }
 
-    /// A participant acknowledged the decision, or an operator ended its branch before it was told.
+    /// A participant acknowledged the decision, or reports that an operator ended its branch before the decision.
     pub(crate) fn acked(&mut self, node: NodeId, said: Acknowledged, ctx: &mut Context, out: &mut Out) {
         match &mut self.state {
             State::Delivering(delivery) => {
@@ -124,7 +125,7 @@ impl Transaction {
                 let Some(branch) = self.branches.iter_mut().find(|branch| branch.node == node) else { return };
                 branch.heuristic = Some(by_operator);
                 if by_operator == Decision::Abort && matches!(self.state, State::Voting { .. }) {
-                    // Nothing is decided yet, and a commit would not be whole.
+                    // Nothing is decided yet. A commit would now leave this branch out.
                     self.abort(Reason::new(ReasonKind::Operator, format!("aborted at {node}")), ctx, out);
                 }
             }
@@ -132,7 +133,7 @@ impl Transaction {
         }
     }
 
-    /// An operator gives up waiting for the ACKs that are due. `false` if none are due.
+    /// An operator gives up waiting for the due ACKs. Returns `false` if none are due.
     pub(crate) fn give_up_on_acks(&mut self, ctx: &mut Context, out: &mut Out) -> bool {
         let delivering = matches!(self.state, State::Delivering(_));
         if delivering {
@@ -141,7 +142,7 @@ impl Transaction {
         delivering
     }
 
-    /// Every ACK is in, or an operator gave up waiting.
+    /// All ACKs have arrived, or an operator gave up waiting.
     fn all_acked(&mut self, ctx: &mut Context, out: &mut Out) {
         let State::Delivering(delivery) = &self.state else { return };
         out.disarm(CoordinatorTimer::Resend(self.txn));
@@ -155,27 +156,27 @@ impl Transaction {
         self.end(heuristic, ctx, out);
     }
 
-    /// Nobody owes an ACK any more. `heuristic` is the outcome, if operators ended branches otherwise than decided.
+    /// No ACK is due any more. `heuristic` is the outcome if operators ended branches against the decision.
     fn end(&mut self, heuristic: Option<Outcome>, ctx: &Context, out: &mut Out) {
         let row = ctx.row();
-        // Presumed commit has no record of its aborts: the reason would be lost.
+        // Presumed commit writes no abort record, so this record must keep the reason.
         let abort = match ctx.admission.outcome(self.txn) {
             Some(outcome @ Outcome::Aborted(_)) if row.abort.is_none() => Some(outcome.clone()),
             _ => None,
         };
-        // A participant forgets a heuristic end when an operator says so: only this record keeps it then.
+        // The participant forgets a heuristic end when an operator tells it to. After that, only this record keeps it.
         let write = if heuristic.is_some() { Write::Forced } else { row.end };
         out.append(CoordinatorRecord::End { txn: self.txn, outcome: heuristic.or(abort) }, write);
         self.forget(out);
     }
 
-    /// Nobody needs this transaction any more.
+    /// The transaction is finished and can be removed.
     pub(crate) fn forget(&mut self, out: &mut Out) {
         self.reach(Phase::Ended, out);
         self.state = State::Ended;
     }
 
-    /// Sends the decision to everybody who owes an ACK, first thing after a restart (rules 14 and 15).
+    /// Sends the decision to all participants that owe an ACK, as the first action after a restart (rules 14 and 15).
     pub(crate) fn deliver_again(&self, ctx: &Context, out: &mut Out) {
         if let State::Delivering(delivery) = &self.state {
             delivery.send(self.txn, ctx.serials.ticket(self.serial), out);
@@ -183,7 +184,7 @@ impl Transaction {
         }
     }
 
-    /// Some ACKs are over time (rule 15).
+    /// The retry timeout for missing ACKs fired (rule 15).
     pub(crate) fn resend(&mut self, ctx: &Context, out: &mut Out) {
         if let State::Delivering(delivery) = &mut self.state {
             delivery.resend(self.txn, ctx.serials.ticket(self.serial), out);
@@ -191,7 +192,7 @@ impl Transaction {
         }
     }
 
-    /// What a participant in doubt is answered (rules 13 to 15): while this is not decided, never a decision.
+    /// Answers the inquiry of a participant in doubt (rules 13 to 15). Before the decision, the answer is never a decision.
     pub(crate) fn answer(&self, node: NodeId, ctx: &Context) -> Message {
         match &self.state {
             State::Delivering(delivery) => delivery.decision(self.txn, ctx.serials.ticket(self.serial), node),
@@ -220,7 +221,7 @@ impl Transaction {
     }
 }
 
-/// Tells the trace what came of a transaction of which operators ended branches.
+/// Observes the outcome of a transaction in which operators ended branches.
 pub(crate) fn observe_heuristic(txn: TxnId, outcome: &Outcome, out: &mut Out) {
     if let Outcome::Heuristic { outcome, .. } = outcome {
         out.observe(Observation::HeuristicOutcome { txn, outcome: *outcome });

@@ -1,5 +1,5 @@
-//! A coordinator on a bench: a test is its driver, its participants and its clients. Nothing happens by itself, so every
-//! order of events can be written down.
+//! A bench for a coordinator. The test plays its driver, its participants and its clients. Nothing happens by itself, so a
+//! test can write down every order of events.
 #![allow(dead_code, reason = "each test file uses its own part of the bench")]
 
 use indoubt_coordinator::{Coordinator, CoordinatorRecord, CoordinatorTimer, Presumption};
@@ -24,7 +24,7 @@ pub(crate) fn p(number: u16) -> NodeId {
     NodeId::participant(number)
 }
 
-/// Where every participant's prepared record stands, and where its journal ends.
+/// The position of every participant's prepared record, and the end of its journal.
 pub(crate) const PLACE: Lsn = Lsn(5);
 
 /// The journal of a participant.
@@ -125,7 +125,7 @@ impl Bench {
         self.crash(self.last());
     }
 
-    /// Crashes, and comes back with another, empty journal.
+    /// Crashes, and restarts with another, empty journal.
     pub(crate) fn lose_log(&mut self) {
         self.boot(LogId(0xc1c1), Vec::new());
     }
@@ -230,7 +230,7 @@ impl Bench {
         self.message(node, Message::Ack { txn: txn(number), log, known: true, end, heuristic: None });
     }
 
-    /// What a participant in doubt is answered; `log` is that of the ticket it was given with PREPARE.
+    /// The answer to a participant in doubt. `log` is the journal in the ticket of its PREPARE.
     pub(crate) fn inquire(&mut self, node: NodeId, number: u64, log: LogId) -> Message {
         let ticket = Ticket { log, serial: Serial(1), finished_below: Serial(0) };
         self.sent.clear();
@@ -240,7 +240,7 @@ impl Bench {
         answer
     }
 
-    /// The decision that an inquiry is answered with, if it is one.
+    /// The decision with which an inquiry is answered, if it is one.
     pub(crate) fn told(&mut self, node: NodeId, number: u64) -> Option<Decision> {
         match self.inquire(node, number, LOG) {
             Message::Decision { decision, .. } => Some(decision),
@@ -257,7 +257,7 @@ impl Bench {
         }
     }
 
-    /// Up to the votes of a transaction over p1 to p`n`.
+    /// Runs a transaction over p1 to p`n` up to its votes.
     pub(crate) fn prepare(&mut self, number: u64, n: u16) {
         self.submit(plan(number, n));
         for node in 1..=n {
@@ -266,7 +266,7 @@ impl Bench {
         self.force();
     }
 
-    /// The whole of a transaction over p1 to p`n` with these votes, and all ACKs that are due.
+    /// Runs a whole transaction over p1 to p`n` with these votes, and delivers all due ACKs.
     pub(crate) fn run(&mut self, number: u64, votes: &[Vote]) {
         self.prepare(number, votes.len() as u16);
         for (vote, node) in votes.iter().zip(1..) {
@@ -276,7 +276,7 @@ impl Bench {
         self.ack_all();
     }
 
-    /// Every participant acknowledges what it was told and must acknowledge.
+    /// Every participant acknowledges the decisions that it was sent and must acknowledge.
     pub(crate) fn ack_all(&mut self) {
         for (node, number) in self.acks_due() {
             self.ack(node, number, log_of(node), true);
@@ -291,7 +291,7 @@ impl Bench {
         self.sent.iter().filter_map(due).collect()
     }
 
-    /// The decisions sent since the test last looked: to whom, which, and whether an ACK is due.
+    /// The decisions sent since the test last looked: the receiver, the decision, and whether an ACK is due.
     pub(crate) fn decisions(&mut self) -> Vec<(NodeId, Decision, bool)> {
         let decision = |(to, message): (NodeId, Message)| match message {
             Message::Decision { decision, ack, .. } => Some((to, decision, ack)),
@@ -300,7 +300,7 @@ impl Bench {
         self.sent.drain(..).filter_map(decision).collect()
     }
 
-    /// Whom PREPARE was sent to since the test last looked.
+    /// The receivers of PREPARE since the test last looked.
     pub(crate) fn prepared(&self) -> Vec<NodeId> {
         self.sent.iter().filter(|(_, m)| matches!(m, Message::Prepare { .. })).map(|(to, _)| *to).collect()
     }
@@ -330,7 +330,7 @@ impl Bench {
         self.observed.iter().filter_map(decided).collect()
     }
 
-    /// How many transactions are not finished.
+    /// The number of unfinished transactions.
     pub(crate) fn open(&self) -> usize {
         self.machine.inspect(false).open.len()
     }

@@ -13,6 +13,7 @@ mod entry;
 pub(crate) mod evidence;
 mod heuristics_told;
 mod isolation;
+mod marks_kept;
 mod no_effect_twice;
 mod non_triviality;
 mod nothing_unresolved;
@@ -50,6 +51,7 @@ const CHECKS: [Check; CheckName::ALL.len()] = [
     nothing_unresolved::CHECK,
     told_truth::CHECK,
     heuristics_told::CHECK,
+    marks_kept::CHECK,
     world_contract::CHECK,
 ];
 

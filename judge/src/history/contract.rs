@@ -1,20 +1,25 @@
 //! Whether the world kept what it promises to machines (`proto/src/machine.rs`), as far as the trace shows it: what was sent to
-//! one incarnation of a node never reaches a later one, the numbers of records grow, only what was appended is durable, and
-//! what is durable survives.
+//! one incarnation of a node never reaches a later one, the numbers of records grow, only what was appended is durable, what is
+//! durable survives, lazy records are flushed, and what a node observes is written before its messages leave.
 
 use super::by_node::ByNode;
 use crate::finding::At;
 use indoubt_proto::{
-    ids::{Lsn, MessageId, NodeId},
+    ids::{Lsn, MessageId, NodeId, TxnId},
     observation::{Observation, Stamped},
 };
+
+/// A node that runs has flushed a lazy record long before this time has passed, in microseconds.
+const FLUSHED: i64 = 60_000_000;
 
 /// How many breaches are kept with their text.
 const KEPT: usize = 20;
 
-/// A breach of the contract.
+/// Something that a node, or the world around it, did wrong.
 #[derive(Clone, Debug)]
 pub(crate) struct Breach {
+    /// The transaction concerned, if an excuse depends on it.
+    pub(crate) txn: Option<TxnId>,
     pub(crate) node: NodeId,
     pub(crate) text: String,
 }
@@ -28,6 +33,17 @@ struct Seen {
     died: Option<Death>,
     appended: Lsn,
     durable: Lsn,
+    /// Since when it has run with a record that is not durable.
+    unflushed: Option<i64>,
+}
+
+impl Seen {
+    /// It runs. If a record is not durable, it should be soon.
+    fn runs_unflushed(&mut self, t: i64) {
+        if self.appended > self.durable {
+            self.unflushed.get_or_insert(t);
+        }
+    }
 }
 
 /// A node's death.
@@ -55,11 +71,15 @@ impl Contract {
             Observation::Received { id, to, .. } => self.received(*id, *to, seen.t_us),
             Observation::Crashed { .. } => {
                 let sent = self.nodes.map(|node| node.sent);
-                self.nodes.get_mut(seen.node).died = Some(Death { t: seen.t_us, sent });
+                let node = self.nodes.get_mut(seen.node);
+                (node.died, node.unflushed) = (Some(Death { t: seen.t_us, sent }), None);
             }
+            Observation::Paused { .. } => self.nodes.get_mut(seen.node).unflushed = None,
+            Observation::Resumed { .. } => self.nodes.get_mut(seen.node).runs_unflushed(seen.t_us),
             Observation::Appended { lsn, .. } => {
                 let node = self.nodes.get_mut(seen.node);
                 let before = std::mem::replace(&mut node.appended, *lsn);
+                node.runs_unflushed(seen.t_us);
                 if *lsn <= before {
                     let text = format!("{} appended record {} after record {}", seen.node, lsn.0, before.0);
                     self.breach(seen, text);
@@ -68,6 +88,8 @@ impl Contract {
             Observation::Durable { upto } => {
                 let node = self.nodes.get_mut(seen.node);
                 node.durable = node.durable.max(*upto);
+                node.unflushed = None;
+                node.runs_unflushed(seen.t_us);
                 if *upto > node.appended {
                     let text = format!(
                         "{} called record {} durable, but appended only {}",
@@ -90,7 +112,25 @@ impl Contract {
             }
             // The trace says it, so no durable record is missing that should be there.
             Observation::LogRestored { upto } => self.nodes.get_mut(seen.node).durable = *upto,
+            Observation::End => self.look_for_unflushed(seen.t_us),
             _ => {}
+        }
+    }
+
+    /// A coordinator asks for the work of a transaction, or for its vote. It must have observed before that it accepted it.
+    pub(super) fn asked_unobserved(&mut self, seen: &Stamped, txn: TxnId) {
+        self.breach(seen, format!("{} sent a request of {txn} before it wrote that it accepted it", seen.node));
+    }
+
+    fn look_for_unflushed(&mut self, end: i64) {
+        let late = |(node, seen): (NodeId, &Seen)| {
+            let since = seen.unflushed.filter(|since| end - since > FLUSHED)?;
+            let (last, since) = (seen.appended.0, At(since));
+            Some((node, format!("{node} never made its record {last} durable, although it ran since {since}")))
+        };
+        let late: Vec<(NodeId, String)> = self.nodes.iter().filter_map(late).collect();
+        for (node, text) in late {
+            self.breached(node, text);
         }
     }
 
@@ -111,7 +151,7 @@ impl Contract {
 
     fn breached(&mut self, node: NodeId, text: String) {
         if self.breaches.len() < KEPT {
-            self.breaches.push(Breach { node, text });
+            self.breaches.push(Breach { txn: None, node, text });
         }
     }
 }

@@ -25,6 +25,8 @@ pub(crate) struct FinalState {
     pub(crate) complete: bool,
     /// Where the world broke its promises to the machines.
     pub(crate) breaches: Vec<Breach>,
+    /// Requests for transactions that their coordinating nodes had announced as finished.
+    pub(crate) below_marks: Vec<Breach>,
     pub(crate) transactions: BTreeMap<TxnId, TxnHistory>,
     /// The fate of each transaction that a client began.
     pub(crate) fates: BTreeMap<TxnId, Fate>,
@@ -46,8 +48,19 @@ impl FinalState {
         let submitted = transactions.iter().filter(|(_, txn_history)| txn_history.began.is_some());
         let fates = submitted.map(|(txn, txn_history)| (*txn, fate(family, &topology, *txn, txn_history))).collect();
         let (open_locks, forgotten) = (BTreeMap::new(), Forgotten::default());
-        let breaches = Vec::new();
-        FinalState { family, order, topology, complete, breaches, transactions, fates, open_locks, forgotten }
+        let (breaches, below_marks) = (Vec::new(), Vec::new());
+        FinalState {
+            family,
+            order,
+            topology,
+            complete,
+            breaches,
+            below_marks,
+            transactions,
+            fates,
+            open_locks,
+            forgotten,
+        }
     }
 
     /// Every transaction that a client began and that is not forgotten, with its history and its fate.

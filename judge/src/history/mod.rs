@@ -8,6 +8,7 @@ pub(crate) mod fate;
 pub(crate) mod final_state;
 pub(crate) mod forgotten;
 pub(crate) mod history_index;
+pub(crate) mod marks;
 pub(crate) mod topology;
 pub(crate) mod txn_history;
 
@@ -23,6 +24,7 @@ use indoubt_proto::{
     time::Micros,
 };
 use indoubt_scenario::protocol::{Family, Protocol};
+use marks::Marks;
 use rustc_hash::FxHashSet;
 use topology::Topology;
 use txn_history::{Effect, EffectKind, Logged};
@@ -36,6 +38,8 @@ pub(crate) struct History {
     pub(crate) topology: Topology,
     /// Whether the world kept its promises to the machines.
     contract: Contract,
+    /// Whether coordinating nodes keep to their marks.
+    marks: Marks,
     /// How long clients submitted transactions, in microseconds.
     pub(crate) duration: i64,
     /// The time of the last line.
@@ -59,6 +63,7 @@ impl History {
             index: HistoryIndex::default(),
             topology: Topology::default(),
             contract: Contract::default(),
+            marks: Marks::default(),
             duration: duration.0 as i64,
             end: 0,
             complete: false,
@@ -75,6 +80,7 @@ impl History {
         self.fresh = false;
         let changed = self.topology.take(seen);
         self.contract.take(seen);
+        self.marks.take(seen);
         if let Some(slot) = slot {
             self.tell(slot, seen);
         }
@@ -121,6 +127,7 @@ impl History {
             }
             O::ClientEnded { outcome, .. } => txn_history.told.push((t, *outcome)),
             O::Decided { outcome, .. } if at_home => txn_history.home_decided.push((t, *outcome)),
+            O::Reached { phase: Phase::Begun, .. } => txn_history.begun = true,
             O::Reached { phase: Phase::Ended, .. } => {
                 txn_history.ended.get_or_insert(t);
             }
@@ -138,6 +145,10 @@ impl History {
                 }
                 if *message == MessageKind::Prepare && !copy && *from == txn.home {
                     txn_history.branch(*to).prepare_sent.get_or_insert(t);
+                }
+                let asks = matches!(message, MessageKind::Work | MessageKind::Prepare) && *from == txn.home;
+                if asks && txn_history.began.is_some() && !txn_history.audit && !txn_history.begun {
+                    self.contract.asked_unobserved(seen, txn);
                 }
             }
             O::Received { from, message, .. } => {
@@ -249,8 +260,12 @@ impl History {
 
     /// The final state at the end of the run.
     pub(crate) fn into_final_state(self) -> FinalState {
-        let breaches = self.contract.breaches;
-        FinalState { breaches, ..FinalState::new(self.protocol, self.topology, self.complete, self.index.into_map()) }
+        let (breaches, below_marks) = (self.contract.breaches, self.marks.breaches);
+        FinalState {
+            breaches,
+            below_marks,
+            ..FinalState::new(self.protocol, self.topology, self.complete, self.index.into_map())
+        }
     }
 }
 

@@ -116,6 +116,8 @@ pub(crate) struct TxnHistory {
     /// The outcomes that its client was told. More than one is a mistake.
     pub(crate) told: Vec<(i64, OutcomeWord)>,
     pub(crate) accepted: bool,
+    /// Whether its home observed that it accepted it.
+    pub(crate) begun: bool,
     /// The state of its home when it was accepted.
     pub(crate) home_then: Life,
     pub(crate) home_decided: Vec<(i64, Decision)>,

@@ -104,6 +104,7 @@ impl Line {
                 write: f.need::<Write>("write")?,
             },
             "durable" => O::Durable { upto: f.lsn("upto")? },
+            "compacted" => O::Compacted { upto: f.lsn("upto")?, records: f.need("records")? },
             "lock-requested" => O::LockRequested { txn: f.txn()?, key: f.key()?, mode: f.need::<LockMode>("mode")? },
             "lock-granted" => O::LockGranted { txn: f.txn()?, key: f.key()?, mode: f.need::<LockMode>("mode")? },
             "lock-released" => O::LockReleased { txn: f.txn()?, key: f.key()? },

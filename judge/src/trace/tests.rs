@@ -114,6 +114,7 @@ fn every_kind() -> Vec<(O, &'static str)> {
             O::Read { txn, key: key.clone(), value: -4, step: 1 },
             r#""txn":"c1-k2-17","key":"p1/acct-3","value":-4,"step":1"#,
         ),
+        (O::Compacted { upto: lsn, records: 3 }, r#""upto":9,"records":3"#),
         (O::Voted { txn, vote: Vote::ReadOnly }, r#""txn":"c1-k2-17","vote":"read-only""#),
         (O::InDoubt { txn }, r#""txn":"c1-k2-17""#),
         (O::Decided { txn, outcome: Decision::Abort }, r#""txn":"c1-k2-17","outcome":"abort""#),

@@ -77,6 +77,10 @@ fn details(line: &mut String, what: &Observation) {
             name(line, "write", write.word());
         }
         Durable { upto } => number(line, "upto", upto.0),
+        Compacted { upto, records } => {
+            number(line, "upto", upto.0);
+            number(line, "records", records);
+        }
         LockRequested { key, mode, .. } | LockGranted { key, mode, .. } => {
             text(line, "key", key.as_str());
             name(line, "mode", mode_word(*mode));

@@ -3,7 +3,7 @@
 use super::load::{self, Load, Maker};
 use anyhow::{Context, Result};
 use indoubt_cluster::{Cluster, Launch};
-use indoubt_node::client::NodeClient;
+use indoubt_node::{NodeConfig, client::NodeClient};
 use indoubt_proto::{ids::NodeId, settings::Settings};
 use indoubt_scenario::protocol::Protocol;
 use serde_json::{Value, json};
@@ -20,6 +20,7 @@ pub(super) async fn measure(tell: &dyn Fn(String)) -> Result<Value> {
         participants: 1,
         settings: Settings::default(),
         opening: Maker::opening(1, ACCOUNTS),
+        compact_every: NodeConfig::COMPACT_EVERY,
         seed: 1,
         trace: false,
         lab: false,

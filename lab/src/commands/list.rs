@@ -124,8 +124,8 @@ fn all_points() -> (Value, String) {
         let messages: Vec<_> = points::messages(protocol, WorkRound::Separate).map(|m| m.kind.word()).collect();
         text += &format!("  messages, `message = \"…\"`:\n    {}\n", messages.join(", "));
         text += "  records, `effect = \"append:…\"`:\n";
-        let records: Vec<_> =
-            [Role::Coordinating, Role::Participant].map(|r| (role(r), points::records(protocol, r))).to_vec();
+        let records = [Role::Coordinating, Role::Participant]
+            .map(|r| (role(r), points::appends(protocol, r).collect::<Vec<_>>()));
         for (nodes, words) in &records {
             text += &format!("    {nodes}: {}\n", words.join(", "));
         }

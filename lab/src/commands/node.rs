@@ -55,6 +55,9 @@ pub struct NodeArgs {
     /// Append the trace of this node to this file, one JSON object per line.
     #[arg(long, value_name = "FILE")]
     pub trace: Option<PathBuf>,
+    /// Compact the journal after at least so many records.
+    #[arg(long, value_name = "N", default_value_t = NodeConfig::COMPACT_EVERY, value_parser = clap::value_parser!(u64).range(1..))]
+    pub compact_every: u64,
     /// Serve the control service through which a lab injects faults.
     #[arg(long, hide = true)]
     pub lab: bool,
@@ -239,6 +242,7 @@ where
     config.lab = args.lab;
     config.seed = args.seed;
     config.start = args.start;
+    config.compact_every = args.compact_every;
     indoubt_node::run(machine, config)?;
     Ok(Status::Holds)
 }

@@ -1,4 +1,4 @@
-//! The lab's end of a node's control stream.
+//! The lab's end of the control stream of a node.
 
 use crate::session::dial;
 use indoubt_driver::{
@@ -15,24 +15,24 @@ use tokio::sync::{mpsc, oneshot};
 use tokio_stream::{StreamExt, wrappers::UnboundedReceiverStream};
 use tonic::Status;
 
-/// What a node tells the lab of its own accord.
+/// A report that a node sends to the lab.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LabReport {
-    /// It has halted, and waits for [`LabControl::release`].
+    /// The node has halted, and waits for [`LabControl::release`].
     Asked(Asked),
-    /// A rule that only reports has applied; the node goes on.
+    /// A rule that only reports has applied. The node continues.
     Reported(Reported),
 }
 
-/// A control stream. A fault plan holds for as long as it is open: when it ends, the node forgets it, and goes on if it is
-/// halted. Cheap to clone; the stream ends with the last clone, or with the node.
+/// A control stream. The node forgets its fault plan when the stream ends, and continues if it had halted. The stream is
+/// cheap to clone. It ends with the last clone, or with the node.
 #[derive(Clone, Debug)]
 pub struct LabControl {
     commands: mpsc::UnboundedSender<LabCommand>,
     acks: Arc<Mutex<Acks>>,
 }
 
-/// Who waits for a fault plan to hold.
+/// The callers that wait until a fault plan is in force.
 #[derive(Debug, Default)]
 struct Acks {
     version: u64,
@@ -41,16 +41,16 @@ struct Acks {
 }
 
 fn lock(acks: &Mutex<Acks>) -> MutexGuard<'_, Acks> {
-    // Sound at every step: nothing panics while it holds the lock.
+    // Nothing panics while it holds the lock, so the state is always valid.
     acks.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl LabControl {
-    /// Takes hold of the node at `address` (`host:port`). The channel of reports closes when the stream ends: the node died,
-    /// or it refused a command.
+    /// Opens the control stream of the node at `address` (`host:port`). The channel of reports closes when the stream ends,
+    /// because the node died or rejected a command.
     ///
     /// # Errors
-    /// Nobody answers there, or the node was started without a lab (`unimplemented`).
+    /// If the node cannot be reached, or was started without a lab (`unimplemented`).
     pub async fn connect(address: &str) -> Result<(LabControl, mpsc::UnboundedReceiver<LabReport>), Status> {
         let mut client = LabClient::new(dial(address).await?).max_decoding_message_size(usize::MAX);
         let (commands, outgoing) = mpsc::unbounded_channel();
@@ -66,7 +66,7 @@ impl LabControl {
                     Ok(None) => break,
                     Err(status) => Err(status),
                 };
-                // Nobody may listen to reports; acknowledgements are still told.
+                // The receiver of reports may be gone. Acknowledgements of fault plans still matter.
                 match report {
                     Ok(NodeReport::FaultsSet { version }) => {
                         let waiting = lock(&acked).waiting.remove(&version);
@@ -87,10 +87,10 @@ impl LabControl {
         Ok((LabControl { commands, acks }, received))
     }
 
-    /// Replaces the node's fault plan, and waits until it holds. A halted node obeys at once.
+    /// Replaces the node's fault plan, and waits until it is in force. A halted node applies it at once.
     ///
     /// # Errors
-    /// The stream ended (`unavailable`): the node may be dead.
+    /// `unavailable` if the stream has ended. The node may be dead.
     pub async fn set_faults(&self, plan: FaultPlan) -> Result<(), Status> {
         let (ack, acked) = oneshot::channel();
         let version = {
@@ -100,23 +100,24 @@ impl LabControl {
             if !acks.closed {
                 acks.waiting.insert(version, ack);
             }
-            // Sent under the lock, so that versions arrive in order. A broken stream drops `ack`, which says so.
+            // It is sent under the lock, so that versions arrive in order. If the stream is broken, `ack` is dropped and
+            // its receiver sees that.
             let _ = self.commands.send(LabCommand::SetFaults { version, plan });
             version
         };
-        acked
-            .await
-            .map_err(|_| Status::unavailable(format!("the control stream ended before fault plan {version} held")))
+        acked.await.map_err(|_| {
+            Status::unavailable(format!("the control stream ended before fault plan {version} was in force"))
+        })
     }
 
-    /// The node's clock jumps. Commands are obeyed in order: once a plan holds that was sent later, the clock has jumped.
-    /// Without effect if the stream has ended.
+    /// Makes the node's clock jump. Commands are applied in order, so the jump precedes every fault plan that is sent
+    /// later. Has no effect if the stream has ended.
     pub fn jump_clock(&self, jump: ClockJump) {
         let _ = self.commands.send(LabCommand::JumpClock(jump));
     }
 
-    /// Lets a halted node go on; `disposition` is what happens to the message at which it halted. Without effect if the stream has
-    /// ended.
+    /// Lets a halted node continue. `disposition` says what happens to the message at which it halted. Has no effect if the
+    /// stream has ended.
     pub fn release(&self, ask: u64, disposition: Disposition) {
         let _ = self.commands.send(LabCommand::Release { ask, disposition });
     }

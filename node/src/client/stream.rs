@@ -1,4 +1,4 @@
-//! A client with an id of its own and a session: what load is made of.
+//! A client with an id of its own and a session, for generating load.
 
 use crate::{
     alarm::Alarm,
@@ -19,47 +19,47 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::{sync::mpsc, task::JoinHandle};
 use tonic::{Status, Streaming};
 
-/// What happens to a client.
+/// An event at a client.
 #[derive(Debug)]
 pub enum ClientEvent {
     /// A session began.
     Up {
-        /// The coordinating node's incarnation: the epoch of what is now submitted first.
+        /// The incarnation of the coordinating node. It is the epoch of transactions that are first submitted now.
         incarnation: u32,
-        /// Its journal.
+        /// The journal of the coordinating node.
         log: LogId,
     },
-    /// The session is over; what was under way in it, in either direction, is lost.
+    /// The session has ended. All messages that were on their way in it are lost, in both directions.
     Down,
-    /// Messages arrived (outcomes, status replies), in this order, after they were held for as long as they say.
+    /// Messages arrived (outcomes, status replies), in this order, after they were held for the time that they say.
     Messages(Vec<Envelope>),
 }
 
-/// A client's session with one coordinating node, dialed again whenever it breaks. Dropping it ends the session.
+/// A client's session with one coordinating node. It is dialed again whenever it breaks. Dropping it ends the session.
 #[derive(Debug)]
 pub struct ClientSession {
     me: Hello,
     home: NodeId,
     session: Session,
-    /// What waits for [`ClientSession::flush`], and the session that it is for.
+    /// The messages that wait for [`ClientSession::flush`], and the number of their session.
     pending: Batch,
     pending_for: Option<Arc<Outbox>>,
     sent: u64,
     task: JoinHandle<()>,
 }
 
-/// The present session: the other's hello, and where messages leave.
+/// The present session: the hello of the other side, and the queue of outgoing messages.
 type Session = Arc<Mutex<Option<(Hello, Arc<Outbox>)>>>;
 
 fn lock(session: &Session) -> MutexGuard<'_, Option<(Hello, Arc<Outbox>)>> {
-    // A whole value is put in or taken out: it is sound at every step.
+    // Values are only put in and taken out whole, so the state is always valid.
     session.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl ClientSession {
-    /// Keeps a session of `client` with `home` at `address` (`host:port`), on the runtime at hand. `incarnation` tells the
-    /// runs of one client apart in message ids; `seed` is for the jitter of the pauses between dialing. The channel of
-    /// events closes only when the process is out of file descriptors.
+    /// Keeps a session of `client` with `home` at `address` (`host:port`), on the current runtime. `incarnation`
+    /// distinguishes the runs of one client in message ids. `seed` is for the jitter of the pauses between dialing. The
+    /// channel of events closes only if the process has no file descriptors left.
     pub fn open(
         client: NodeId,
         incarnation: u32,
@@ -77,17 +77,17 @@ impl ClientSession {
         (client, received)
     }
 
-    /// The incarnation of the coordinating node, while there is a session.
+    /// The incarnation of the coordinating node; `None` without a session.
     pub fn up(&self) -> Option<u32> {
         lock(&self.session).as_ref().map(|(hello, _)| hello.incarnation)
     }
 
-    /// Puts a message (`Submit` or `StatusQuery`) into what leaves with the next [`ClientSession::flush`]; the node holds it
-    /// for `hold` before it takes it. Returns its id, or `None` if there is no session: nothing will be sent.
+    /// Adds a message (`Submit` or `StatusQuery`) to the next [`ClientSession::flush`]. The node holds it for `hold` before
+    /// it takes it as input. Returns its id; `None` if there is no session, because then nothing will be sent.
     pub fn send(&mut self, message: Message, hold: Micros) -> Option<MessageId> {
         let outbox = lock(&self.session).as_ref().map(|(_, outbox)| Arc::clone(outbox))?;
         if !self.pending_for.as_ref().is_some_and(|old| Arc::ptr_eq(old, &outbox)) {
-            // What waited for a session that broke is lost with it.
+            // Messages that wait for a broken session are lost with it.
             self.pending = Batch::default();
             self.pending_for = Some(outbox);
         }
@@ -97,8 +97,8 @@ impl ClientSession {
         Some(id)
     }
 
-    /// Lets one packet of a port out at once, which numbers its messages itself; the node holds it for `hold` before it takes
-    /// it. Returns the packet if there is no session, or if its queue is full: it is lost.
+    /// Sends one packet of a port at once. The port numbers its own messages. The node holds the packet for `hold` before
+    /// it takes it as input. Returns the packet if it is lost, because there is no session or the queue is full.
     pub fn forward(&mut self, packet: Packet, hold: Micros) -> Option<Packet> {
         let Some(outbox) = lock(&self.session).as_ref().map(|(_, outbox)| Arc::clone(outbox)) else {
             return Some(packet);
@@ -110,7 +110,7 @@ impl ClientSession {
         (!pending.is_empty()).then(|| packet_of(envelope))
     }
 
-    /// Lets everything out in one batch. Returns how many messages found a full queue and are lost.
+    /// Sends all added messages in one batch. Returns how many of them are lost because the queue is full.
     pub fn flush(&mut self) -> usize {
         if let Some(outbox) = &self.pending_for {
             outbox.extend(&mut self.pending);
@@ -122,14 +122,14 @@ impl ClientSession {
 impl Drop for ClientSession {
     fn drop(&mut self) {
         self.task.abort();
-        // The transport holds the queue too: the session ends only when the queue does.
+        // The transport holds the queue too, so the session ends only when the queue does.
         if let Some((_, outbox)) = lock(&self.session).take() {
             outbox.close();
         }
     }
 }
 
-/// Dials for ever.
+/// Dials again and again, without end.
 async fn keep(
     me: Hello,
     home: NodeId,
@@ -142,7 +142,7 @@ async fn keep(
     let mut held = Held::new();
     let mut alarm = match Alarm::new() {
         Ok(alarm) => alarm,
-        Err(error) => return tracing::error!(%error, "a client has no alarm, so no session"),
+        Err(error) => return tracing::error!(%error, "a client cannot set its timer, so it has no session"),
     };
     loop {
         let dialed_at = clock::now();
@@ -157,9 +157,9 @@ async fn keep(
                 outbox.close();
                 let _ = events.send(ClientEvent::Down);
             }
-            Err(status) => tracing::debug!(%home, %status, "a client found no session"),
+            Err(status) => tracing::debug!(%home, %status, "a client could not open a session"),
         }
-        // What is held survives its sender: it goes on coming out while there is no session.
+        // Held messages outlive their sender: they still arrive when there is no session.
         let pause = tokio::time::sleep(pauses.next(dialed_at));
         tokio::pin!(pause);
         loop {
@@ -171,7 +171,7 @@ async fn keep(
     }
 }
 
-/// Reads a session to its end.
+/// Reads a session until it ends.
 async fn read(
     peer: Hello,
     me: NodeId,

@@ -42,7 +42,7 @@ pub fn cut_tail(dir: &Path, seed: u64, keep: Option<u64>) -> Result<CutReport, J
         return Err(JournalError::Corrupt { path: paths.durable(), offset: 0, why });
     }
     let mut report = CutReport { last: contents.last, durable: contents.header.base, kept: contents.last, torn: false };
-    // The end of the durable part, then the end of each record behind it.
+    // The end of the durable part, then the end of each record after it.
     let mut ends = vec![contents.durable];
     for (end, record) in contents.records() {
         if end as u64 <= contents.durable {

@@ -28,9 +28,9 @@ pub enum JournalError {
     Belongs {
         /// The data directory or the journal.
         path: PathBuf,
-        /// To whom it belongs.
+        /// The node and protocol to which it belongs.
         found: String,
-        /// Who opened it.
+        /// The node and protocol that opened it.
         expected: String,
     },
     /// The journal has another format version.

@@ -34,7 +34,7 @@ pub(super) struct Header {
     pub(super) snapshot_records: u64,
     /// The end of these records. Up to here the file was durable before it got its name.
     pub(super) snapshot_end: u64,
-    /// Whose journal it is.
+    /// The node and protocol of the journal.
     pub(super) stamp: Stamp,
 }
 

@@ -60,7 +60,7 @@ impl Mark {
     }
 }
 
-/// The file of the mark.
+/// The file that contains the mark.
 #[derive(Debug)]
 pub(super) struct MarkFile {
     path: PathBuf,

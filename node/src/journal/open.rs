@@ -122,7 +122,7 @@ fn check_owner_file(paths: &Paths, owner: &Owner) -> Result<(), JournalError> {
     }
 }
 
-/// Checks the owner in the header of the journal. A header that names none says nothing.
+/// Checks the owner in the header of the journal. A header without an owner is accepted.
 fn check_stamp(paths: &Paths, stamp: Stamp, owner: &Owner) -> Result<(), JournalError> {
     if stamp == Stamp::default() || stamp == Stamp::of(Some(owner)) {
         return Ok(());

@@ -1,5 +1,5 @@
-//! To whom a data directory belongs: a node and a protocol. The journal's header names both, and the file `owner` says them for
-//! people. Another machine could not read the records, and another node would answer for promises that it never made.
+//! The owner of a data directory: a node and a protocol. The journal's header names both, and the file `owner` contains
+//! them as text. Another machine could not read the records, and another node must not answer for this node's promises.
 
 use indoubt_proto::ids::{NodeId, Role};
 use std::fmt;
@@ -7,7 +7,7 @@ use std::fmt;
 /// The node that writes a journal, and its protocol.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Owner {
-    /// The node.
+    /// The node that writes the journal.
     pub node: NodeId,
     /// The name of its protocol.
     pub protocol: String,
@@ -19,7 +19,8 @@ impl fmt::Display for Owner {
     }
 }
 
-/// Owner and protocol in the header of a journal: role, number, and the checksum of the protocol's name. 0 if nobody is named.
+/// Owner and protocol in the header of a journal: role, number, and the checksum of the protocol's name. 0 if there is no
+/// owner.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Stamp(pub(super) u64);
 
@@ -30,7 +31,7 @@ impl Stamp {
         Stamp(role << 48 | u64::from(node.number) << 32 | u64::from(crc32fast::hash(protocol.as_bytes())))
     }
 
-    /// Who wrote this, for people.
+    /// The owner of this header as text.
     pub(super) fn describe(self, expected: &Owner) -> String {
         let roles = [Role::Coordinating, Role::Participant, Role::Client, Role::Lab];
         let role = (self.0 >> 48).checked_sub(1).and_then(|role| roles.get(usize::try_from(role).ok()?));

@@ -21,7 +21,8 @@ pub struct Recovered {
     pub last: Lsn,
     /// The number of bytes of a torn tail that were cut off.
     pub torn: u64,
-    /// Whether there was a journal without a durable mark, so that nobody knows whether durable records are missing at its end.
+    /// Whether there was a journal without a durable mark. Then it is not known whether durable records are missing at its
+    /// end.
     pub unmarked: bool,
     pub(super) contents: Contents,
 }

@@ -17,7 +17,7 @@ use std::sync::Arc;
 use tokio::sync::oneshot;
 use tonic::{Request, Response, Status};
 
-/// Shows the state of the node, and passes operator actions to the machine.
+/// Shows the state of the node, and gives operator actions to the machine.
 #[derive(Clone, Debug)]
 pub(crate) struct OperatorService {
     pub(crate) door: Arc<Door>,
@@ -34,7 +34,7 @@ impl OperatorService {
         self.order(message).await
     }
 
-    /// Hands an order to the machine.
+    /// Gives an operator action to the machine.
     async fn order(&self, message: Message) -> Result<Response<v1::OperatorReply>, Status> {
         match ask(&self.door.inbox, NodeId::LAB, message, MessageKind::Done).await? {
             Message::Done { count, detail } => Ok(Response::new(OperatorReply { count, detail }.into())),

@@ -1,5 +1,5 @@
-//! How a branch ends: by a decision, alone before it voted, or by an operator. The outcome record is forced exactly when
-//! somebody relies on it (an ACK, an answer to a peer, an operator); otherwise it is lazy.
+//! The end of a branch: by a decision, on its own before its vote, or by an operator. The outcome record is forced if a
+//! message relies on it (an ACK, an answer to a peer, a reply to an operator). Otherwise it is lazy.
 
 use super::{Branch, Decided, State, branch_owner};
 use crate::{
@@ -19,10 +19,11 @@ use indoubt_proto::{
 use std::sync::Arc;
 
 impl Branch {
-    /// A decision, from the coordinator or, with cooperative termination, from a peer.
+    /// Handles a decision, from the coordinator or, with cooperative termination, from a peer.
     pub(crate) fn decided(&mut self, told: Decided, ctx: &mut Context, out: &mut Out) {
         let Decided { from, ticket, decision, ack } = told;
-        // A journal other than the one of this branch's ticket says nothing about this branch (rule 13).
+        // The decision comes from another journal than this branch's ticket names. It does not concern this branch (rule
+        // 13).
         if self.ticket.log != ticket.log {
             return;
         }
@@ -33,7 +34,8 @@ impl Branch {
                 let outcome = *outcome;
                 self.decided_after_operator(outcome, told, ctx, out);
             }
-            // The coordinator says it again, or is asked, once the operator's record is durable.
+            // The operator's record is being forced. The coordinator sends its decision again, or is asked, once the record
+            // is durable.
             (State::Ending { end: BranchEnd::Heuristic(_), .. }, _) => {}
             (State::Ending { tell, .. }, _) => {
                 let is_told =
@@ -53,12 +55,13 @@ impl Branch {
             (_, Decision::Abort) => {
                 self.end(BranchEnd::Aborted(ReasonKind::Finished), write, acknowledgement, ctx, out);
             }
-            // Without this branch's vote nobody can have decided COMMIT (rule 3).
+            // This branch has not voted, so nobody can have decided COMMIT (rule 3).
             (_, Decision::Commit) => {}
         }
     }
 
-    /// Ends the branch. A forced outcome keeps the locks, and the messages, until it is durable; a lazy one does not.
+    /// Ends the branch. With a forced outcome, locks and messages wait until it is durable. With a lazy one, they do not
+    /// wait.
     pub(super) fn end(
         &mut self,
         end: BranchEnd,
@@ -124,15 +127,15 @@ impl Branch {
             out.send(to, message);
         }
         if let BranchEnd::Heuristic(outcome) = end {
-            // The coordinator may not have decided yet, or may ask for no ACK: it hears of the operator at once.
+            // The coordinator may not have decided yet, or may want no ACK. It is told of the operator's action at once.
             out.send(self.txn.home, acknowledgement(self.txn, ctx.log, true, Some(outcome), out.last()));
             self.state = State::Heuristic { outcome, decided: None, inquiries: 0 };
             out.arm(Timer::Inquire(self.txn), ctx.settings.timeouts.decision);
         }
     }
 
-    /// The decision reaches a branch that an operator ended. If they agree, no harm was done, and the branch is over
-    /// like any other. If not, the coordinator is told, and the branch stays (rules 22 and 23).
+    /// The decision arrives at a branch that an operator ended. If both agree, no harm was done, and the branch ends like
+    /// any other. If not, the branch tells the coordinator, and stays (rules 22 and 23).
     fn decided_after_operator(&mut self, outcome: Decision, told: Decided, ctx: &mut Context, out: &mut Out) {
         let (txn, ticket) = (self.txn, self.ticket);
         let Decided { from, decision, ack, .. } = told;
@@ -163,7 +166,7 @@ impl Branch {
         }
     }
 
-    /// What is observed when record `lsn`, its forced outcome, is durable.
+    /// The observations for when record `lsn`, its forced outcome, is durable.
     pub(crate) fn owed(&self, lsn: Lsn, ctx: &Context) -> Option<Observation> {
         match &self.state {
             State::Ending { end, prepared: Some(prepared), .. } if end.outcome() == Some(Decision::Commit) => {
@@ -174,9 +177,9 @@ impl Branch {
         }
     }
 
-    /// A READ voter ends, at its vote or at the decision. Nothing is logged and no decision is observed: nobody waits for
-    /// its ACK, so the answer to its inquiry may be the presumption about a transaction that ended the other way. That
-    /// answer releases its locks and decides nothing.
+    /// Ends a READ voter, at its vote or at the decision. It writes no record and observes no decision. Nobody waits for
+    /// its ACK, so the coordinator may have forgotten the transaction, and the answer to an inquiry may be a presumption
+    /// that is wrong. That answer only releases the locks.
     pub(super) fn end_read(&mut self, ctx: &mut Context, out: &mut Out) {
         if matches!(self.state, State::ReadKept { .. }) {
             out.disarm(Timer::Inquire(self.txn));
@@ -186,17 +189,17 @@ impl Branch {
         ctx.locks.release(branch_owner(self.txn), out);
     }
 
-    /// An operator ends it, whatever the coordinator decided.
+    /// An operator ends the branch, whatever the coordinator decided.
     pub(crate) fn resolve(&mut self, decision: Decision, ctx: &mut Context, out: &mut Out) {
         out.observe(Observation::Heuristic { txn: self.txn, outcome: decision });
         if matches!(self.state, State::ReadKept { .. }) {
-            // It has no effect, but gives up the locks that keep what it read.
+            // A READ voter has no effects, but it releases the locks that protect the values it read.
             return self.end_read(ctx, out);
         }
         self.end(BranchEnd::Heuristic(decision), Write::Forced, None, ctx, out);
     }
 
-    /// What a COMMIT in the log applies in recovery.
+    /// The updates that a COMMIT in the log applies during recovery.
     pub(crate) fn into_updates(self) -> Option<Vec<Update>> {
         match self.state {
             State::InDoubt { doubt, .. } => Some(Arc::unwrap_or_clone(doubt.prepared).updates),

@@ -1,5 +1,5 @@
-//! A branch that voted and hears nothing asks its coordinator and, with cooperative termination, its peers (rules 7 to 9).
-//! No timeout ever decides it (rule 6).
+//! The inquiries of a branch that has voted and receives no decision: it asks its coordinator and, with cooperative
+//! termination, its peers (rules 7 to 9). No timeout ever decides the branch (rule 6).
 
 use super::{Branch, State};
 use crate::{
@@ -14,13 +14,13 @@ use indoubt_proto::{
 };
 
 impl Branch {
-    /// Asks everybody who may know the decision, and sets the timer for asking again.
+    /// Asks all nodes that may know the decision, and arms the timer for the next inquiry.
     pub(crate) fn inquire(&mut self, ctx: &Context, out: &mut Out) {
         let (txn, ticket) = (self.txn, self.ticket);
         let (peers, inquiries) = match &mut self.state {
             State::InDoubt { doubt, inquiries, .. } => (&doubt.prepared.peers, inquiries),
             State::ReadKept { peers, inquiries, .. } => (&*peers, inquiries),
-            // It needs the decision only to know whether the operator was right, so its peers are left alone.
+            // The branch has ended. It asks only whether the operator was right, so the coordinator's answer is enough.
             State::Heuristic { decided: None, inquiries, .. } => (&Vec::new(), inquiries),
             _ => return,
         };
@@ -32,7 +32,8 @@ impl Branch {
         *inquiries = inquiries.saturating_add(1);
     }
 
-    /// A peer in doubt asks with its `ticket`. A branch that has not voted aborts, durably, and says so (rule 7).
+    /// Handles the inquiry of a peer in doubt, which carries its `ticket`. If this branch has not voted, it aborts durably
+    /// and answers ABORT (rule 7).
     pub(crate) fn inquired(&mut self, from: NodeId, ticket: Ticket, ctx: &mut Context, out: &mut Out) {
         let txn = self.txn;
         let decided = |decision| (from, Message::Decision { txn, ticket, decision, ack: false });
@@ -44,7 +45,7 @@ impl Branch {
             State::Preparing(_) | State::InDoubt { .. } | State::ReadKept { .. } => {
                 out.send(from, Message::Answer { txn, answer: Answer::InDoubt });
             }
-            // How an operator ended it says nothing about the decision; what the coordinator told it does.
+            // An operator's action does not reveal the decision. What the coordinator sent does.
             State::Heuristic { decided: Some(decision), .. } => {
                 let (to, message) = decided(*decision);
                 out.send(to, message);
@@ -57,8 +58,8 @@ impl Branch {
         }
     }
 
-    /// Somebody who was asked cannot tell. A branch in doubt waits on. A READ voter need not: its coordinator no longer
-    /// knows the transaction, so nobody will ever be told that it committed.
+    /// A node that was asked does not know the decision. A branch in doubt keeps waiting. A READ voter may end: its
+    /// coordinator no longer knows the transaction, so it will never announce a commit.
     pub(crate) fn answered(&mut self, from: NodeId, answer: Answer, ctx: &mut Context, out: &mut Out) {
         let kept = matches!(self.state, State::ReadKept { .. });
         if kept && answer == Answer::Unknown && from == self.txn.home {

@@ -1,5 +1,5 @@
-//! Planted bugs (feature `mutants`, for tests of the checks only). The participant itself is sound: each bug changes what the
-//! participant is told, or what it has just done.
+//! Planted bugs (feature `mutants`, only for tests of the checks). The participant itself is correct: each bug changes an
+//! input of the participant, or changes what it has just done.
 
 use super::Participant;
 use crate::{
@@ -12,7 +12,7 @@ use crate::{
 };
 use indoubt_proto::{
     ids::{NodeId, Ticket, TxnId},
-    machine::{Effect, Input, InputOf},
+    machine::{Effect, Input, InputOf, Write},
     message::{Answer, Decision, Message, ReadVote, StepStyle, Vote},
     observation::Observation,
     operation::{Key, Operation},
@@ -20,11 +20,11 @@ use indoubt_proto::{
 };
 use std::collections::BTreeMap;
 
-/// What each applied step found in the records that it changed.
+/// The values that each applied step found in the records that it changed.
 pub(super) type PreImages = BTreeMap<(TxnId, u32), Vec<(Key, i64)>>;
 
 impl Participant {
-    /// Takes one input, with the planted bug if there is one.
+    /// Handles one input, with the planted bug if there is one.
     pub(super) fn step_with_bug(&mut self, input: InputOf<Self>, out: &mut Out) {
         let Some(mutant) = self.context.settings.planted.mutant() else { return self.step(input, out) };
         match (mutant, input) {
@@ -115,6 +115,16 @@ impl Participant {
             {
                 self.begin(Owner { txn, part: Part::Step(step.step) }, ticket, step.ops, out);
             }
+            (Mutant::AckOfLazyEnd, Message::Decision { txn, ack: true, .. })
+                if matches!(self.context.finished.pending(txn), Some((_, Write::Lazy))) =>
+            {
+                let (log, end) = (self.context.log, out.last());
+                out.send(from, Message::Ack { txn, log, known: true, end, heuristic: None });
+            }
+            (Mutant::OtherJournalDecides, Message::Decision { txn, ticket, decision, ack }) => {
+                let ticket = self.branches.get(txn).map_or(ticket, Branch::ticket);
+                self.pass_on(from, Message::Decision { txn, ticket, decision, ack }, out);
+            }
             (Mutant::HeuristicSpreads, Message::Inquire { txn, ticket }) => {
                 let by_operator = self.branches.get(txn).and_then(Branch::heuristic).map(|it| it.outcome);
                 self.pass_on(from, Message::Inquire { txn, ticket }, out);
@@ -137,11 +147,24 @@ impl Participant {
         }
     }
 
+    /// Leaves records out of a compaction, with the planted bug if there is one.
+    pub(super) fn leave_out(&self, compaction: &mut Vec<Record>) {
+        match self.context.settings.planted.mutant() {
+            Some(Mutant::CompactionForgetsDoubt) => {
+                compaction.retain(|record| !matches!(record, Record::Prepared(_)));
+            }
+            Some(Mutant::CompactionForgetsOutcomes) => {
+                compaction.retain(|record| !matches!(record, Record::Finished(_)));
+            }
+            _ => {}
+        }
+    }
+
     fn pass_on(&mut self, from: NodeId, message: Message, out: &mut Out) {
         self.step(Input::Message { from, message }, out);
     }
 
-    /// Does too early what should wait.
+    /// Performs actions too early that should wait for durability.
     fn follow_up(&mut self, mutant: Mutant, out: &mut Out) {
         let early = |effect: &Effect<_, _>| match (mutant, effect) {
             (Mutant::VoteBeforeDurable, Effect::Append { record: Record::Prepared(prepared), .. }) => {
@@ -175,7 +198,7 @@ impl Participant {
         self.grant_locks(out);
     }
 
-    /// Sets a record to `value`, whatever is there now.
+    /// Sets a record to `value`, whatever its present value is.
     fn put_back(&self, key: &Key, value: i64) -> Operation {
         Operation::Add { key: key.clone(), delta: value.wrapping_sub(self.context.store.value(key)), min: None }
     }
@@ -189,7 +212,7 @@ fn runs_again(mutant: Mutant, past: Option<Past<&StepEnd>>) -> bool {
     }
 }
 
-/// Passes every effect of this step through `change`.
+/// Applies `change` to every effect of this step.
 fn rewrite(out: &mut Out, change: impl FnMut(Effect<Record, Timer>) -> Option<Effect<Record, Timer>>) {
     for effect in out.exchange(Vec::new()).into_iter().filter_map(change) {
         out.push(effect);

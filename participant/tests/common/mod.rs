@@ -1,4 +1,5 @@
-//! A bench for one participant: it feeds inputs, keeps the journal and its durable prefix, and collects what leaves.
+//! A bench for one participant: it gives inputs, keeps the journal and its durable prefix, and collects what the
+//! participant sends.
 #![allow(dead_code, reason = "each test file uses its own part of the bench")]
 
 use indoubt_participant::{Participant, Record, Timer};
@@ -25,7 +26,7 @@ pub(crate) fn txn(number: u64) -> TxnId {
     TxnId { home: C1, client: NodeId::client(1), number }
 }
 
-/// The ticket of transaction `number`; nothing is finished.
+/// The ticket of transaction `number`. No transaction is finished.
 pub(crate) fn ticket(number: u64) -> Ticket {
     marked(number, 0)
 }
@@ -90,7 +91,7 @@ pub(crate) fn votes(messages: &[Message]) -> Vec<Vote> {
     messages.iter().filter_map(|m| if let Message::Vote { vote, .. } = m { Some(*vote) } else { None }).collect()
 }
 
-/// What distinguishes each message: `vote:yes`, `ack`, `step-result:applied`.
+/// The word that distinguishes each message: `vote:yes`, `ack`, `step-result:applied`.
 pub(crate) fn words(messages: &[Message]) -> Vec<String> {
     let word = |m: &Message| match m.qualifier() {
         Some(qualifier) => format!("{}:{qualifier}", m.kind().word()),
@@ -99,7 +100,7 @@ pub(crate) fn words(messages: &[Message]) -> Vec<String> {
     messages.iter().map(word).collect()
 }
 
-/// What a message says of how an operator ended a branch, if it is an ACK.
+/// How an operator ended the branch, if the message is an ACK that says so.
 pub(crate) fn heuristic(message: &Message) -> Option<Option<Decision>> {
     match message {
         Message::Ack { heuristic, .. } => Some(*heuristic),
@@ -161,7 +162,7 @@ impl Bench {
         self.feed(Input::Recover { log: self.log, incarnation: self.incarnation, records })
     }
 
-    /// The ACK that it sends now.
+    /// The ACK that the participant sends now.
     pub(crate) fn ack(&self, number: u64, known: bool) -> Message {
         Message::Ack { txn: txn(number), log: self.log, known, end: self.last(), heuristic: None }
     }
@@ -170,7 +171,7 @@ impl Bench {
         self.journal.last().map_or(Lsn(0), |logged| logged.lsn)
     }
 
-    /// Feeds an input and performs its effects; what it sent.
+    /// Gives an input, performs its effects, and returns the messages sent.
     pub(crate) fn feed(&mut self, input: InputOf<Participant>) -> Vec<Message> {
         let before = self.sent.len();
         self.machine.handle(input, &mut self.out);
@@ -214,7 +215,7 @@ impl Bench {
         self.feed(Input::Durable { upto: self.durable })
     }
 
-    /// The process dies and comes back; of the records that were not forced, the first `survive` are there.
+    /// The process dies and restarts. Of the unforced records, the first `survive` are left.
     pub(crate) fn crash(&mut self, survive: usize) -> Vec<Message> {
         let durable = self.durable;
         let forced = self.journal.iter().take_while(|logged| logged.lsn <= durable).count();
@@ -222,14 +223,14 @@ impl Bench {
         self.boot()
     }
 
-    /// The process dies, and its journal with it.
+    /// The process dies, and its journal is lost.
     pub(crate) fn lose_log(&mut self) -> Vec<Message> {
         self.journal.clear();
         self.log = LogId(self.log.0 + 1);
         self.boot()
     }
 
-    /// The journal is replaced by a compaction; that it is durable, the machine has not heard yet.
+    /// A compaction replaces the journal. The machine is not told yet that it is durable.
     pub(crate) fn compact(&mut self) {
         let mut records = Vec::new();
         self.machine.compact(&mut records);
@@ -269,13 +270,13 @@ impl Bench {
         view.locks.is_empty() && view.open.is_empty()
     }
 
-    /// The kinds of the observations of a transaction, locks left out.
+    /// The kinds of the observations of a transaction, without those of locks.
     pub(crate) fn story(&self, number: u64) -> Vec<&'static str> {
         let of = |o: &&Observation| o.txn() == Some(txn(number)) && !o.kind().starts_with("lock-");
         self.seen.iter().filter(of).map(Observation::kind).collect()
     }
 
-    /// A branch of transaction `number` that adds `delta` to `name`, brought into doubt.
+    /// Brings a branch of transaction `number`, which adds `delta` to `name`, into doubt.
     pub(crate) fn bring_into_doubt(&mut self, number: u64, name: &str, delta: i64) {
         self.tell(work(number, &[add(name, delta)]));
         self.tell(prepare(number));
@@ -283,7 +284,7 @@ impl Bench {
     }
 }
 
-/// What was observed to happen to the data, each (log, lsn) once: sums of deltas.
+/// The effects on the data that were observed, each (log, lsn) once: sums of deltas.
 pub(crate) fn effects(seen: &[Observation]) -> BTreeMap<Key, i64> {
     let mut once: BTreeMap<(LogId, Lsn), &Vec<Update>> = BTreeMap::new();
     for observation in seen {

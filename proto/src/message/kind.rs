@@ -1,4 +1,4 @@
-//! The kinds of message: the words of faults and traces.
+//! The kinds of message.
 
 use serde::{Deserialize, Serialize};
 
@@ -88,7 +88,8 @@ impl MessageKind {
         MessageKind::ALL.into_iter().find(|kind| kind.word() == word)
     }
 
-    /// Whether it belongs to the work round, whose messages are counted apart from the papers' commit messages.
+    /// Whether the message belongs to the work round. The papers do not count these messages, so they have a count of their
+    /// own.
     pub fn is_work(self) -> bool {
         matches!(self, MessageKind::Work | MessageKind::WorkDone)
     }

@@ -1,5 +1,5 @@
-//! What tonic writes and reads messages with. The messages of links and transactions are encoded by this crate (coding.rs),
-//! those for operators and the lab by prost.
+//! The codec with which tonic writes and reads messages. This crate encodes the messages of links and transactions
+//! (coding.rs), and prost those of operators and the lab.
 
 use super::{StatusReply, StatusRequest, SubmitReply, SubmitRequest, coding::WireMessage, error::WireError};
 use prost::bytes::{Buf, BufMut};
@@ -9,15 +9,15 @@ use tonic::{
     codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder},
 };
 
-/// What a service takes or answers, with its encoding.
+/// A request or reply of a service, with its encoding.
 pub trait OnWire: Sized + Send + 'static {
-    /// Appends it to `out`, which must grow as needed.
+    /// Appends the encoded message to `out`, which grows as needed.
     fn encode(&self, out: &mut impl BufMut);
 
     /// Parses all of `bytes`.
     ///
     /// # Errors
-    /// It is no such message: `invalid_argument` with the field and the reason, or prost's own reason.
+    /// If `bytes` are not such a message: `invalid_argument` with the field and the reason, or prost's own error.
     fn decode(bytes: impl Buf) -> Result<Self, Status>;
 }
 
@@ -49,7 +49,7 @@ macro_rules! on_wire {
 
 on_wire!(SubmitRequest, SubmitReply, StatusRequest, StatusReply);
 
-/// Parses bytes that are in one piece, as tonic's always are; its types do not promise it.
+/// Parses bytes that are contiguous. Those of tonic always are, but its types do not say so.
 pub(super) fn in_one_piece<T>(
     mut bytes: impl Buf,
     parse: impl FnOnce(&[u8]) -> Result<T, WireError>,
@@ -63,7 +63,7 @@ pub(super) fn in_one_piece<T>(
     parsed
 }
 
-/// The codec that the generated clients and servers use: `T` goes out, `U` comes in.
+/// The codec of the generated clients and servers. They send `T` and receive `U`.
 #[derive(Debug)]
 pub struct WireCodec<T, U>(PhantomData<(T, U)>);
 
@@ -88,7 +88,7 @@ impl<T: OnWire, U: OnWire> Codec for WireCodec<T, U> {
     }
 }
 
-/// The outgoing half of [`WireCodec`].
+/// The encoder of [`WireCodec`].
 #[derive(Debug)]
 pub struct Writer<T>(PhantomData<T>);
 
@@ -102,7 +102,7 @@ impl<T: OnWire> Encoder for Writer<T> {
     }
 }
 
-/// The incoming half.
+/// The decoder of [`WireCodec`].
 #[derive(Debug)]
 pub struct Reader<U>(PhantomData<U>);
 

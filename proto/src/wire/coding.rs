@@ -1,43 +1,43 @@
-//! Messages without generated types: a value of the domain is written to the wire, and read from it, in one pass, so that
-//! each message exists once.
+//! Messages without generated types. A domain value is written to the wire, and read from it, in one pass, so each message
+//! exists only once in memory.
 //!
-//! A [`Coding`] says how a value is one field of a message. The macros `message!` and `one_of!` make both directions of a
-//! message from one table of its fields, which repeats the .proto file. The tests of `proto/tests/wire` compare the result
-//! with prost's.
+//! A [`Coding`] says how a value becomes one field of a message. The macros `message!` and `one_of!` make both directions
+//! of a message from one table of its fields, which repeats the .proto file. The tests in `proto/tests/wire` compare the
+//! result with prost's.
 //!
-//! Parsers follow the protobuf rules: fields come in any order, an unknown field is skipped, a missing one has its default,
-//! and of a scalar that comes twice the last one counts. In one point they are stricter: a message field or a `oneof` that
-//! comes twice is refused. The rules would merge both, and no encoder writes that.
+//! Parsers follow the protobuf rules: fields come in any order, an unknown field is skipped, a missing field has its
+//! default, and the last of several values of a scalar counts. In one point they are stricter: they reject a message field
+//! or a `oneof` that comes twice. The rules would merge both, but no encoder writes that.
 
 use super::{encoding::Value, error::WireError};
 
-/// How a value of the domain is one field of a message.
+/// The encoding of a domain value as one field of a message.
 pub(super) trait Coding {
     type Value;
-    /// What has been read of it so far.
+    /// What has been read of the value so far.
     type Slot<'a>: Default;
-    /// Appends it as field `number`.
+    /// Appends the value as field `number`.
     fn put(value: &Self::Value, number: u32, out: &mut Vec<u8>);
-    /// Takes one occurrence of the field.
+    /// Reads one occurrence of the field.
     fn take<'a>(slot: &mut Self::Slot<'a>, number: u32, value: Value<'a>) -> Result<(), WireError>;
-    /// The value, once the message has been read to its end.
+    /// The value, after the whole message has been read.
     fn finish(slot: Self::Slot<'_>) -> Result<Self::Value, WireError>;
 }
 
-/// A message, and the value of the domain that it carries: mostly one of the same name.
+/// A message and the domain value that it carries. Mostly both have the same name.
 pub(super) trait WireMessage {
     type Value;
     fn put(value: &Self::Value, out: &mut Vec<u8>);
     fn read(bytes: &[u8]) -> Result<Self::Value, WireError>;
 }
 
-/// A value that is a `oneof`: exactly one of several fields of the message around it.
+/// A value that is a `oneof`: exactly one of several fields of the enclosing message.
 pub(super) trait Alternatives: Sized {
     fn put(&self, out: &mut Vec<u8>);
     fn read(number: u32, value: Value<'_>) -> Result<Self, WireError>;
 }
 
-/// Fills a slot that must not be filled twice.
+/// Fills a slot, and returns an error if it is already filled.
 pub(super) fn once<T>(slot: &mut Option<T>, value: T) -> Result<(), WireError> {
     match slot.replace(value) {
         None => Ok(()),
@@ -46,7 +46,7 @@ pub(super) fn once<T>(slot: &mut Option<T>, value: T) -> Result<(), WireError> {
 }
 
 /// Makes a [`WireMessage`] of a struct from a table of its fields: number (or the numbers of a `oneof`), name, coding.
-/// `A as B` is for a message that has a type `A` of its own, because another message carries a `B` too.
+/// `A as B` makes a message with the marker type `A`, for a domain type `B` that another message carries too.
 macro_rules! message {
     ($type:ident { $($fields:tt)* }) => {
         message!($type as $type { $($fields)* });
@@ -77,8 +77,8 @@ macro_rules! message {
     };
 }
 
-/// Makes [`Alternatives`] of an enum from a table of its variants: number, name, and what it holds. That is one value with
-/// its coding, or several, which are the fields of a message.
+/// Makes [`Alternatives`] of an enum from a table of its variants: number, name, and contents. The contents are one value
+/// with its coding, or several values, which are the fields of a message.
 macro_rules! one_of {
     ($type:ident { $($number:literal $name:ident: $variant:ident
         $(($held:ident: $held_coding:ty))?
@@ -130,7 +130,7 @@ macro_rules! one_of {
     };
 }
 
-/// Makes a [`WireMessage`] of an enum whose message is nothing but a `oneof` of this name.
+/// Makes a [`WireMessage`] of an enum whose message has only a `oneof` with this name.
 macro_rules! message_of_one {
     ($type:ident { $first:literal..=$last:literal $name:ident }) => {
         impl WireMessage for $type {

@@ -1,4 +1,4 @@
-//! The codings that the tables of `message!` and `one_of!` name: how each kind of value is a field of a message.
+//! The codings in the tables of `message!` and `one_of!`: how each kind of value becomes a field of a message.
 
 use super::{
     coding::{Alternatives, Coding, WireMessage, once},
@@ -14,7 +14,8 @@ use crate::{
 };
 use std::{fmt::Display, marker::PhantomData, str::FromStr};
 
-/// Codings of what is one number on the wire. The field is left out when the number is 0, and a missing field reads as 0.
+/// Codings of values that are one number on the wire. The field is left out if the number is 0, and a missing field reads
+/// as 0.
 macro_rules! numbers {
     ($($(#[$doc:meta])* $name:ident($type:ty): |$value:ident| $to_wire:expr, |$number:ident| $from_wire:expr;)*) => {$(
         $(#[$doc])*
@@ -43,7 +44,7 @@ macro_rules! numbers {
     )*};
 }
 
-// A number that is too wide for its field loses its upper bits: the rule of protobuf.
+// If a number is too large for its field, its upper bits are dropped, as protobuf requires.
 numbers! {
     /// `uint32`.
     U32(u32): |value| u64::from(*value), |number| Ok(number as u32);
@@ -53,11 +54,11 @@ numbers! {
     Flag(bool): |value| u64::from(*value), |number| Ok(number != 0);
     /// `sint64`.
     Signed(i64): |value| zigzag(*value), |number| Ok(unzigzag(number));
-    /// `uint64`: a coordinating node's running number of a transaction.
+    /// `uint64`: the serial number of a transaction at its coordinating node.
     SerialNumber(Serial): |value| value.0, |number| Ok(Serial(number));
     /// `uint64`: the number of a record in a journal.
     Place(Lsn): |value| value.0, |number| Ok(Lsn(number));
-    /// `uint32`: a step, counted from 1.
+    /// `uint32`: the number of a step, from 1.
     StepNumber(u32): |value| u64::from(*value), |number| match number as u32 {
         0 => Err(WireError::missing()),
         step => Ok(step),
@@ -67,12 +68,12 @@ numbers! {
     /// `uint32`: a coordinating node.
     Home(NodeId): |value| node_number(*value).into(), |number| match node(number as u32)? {
         home if home.role == Role::Coordinating => Ok(home),
-        other => Err(WireError::new(format!("{other} is no coordinating node"))),
+        other => Err(WireError::new(format!("{other} is not a coordinating node"))),
     };
     /// `uint32`: a client.
     Client(NodeId): |value| node_number(*value).into(), |number| match node(number as u32)? {
         client if client.is_client() => Ok(client),
-        other => Err(WireError::new(format!("{other} is no client"))),
+        other => Err(WireError::new(format!("{other} is not a client"))),
     };
 }
 
@@ -107,7 +108,7 @@ impl Coding for OptionalSigned {
     }
 }
 
-/// `fixed64`: the identity of a journal.
+/// `fixed64`: the id of a journal.
 pub(super) struct Log;
 
 impl Coding for Log {
@@ -128,7 +129,7 @@ impl Coding for Log {
     }
 }
 
-/// An enum.
+/// An enum, as its number in the .proto file.
 pub(super) struct WordOf<T>(PhantomData<T>);
 
 impl<T: Word + Copy> Coding for WordOf<T> {
@@ -172,7 +173,7 @@ impl<T: Word + Copy> Coding for OptionalWord<T> {
     }
 }
 
-/// `string`: the name of a record.
+/// `string`: a key.
 pub(super) struct KeyName;
 
 impl Coding for KeyName {
@@ -193,7 +194,7 @@ impl Coding for KeyName {
     }
 }
 
-/// `string`: a name that people write, for example a node's.
+/// `string`: a name in text form, for example of a node.
 pub(super) struct Name<T>(PhantomData<T>);
 
 impl<T: FromStr<Err = BadName> + Display> Coding for Name<T> {
@@ -238,7 +239,7 @@ impl Coding for Text {
     }
 }
 
-/// [`Text`] in a `oneof`: an empty one is on the wire too.
+/// [`Text`] in a `oneof`. An empty text is written too.
 pub(super) struct PresentText;
 
 impl Coding for PresentText {
@@ -258,7 +259,7 @@ impl Coding for PresentText {
     }
 }
 
-/// A message, which must be there.
+/// A message that must be present.
 pub(super) struct Nested<T>(PhantomData<T>);
 
 impl<T: WireMessage> Coding for Nested<T> {
@@ -300,7 +301,7 @@ impl<T: WireMessage> Coding for Optional<T> {
     }
 }
 
-/// A `oneof`, which must be there. It has the numbers of its own table.
+/// A `oneof` that must be present. Its table has its field numbers.
 pub(super) struct OneOf<T>(PhantomData<T>);
 
 impl<T: Alternatives> Coding for OneOf<T> {
@@ -323,7 +324,7 @@ impl<T: Alternatives> Coding for OneOf<T> {
 
 /// An element of a list.
 pub(super) trait Element {
-    /// How many of them a list may have.
+    /// The most elements that a list may have.
     const MOST: usize;
 }
 
@@ -357,7 +358,7 @@ impl<T: WireMessage + Element> Coding for List<T> {
     }
 }
 
-/// `repeated uint32`: nodes, packed. Each of them may also come as a field of its own.
+/// `repeated uint32`: nodes, packed. The parser also accepts unpacked ones.
 pub(super) struct Nodes;
 
 impl Coding for Nodes {

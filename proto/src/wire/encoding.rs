@@ -1,15 +1,15 @@
-//! The protobuf encoding itself (<https://protobuf.dev/programming-guides/encoding>): [`Fields`] reads the fields of a
-//! message, the functions of [`put`] append them. It knows no message and no value of the domain.
+//! The protobuf encoding itself (<https://protobuf.dev/programming-guides/encoding>). [`Fields`] reads the fields of a
+//! message, and the functions of [`put`] append fields. This module knows no messages and no domain types.
 
 use super::error::WireError;
 
-/// The value of a field as the wire has it.
+/// The value of a field, in the form of the wire.
 #[derive(Clone, Copy)]
 pub(super) enum Value<'a> {
     Varint(u64),
     Fixed64(u64),
     Bytes(&'a [u8]),
-    /// A form that no field of ours has. Only an unknown field may have it.
+    /// A form that only an unknown field may have.
     Foreign,
 }
 
@@ -55,10 +55,10 @@ fn malformed(what: &'static str) -> WireError {
     WireError::new(what)
 }
 
-/// Reads the fields of one message, in the order in which they come.
+/// Reads the fields of one message, in wire order.
 pub(super) struct Fields<'a>(pub(super) &'a [u8]);
 
-/// Groups within groups that are followed before a message is refused. Prost follows 100 messages and groups together.
+/// The deepest nesting of groups that is accepted. Prost accepts 100 messages and groups together.
 const GROUP_DEPTH: u32 = 64;
 
 impl<'a> Fields<'a> {
@@ -84,7 +84,7 @@ impl<'a> Fields<'a> {
         Ok(Some((number, value)))
     }
 
-    /// Whether the message has ended.
+    /// Whether all fields were read.
     pub(super) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -137,7 +137,7 @@ impl<'a> Fields<'a> {
         Ok(*taken)
     }
 
-    /// Skips a field of a form that only unknown fields have: 32 bits, or a group, which ends with its own number.
+    /// Skips a field in a form that only unknown fields have: 32 bits, or a group, which ends with its own number.
     #[cold]
     fn skip_rare(&mut self, number: u32, form: u8, depth: u32) -> Result<(), WireError> {
         match form {
@@ -155,15 +155,15 @@ impl<'a> Fields<'a> {
                 }
             },
             5 => self.array::<4>().map(drop),
-            4 => Err(malformed("a group ends that did not begin")),
-            _ => Err(malformed("a field has no known form")),
+            4 => Err(malformed("a group ends without a beginning")),
+            _ => Err(malformed("a field has an unknown form")),
         }
     }
 }
 
-/// Appends fields to a message. What has its default is left out.
+/// Appends fields to a message. Fields with the default value are left out.
 pub(super) mod put {
-    /// The bytes of a number, and how many of them count.
+    /// The bytes of a number, and how many of them are used.
     fn varint_bytes(mut value: u64) -> ([u8; 10], usize) {
         let mut bytes = [0; 10];
         let mut length = 1;
@@ -196,7 +196,7 @@ pub(super) mod put {
         }
     }
 
-    /// Also when it is 0.
+    /// Appends a number even if it is 0.
     pub(in super::super) fn present_uint(number: u32, value: u64, out: &mut Vec<u8>) {
         key(number, 0, out);
         varint(value, out);
@@ -215,20 +215,20 @@ pub(super) mod put {
         }
     }
 
-    /// Also when it is empty.
+    /// Appends a text even if it is empty.
     pub(in super::super) fn present_text(number: u32, value: &str, out: &mut Vec<u8>) {
         bytes_head(number, value.len(), out);
         out.extend_from_slice(value.as_bytes());
     }
 
-    /// What stands before so many bytes of a message or a text.
+    /// Appends the key and the length of a message or a text. Its `length` bytes must follow.
     pub(in super::super) fn bytes_head(number: u32, length: usize, out: &mut Vec<u8>) {
         key(number, 2, out);
         varint(length as u64, out);
     }
 
-    /// A message that `body` appends. Its length is known only afterwards. Most are short, so one byte is kept free for the
-    /// length, and the body of a longer one is moved.
+    /// Appends a message, whose fields `body` appends. The length is known only afterwards. One byte is reserved for it,
+    /// because most messages are short. A longer body is moved.
     #[inline]
     pub(in super::super) fn message(number: u32, out: &mut Vec<u8>, body: impl FnOnce(&mut Vec<u8>)) {
         key(number, 2, out);

@@ -1,26 +1,26 @@
-//! Refusals: which field, and why. The path is built only when something is wrong, from the inside out.
+//! Errors of parsing: the field and the reason. The path of the field is built only after an error, from the inside out.
 
 use super::limits;
 use crate::{operation::Key, time::Micros};
 use std::{borrow::Cow, fmt::Display};
 
-/// A message that does not parse. Printed as `batch.envelopes[3].message.prepare.ticket: missing`.
+/// A message does not parse. Printed for example as `batch.envelopes[3].message.prepare.ticket: missing`.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{path}{}{why}", if path.is_empty() { "" } else { ": " })]
 pub struct WireError {
-    /// The field, from the outermost message; empty if the whole message is at fault.
+    /// The path of the field from the outermost message. Empty if the error concerns the whole message.
     pub path: String,
-    /// What is wrong with it.
+    /// What is wrong with the field.
     pub why: Cow<'static, str>,
 }
 
 impl WireError {
-    /// Something wrong with the value at hand; whoever knows its name adds it with [`At::at`].
+    /// An error about a value. The caller adds the name of its field with [`At::at`].
     pub fn new(why: impl Into<Cow<'static, str>>) -> Self {
         WireError { path: String::new(), why: why.into() }
     }
 
-    /// A field that must be there is not.
+    /// A required field is missing.
     pub fn missing() -> Self {
         WireError::new("missing")
     }
@@ -39,27 +39,27 @@ impl From<WireError> for tonic::Status {
     }
 }
 
-/// Says in which field a refusal happened.
+/// Adds the field to an error.
 pub trait At<T> {
-    /// In the field of this name.
+    /// The error is in the field with this name.
     fn at(self, field: &str) -> Result<T, WireError>;
-    /// In this element of a list.
+    /// The error is in this element of a list, from 0.
     fn at_index(self, index: usize) -> Result<T, WireError>;
 }
 
 impl<T> At<T> for Result<T, WireError> {
-    /// In the field of this name.
+    /// The error is in the field with this name.
     fn at(self, field: &str) -> Result<T, WireError> {
         self.map_err(|error| error.within(field))
     }
 
-    /// In this element of a list.
+    /// The error is in this element of a list, from 0.
     fn at_index(self, index: usize) -> Result<T, WireError> {
         self.map_err(|error| error.within(format_args!("[{index}]")))
     }
 }
 
-/// A field that must be there.
+/// Reads a field that must be present.
 pub fn required<W, T>(field: &str, value: Option<W>) -> Result<T, WireError>
 where
     T: TryFrom<W, Error = WireError>,
@@ -67,7 +67,7 @@ where
     value.ok_or_else(WireError::missing).and_then(T::try_from).at(field)
 }
 
-/// A list of at most `max`.
+/// Reads a list of at most `max` elements.
 pub fn list<W, T>(
     field: &str,
     max: usize,
@@ -82,7 +82,7 @@ pub fn list<W, T>(
     parsed.at(field)
 }
 
-/// A text of at most `max` bytes.
+/// Reads a text of at most `max` bytes.
 pub fn text(field: &str, max: usize, value: String) -> Result<String, WireError> {
     if value.len() > max {
         return Err(WireError::new(format!("{} bytes are more than {max}", value.len()))).at(field);
@@ -90,7 +90,7 @@ pub fn text(field: &str, max: usize, value: String) -> Result<String, WireError>
     Ok(value)
 }
 
-/// A key's name: some text, and not too much of it.
+/// Reads a key. It is not empty, and not longer than the limit.
 pub(super) fn key(name: &str) -> Result<Key, WireError> {
     match name.len() {
         0 => Err(WireError::missing()),
@@ -99,7 +99,7 @@ pub(super) fn key(name: &str) -> Result<Key, WireError> {
     }
 }
 
-/// A time of at most a day: nothing that adds such times can overflow.
+/// Reads a time of at most one day, so that a sum of such times cannot overflow.
 pub fn micros(field: &str, value: u64) -> Result<Micros, WireError> {
     if value > limits::HOLD_US {
         return Err(WireError::new(format!("{value} us are more than a day"))).at(field);
@@ -107,14 +107,14 @@ pub fn micros(field: &str, value: u64) -> Result<Micros, WireError> {
     Ok(Micros(value))
 }
 
-/// A name that people wrote: a node's, a transaction's.
+/// Reads a name in text form, of a node or a transaction.
 pub fn name<T>(field: &str, value: &str) -> Result<T, WireError>
 where
     T: std::str::FromStr<Err = crate::ids::BadName>,
 {
     let parsed = match value.len() {
         0 => Err(WireError::missing()),
-        // No name is longer, and the text goes back to whoever sent it.
+        // No valid name is longer, and the error repeats the text.
         65.. => Err(WireError::new("longer than any name")),
         _ => value.parse().map_err(|bad: crate::ids::BadName| WireError::new(bad.to_string())),
     };

@@ -16,57 +16,57 @@ use crate::{
 use prost::bytes::{Buf, BufMut};
 use tonic::Status;
 
-/// What travels on a link, in both directions.
+/// A frame on a link, in both directions.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Frame {
-    /// The first frame, and no other.
+    /// The first frame of the sender. No other frame is a `Hello`.
     Hello(Hello),
-    /// All later frames: messages in the order in which they were sent.
+    /// Every later frame: messages in the order in which they were sent.
     Batch(Batch),
 }
 
-/// Who speaks.
+/// Identifies the sender.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Hello {
-    /// The node.
+    /// The node that sends.
     pub node: NodeId,
-    /// Its incarnation.
+    /// The incarnation of the sender.
     pub incarnation: u32,
     /// The number of its start, which is in the ids of its messages.
     pub start: u32,
-    /// Its journal; 0 for a client, which has none.
+    /// The journal of the sender; 0 for a client, which has none.
     pub log: LogId,
     /// The last durable record of that journal; 0 for a client.
     pub end: Lsn,
-    /// Whom it takes the receiver for, if it says so.
+    /// The node that the sender expects at the other end; `None` if it does not know.
     pub receiver: Option<Receiver>,
 }
 
-/// What the sender of a [`Hello`] remembers of its receiver.
+/// What the sender of a [`Hello`] knows about its receiver.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Receiver {
-    /// The node that should be there.
+    /// The expected node.
     pub node: NodeId,
-    /// The journal with which it last came; 0 if the sender remembers none.
+    /// The journal that the node had in the last session; 0 if the sender knows none.
     pub log: LogId,
-    /// The incarnation in which it last came.
+    /// The incarnation that the node had in the last session.
     pub incarnation: u32,
-    /// The last record of that journal of which it told.
+    /// The last record of that journal that the node reported.
     pub end: Lsn,
 }
 
-/// One message on its way.
+/// A message with its delivery data.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Envelope {
-    /// Its id, which names the sender.
+    /// The id of the message, which contains the sender.
     pub id: MessageId,
-    /// The receiver.
+    /// The node or client to which the message goes.
     pub to: NodeId,
-    /// The receiver holds it for so long before it takes it.
+    /// How long the receiver holds the message before it takes it as input.
     pub hold: Micros,
-    /// A duplicate that a fault made.
+    /// Whether this is a duplicate that a fault made.
     pub copy: bool,
-    /// The message.
+    /// The message itself.
     pub message: Message,
 }
 
@@ -86,7 +86,7 @@ impl OnWire for Frame {
         }
     }
 
-    /// The envelopes of a batch are left to [`Batch::envelopes`].
+    /// Decodes a frame. [`Batch::envelopes`] parses the envelopes of a batch later.
     fn decode(bytes: impl Buf) -> Result<Frame, Status> {
         Ok(in_one_piece(bytes, read_frame)?)
     }
@@ -153,11 +153,11 @@ impl WireMessage for Envelope {
     }
 }
 
-/// Envelopes in the order in which they were sent, as the wire has them. A sender adds to it what it sends, and a receiver
-/// parses it once, so that no copy of the messages waits in between.
+/// Envelopes in the order in which they were sent, in the encoding of the wire. A sender encodes each message into it at
+/// once, and a receiver parses it once, so no other copy of the messages is kept.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Batch {
-    /// The message `Batch`, without unknown fields: nothing but envelopes.
+    /// The message `Batch`, with envelopes and without unknown fields.
     bytes: Vec<u8>,
     envelopes: usize,
 }
@@ -166,12 +166,12 @@ pub struct Batch {
 const ENVELOPES: u32 = 1;
 
 impl Batch {
-    /// How many envelopes it has.
+    /// The number of envelopes.
     pub fn len(&self) -> usize {
         self.envelopes
     }
 
-    /// Whether it has none.
+    /// Whether there are no envelopes.
     pub fn is_empty(&self) -> bool {
         self.envelopes == 0
     }
@@ -182,7 +182,7 @@ impl Batch {
         self.envelopes += 1;
     }
 
-    /// Adds all envelopes of `other`, which is empty then.
+    /// Moves all envelopes of `other` to the end of this batch.
     pub fn append(&mut self, other: &mut Batch) {
         if self.is_empty() {
             std::mem::swap(self, other);
@@ -194,10 +194,10 @@ impl Batch {
         }
     }
 
-    /// Takes the first envelopes: at most so many, and no further one once they have so many bytes.
+    /// Removes the first envelopes and returns them: at most `envelopes` of them, and no more once they have `bytes` bytes.
     pub fn take(&mut self, envelopes: usize, bytes: usize) -> Batch {
         if self.envelopes <= envelopes && self.bytes.len() <= bytes {
-            // What comes next is likely to be as large.
+            // The next batch is likely to be as large.
             let next = Batch { bytes: Vec::with_capacity(self.bytes.len()), envelopes: 0 };
             return std::mem::replace(self, next);
         }
@@ -211,10 +211,10 @@ impl Batch {
         Batch { envelopes: taken, ..std::mem::replace(self, later) }
     }
 
-    /// Parses the envelopes, one after the other.
+    /// Parses the envelopes one after another.
     ///
     /// # Errors
-    /// Each that does not parse, with the field and the reason.
+    /// For each envelope that does not parse: the field and the reason.
     pub fn envelopes(&self) -> impl Iterator<Item = Result<Envelope, WireError>> {
         let mut fields = Fields(&self.bytes);
         (0..self.envelopes).map_while(move |index| {
@@ -223,7 +223,7 @@ impl Batch {
         })
     }
 
-    /// A batch of these bytes, once it is seen that they are one.
+    /// Reads the message `Batch` without parsing its envelopes.
     fn read(bytes: &[u8]) -> Result<Batch, WireError> {
         let mut batch = Batch::default();
         let mut fields = Fields(bytes);

@@ -1,4 +1,4 @@
-//! What nodes say to each other: the tables of link.proto.
+//! The messages between nodes: the tables of link.proto.
 
 use super::{
     coding::{Alternatives, Coding, WireMessage, message, one_of},

@@ -1,4 +1,4 @@
-//! The id of a message, where the lab and its nodes name it.
+//! The id of a message in the messages between the lab and its nodes.
 
 use super::{
     error::{At, WireError},

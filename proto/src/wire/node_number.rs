@@ -1,9 +1,9 @@
-//! Nodes, which travel as numbers on links and in the lab's messages.
+//! Nodes, which are numbers on links and in the lab's messages.
 
 use super::error::WireError;
 use crate::ids::{NodeId, Role};
 
-/// A node as links carry it: 8 × number + role, so that 0 is no node and most take one byte.
+/// The number of a node on links: 8 × number + role. So 0 stands for no node, and most nodes take one byte.
 pub fn node_number(node: NodeId) -> u32 {
     let role = match node.role {
         Role::Coordinating => 1,
@@ -14,12 +14,12 @@ pub fn node_number(node: NodeId) -> u32 {
     u32::from(node.number) * 8 + role
 }
 
-/// The node of this number on the wire.
+/// Reads the node with this number on the wire.
 ///
 /// # Errors
-/// No node has it.
+/// If no node has this number.
 pub fn node(number: u32) -> Result<NodeId, WireError> {
-    let bad = || WireError::new(format!("{number} is no node"));
+    let bad = || WireError::new(format!("{number} is not a node"));
     let role = match number % 8 {
         _ if number == 0 => return Err(WireError::missing()),
         1 => Role::Coordinating,

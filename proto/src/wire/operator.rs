@@ -1,4 +1,4 @@
-//! What an operator sees and does, where names are text.
+//! The requests of operators and their answers. Names are text here.
 
 use super::{
     error::{At, WireError, key, list, name, required, text},
@@ -11,79 +11,79 @@ use crate::{
     message::Decision,
 };
 
-/// What a live node holds.
+/// The state of a live node.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StateReply {
-    /// Its name.
+    /// The name of the node.
     pub node: NodeId,
-    /// Its incarnation.
+    /// The number of its incarnation, from 1.
     pub incarnation: u32,
-    /// Its journal.
+    /// The id of its journal.
     pub log: LogId,
-    /// What it runs, for example `2pc`.
+    /// The protocol that it runs, for example `2pc`.
     pub protocol: String,
-    /// What it has done.
+    /// Counts of this incarnation.
     pub stats: Stats,
-    /// Its locks, open matters and data.
+    /// Its locks, unfinished work and accounts.
     pub inspection: Inspection,
 }
 
-/// What a node has done in this incarnation.
+/// Counts of one incarnation of a node.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Stats {
-    /// The last record of its journal.
+    /// The number of the last record in its journal.
     pub last: Lsn,
-    /// The last record that is durable.
+    /// The number of the last durable record.
     pub durable: Lsn,
-    /// Records appended.
+    /// The records appended.
     pub records: u64,
-    /// Of them those that asked for a force.
+    /// The appended records that had to be forced.
     pub forced_records: u64,
-    /// Forces of the disk; one covers every record that waits.
+    /// The forced writes of the disk. One write covers all records that wait for it.
     pub forces: u64,
-    /// Compactions of the journal.
+    /// The compactions of the journal.
     pub compactions: u64,
-    /// The journal's present length in bytes.
+    /// The present length of the journal in bytes.
     pub journal_bytes: u64,
-    /// Messages sent.
+    /// The messages sent.
     pub sent: u64,
-    /// Messages taken as input.
+    /// The messages taken as input.
     pub received: u64,
-    /// Messages lost.
+    /// The messages lost.
     pub dropped: u64,
-    /// Sessions with other nodes and clients at present.
+    /// The present sessions with other nodes and clients.
     pub sessions: u64,
 }
 
-/// End a branch in doubt, or all of them.
+/// Asks a participant to end one branch in doubt, or all of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ResolveRequest {
     /// The transaction; `None` for every branch in doubt at the node.
     pub txn: Option<TxnId>,
-    /// How.
+    /// The operator's decision.
     pub decision: Decision,
 }
 
-/// Try a stuck saga again.
+/// Asks an orchestrator to try a stuck saga again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ResumeRequest {
-    /// The saga.
+    /// The saga to try again.
     pub txn: TxnId,
 }
 
-/// Forget a branch that an operator ended, or stop waiting for ACKs.
+/// Asks a participant to forget a branch that an operator ended, or a coordinator to stop waiting for ACKs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ForgetRequest {
-    /// The transaction.
+    /// The transaction of the branch or of the ACKs.
     pub txn: TxnId,
 }
 
-/// What the operator's hand achieved.
+/// The result of an operator action.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OperatorReply {
-    /// How many branches or sagas it concerned.
+    /// The number of branches or sagas that the action changed.
     pub count: u32,
-    /// A sentence for people.
+    /// A text for people.
     pub detail: String,
 }
 

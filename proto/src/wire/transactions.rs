@@ -1,4 +1,4 @@
-//! What clients ask of a coordinating node by unary calls, where names are text.
+//! The unary requests of clients to a coordinating node, and their answers. Names are text here.
 
 use super::{
     coding::{Coding, WireMessage, message},
@@ -14,54 +14,54 @@ use crate::{
     plan::{PlanStep, StepKind},
 };
 
-/// A transaction to run.
+/// Asks a coordinating node to run a transaction.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SubmitRequest {
-    /// Its name, if the caller gave one; else the node names it as client k0.
+    /// The name of the transaction, if the caller chose one. If not, the node names it as a transaction of client k0.
     pub name: Option<SubmissionName>,
-    /// A read-only audit.
+    /// Whether it is a read-only audit.
     pub audit: bool,
-    /// Its steps, in order.
+    /// The steps of the transaction, in order.
     pub steps: Vec<PlanStep>,
 }
 
 /// The name that a caller gave to a transaction, with what it knew of the node when it first sent the submission.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SubmissionName {
-    /// The name.
+    /// The name of the transaction.
     pub txn: TxnId,
-    /// As in [`crate::plan::Submission::epoch`].
+    /// See [`crate::plan::Submission::epoch`].
     pub epoch: u32,
-    /// As in [`crate::plan::Submission::log`].
+    /// See [`crate::plan::Submission::log`].
     pub log: LogId,
 }
 
-/// What became of it.
+/// The outcome of a submitted transaction.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SubmitReply {
-    /// Its name.
+    /// The name of the transaction.
     pub txn: TxnId,
-    /// The outcome.
+    /// The outcome that the caller is told.
     pub outcome: Outcome,
 }
 
-/// Which transaction is asked about.
+/// Asks for the status of a transaction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StatusRequest {
-    /// Its name.
+    /// The name of the transaction.
     pub txn: TxnId,
 }
 
-/// How it is going.
+/// The status of a transaction.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StatusReply {
-    /// Its name.
+    /// The name of the transaction.
     pub txn: TxnId,
-    /// How.
+    /// Running, or ended with an outcome.
     pub status: Status,
 }
 
-/// The message that carries a [`PlanStep`] where people write nodes by name.
+/// The message for a [`PlanStep`] in requests that write nodes by name.
 pub(super) struct SubmitStep;
 
 impl Element for SubmitStep {

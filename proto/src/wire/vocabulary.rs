@@ -1,4 +1,4 @@
-//! The messages that several services share: the tables of types.proto.
+//! The tables of types.proto: messages that several services share.
 
 use super::{
     coding::{Alternatives, Coding, WireMessage, message, message_of_one, once, one_of},
@@ -59,7 +59,7 @@ impl Element for ReadValue {
     const MOST: usize = limits::READS;
 }
 
-/// As the lab's messages carry it.
+/// The form in the lab's messages.
 impl From<TxnId> for v1::Txn {
     fn from(txn: TxnId) -> Self {
         v1::Txn { home: node_number(txn.home), client: node_number(txn.client), number: txn.number }
@@ -73,10 +73,10 @@ impl TryFrom<v1::Txn> for TxnId {
         let home = node(txn.home).at("home")?;
         let client = node(txn.client).at("client")?;
         if home.role != Role::Coordinating {
-            return Err(WireError::new(format!("{home} is no coordinating node"))).at("home");
+            return Err(WireError::new(format!("{home} is not a coordinating node"))).at("home");
         }
         if !client.is_client() {
-            return Err(WireError::new(format!("{client} is no client"))).at("client");
+            return Err(WireError::new(format!("{client} is not a client"))).at("client");
         }
         Ok(TxnId { home, client, number: txn.number })
     }

@@ -1,4 +1,4 @@
-//! Enums, which travel as the numbers of the generated ones.
+//! Enums, which are numbers on the wire.
 
 use super::{error::WireError, v1};
 use crate::{
@@ -8,7 +8,7 @@ use crate::{
     plan::StepKind,
 };
 
-/// An enum of the domain that travels as the number of a generated one.
+/// A domain enum whose number on the wire is that of a generated enum.
 pub(super) trait Word: Sized {
     fn parse(number: i32) -> Result<Self, WireError>;
     fn number(self) -> i32;
@@ -21,7 +21,7 @@ macro_rules! words {
                 match v1::$wire::try_from(number) {
                     $(Ok(v1::$wire::$name) => Ok($domain::$name),)*
                     Ok(v1::$wire::Unspecified) => Err(WireError::missing()),
-                    Err(_) => Err(WireError::new(format!("{number} is no {}", stringify!($wire)))),
+                    Err(_) => Err(WireError::new(format!("{number} is not a {}", stringify!($wire)))),
                 }
             }
 
@@ -61,14 +61,14 @@ words!(
     }
 );
 
-/// The one enum whose zero means something: a step is compensatable unless it says otherwise.
+/// The only enum whose number 0 has a meaning: a step is compensatable by default.
 impl Word for StepKind {
     fn parse(number: i32) -> Result<Self, WireError> {
         match v1::StepKind::try_from(number) {
             Ok(v1::StepKind::Compensatable) => Ok(StepKind::Compensatable),
             Ok(v1::StepKind::Pivot) => Ok(StepKind::Pivot),
             Ok(v1::StepKind::Retriable) => Ok(StepKind::Retriable),
-            Err(_) => Err(WireError::new(format!("{number} is no StepKind"))),
+            Err(_) => Err(WireError::new(format!("{number} is not a StepKind"))),
         }
     }
 

@@ -1,4 +1,4 @@
-//! The way back: turning, and compensating the applied steps in reverse (rules 24 to 30).
+//! The way back: turning, and compensating the applied steps in reverse order (rules 24 to 30).
 
 use super::{Execution, OrchestratorRecord, Out, State};
 use crate::{
@@ -13,8 +13,8 @@ use indoubt_proto::{
 };
 
 impl Execution {
-    /// Turns back at a step that may be applied yet, because copies of its request may be under way. First the step is put
-    /// beyond doubt: by the barrier of its compensation, or by settling a pivot, which has no compensation.
+    /// Turns back at a step that may still be applied, because copies of its request may be on their way. The barrier of
+    /// its compensation rules that out. A pivot has no compensation, so the saga settles it first.
     pub(super) fn give_up(&mut self, step: u32, reason: Reason, ctx: &mut Context, out: &mut Out) {
         match self.begun.plan.step(step).kind {
             StepKind::Pivot => self.settle(step, reason, ctx, out),
@@ -24,8 +24,9 @@ impl Execution {
         }
     }
 
-    /// This step was not applied and never will be: the saga is undone from step `from` downwards. But an earlier
-    /// incarnation may have gone further, if a participant only forgot the step: a read leaves no forced record.
+    /// The step was not applied and never will be, so the saga is undone from step `from` downwards. But an earlier
+    /// incarnation may have requested later steps, if the participant only forgot this one: a step that only reads leaves
+    /// no forced record.
     pub(super) fn never_ran(&mut self, step: u32, from: u32, reason: Reason, ctx: &mut Context, out: &mut Out) {
         if self.recovered && self.begun.plan.only_reads(step) && self.begun.plan.writes_after(step) {
             return self.settle(step + 1, reason, ctx, out);
@@ -42,7 +43,7 @@ impl Execution {
         );
     }
 
-    /// Undoes the steps from this one downwards, the next one now.
+    /// Undoes the steps from this one downwards, starting with the highest that needs it.
     pub(super) fn compensate_from(&mut self, from: u32, reason: Reason, ctx: &mut Context, out: &mut Out) {
         let Some(step) = self.next_to_compensate(from, ctx) else {
             out.disarm(self.timer());
@@ -58,7 +59,7 @@ impl Execution {
         self.begun.plan.next_to_compensate(from)
     }
 
-    /// With a planted bug, the first step first.
+    /// With the planted bug, the first step is undone first.
     #[cfg(feature = "mutants")]
     fn next_to_compensate(&self, from: u32, ctx: &Context) -> Option<u32> {
         if ctx.settings.planted.is(indoubt_proto::planted::Mutant::CompensateForward) {
@@ -68,7 +69,7 @@ impl Execution {
         self.begun.plan.next_to_compensate(from)
     }
 
-    /// A participant answered a compensation.
+    /// Handles the answer to a compensation.
     pub(super) fn compensation_answered(
         &mut self,
         from: NodeId,
@@ -101,7 +102,7 @@ impl Execution {
         out.observe(Observation::Stuck { txn: self.begun.txn, step, resumed: false });
     }
 
-    /// An operator lets it go on; `false` if it was not stuck.
+    /// An operator lets the saga continue. Returns `false` if the saga was not stuck.
     pub(super) fn resume_compensation(&mut self, ctx: &Context, out: &mut Out) -> bool {
         let State::Stuck { step, reason } = &self.state else { return false };
         let (step, reason) = (*step, reason.clone());

@@ -1,11 +1,11 @@
-//! A saga and its records: how it goes on after a restart (rules 26 and 27), and what recreates it.
+//! The records of one saga: how it continues after a restart (rules 26 and 27), and which records recreate it.
 
 use super::{Execution, OrchestratorRecord, Out, State};
 use crate::{context::Context, saga::Saga};
 use indoubt_proto::{message::ReasonKind, observation::Observation};
 
 impl Execution {
-    /// Takes in one of its records after its begin, in recovery.
+    /// Applies a record that follows the begin record, during recovery.
     pub(super) fn replay_record(&mut self, record: OrchestratorRecord, ctx: &mut Context, out: &mut Out) {
         match record {
             OrchestratorRecord::StepDone { step, reads, .. } => {
@@ -23,7 +23,7 @@ impl Execution {
                     self.state = State::Stuck { step, reason: reason.clone() };
                 }
             }
-            // Its end may have become durable a moment before the crash, unobserved.
+            // The end may have become durable just before the crash, without being observed.
             OrchestratorRecord::Ended { .. } => self.close(self.outcome(), None, ctx, out),
             OrchestratorRecord::Begun { .. } | OrchestratorRecord::Remembered { .. } => {}
         }
@@ -35,7 +35,7 @@ impl Execution {
         }
     }
 
-    /// Goes on after recovery (rules 26 and 27).
+    /// Continues after recovery (rules 26 and 27).
     pub(super) fn go_on(&mut self, ctx: &mut Context, out: &mut Out) {
         self.recovered = true;
         match &self.state {
@@ -47,12 +47,12 @@ impl Execution {
             _ if ctx.settings.options.forward_recovery || self.begun.plan.is_committed_by(self.done) => {
                 self.ask_for(self.done + 1, ctx, out);
             }
-            // Results are lazy and may be lost: the steps after the last logged one may have run or not.
+            // Results are logged lazily and may be lost. So the steps after the last logged one may have run.
             _ => self.settle(self.done + 1, ReasonKind::Recovery.into(), ctx, out),
         }
     }
 
-    /// The records that recreate it.
+    /// The records that recreate the saga.
     pub(super) fn recreate(&self, records: &mut Vec<OrchestratorRecord>) {
         let txn = self.begun.txn;
         records.push(self.begun.record());
@@ -68,7 +68,7 @@ impl Execution {
         };
         records.push(OrchestratorRecord::Turned { txn, undo: from, reason: reason.clone() });
         if self.undone {
-            // One record for all that was undone: it stands where the steps that are left end.
+            // One record stands for all compensated steps. It names the lowest of them, above the steps that are left.
             records.push(OrchestratorRecord::StepUndone { txn, step: from + 1, undone: true });
         }
         if let State::Stuck { step, .. } = self.state {

@@ -1,4 +1,4 @@
-//! The way back: settling what may have run, turning, and compensating (rules 24 to 32).
+//! The way back: settling steps that may have run, turning, and compensating (rules 24 to 32).
 
 use super::{Out, ParallelExecution, ParallelRecord, Progress, State};
 use crate::{
@@ -13,8 +13,9 @@ use indoubt_proto::{
 };
 
 impl ParallelExecution {
-    /// Goes back. A step that is still under way is put beyond doubt by the barrier of its compensation. But a pivot has none, and
-    /// an earlier incarnation may have gone further than this one knows: those are settled first.
+    /// Gives up. The barrier of a compensation covers a step that is still on its way. But a pivot has no compensation, and
+    /// an earlier incarnation may have requested more steps than this one knows of. In these cases the saga first settles
+    /// such steps.
     pub(super) fn give_up(&mut self, reason: Reason, ctx: &mut Context, out: &mut Out) {
         let asked = |progress: &Progress| matches!(progress, Progress::Asked(_));
         let pivot_asked =
@@ -22,7 +23,7 @@ impl ParallelExecution {
         if self.recovered || pivot_asked { self.settle(reason, ctx, out) } else { self.turn(reason, ctx, out) }
     }
 
-    /// Asks about every step that may have run and is not known.
+    /// Asks about all steps that may have run and whose state is not known.
     pub(super) fn settle(&mut self, why: Reason, ctx: &mut Context, out: &mut Out) {
         self.state = State::Settling { why };
         for step in self.steps.which(|progress| matches!(progress, Progress::Asked(_))) {
@@ -31,9 +32,10 @@ impl ParallelExecution {
         self.settle_on(ctx, out);
     }
 
-    /// Asks about the steps that may have run by what is known now. When nothing is left to ask about, the saga knows its way.
+    /// Asks about further steps that may have run, according to what is known now. When no question is open, the saga turns
+    /// back, or completes.
     fn settle_on(&mut self, ctx: &mut Context, out: &mut Out) {
-        // Past the pivot a step is asked for, not asked about: it must not be voided.
+        // After the pivot, a missing step is requested again instead. A question would void it.
         if self.recovered && !self.is_committed() {
             for step in self.steps.which(|progress| *progress == Progress::Waiting) {
                 if self.steps.may_have_started(step, &self.begun.plan) {
@@ -52,7 +54,7 @@ impl ParallelExecution {
         }
     }
 
-    /// Whether the pivot is applied, so that the saga must complete (rule 32).
+    /// Whether the pivot is applied. Then the saga must complete (rule 32).
     pub(super) fn is_committed(&self) -> bool {
         let applied = self.steps.which(Progress::is_applied);
         applied.into_iter().any(|step| self.begun.plan.step(step).kind != StepKind::Compensatable)
@@ -63,7 +65,7 @@ impl ParallelExecution {
         self.request(step, ctx, out);
     }
 
-    /// The question about a step is answered.
+    /// Handles the answer to a question about a step.
     pub(super) fn question_answered(&mut self, step: u32, result: StepOutcome, ctx: &mut Context, out: &mut Out) {
         match result {
             StepOutcome::Applied { reads } => self.applied(step, reads, out),
@@ -77,7 +79,7 @@ impl ParallelExecution {
         self.settle_on(ctx, out);
     }
 
-    /// Turns back. From here on only the steps that may be applied, and leave something to undo, matter.
+    /// Turns back. After that, only steps matter that may be applied and have something to undo.
     fn turn(&mut self, reason: Reason, ctx: &mut Context, out: &mut Out) {
         for step in 1..=self.begun.plan.last() {
             let may_be_applied = match self.steps.of(step) {
@@ -86,7 +88,7 @@ impl ParallelExecution {
                     out.disarm(self.timer(step));
                     true
                 }
-                // Rule 30. A refused step did nothing, so its compensation is an empty one.
+                // A refused step has no effect, so its compensation does nothing (rule 30).
                 Progress::Refused => ctx.settings.options.compensate_from == CompensateFrom::Failed,
                 _ => false,
             };
@@ -99,7 +101,8 @@ impl ParallelExecution {
         ctx.wait(turned, AtDurable::GoOn(self.begun.txn));
     }
 
-    /// Undoes every step on which nothing depends that is still to be undone, the later ones first; or ends the saga.
+    /// Requests the compensations of steps on which no step that is left to undo depends, later steps first. Ends the saga
+    /// if no step is left to undo.
     pub(super) fn compensate(&mut self, reason: Reason, ctx: &mut Context, out: &mut Out) {
         if !self.steps.any(Progress::is_to_undo) {
             let end = out.lazy(ParallelRecord::Ended { txn: self.begun.txn });
@@ -123,14 +126,14 @@ impl ParallelExecution {
         self.steps.may_undo(step, &self.begun.plan)
     }
 
-    /// With a planted bug, no compensation waits for another one.
+    /// With the planted bug, no compensation waits for another.
     #[cfg(feature = "mutants")]
     fn may_undo(&self, step: u32, ctx: &Context) -> bool {
         ctx.settings.planted.is(indoubt_proto::planted::Mutant::UndoTooEarly)
             || self.steps.may_undo(step, &self.begun.plan)
     }
 
-    /// A participant answered a compensation.
+    /// Handles the answer to a compensation.
     pub(super) fn compensation_answered(&mut self, step: u32, result: UndoOutcome, ctx: &mut Context, out: &mut Out) {
         let (Progress::Undoing(tries), State::Compensating { reason }) = (self.steps.of(step), &self.state) else {
             return;
@@ -150,7 +153,7 @@ impl ParallelExecution {
         self.compensate(reason, ctx, out);
     }
 
-    /// The steps that do not depend on this one go on.
+    /// Continues with the steps that waited for this one.
     fn get_stuck(&mut self, step: u32, out: &mut Out) {
         self.steps.set(step, Progress::Stuck);
         out.lazy(ParallelRecord::Stuck { txn: self.begun.txn, step, resumed: false });
@@ -158,7 +161,7 @@ impl ParallelExecution {
         out.observe(Observation::Stuck { txn: self.begun.txn, step, resumed: false });
     }
 
-    /// An operator lets all stuck compensations go on; `false` if there is none.
+    /// An operator lets all stuck compensations continue. Returns `false` if none is stuck.
     pub(super) fn resume_compensations(&mut self, ctx: &Context, out: &mut Out) -> bool {
         let stuck = self.steps.which(Progress::is_stuck);
         for step in &stuck {

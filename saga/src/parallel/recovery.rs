@@ -1,11 +1,11 @@
-//! A saga and its records: how it goes on after a restart (rules 26 and 27), and what recreates it.
+//! The records of one saga: how it continues after a restart (rules 26 and 27), and which records recreate it.
 
 use super::{Out, ParallelExecution, ParallelRecord, Progress, State};
 use crate::{context::Context, saga::Saga};
 use indoubt_proto::{message::ReasonKind, observation::Observation};
 
 impl ParallelExecution {
-    /// Takes in one of its records after its begin, in recovery.
+    /// Applies a record that follows the begin record, during recovery.
     pub(super) fn replay_record(&mut self, record: ParallelRecord, ctx: &mut Context, out: &mut Out) {
         match record {
             ParallelRecord::StepDone { step, reads, .. } => {
@@ -22,13 +22,13 @@ impl ParallelExecution {
             ParallelRecord::Stuck { step, resumed, .. } => {
                 self.steps.set(step, if resumed { Progress::ToUndo } else { Progress::Stuck });
             }
-            // Its end may have become durable a moment before the crash, unobserved.
+            // The end may have become durable just before the crash, without being observed.
             ParallelRecord::Ended { .. } => self.close(self.outcome(), None, ctx, out),
             ParallelRecord::Begun { .. } | ParallelRecord::Remembered { .. } => {}
         }
     }
 
-    /// Goes on after recovery (rules 26 and 27).
+    /// Continues after recovery (rules 26 and 27).
     pub(super) fn go_on(&mut self, ctx: &mut Context, out: &mut Out) {
         self.recovered = true;
         if matches!(self.state, State::Turning { .. }) {
@@ -39,12 +39,12 @@ impl ParallelExecution {
         } else if ctx.settings.options.forward_recovery || self.is_committed() || self.steps.all(Progress::is_applied) {
             self.go_forward(ctx, out);
         } else {
-            // Results are lazy and may be lost: every step that may have been asked for may have run or not.
+            // Results are logged lazily and may be lost. So every step that may have been requested may have run.
             self.settle(ReasonKind::Recovery.into(), ctx, out);
         }
     }
 
-    /// The records that recreate it.
+    /// The records that recreate the saga.
     pub(super) fn recreate(&self, records: &mut Vec<ParallelRecord>) {
         let txn = self.begun.txn;
         records.push(self.begun.record());

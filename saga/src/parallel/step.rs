@@ -3,28 +3,28 @@
 use crate::{begun::Request, plan::Plan, tries::Tries};
 use indoubt_proto::operation::ReadValue;
 
-/// What is known of a step.
+/// The progress of a step.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Progress {
-    /// This incarnation has not asked for it.
+    /// This incarnation has not requested it.
     Waiting,
-    /// It was asked for.
+    /// It was requested.
     Asked(Tries),
-    /// It was asked about.
+    /// The saga asks whether it ran.
     Settling(Tries),
     /// It is applied.
     Applied { reads: Vec<ReadValue> },
-    /// Its participant refused it: it was not applied, and never will be.
+    /// Its participant refused it. It was not applied, and never will be.
     Refused,
-    /// It was not applied, and never will be; or it needs no undoing.
+    /// It was not applied and never will be, or it needs no compensation.
     Void,
-    /// It may be applied, and is to be undone.
+    /// It may be applied, and will be compensated.
     ToUndo,
-    /// Its compensation was asked for.
+    /// Its compensation was requested.
     Undoing(Tries),
-    /// Its compensation failed too often; an operator must let it go on.
+    /// Its compensation failed too often. It waits for an operator.
     Stuck,
-    /// It needs no more undoing. `undone`: there was something to undo.
+    /// Its compensation is done. `undone` is `false` if there was nothing to undo.
     Undone { undone: bool },
 }
 
@@ -45,7 +45,7 @@ impl Progress {
         *self == Progress::Stuck
     }
 
-    /// Whether the way back is not over for it.
+    /// Whether the step still has to be compensated.
     pub(super) fn is_to_undo(&self) -> bool {
         matches!(self, Progress::ToUndo | Progress::Undoing(_) | Progress::Stuck)
     }
@@ -80,22 +80,22 @@ impl Steps {
         self.0.iter().all(are)
     }
 
-    /// How many are applied.
+    /// The number of applied steps.
     pub(super) fn applied(&self) -> usize {
         self.0.iter().filter(|progress| progress.is_applied()).count()
     }
 
-    /// The numbers of some of them.
+    /// The numbers of the steps with this progress.
     pub(super) fn which(&self, are: fn(&Progress) -> bool) -> Vec<u32> {
         self.iter().filter(|(_, progress)| are(progress)).map(|(step, _)| step).collect()
     }
 
-    /// The same, for people.
+    /// The same numbers as text.
     pub(super) fn listed(&self, are: fn(&Progress) -> bool) -> String {
         self.which(are).iter().map(u32::to_string).collect::<Vec<_>>().join(", ")
     }
 
-    /// What was read, in the order of the steps.
+    /// The values read, in the order of the steps.
     pub(super) fn reads(&self) -> Vec<ReadValue> {
         let of = |progress: &Progress| match progress {
             Progress::Applied { reads } => reads.clone(),
@@ -104,7 +104,7 @@ impl Steps {
         self.0.iter().flat_map(of).collect()
     }
 
-    /// The request that waits for an answer about a step.
+    /// The pending request about a step; `None` if no answer is awaited.
     pub(super) fn asked(&mut self, step: u32) -> Option<(Request, &mut Tries)> {
         match &mut self.0[step as usize - 1] {
             Progress::Asked(tries) => Some((Request::Step, tries)),
@@ -114,13 +114,13 @@ impl Steps {
         }
     }
 
-    /// Whether everything that a step depends on is applied.
+    /// Whether all dependencies of a step are applied.
     pub(super) fn may_start(&self, step: u32, plan: &Plan) -> bool {
         (1..step).all(|earlier| !plan.depends(step, earlier) || self.of(earlier).is_applied())
     }
 
-    /// Whether an earlier incarnation may have asked for a step: everything that it depends on is applied, or was a read, whose
-    /// participant may have forgotten it.
+    /// Whether an earlier incarnation may have requested a step: each of its dependencies is applied, or only read, so that
+    /// its participant may have forgotten it.
     pub(super) fn may_have_started(&self, step: u32, plan: &Plan) -> bool {
         let passed = |earlier| match self.of(earlier) {
             Progress::Applied { .. } => true,
@@ -130,7 +130,7 @@ impl Steps {
         (1..step).all(|earlier| !plan.depends(step, earlier) || passed(earlier))
     }
 
-    /// Every step that this one depends on is applied.
+    /// Marks all dependencies of this step as applied.
     pub(super) fn apply_below(&mut self, step: u32, plan: &Plan) {
         for earlier in (1..step).filter(|earlier| plan.depends(step, *earlier)) {
             if !self.of(earlier).is_applied() {
@@ -139,7 +139,7 @@ impl Steps {
         }
     }
 
-    /// Whether no step that depends on this one is still to be undone.
+    /// Whether no step that depends on this one is left to compensate.
     pub(super) fn may_undo(&self, step: u32, plan: &Plan) -> bool {
         let last = self.0.len() as u32;
         (step + 1..=last).all(|later| !plan.depends(later, step) || !self.of(later).is_to_undo())

@@ -1,4 +1,4 @@
-//! What an unprotected node emits: its timers, and the sink of its effects.
+//! The effects of an unprotected node: its timers, and the sink for its effects.
 
 use super::record::UnprotectedRecord;
 use indoubt_proto::{ids::TxnId, machine};
@@ -6,7 +6,7 @@ use indoubt_proto::{ids::TxnId, machine};
 /// The timers of [`Unprotected`](super::Unprotected).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum UnprotectedTimer {
-    /// This sequence's call was not answered in time, or the pause before its next attempt is over.
+    /// Fires if the call of this sequence was not answered in time, or when the pause before the next attempt is over.
     Call(TxnId),
 }
 

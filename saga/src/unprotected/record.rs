@@ -8,32 +8,28 @@ use indoubt_proto::{
 };
 use serde::{Deserialize, Serialize};
 
-/// The status row of `none-retry`; `none` logs nothing.
+/// The status row of `none-retry`. `none` logs nothing. `txn` is the transaction of the row.
+#[allow(missing_docs, reason = "the text of the enum describes `txn`")]
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum UnprotectedRecord {
     /// `pending`, forced before the first call.
-    Pending {
-        /// Which sequence.
-        txn: TxnId,
-    },
+    Pending { txn: TxnId },
     /// `done`, forced before the client is told.
     Done {
-        /// Which sequence.
         txn: TxnId,
-        /// What its reads found.
+        /// The values that the calls read.
         reads: Vec<ReadValue>,
     },
     /// `failed`, forced before the client is told.
     Failed {
-        /// Which sequence.
         txn: TxnId,
-        /// What the client is told.
+        /// The outcome that the client is told.
         outcome: Outcome,
     },
 }
 
 impl UnprotectedRecord {
-    /// The row that stands for an outcome.
+    /// The row for an outcome.
     pub(super) fn of(txn: TxnId, outcome: &Outcome) -> Self {
         match outcome {
             Outcome::Committed { reads } => UnprotectedRecord::Done { txn, reads: reads.clone() },
@@ -42,7 +38,7 @@ impl UnprotectedRecord {
         }
     }
 
-    /// The outcome that clients are told when a restart finds this row. Nobody goes on with a row that is PENDING.
+    /// The outcome that clients are told if a restart finds this row. Nothing resumes a PENDING row.
     pub(super) fn outcome(self) -> Outcome {
         match self {
             UnprotectedRecord::Pending { .. } => found_pending(),

@@ -1,6 +1,6 @@
 //! The calls of one submission, one after another.
 //!
-//! The states of a sequence, and to which of them one input brings it (tests/diagram.rs):
+//! The states of a sequence, and the states that one input can lead to (checked by tests/diagram.rs):
 //!
 //! ```text
 //! new       -> Beginning | Calling
@@ -30,7 +30,7 @@ pub(super) struct Sequence {
     serial: Serial,
     audit: bool,
     plan: Plan,
-    /// Who is told the outcome.
+    /// The clients that are told the outcome.
     clients: Vec<NodeId>,
     reads: Vec<ReadValue>,
     state: State,
@@ -38,20 +38,21 @@ pub(super) struct Sequence {
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum State {
-    /// Its row PENDING is not durable yet.
+    /// The PENDING row is not durable yet.
     Beginning,
-    /// This call was made, after so many retries.
+    /// This call was made, and `retries` were made before it.
     Calling { step: u32, retried: u32 },
-    /// This call failed or was not answered; it is made again after a pause.
+    /// This call failed or was not answered. It is made again after a pause.
     Pausing { step: u32, retried: u32 },
-    /// Its row DONE or FAILED is not durable yet.
+    /// The DONE or FAILED row is not durable yet.
     Closing { outcome: Outcome },
-    /// To be removed.
+    /// Finished; the node removes it.
     Ended,
 }
 
 impl Sequence {
-    /// Accepts a submission: forces its row PENDING, or makes the first call at once if there are no rows.
+    /// Starts a sequence for an accepted submission: forces the PENDING row, or makes the first call at once if there are
+    /// no rows.
     pub(super) fn accept(submission: Submission, client: NodeId, ctx: &mut Context, out: &mut Out) -> Self {
         ctx.admission.begin(&submission);
         let Submission { txn, audit, steps, .. } = submission;
@@ -77,14 +78,14 @@ impl Sequence {
         self.state == State::Ended
     }
 
-    /// Another client submitted the same transaction, and is told its outcome too.
+    /// Adds another client that submitted the same transaction. It is told the outcome too.
     pub(super) fn add_client(&mut self, client: NodeId) {
         if !self.clients.contains(&client) {
             self.clients.push(client);
         }
     }
 
-    /// Its state, for people.
+    /// The state as text for the status query.
     pub(super) fn describe(&self) -> String {
         match &self.state {
             State::Beginning => "beginning".into(),
@@ -95,7 +96,7 @@ impl Sequence {
         }
     }
 
-    /// The record that it waits for is durable.
+    /// The record that the sequence awaits is durable.
     pub(super) fn durable(&mut self, ctx: &mut Context, out: &mut Out) {
         match &self.state {
             State::Beginning => self.call(1, 0, ctx, out),
@@ -104,7 +105,7 @@ impl Sequence {
         }
     }
 
-    /// Makes a call and waits for its answer, `timeouts.vote` at most.
+    /// Makes a call, and waits for its answer for at most `timeouts.vote`.
     fn call(&mut self, step: u32, retried: u32, ctx: &Context, out: &mut Out) {
         self.state = State::Calling { step, retried };
         let (txn, ticket, planned) = (self.txn, ctx.ticket(self.serial), self.plan.step(step));
@@ -116,8 +117,8 @@ impl Sequence {
         }
     }
 
-    /// A call was answered. The answer counts if that call is waited for, whichever copy it answers: there is nothing to
-    /// tell them apart.
+    /// Handles an answer. It counts if the call is pending, even if it answers an earlier copy, because copies cannot be
+    /// distinguished.
     pub(super) fn answered(&mut self, from: NodeId, step: u32, outcome: StepOutcome, ctx: &mut Context, out: &mut Out) {
         let State::Calling { step: called, retried } = self.state else { return };
         if called != step || self.plan.step(step).node != from {
@@ -125,7 +126,7 @@ impl Sequence {
         }
         match outcome {
             StepOutcome::Applied { reads } => self.applied(step, reads, ctx, out),
-            // A refusal is an answer: asking again would not change it.
+            // A refusal is an answer. Another attempt would not change it.
             StepOutcome::Refused(reason) => self.close(Outcome::Aborted(reason), ctx, out),
             StepOutcome::Failed(reason) => self.again(step, retried, Outcome::Aborted(reason), ctx, out),
             StepOutcome::Voided => {
@@ -158,7 +159,7 @@ impl Sequence {
         }
     }
 
-    /// A call failed: it is made again after a pause, or, if no retry is left, this is the outcome.
+    /// A call failed. It is made again after a pause. If no retry is left, this is the outcome.
     fn again(&mut self, step: u32, retried: u32, outcome: Outcome, ctx: &mut Context, out: &mut Out) {
         if retried >= ctx.retries.unwrap_or(0) {
             return self.close(outcome, ctx, out);
@@ -167,7 +168,7 @@ impl Sequence {
         out.arm(UnprotectedTimer::Call(self.txn), ctx.settings.timeouts.backoff(retried));
     }
 
-    /// Forces its last row, if there are rows, and ends.
+    /// Forces the last row, if there are rows, and ends the sequence.
     fn close(&mut self, outcome: Outcome, ctx: &mut Context, out: &mut Out) {
         out.disarm(UnprotectedTimer::Call(self.txn));
         if ctx.retries.is_none() {
@@ -187,7 +188,7 @@ impl Sequence {
         self.state = State::Ended;
     }
 
-    /// The row that recreates it.
+    /// The row that recreates the sequence.
     pub(super) fn compacted(&self) -> UnprotectedRecord {
         match &self.state {
             State::Closing { outcome } => UnprotectedRecord::of(self.txn, outcome),

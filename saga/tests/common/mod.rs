@@ -1,5 +1,5 @@
-//! A bench for one machine: a journal with a durable prefix, the messages that it sent, its timers, what it observed. The
-//! test plays the participants, the clients, the disk and the clock.
+//! A bench for one machine: a journal with a durable prefix, the messages that it sent, its timers, and its observations.
+//! The test plays the participants, the clients, the disk and the clock.
 
 #![allow(dead_code, reason = "every test binary uses a part of it")]
 
@@ -29,10 +29,10 @@ pub(crate) struct Bench<M: Machine> {
     pub(crate) machine: M,
     out: OutOf<M>,
     pub(crate) incarnation: u32,
-    /// The journal: what is durable, then the tail.
+    /// The journal: the durable part, then the tail.
     pub(crate) journal: Vec<Logged<M::Record>>,
     durable: usize,
-    /// The last record appended, before compactions too.
+    /// The last record appended, even if a compaction has replaced it.
     last: Lsn,
     /// Every record appended, with how it was written.
     pub(crate) written: Vec<(&'static str, Write)>,
@@ -94,13 +94,13 @@ impl<M: Machine + Clone> Bench<M> {
         self.step(Input::Message { from, message });
     }
 
-    /// The disk forces everything.
+    /// The disk forces all records.
     pub(crate) fn force(&mut self) {
         self.durable = self.journal.len();
         self.step(Input::Durable { upto: self.last });
     }
 
-    /// The only timer fires; its duration is returned.
+    /// Fires the only timer, and returns its duration.
     pub(crate) fn fire(&mut self) -> Micros {
         let (timer, after) = self.timers.pop_first().expect("a timer is armed");
         assert!(self.timers.is_empty(), "only one");
@@ -108,7 +108,7 @@ impl<M: Machine + Clone> Bench<M> {
         after
     }
 
-    /// The n-th armed timer fires, if there is one.
+    /// Fires the n-th armed timer, if there is one.
     pub(crate) fn fire_nth(&mut self, n: usize) {
         if let Some(timer) = self.timers.keys().nth(n).cloned() {
             self.timers.remove(&timer);
@@ -116,7 +116,7 @@ impl<M: Machine + Clone> Bench<M> {
         }
     }
 
-    /// This machine as it comes back if the whole journal survives, and as it comes back from a compaction instead.
+    /// This machine after a restart from the whole journal, and after one from a compaction.
     pub(crate) fn reborn(&self) -> (Self, Self) {
         let mut whole = self.clone();
         whole.crash(self.tail());
@@ -129,12 +129,12 @@ impl<M: Machine + Clone> Bench<M> {
         (whole, compacted)
     }
 
-    /// How many records of the tail a crash may lose.
+    /// The number of records of the tail that a crash may lose.
     pub(crate) fn tail(&self) -> usize {
         self.journal.len() - self.durable
     }
 
-    /// The machine dies; `surviving` records of the unforced tail are found again.
+    /// The machine crashes. `surviving` records of the unforced tail are left.
     pub(crate) fn crash(&mut self, surviving: usize) {
         self.journal.truncate(self.durable + surviving.min(self.tail()));
         self.durable = self.journal.len();
@@ -142,7 +142,7 @@ impl<M: Machine + Clone> Bench<M> {
         self.boot();
     }
 
-    /// The driver compacts the journal, which is a force of it.
+    /// The driver compacts the journal, which forces it.
     pub(crate) fn compact(&mut self) {
         let mut records = Vec::new();
         self.machine.compact(&mut records);
@@ -151,12 +151,12 @@ impl<M: Machine + Clone> Bench<M> {
         self.force();
     }
 
-    /// Takes what was sent since the last time.
+    /// Takes the messages sent since the last call.
     pub(crate) fn take_sent(&mut self) -> Vec<(NodeId, Message)> {
         std::mem::take(&mut self.sent)
     }
 
-    /// Takes what was sent, in brief: `p1 step 1`, `k1 outcome`.
+    /// Takes the messages sent, in short form: `p1 step 1`, `k1 outcome`.
     pub(crate) fn said(&mut self) -> Vec<String> {
         let brief = |(to, message): (NodeId, Message)| match message.step() {
             Some(step) => format!("{to} {} {step}", message.kind().word()),
@@ -165,7 +165,7 @@ impl<M: Machine + Clone> Bench<M> {
         self.take_sent().into_iter().map(brief).collect()
     }
 
-    /// Takes the one outcome told since the last time.
+    /// Takes the one outcome that was told since the last call.
     pub(crate) fn told(&mut self) -> Outcome {
         let outcomes: Vec<Outcome> = self
             .take_sent()
@@ -188,7 +188,7 @@ impl<M: Machine + Clone> Bench<M> {
         self.observed.iter().filter_map(phase).collect()
     }
 
-    /// The keys whose flag its end took away.
+    /// The keys whose pending flag the end of the saga cleared.
     pub(crate) fn settled(&self) -> Vec<String> {
         let key = |o: &Observation| match o {
             Observation::Settled { key, .. } => Some(key.to_string()),
@@ -212,7 +212,7 @@ impl<M: Machine + Clone> Bench<M> {
 }
 
 impl Bench<Orchestrator> {
-    /// A saga with the number 1 whose begin is durable and whose first step was sent.
+    /// A saga with the number 1. Its begin record is durable and its first step was sent.
     pub(crate) fn begun(settings: Settings, steps: Vec<PlanStep>) -> Self {
         let mut bench = Bench::new(Orchestrator::new(HOME, settings));
         bench.submit(1, steps);
@@ -223,7 +223,7 @@ impl Bench<Orchestrator> {
 }
 
 impl<M: Machine + Clone> Bench<M> {
-    /// Steps `1..=upto` of saga 1 answer that they are applied; step n runs at participant n.
+    /// Steps `1..=upto` of saga 1 answer that they are applied. Step n runs at participant n.
     pub(crate) fn apply_upto(&mut self, upto: u32) {
         for step in 1..=upto {
             self.applied(step);
@@ -231,17 +231,17 @@ impl<M: Machine + Clone> Bench<M> {
         self.take_sent();
     }
 
-    /// Saga 1: this step is answered.
+    /// This step of saga 1 is answered.
     pub(crate) fn result(&mut self, step: u32, outcome: StepOutcome) {
         self.answer(1, step as u16, step, outcome);
     }
 
-    /// Saga 1: this step is applied.
+    /// This step of saga 1 is applied.
     pub(crate) fn applied(&mut self, step: u32) {
         self.result(step, applied());
     }
 
-    /// Saga 1: this step's compensation is answered.
+    /// The compensation of this step of saga 1 is answered.
     pub(crate) fn undo(&mut self, step: u32, outcome: UndoOutcome) {
         self.hear(NodeId::participant(step as u16), Message::CompensateResult { txn: txn(1), step, outcome });
     }
@@ -328,12 +328,12 @@ pub(crate) fn completed() -> Outcome {
     Outcome::Completed { reads: Vec::new() }
 }
 
-/// Messages between nodes that are no clients: what the papers count.
+/// The messages between nodes other than clients, which are those that the papers count.
 pub(crate) fn counted(sent: &[(NodeId, Message)]) -> usize {
     sent.iter().filter(|(_, message)| message.kind() != MessageKind::Outcome).count()
 }
 
-/// How many records were written this way.
+/// The number of records written in this way.
 pub(crate) fn count(written: &[(&'static str, Write)], write: Write) -> usize {
     written.iter().filter(|(_, w)| *w == write).count()
 }

@@ -1,5 +1,5 @@
-//! Participants as the protocol sees them: a barrier for each step (rules 38 to 40), refusals that a crash forgets, marks
-//! below which everything is finished (rule 17b), moods that the test draws.
+//! Participants as the protocol sees them: a barrier for each step (rules 38 to 40), refusals that a crash loses, marks
+//! below which everything is finished (rule 17b), and moods that the test draws.
 
 use super::{failed, refused, undo_failed};
 use indoubt_proto::{
@@ -8,7 +8,7 @@ use indoubt_proto::{
 };
 use std::collections::{BTreeMap, BTreeSet};
 
-/// How a participant takes the next request for a step that it has not decided yet.
+/// How a participant answers the next request for a step without an outcome.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Mood {
     Willing,
@@ -20,13 +20,13 @@ pub(crate) enum Mood {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Trace {
     Applied,
-    /// By a lazy record: a crash forgets it.
+    /// Remembered by a lazy record, which a crash loses.
     Refused,
     Void,
     Undone,
 }
 
-/// What happened to data.
+/// A change of the data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Event {
     Did(u32),
@@ -38,14 +38,14 @@ pub(crate) enum Event {
 pub(crate) struct Participants {
     traces: BTreeMap<(NodeId, Serial, TxnId, u32), Trace>,
     marks: BTreeMap<NodeId, Serial>,
-    /// The effects on data, in order.
+    /// All changes of the data, in order.
     pub(crate) history: BTreeMap<TxnId, Vec<Event>>,
-    /// What happened at least once.
+    /// Everything that happened at least once.
     pub(crate) seen: BTreeSet<&'static str>,
 }
 
 impl Participants {
-    /// One participant takes one request and answers. `reads`: the step has no effect, and its record is lazy.
+    /// One participant takes one request and answers. `reads` means that the step has no effect and a lazy record.
     pub(crate) fn take(&mut self, node: NodeId, request: &Message, mood: Mood, reads: bool) -> Message {
         let (txn, step) = (request.txn().expect("a request"), request.step().expect("of a step"));
         let ticket = super::ticket(request).expect("requests carry tickets");
@@ -116,7 +116,7 @@ impl Participants {
         }
     }
 
-    /// One participant dies and comes back: what it had logged lazily is gone. `reads` tells steps that only read.
+    /// One participant crashes and restarts without its lazy records. `reads` says which steps only read.
     pub(crate) fn crash(&mut self, node: NodeId, reads: impl Fn(TxnId, u32) -> bool) {
         let before = self.traces.len();
         self.traces.retain(|(at, _, txn, step), trace| {

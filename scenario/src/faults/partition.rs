@@ -55,7 +55,7 @@ fn between(value: &Value<'_, '_>, cluster: Cluster) -> Result<(Vec<NodeId>, Vec<
         for item in value.list().map_err(|_| value.error(WANTED))? {
             let node = node(&item, cluster)?;
             if seen.contains(&node) {
-                return Err(item.error(format!("{node} stands in `between` twice")));
+                return Err(item.error(format!("{node} is in `between` twice")));
             }
             seen.push(node);
             nodes.push(node);

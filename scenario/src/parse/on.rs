@@ -143,7 +143,7 @@ fn check_word(
     let words = |protocol: Protocol| -> Vec<&'static str> {
         let messages = points::messages(protocol, scenario.options.work);
         match verb {
-            Verb::Append => points::records(protocol, node.role).to_vec(),
+            Verb::Append => points::appends(protocol, node.role).collect(),
             Verb::Observe => points::observations(protocol.family(), node.role).to_vec(),
             Verb::Send => messages.filter(|i| i.is_sent_by(node)).map(|i| i.kind.word()).collect(),
             Verb::Deliver => messages.filter(|i| i.is_taken_by(node)).map(|i| i.kind.word()).collect(),

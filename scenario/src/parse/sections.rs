@@ -17,11 +17,11 @@ use indoubt_proto::{
 };
 
 pub(super) const CLUSTER: [&str; 2] = ["participants", "coordinators"];
-pub(super) const WORKLOAD: [&str; 10] =
-    ["kind", "rate", "clients", "transactions", "keys", "skew", "touch", "refuse", "audit", "lookup"];
+pub(super) const WORKLOAD: [&str; 11] =
+    ["kind", "rate", "clients", "transactions", "keys", "skew", "touch", "refuse", "audit", "lookup", "opening"];
 pub(super) const NETWORK: [&str; 4] = ["latency", "loss", "duplicate", "link"];
 pub(super) const LINK: [&str; 5] = ["from", "to", "latency", "loss", "duplicate"];
-pub(super) const DISK: [&str; 1] = ["force"];
+pub(super) const DISK: [&str; 2] = ["force", "compact_every"];
 pub(super) const CLOCKS: [&str; 2] = ["drift", "node"];
 pub(super) const CLOCK: [&str; 2] = ["node", "rate"];
 pub(super) const TIMEOUTS: [&str; 4] = ["vote", "decision", "lock", "retry"];
@@ -40,6 +40,8 @@ pub(super) const OPTIONS: [&str; 10] = [
 
 /// The default latency of a link, and of a forced write.
 const A_MILLISECOND: Latency = Latency::Constant(Micros::from_millis(1));
+/// The default of `compact_every`: the least number of records between two compactions of a journal.
+pub const COMPACT_EVERY: u64 = 10_000;
 /// The largest valid `drift`.
 const MOST_DRIFT: f64 = 0.9;
 
@@ -102,6 +104,7 @@ pub(super) fn workload(root: &Table<'_, '_>, cluster: Cluster) -> Result<Workloa
         refuse: share("refuse")?,
         audit: share("audit")?,
         lookup: share("lookup")?,
+        opening: section.read("opening", |v| v.integer(0..=1_000_000_000))?.map(u64::cast_signed),
     })
 }
 
@@ -145,12 +148,19 @@ fn conditions(table: &Table<'_, '_>, default: Conditions) -> Result<Conditions, 
     })
 }
 
-/// Reads how long a forced write takes.
-pub(super) fn force(root: &Table<'_, '_>) -> Result<Latency, ScenarioError> {
-    match root.section("disk", &DISK)? {
-        Some(disk) => Ok(disk.read("force", latency)?.unwrap_or(A_MILLISECOND)),
-        None => Ok(A_MILLISECOND),
-    }
+/// The section `[disk]`.
+pub(super) struct Disk {
+    pub(super) force: Latency,
+    pub(super) compact_every: u64,
+}
+
+pub(super) fn disk(root: &Table<'_, '_>) -> Result<Disk, ScenarioError> {
+    let default = Disk { force: A_MILLISECOND, compact_every: COMPACT_EVERY };
+    let Some(section) = root.section("disk", &DISK)? else { return Ok(default) };
+    Ok(Disk {
+        force: section.read("force", latency)?.unwrap_or(default.force),
+        compact_every: section.read("compact_every", |v| v.integer(1..=1_000_000))?.unwrap_or(default.compact_every),
+    })
 }
 
 pub(super) fn clocks(root: &Table<'_, '_>, cluster: Cluster) -> Result<Clocks, ScenarioError> {

@@ -101,14 +101,14 @@ fn message(
         let mut words: Vec<&str> = valid.iter().map(|i| i.kind.word()).collect();
         words.dedup();
         return Err(
-            value.error(format!("`{word}` is no request, so it cannot be refused; valid: {}", words.join(", ")))
+            value.error(format!("`{word}` is not a request, so it cannot be refused; valid: {}", words.join(", ")))
         );
     }
     if let Some(from) = from.filter(|from| !info.is_sent_by(*from)) {
         return Err(value.error(format!("{from} never sends `{word}`")));
     }
     if let Some(to) = to.filter(|to| !info.is_taken_by(*to)) {
-        return Err(value.error(format!("{to} is never sent `{word}`")));
+        return Err(value.error(format!("nobody sends `{word}` to {to}")));
     }
     Ok(word.into())
 }

@@ -5,7 +5,7 @@ use super::{
     error::ScenarioError,
     expect, fault,
     reader::{Table, Value},
-    sections::{clocks, cluster, force, network, options, timeouts, workload},
+    sections::{Disk, clocks, cluster, disk, network, options, timeouts, workload},
     sweep,
     values::{ANY, SOME, protocols},
 };
@@ -39,6 +39,7 @@ const DEFAULT_PROTOCOLS: [Protocol; 3] = [Protocol::TwoPhase, Protocol::Saga, Pr
 
 pub(super) fn scenario(root: &Table<'_, '_>) -> Result<Scenario, ScenarioError> {
     let cluster = cluster(root)?;
+    let Disk { force, compact_every } = disk(root)?;
     let mut scenario = Scenario {
         name: name(&root.need("name")?)?,
         about: root.read("about", Value::string)?.unwrap_or_default().into(),
@@ -49,7 +50,8 @@ pub(super) fn scenario(root: &Table<'_, '_>) -> Result<Scenario, ScenarioError> 
         cluster,
         workload: workload(root, cluster)?,
         network: network(root, cluster)?,
-        force: force(root)?,
+        force,
+        compact_every,
         clocks: clocks(root, cluster)?,
         timeouts: timeouts(root)?,
         options: options(root)?,

@@ -32,6 +32,7 @@ impl Scenario {
         }
         file.head("[disk]");
         file.latency("force", &self.force);
+        file.plain("compact_every", self.compact_every);
         file.head("[clocks]");
         file.number("drift", self.clocks.drift);
         for (node, rate) in &self.clocks.nodes {
@@ -69,6 +70,9 @@ impl Scenario {
         file.number("refuse", workload.refuse);
         file.number("audit", workload.audit);
         file.number("lookup", workload.lookup);
+        if let Some(opening) = workload.opening {
+            file.plain("opening", opening);
+        }
     }
 
     fn write_timeouts_and_options(&self, file: &mut Writer) {

@@ -53,6 +53,7 @@ pub(super) static FAMILY: FamilyEntry = FamilyEntry {
         CheckName::NoEffectTwice,
         CheckName::NothingUnresolved,
         CheckName::ToldTruth,
+        CheckName::MarksKept,
         CheckName::WorldContract,
     ],
     outcomes: &["completed", "compensated"],

@@ -70,8 +70,11 @@ impl Business {
         let kind = scenario.workload.kind;
         let participants = usize::from(scenario.cluster.participants.max(1));
         let touch = usize::from(scenario.workload.touch.max(1)).min(participants);
-        let column =
-            |name: &str, site, opening, audited| Column { name: name.into(), site, opening, audited, keys: Vec::new() };
+        let column = |name: &str, site, plenty: i64, audited| {
+            // What was sold so far begins with nothing.
+            let opening = scenario.workload.opening.filter(|_| plenty > 0).unwrap_or(plenty);
+            Column { name: name.into(), site, opening, audited, keys: Vec::new() }
+        };
         let columns: Vec<Column> = match kind {
             WorkloadKind::Transfer => {
                 (0..participants).map(|site| column("acct", site, OPENING_ACCOUNT, true)).collect()

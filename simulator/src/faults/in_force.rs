@@ -1,5 +1,5 @@
-//! The faults in force: nodes that are down or frozen, links that are cut, disks that are slow. Each node's orders follow
-//! from them.
+//! The faults in force: nodes that are down or frozen, cut links and slow disks. The fault plan of each node follows from
+//! them.
 
 use super::FaultCommand;
 use indoubt_driver::{
@@ -14,24 +14,24 @@ use indoubt_scenario::{
 };
 use std::collections::{BTreeMap, BTreeSet};
 
-/// One time that a fault acted: the fault's index, and how many times it had acted before.
+/// One occurrence of a fault: the fault's index, and how often it had acted before.
 pub(super) type Occurrence = (usize, usize);
 
-/// The rules of partitions: nobody ever asks about them.
+/// The number of the rules of partitions. They drop messages without halting the node.
 const CUT: RuleId = RuleId(u32::MAX);
 
-/// What a world will be told to do, gathered while the nemesis works.
+/// The commands for a world, collected while the nemesis works.
 #[derive(Debug, Default)]
 pub(super) struct Commands {
     pub(super) list: Vec<FaultCommand>,
-    /// Whose orders have changed.
+    /// The nodes whose fault plans have changed.
     pub(super) orders: Vec<NodeId>,
-    /// Links that were cut or healed.
+    /// The links that were cut or healed.
     links: Vec<Observation>,
 }
 
 impl Commands {
-    /// A link counts as cut, or healed, once the orders hold that make it so.
+    /// All commands in order. A link is observed as cut or healed after the fault plans that do it.
     pub(super) fn in_order(self) -> Vec<FaultCommand> {
         let Commands { mut list, orders, links } = self;
         list.extend(orders.into_iter().map(FaultCommand::Orders));
@@ -40,25 +40,25 @@ impl Commands {
     }
 }
 
-/// What became of a fault's strike.
+/// The effect of a fault that acted.
 #[derive(Debug, Default)]
 pub(super) struct Begun {
-    /// Whether something of it lasts from now on.
+    /// Whether some of it lasts.
     pub(super) lasts: bool,
-    /// The occurrences of which nothing lasts any more.
+    /// The earlier occurrences that this fault ended.
     pub(super) ended: Vec<Occurrence>,
 }
 
-/// Everything that lasts, and the conditions that hold without any fault.
+/// All lasting acts, and the conditions that apply without faults.
 #[derive(Clone, Debug)]
 pub(super) struct FaultsInForce {
     nodes: Vec<NodeId>,
     network: Network,
     force: Latency,
     clocks: BTreeMap<NodeId, ClockRate>,
-    /// Those acts of each occurrence that last; never none.
+    /// The lasting acts of each occurrence. An occurrence without any is removed.
     by_occurrence: BTreeMap<Occurrence, Vec<Act>>,
-    /// Nodes whose orders must be worked out again.
+    /// The nodes whose fault plans must be computed again.
     stale: BTreeSet<NodeId>,
 }
 
@@ -74,17 +74,17 @@ impl FaultsInForce {
         }
     }
 
-    /// All nodes, clients included.
+    /// All nodes, including clients.
     pub(super) fn nodes(&self) -> &[NodeId] {
         &self.nodes
     }
 
-    /// The nodes whose orders may have changed since the last call.
+    /// Removes and returns the nodes whose fault plans may have changed since the last call.
     pub(super) fn take_stale(&mut self) -> BTreeSet<NodeId> {
         std::mem::take(&mut self.stale)
     }
 
-    /// The network loses and duplicates nothing any more.
+    /// Stops the network's own loss and duplication.
     pub(super) fn calm(&mut self) {
         let links = self.network.links.iter_mut().map(|link| &mut link.conditions);
         for conditions in links.chain([&mut self.network.base]) {
@@ -95,7 +95,8 @@ impl FaultsInForce {
         }
     }
 
-    /// A fault acts. A node that is already down (frozen) cannot be killed (frozen) again: that act leaves nothing that lasts.
+    /// Begins the acts of a fault. A node that is already down cannot be killed or frozen again, nor can a frozen node be
+    /// frozen again. Such an act has no lasting effect.
     pub(super) fn begin(&mut self, occurrence: Occurrence, acts: Vec<Act>, commands: &mut Commands) -> Begun {
         let mut ended = Vec::new();
         for act in acts {
@@ -108,7 +109,7 @@ impl FaultsInForce {
         match act {
             Act::Kill { node, keep } => {
                 if !self.is_down(node) {
-                    // Death ends a freeze.
+                    // A kill also ends a freeze.
                     ended.extend(self.forget(|act| *act == Act::Pause { node }));
                     commands.list.push(FaultCommand::Kill(node, keep));
                     self.lasting(occurrence, act);
@@ -138,12 +139,12 @@ impl FaultsInForce {
             }
             Act::JumpClock { node, jump } => commands.list.push(FaultCommand::JumpClock(node, jump)),
             Act::Resolve { node, decision } => commands.list.push(FaultCommand::Resolve(node, decision)),
-            // Messages are touched where they pass: their faults never strike.
+            // Rules act on messages where they pass, so this act is never begun here.
             Act::Touch(_) => {}
         }
     }
 
-    /// Ends what lasts under this occurrence; `false` if nothing does any more.
+    /// Ends the lasting acts of this occurrence. Returns `false` if it has none left.
     pub(super) fn end(&mut self, occurrence: Occurrence, commands: &mut Commands) -> bool {
         let Some(acts) = self.by_occurrence.remove(&occurrence) else { return false };
         for act in acts {
@@ -152,7 +153,7 @@ impl FaultsInForce {
         true
     }
 
-    /// An act that does not last any more is undone.
+    /// Undoes an act that no longer lasts.
     fn undo(&mut self, act: Act, commands: &mut Commands) {
         match act {
             Act::Kill { node, .. } => commands.list.push(FaultCommand::Restart(node)),
@@ -177,12 +178,12 @@ impl FaultsInForce {
         }
     }
 
-    /// What lasts, by faults of which `ends_now` is true.
+    /// The occurrences with lasting acts of all faults for which `ends_now` holds.
     pub(super) fn of_faults(&self, ends_now: impl Fn(usize) -> bool) -> Vec<Occurrence> {
         self.by_occurrence.keys().filter(|(fault, _)| ends_now(*fault)).copied().collect()
     }
 
-    /// The orders of a node, but for the rules of the faults that watch.
+    /// The fault plan of a node, without the rules of faults that watch for a moment.
     pub(super) fn orders(&self, node: NodeId) -> FaultPlan {
         let cut: BTreeSet<NodeId> = self.cuts().filter(|(from, _)| *from == node).map(|(_, to)| to).collect();
         let rules = cut.into_iter().map(|to| Rule {
@@ -205,7 +206,7 @@ impl FaultsInForce {
         }
     }
 
-    /// The conditions of one direction of one link. Clients' links lose and duplicate nothing.
+    /// The conditions of one direction of one link. Links of clients never lose or duplicate messages.
     fn conditions(&self, from: NodeId, to: NodeId) -> Conditions {
         let exception = self.network.links.iter().rfind(|link| link.from == from && link.to == to);
         let conditions = exception.map_or(self.network.base, |link| link.conditions);
@@ -241,17 +242,17 @@ impl FaultsInForce {
         self.by_occurrence.entry(occurrence).or_default().push(act);
     }
 
-    /// Ends acts without undoing them; returns the occurrences of which nothing is left.
+    /// Ends acts without undoing them. Returns the occurrences that have no lasting acts left.
     fn forget(&mut self, which: impl Fn(&Act) -> bool) -> Vec<Occurrence> {
         self.take_each(which, |_, _| {})
     }
 
-    /// Ends acts, one after the other; returns the occurrences of which nothing is left.
+    /// Ends acts and undoes them, one after another. Returns the occurrences that have no lasting acts left.
     fn end_all(&mut self, commands: &mut Commands, which: impl Fn(&Act) -> bool) -> Vec<Occurrence> {
         self.take_each(which, |in_force, act| in_force.undo(act, commands))
     }
 
-    /// Takes out every lasting act that is `which`, one after the other.
+    /// Removes all lasting acts for which `which` holds, one after another.
     fn take_each(&mut self, which: impl Fn(&Act) -> bool, mut then: impl FnMut(&mut Self, Act)) -> Vec<Occurrence> {
         let found = self.by_occurrence.iter().filter(|(_, acts)| acts.iter().any(&which));
         let occurrences: Vec<Occurrence> = found.map(|(occurrence, _)| *occurrence).collect();

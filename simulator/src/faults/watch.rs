@@ -1,4 +1,4 @@
-//! One fault of a run: where rules watch for its moment, and what has become of it.
+//! One fault of a run: where its rules watch for its moment, and its state.
 
 use indoubt_driver::gate::{Action, Edge, Selector, Verb};
 use indoubt_proto::{
@@ -13,15 +13,15 @@ use indoubt_scenario::{
 };
 use std::collections::BTreeSet;
 
-/// Where a fault stands.
+/// The state of a fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum WatchState {
     /// Its time has not come.
     Waiting,
-    /// Its rules watch: nodes halt and ask.
+    /// Its rules watch for its moment: nodes halt and ask.
     Watching,
-    /// It has begun to touch messages, and nodes do it on the spot. It watches until the first one, so that it is known
-    /// that, and when, it fired.
+    /// It acts on messages, and nodes carry that out at once without asking. It was watched until the first such message,
+    /// so that the time at which it fired is known.
     Touching,
     /// It has no rules any more.
     Over,
@@ -30,13 +30,13 @@ pub(super) enum WatchState {
 /// What a fault counts at the moments for which its rules watch.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Counting {
-    /// Nothing: it comes at a time.
+    /// Nothing, because it acts at a time.
     Nothing,
-    /// Messages.
+    /// Messages on which the fault may act.
     Messages(Which),
-    /// Transactions that reach a phase or a point: it strikes at the n-th.
+    /// Transactions that reach a phase or a point. It acts at the n-th.
     Transactions(u64),
-    /// Each time: it strikes at the n-th.
+    /// Moments, even of the same transaction. It acts at the n-th.
     Effects(u64),
 }
 
@@ -59,7 +59,7 @@ pub(super) enum Watches {
     Told,
 }
 
-/// One fault, watched for.
+/// A fault with its state and its counts.
 #[derive(Clone, Debug)]
 pub(super) struct Watch {
     pub(super) fault: Fault,
@@ -68,22 +68,22 @@ pub(super) struct Watch {
     pub(super) counting: Counting,
     /// What it does to messages.
     pub(super) touch: Action,
-    /// See [`super::Nemesis::awaits_sends`].
+    /// Whether its rule waits until messages were taken or lost ([`super::Nemesis::awaits_sends`]).
     pub(super) awaits: bool,
     /// Whether its moment comes only when somebody was told: when a message is taken.
     pub(super) told: bool,
     /// The transaction that reached the phase at which it strikes, while nobody was told because the message is lost. It strikes
     /// when the next message of this kind is taken.
     pub(super) untold: Option<TxnId>,
-    /// How many moments have counted.
+    /// The number of moments that counted.
     pub(super) count: u64,
-    /// The transactions that have.
+    /// The transactions that counted.
     pub(super) seen: BTreeSet<TxnId>,
     pub(super) record: FaultRecord,
 }
 
 impl Watch {
-    /// `index` is that of the fault in its scenario.
+    /// Starts to watch for a fault, whose index in its scenario is `index`.
     pub(super) fn new(index: usize, fault: &Fault, scenario: &Scenario, protocol: Protocol) -> Self {
         let (awaits, told) = match &fault.trigger {
             Trigger::Phase { phase, .. } => match sign(protocol, *phase) {
@@ -129,7 +129,7 @@ fn ask(node: NodeId, selector: Selector) -> Post {
     Post { node, selector, watches: Watches::Moment }
 }
 
-/// Where the rules of a fault stand.
+/// The rules of a fault, by node.
 fn posts(fault: &Fault, scenario: &Scenario, protocol: Protocol) -> Vec<Post> {
     match &fault.trigger {
         Trigger::At(_) => Vec::new(),
@@ -137,7 +137,7 @@ fn posts(fault: &Fault, scenario: &Scenario, protocol: Protocol) -> Vec<Post> {
         Trigger::Moment { nodes, selector, .. } => {
             let mut posts: Vec<Post> = nodes.iter().map(|node| ask(*node, selector.clone())).collect();
             if selector.verb == Verb::Send && selector.edge == Edge::After {
-                // The node may have sent other things for this transaction in the same step.
+                // The node may have sent other messages for this transaction in the same step.
                 for node in nodes {
                     let taken = Selector { peer: Some(*node), home: selector.home, ..taken(None) };
                     let others = scenario.cluster.nodes().filter(|other| other != node);
@@ -154,12 +154,12 @@ fn posts(fault: &Fault, scenario: &Scenario, protocol: Protocol) -> Vec<Post> {
     }
 }
 
-/// That a message was taken as input, for good.
+/// Selects the moment after a message was taken as input.
 fn taken(word: Option<&str>) -> Selector {
     Selector { word: word.map(Into::into), edge: Edge::After, ..Selector::any(Verb::Deliver) }
 }
 
-/// How the fault sees this phase. The parser lets no fault wait for a phase that its protocols have not.
+/// How this phase is recognised. The parser rejects faults that wait for a phase which their protocols do not have.
 fn sign(protocol: Protocol, phase: Phase) -> PhaseSign {
     protocol.family().phase(phase).map_or(PhaseSign::Reached, |entry| entry.sign)
 }
@@ -190,8 +190,8 @@ fn phase_posts(home: NodeId, phase: Phase, scenario: &Scenario, protocol: Protoc
     posts
 }
 
-/// Messages are touched where they are sent, and refused where they would be taken. Links to clients are touched only by
-/// faults that name a client, or a message of theirs.
+/// Faults act on messages where they are sent, but refuse them where they would be taken. They act on links of clients only
+/// if they name a client, or a kind of message that clients send or receive.
 fn message_posts(
     from: Option<NodeId>,
     to: Option<NodeId>,

@@ -1,4 +1,5 @@
-//! The links of clients. Clients are not machines and never halt: the lab acts, and they continue.
+//! The links of clients. Clients are not machines and never halt. If a rule would halt a client, the lab acts,
+//! and the client continues at once.
 
 use super::{
     World,

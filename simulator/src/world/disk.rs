@@ -1,4 +1,5 @@
-//! The journal of a node on a simulated disk: a durable prefix, and a tail. Any prefix of the tail may survive a crash.
+//! The journal of a node on a simulated disk: a durable prefix, and a tail. Any prefix of the tail may survive a crash. While a
+//! compaction is being forced, a crash finds the old file with a prefix of the tail, or the new file with a prefix of what follows.
 
 use indoubt_driver::random::LazyStream;
 use indoubt_proto::{
@@ -107,6 +108,18 @@ impl<R: Clone> Journal<R> {
         self.tail.len()
     }
 
+    /// If a compaction is not durable yet: the number of records that follow those that it replaces.
+    pub(super) fn behind_compaction(&self) -> Option<usize> {
+        let (upto, _) = self.compaction()?;
+        Some(self.tail.iter().filter(|(lsn, _)| lsn > upto).count())
+    }
+
+    /// The compaction whose new file a crash may find in place. If a second one waits, the first one comes before it.
+    fn compaction(&self) -> Option<&Replacement<R>> {
+        let forced = self.under_way.as_ref().and_then(|force| force.replacement.as_ref());
+        forced.or(self.replacement.as_ref())
+    }
+
     /// Whether everything is durable.
     pub(super) fn is_flushed(&self) -> bool {
         self.under_way.is_none() && self.replacement.is_none() && self.tail.is_empty()
@@ -121,17 +134,11 @@ impl<R: Clone> Journal<R> {
     /// Finishes the forced write. Returns the last record that is now durable.
     pub(super) fn finish(&mut self) -> Lsn {
         let Force { upto, replacement } = self.under_way.take().expect("a force that returns was begun");
-        if let Some((upto, records)) = replacement {
-            self.torn = None;
-            self.base = upto;
-            let replaced = std::mem::take(&mut self.durable);
-            self.durable = records.into_iter().map(|record| Logged { lsn: upto, compacted: true, record }).collect();
-            self.durable.extend(replaced.into_iter().filter(|logged| !logged.compacted && logged.lsn > upto));
-            while self.tail.front().is_some_and(|(lsn, _)| *lsn <= upto) {
-                self.tail.pop_front();
-            }
+        let safe = if self.planted.is(Mutant::DurableTooEarly) { self.forced } else { upto };
+        if let Some(replacement) = replacement {
+            self.replace(replacement);
         }
-        while self.tail.front().is_some_and(|(lsn, _)| *lsn <= upto) {
+        while self.tail.front().is_some_and(|(lsn, _)| *lsn <= safe) {
             let (lsn, record) = self.tail.pop_front().expect("just seen");
             self.durable.push(Logged { lsn, compacted: false, record });
         }
@@ -139,18 +146,45 @@ impl<R: Clone> Journal<R> {
         upto
     }
 
-    /// The node crashed. A prefix of the tail survives: `keep` records, or all if there are fewer. `None`: the number is drawn from
-    /// the stream of the disk.
+    /// Puts the new file of a compaction into the place of the old one.
+    fn replace(&mut self, (upto, records): Replacement<R>) {
+        self.torn = None;
+        self.base = upto;
+        let replaced = std::mem::take(&mut self.durable);
+        self.durable = records.into_iter().map(|record| Logged { lsn: upto, compacted: true, record }).collect();
+        self.durable.extend(replaced.into_iter().filter(|logged| !logged.compacted && logged.lsn > upto));
+        while self.tail.front().is_some_and(|(lsn, _)| *lsn <= upto) {
+            self.tail.pop_front();
+        }
+        self.forced = self.forced.max(upto);
+    }
+
+    /// The node crashed. A prefix of the tail survives: `keep` records. If `keep` is larger than the tail and a compaction was not
+    /// durable yet, its new file is in place, with the rest of `keep`, counted from 1, of the records that follow. `None`: the
+    /// number is drawn from the stream of the disk.
     pub(super) fn crash(&mut self, keep: Option<u64>, random: &mut LazyStream) {
-        let survivors = match keep {
+        let renewed = self.behind_compaction().map_or(0, |behind| behind + 1);
+        let mut survivors = match keep {
             Some(keep) => usize::try_from(keep).unwrap_or(usize::MAX),
-            None => random.get().random_range(0..=self.tail.len()),
+            None => random.get().random_range(0..=self.tail.len() + renewed),
         };
+        if renewed > 0 && survivors > self.tail.len() {
+            survivors -= self.tail.len() + 1;
+            let replacement = self.under_way.take().and_then(|force| force.replacement).or(self.replacement.take());
+            self.replace(replacement.expect("a compaction is not durable yet"));
+        }
+        if self.planted.is(Mutant::ReplacedTooEarly) && self.compaction().is_some() {
+            self.durable.clear();
+            self.forced = Lsn(0);
+        }
         let tears = survivors < self.tail.len();
         self.tail.truncate(survivors);
         self.durable.extend(self.tail.drain(..).map(|(lsn, record)| Logged { lsn, compacted: false, record }));
         if self.planted.is(Mutant::TornRecordIgnored) {
             self.leave_torn(tears);
+        }
+        if self.planted.is(Mutant::DurableTooEarly) {
+            self.forced = Lsn(0);
         }
         self.under_way = None;
         self.replacement = None;
@@ -159,7 +193,7 @@ impl<R: Clone> Journal<R> {
         self.forced = self.last;
     }
 
-    /// A planted bug: the journal leaves a torn record and appends behind it, instead of cutting it off.
+    /// With the planted bug, the journal keeps a torn record and appends after it, instead of cutting it off.
     fn leave_torn(&mut self, tears: bool) {
         match self.torn {
             Some(torn) => {
@@ -289,16 +323,49 @@ mod tests {
         let mut journal = appended(&[(1, Write::Forced), (2, Write::Lazy)]);
         journal.begin();
         journal.finish();
+        assert_eq!(journal.behind_compaction(), None);
         journal.compact(Lsn(2), vec![12]);
         assert!(journal.is_due());
-        let mut died = journal.clone();
-        died.begin();
-        died.crash(None, &mut of_disk(1, NodeId::participant(1)));
-        assert_eq!(survivors(&died), [1, 2]);
         journal.append(Lsn(3), 3, Write::Lazy);
         journal.begin();
+        assert_eq!(journal.behind_compaction(), Some(1));
         assert_eq!(journal.finish(), Lsn(3));
         assert_eq!(survivors(&journal), [12, 3]);
-        assert_eq!(journal.last(), Lsn(3));
+        assert_eq!((journal.last(), journal.behind_compaction()), (Lsn(3), None));
+    }
+
+    #[test]
+    fn a_crash_in_a_compaction_finds_the_old_file_or_the_new_one() {
+        let mut journal = appended(&[(1, Write::Forced)]);
+        journal.begin();
+        journal.finish();
+        journal.append(Lsn(2), 2, Write::Lazy);
+        journal.compact(Lsn(2), vec![12]);
+        journal.append(Lsn(3), 3, Write::Lazy);
+        let found: [(u64, &[u64], u64); 6] = [
+            (0, &[1], 1),
+            (1, &[1, 2], 2),
+            (2, &[1, 2, 3], 3),
+            (3, &[12], 2),
+            (4, &[12, 3], 3),
+            (u64::MAX, &[12, 3], 3),
+        ];
+        let mut begun = journal.clone();
+        begun.begin();
+        for journal in [journal, begun] {
+            for (keep, expected, last) in found {
+                let mut died = journal.clone();
+                died.crash(Some(keep), &mut of_disk(1, NodeId::participant(1)));
+                assert_eq!((survivors(&died).as_slice(), died.last()), (expected, Lsn(last)), "{keep}");
+                assert!(died.is_flushed() && !died.is_due());
+            }
+            let drawn = (0..100).map(|seed| {
+                let mut died = journal.clone();
+                died.crash(None, &mut of_disk(seed, NodeId::participant(1)));
+                survivors(&died)
+            });
+            let expected: BTreeSet<Vec<u64>> = found.iter().map(|(_, survivors, _)| survivors.to_vec()).collect();
+            assert_eq!(drawn.collect::<BTreeSet<_>>(), expected);
+        }
     }
 }

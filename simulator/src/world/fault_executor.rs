@@ -1,4 +1,4 @@
-//! Carries out faults in the virtual world: kills, restarts, freezes and resolves as the nemesis says.
+//! Carries out faults in the virtual world: it kills, restarts, freezes and resolves as the nemesis says.
 
 use super::{World, clients::client_number, node::Incoming};
 use crate::{
@@ -17,8 +17,8 @@ use indoubt_proto::{
 use rand::Rng;
 
 impl World<'_> {
-    /// Asks the nemesis about a node that halted for these rules, and performs its commands, all before anything else happens.
-    /// Returns what is to happen to the message.
+    /// Asks the nemesis about a node that halted for these rules, and carries out its commands before anything else
+    /// happens. Returns what happens to the message.
     pub(super) fn consult(&mut self, node: NodeId, rules: &[RuleId], txn: Option<TxnId>, lost: Lost) -> Disposition {
         let reply = self.nemesis.asked(self.kernel.now, node, rules, txn, lost);
         self.perform(reply.commands);
@@ -113,7 +113,7 @@ impl World<'_> {
         self.nodes[at].lost_log = true;
     }
 
-    /// A node boots: with whatever survived, in its next incarnation.
+    /// Boots a node from what survived, in its next incarnation.
     pub(super) fn boot(&mut self, at: usize) {
         let booting = &mut self.nodes[at];
         booting.boot();
@@ -144,7 +144,7 @@ impl World<'_> {
         }
     }
 
-    /// The place of a node of the cluster that is no client.
+    /// The position of a node of the cluster that is not a client.
     fn slot(&self, node: NodeId) -> Option<usize> {
         self.kernel.layout.slot(node).filter(|at| *at < self.nodes.len())
     }

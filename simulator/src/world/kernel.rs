@@ -4,7 +4,7 @@
 //! of its sender. Messages of one link may overtake each other. Partitions are rules of the senders' gates, so this file
 //! does not know them.
 
-use super::{Passed, Sink, layout::Layout, queue::Queue, sessions::Sessions};
+use super::{Passed, Sink, Unforced, layout::Layout, queue::Queue, sessions::Sessions};
 use indoubt_driver::{
     conditions::{Conditions, Journey, Latency},
     gate::{Edge, FaultPlan, Moment},
@@ -19,6 +19,7 @@ use indoubt_proto::{
     planted::{Mutant, Planted},
     time::Micros,
 };
+use std::collections::VecDeque;
 
 /// A packet on its way to one start of its receiver, or held there.
 #[derive(Clone, Debug)]
@@ -71,6 +72,30 @@ impl Outlet {
     }
 }
 
+/// The planted bugs of the world. Without one, none of them is there.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Bugs {
+    /// Messages reach later incarnations of their receivers.
+    sessions_forgotten: bool,
+    /// Lazy records are flushed only with a forced one.
+    pub(super) never_flushed: bool,
+    /// Observations of machines are written after the next line.
+    observed_late: bool,
+    /// Those that wait for it.
+    held_back: VecDeque<(NodeId, Observation)>,
+}
+
+impl Bugs {
+    fn of(planted: Planted) -> Self {
+        Bugs {
+            sessions_forgotten: planted.is(Mutant::SessionsForgotten),
+            never_flushed: planted.is(Mutant::NeverFlushed),
+            observed_late: planted.is(Mutant::ObservedLate),
+            held_back: VecDeque::new(),
+        }
+    }
+}
+
 /// What all nodes share.
 pub(super) struct Kernel<'a> {
     pub(super) now: Micros,
@@ -91,8 +116,7 @@ pub(super) struct Kernel<'a> {
     present: Vec<u32>,
     /// The random stream of each link, by the slots of sender and receiver. It is created at the first message.
     links: Vec<Option<Box<Stream>>>,
-    /// With a planted bug: messages reach later incarnations of their receivers.
-    sessions_forgotten: bool,
+    pub(super) bugs: Bugs,
     /// The random stream of each disk, by slot. It is created at the first forced write whose time is not constant.
     disks: Vec<Option<Box<Stream>>>,
 }
@@ -113,7 +137,7 @@ impl<'a> Kernel<'a> {
             seed,
             present: vec![0; slots],
             links: vec![None; slots * slots],
-            sessions_forgotten: planted.is(Mutant::SessionsForgotten),
+            bugs: Bugs::of(planted),
             disks: vec![None; slots],
         }
     }
@@ -123,20 +147,34 @@ impl<'a> Kernel<'a> {
         let seq = self.observed;
         self.observed += 1;
         self.sink.take(Stamped { t_us: self.now.0 as i64, seq, node, what });
+        if self.bugs.observed_late
+            && let Some((node, what)) = self.bugs.held_back.pop_front()
+        {
+            self.observe(node, what);
+        }
     }
 
-    /// Tells a sink that watches about an edge that `node` passes. `tail` is the number of records that no forced write covers.
+    /// Writes what the machine of `node` observed.
+    pub(super) fn witness(&mut self, node: NodeId, what: Observation) {
+        if self.bugs.observed_late {
+            self.bugs.held_back.push_back((node, what));
+        } else {
+            self.observe(node, what);
+        }
+    }
+
+    /// Tells a sink that watches about an edge that `node` passes. `unforced` is what no forced write of its journal covers.
     pub(super) fn pass(
         &mut self,
         node: NodeId,
         edge: Edge,
         moment: &Moment<'_>,
-        tail: usize,
+        unforced: Unforced,
         message: Option<MessageId>,
     ) {
         if self.watched {
             let (verb, word, qualifier, step) = moment.words();
-            self.sink.pass(Passed { node, edge, verb, word, qualifier, step, tail, message });
+            self.sink.pass(Passed { node, edge, verb, word, qualifier, step, unforced, message });
         }
     }
 
@@ -151,7 +189,7 @@ impl<'a> Kernel<'a> {
     /// Whether the receiver of a flight is still up in the same incarnation.
     pub(super) fn is_present(&self, flight: &Flight, slot: usize) -> bool {
         let present = self.present[slot];
-        present == flight.to_start || (self.sessions_forgotten && present > 0)
+        present == flight.to_start || (self.bugs.sessions_forgotten && present > 0)
     }
 
     /// How long a forced write takes that a node begins now.

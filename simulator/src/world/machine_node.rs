@@ -25,8 +25,6 @@ use indoubt_proto::{
 use indoubt_scenario::faults::act::OlderCopy;
 use std::collections::BTreeMap;
 
-/// The least number of records between two compactions.
-const COMPACT_EVERY: u64 = 10_000;
 /// Lazy records are flushed if nothing was forced for this time.
 const QUIET: Micros = Micros::from_millis(50);
 
@@ -45,7 +43,7 @@ pub(super) trait Driven {
     fn durable(&mut self, upto: Lsn, kernel: &mut Kernel<'_>);
     /// Fires the timer with this number, unless it was disarmed or armed again in the meantime.
     fn fire(&mut self, number: u64);
-    /// Its clock jumps: armed timers move.
+    /// Makes its clock jump, which moves its armed timers.
     fn jump_clock(&mut self, jump: ClockJump, kernel: &mut Kernel<'_>);
     fn advance(&mut self, kernel: &mut Kernel<'_>) -> Progress;
     fn resume(&mut self, word: Disposition);
@@ -76,8 +74,20 @@ pub(super) trait Driven {
     fn restore_log(&mut self, to: OlderCopy) -> Option<Lsn>;
     /// Whether everything that it logged is durable.
     fn is_flushed(&self) -> bool;
-    /// The state of the machine, for people; `None` if it is down.
+    /// The state of the machine for people; `None` if it is down.
     fn inspect(&self, accounts: bool) -> Option<Inspection>;
+}
+
+/// The empty disk of a node.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct NewDisk {
+    /// The identity of the journal.
+    pub(super) log: LogId,
+    /// The least number of records between two compactions.
+    pub(super) compact_every: u64,
+    pub(super) planted: Planted,
+    /// The master seed of the run.
+    pub(super) seed: u64,
 }
 
 /// A machine, its journal and its timers.
@@ -89,6 +99,8 @@ pub(super) struct MachineNode<M: Machine> {
     journal: Journal<M::Record>,
     /// Copies of its journal, by the times at which they were made.
     copies: BTreeMap<Micros, Journal<M::Record>>,
+    /// The least number of records between two compactions.
+    compact_every: u64,
     /// The stream that decides how much of the journal's tail survives a crash.
     disk: LazyStream,
     timers: Timers<M::Timer>,
@@ -98,7 +110,9 @@ pub(super) struct MachineNode<M: Machine> {
 }
 
 impl<M: Machine> MachineNode<M> {
-    pub(super) fn new(blank: M, port: Port, outlet: Outlet, log: LogId, planted: Planted, seed: u64) -> Self {
+    /// The node of a machine that was never booted. Its journal is empty.
+    pub(super) fn new(blank: M, port: Port, outlet: Outlet, disk: NewDisk) -> Self {
+        let NewDisk { log, compact_every, planted, seed } = disk;
         MachineNode {
             blank,
             disk: of_disk(seed, port.id),
@@ -106,6 +120,7 @@ impl<M: Machine> MachineNode<M> {
             outlet,
             journal: Journal::new(log, planted),
             copies: BTreeMap::new(),
+            compact_every,
             timers: Timers::default(),
             last_force: Micros::ZERO,
             flush_scheduled: false,
@@ -140,7 +155,7 @@ impl<M: Machine + Clone> Driven for MachineNode<M> {
         port.begin(port.start + 1, port.incarnation + 1);
         let recovered =
             Recovered { log: self.journal.log(), last: self.journal.last(), records: self.journal.records() };
-        self.driver.boot(self.blank.clone(), recovered, COMPACT_EVERY);
+        self.driver.boot(self.blank.clone(), recovered, self.compact_every);
     }
 
     fn port(&self) -> &Port {
@@ -217,7 +232,7 @@ impl<M: Machine + Clone> Driven for MachineNode<M> {
     fn stepped(&mut self, kernel: &mut Kernel<'_>) {
         if self.journal.is_due() {
             self.begin_force(kernel);
-        } else if self.journal.is_idle_with_tail() && !self.flush_scheduled {
+        } else if self.journal.is_idle_with_tail() && !self.flush_scheduled && !kernel.bugs.never_flushed {
             self.schedule_flush(kernel, kernel.now + QUIET);
         }
     }

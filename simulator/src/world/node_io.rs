@@ -1,6 +1,7 @@
 //! The world as a driver sees it: a simulated disk, timers in the event queue, and the simulated network.
 
 use super::{
+    Unforced,
     disk::Journal,
     kernel::{Alarm, LinkIo},
     queue::TimerHandle,
@@ -44,7 +45,7 @@ impl<T: Eq + std::hash::Hash> Timers<T> {
         Some(timer)
     }
 
-    /// Timers were moved to other handles: each by its old number, with its new handle.
+    /// Notes that timers were moved: each old number with its new handle.
     pub(super) fn moved(&mut self, moved: Vec<(u64, TimerHandle)>)
     where
         T: Clone,
@@ -89,7 +90,7 @@ impl<M: Machine> World<M> for NodeIo<'_, '_, M> {
     type Error = Infallible;
 
     fn witness(&mut self, what: Observation) {
-        self.link.kernel.observe(self.link.id, what);
+        self.link.kernel.witness(self.link.id, what);
     }
 
     fn append(&mut self, lsn: Lsn, record: M::Record, write: Write) -> Result<(), Infallible> {
@@ -143,6 +144,7 @@ impl<M: Machine> World<M> for NodeIo<'_, '_, M> {
     }
 
     fn pass(&mut self, edge: Edge, moment: &Moment<'_>, message: Option<MessageId>) {
-        self.link.kernel.pass(self.link.id, edge, moment, self.journal.tail(), message);
+        let unforced = Unforced { tail: self.journal.tail(), behind_compaction: self.journal.behind_compaction() };
+        self.link.kernel.pass(self.link.id, edge, moment, unforced, message);
     }
 }

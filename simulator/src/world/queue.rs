@@ -32,10 +32,10 @@ pub(super) struct Queue<T, A> {
     scheduled: u64,
 }
 
-/// What is due next.
+/// The next thing that is due.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Due<T, A> {
-    /// An event.
+    /// An event that was scheduled.
     Event(T),
     /// A timer that was not disarmed, with its number.
     Timer(u64, A),
@@ -79,7 +79,7 @@ impl<T, A> Queue<T, A> {
         self.timers.remove(&timer.0);
     }
 
-    /// Moves those timers that are `whose` to other instants; they keep their order. Returns the old number and the new
+    /// Moves the timers for which `whose` holds to other times. They keep their order. Returns the old number and the new
     /// handle of each.
     pub(super) fn move_timers(
         &mut self,

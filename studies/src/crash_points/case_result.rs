@@ -10,7 +10,7 @@ use indoubt_proto::{
     ids::{Lsn, NodeId},
     observation::{Observation, Stamped},
 };
-use indoubt_simulator::world::{self, Sink};
+use indoubt_simulator::world::{self, Sink, Unforced};
 
 /// A check that does not hold.
 #[derive(Clone, Debug, PartialEq)]
@@ -60,17 +60,24 @@ impl CaseResult {
 
 impl MiniRun {
     /// Runs the crashes in `before` and then a crash at `spot`, once for every prefix of the tail that may survive. The tail may be
-    /// shorter than the census saw it, because a forced write returned while the node waited. Then there are fewer prefixes.
+    /// shorter than the census saw it, because a forced write returned while the node waited. Then there are fewer prefixes. During a
+    /// compaction, crashes that leave the new file follow.
     pub fn try_spot(&self, before: &[Strike], spot: &Spot) -> Vec<CaseResult> {
-        let mut all: Vec<CaseResult> = Vec::with_capacity(spot.tail + 1);
-        for keep in 0..=spot.tail as u64 {
-            let strike = Strike { point: spot.point.clone(), survives: Survives::Tail(keep) };
-            let tried = self.try_case(before.iter().cloned().chain([strike]).collect());
+        let Unforced { tail, behind_compaction } = spot.unforced;
+        let keeping = |keep: usize| {
+            let strike = Strike { point: spot.point.clone(), survives: Survives::Tail(keep as u64) };
+            self.try_case(before.iter().cloned().chain([strike]).collect())
+        };
+        let mut all: Vec<CaseResult> = Vec::with_capacity(tail + 1);
+        for keep in 0..=tail {
+            let tried = keeping(keep);
             if all.last().is_some_and(|shorter| shorter.survived == tried.survived) {
                 break;
             }
             all.push(tried);
         }
+        let with_new_file = behind_compaction.map_or(0, |behind| behind + 1);
+        all.extend((tail + 1..=tail + with_new_file).map(keeping));
         all
     }
 

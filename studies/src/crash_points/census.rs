@@ -7,7 +7,7 @@ use indoubt_proto::{
     observation::{Observation, Stamped},
 };
 use indoubt_scenario::{points, protocol::Protocol, scenario::Scenario};
-use indoubt_simulator::world::{self, Passed, Sink};
+use indoubt_simulator::world::{self, Passed, Sink, Unforced};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A crash point that a run reaches.
@@ -15,8 +15,8 @@ use std::collections::{BTreeMap, BTreeSet};
 pub struct Spot {
     /// The crash point.
     pub point: CrashPoint,
-    /// The number of records in the node's journal that no forced write covers at this time. Between 0 and this many may survive.
-    pub tail: usize,
+    /// What a crash at this time may leave of what no forced write of the node's journal covers.
+    pub unforced: Unforced,
     /// How many faults of the run had fired before.
     pub faults_before: usize,
     /// The message, if the point is after a send to a node. When the point is reached, the receiver has taken the message.
@@ -74,7 +74,7 @@ pub(super) fn census(scenario: &Scenario, protocol: Protocol, seed: u64) -> Vec<
             continue;
         }
         let point = CrashPoint::of(&passed, *nth);
-        spots.push(Spot { point, tail: passed.tail, faults_before, message: passed.message });
+        spots.push(Spot { point, unforced: passed.unforced, faults_before, message: passed.message });
     }
     spots
 }

@@ -223,6 +223,7 @@ fn reduced(base: &Scenario, protocol: Protocol, participants: u16, restart_after
     let workload = &mut scenario.workload;
     (workload.arrivals, workload.transactions, workload.touch) = (Arrivals::Clients(1), Some(1), participants);
     (workload.keys, workload.skew, workload.refuse, workload.audit, workload.lookup) = (1, 0.0, 0.0, 0.0, 0.0);
+    workload.opening = None;
     // Settings of participants that the smaller cluster does not have are removed.
     let cluster = scenario.cluster;
     let is_there = |node: NodeId| cluster.nodes().any(|other| other == node);

@@ -184,6 +184,7 @@ fn last_event(recording: &Recording) -> Micros {
                 | Observation::Received { .. }
                 | Observation::Dropped { .. }
                 | Observation::Durable { .. }
+                | Observation::Compacted { .. }
                 | Observation::Appended { .. }
         )
     };

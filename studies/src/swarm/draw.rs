@@ -1,7 +1,10 @@
 //! One random scenario from one seed. It is drawn as a text and parsed like any other, so that whatever fails can be written
 //! to a file as it is.
 
-use super::{case::Case, faults::faults};
+use super::{
+    case::Case,
+    faults::{faults, refusals_are_forgotten},
+};
 use indoubt_driver::random::{Stream, stream};
 use indoubt_proto::settings::WorkRound;
 use indoubt_scenario::{
@@ -37,7 +40,7 @@ fn text(seed: u64, protocol: Protocol, random: &mut Stream) -> String {
         ),
         workload(&frame, random),
         network(&frame, random),
-        surroundings(random),
+        surroundings(&frame, random),
         options(&frame, random),
         faults(&frame, random),
     ];
@@ -46,6 +49,10 @@ fn text(seed: u64, protocol: Protocol, random: &mut Stream) -> String {
 
 fn workload(frame: &Frame, random: &mut Stream) -> String {
     let kind = one_of(random, &["transfer", "order", "trip"]);
+    let (kind, opening) = match refusals_are_forgotten(frame) {
+        true => ("transfer", "opening = 100\n"),
+        false => (kind, ""),
+    };
     let arrivals = if random.random_bool(0.3) {
         format!("clients = {}", random.random_range(1..=6))
     } else {
@@ -53,7 +60,7 @@ fn workload(frame: &Frame, random: &mut Stream) -> String {
     };
     let touch = random.random_range(2..=frame.cluster.participants);
     format!(
-        "[workload]\nkind = \"{kind}\"\n{arrivals}\ntransactions = {}\nkeys = {}\nskew = {}\ntouch = {touch}\nrefuse = {}\naudit = {}\nlookup = {}\n",
+        "[workload]\nkind = \"{kind}\"\n{arrivals}\ntransactions = {}\nkeys = {}\nskew = {}\ntouch = {touch}\nrefuse = {}\naudit = {}\nlookup = {}\n{opening}",
         random.random_range(1..=40),
         one_of(random, &["1", "2", "5", "20"]),
         one_of(random, &["0.0", "0.8", "1.5"]),
@@ -93,8 +100,9 @@ fn network(frame: &Frame, random: &mut Stream) -> String {
     text
 }
 
-fn surroundings(random: &mut Stream) -> String {
+fn surroundings(frame: &Frame, random: &mut Stream) -> String {
     let mut text = format!("[disk]\nforce = \"{}us\"\n", random.random_range(50..5_000));
+    text += &compactions(&mut stream(frame.seed, "swarm compactions"));
     if random.random_bool(0.3) {
         text += &format!("[clocks]\ndrift = {}\n", one_of(random, &["0.01", "0.1", "0.5"]));
     }
@@ -108,6 +116,15 @@ fn surroundings(random: &mut Stream) -> String {
         );
     }
     text
+}
+
+/// How often journals are compacted. A small interval is as likely as a large one: the larger it is, the less a run shows of it.
+fn compactions(random: &mut Stream) -> String {
+    let magnitude = random.random_range(0..=7);
+    match random.random_bool(0.5) {
+        true => format!("compact_every = {}\n", random.random_range(1 << magnitude..=200.min(2 << magnitude))),
+        false => String::new(),
+    }
 }
 
 fn options(frame: &Frame, random: &mut Stream) -> String {

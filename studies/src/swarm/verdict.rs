@@ -1,5 +1,5 @@
-//! What a member of the swarm showed: nothing wrong, or which promise broke; and what all of them together have seen, because
-//! a swarm that never blocks anybody proves nothing.
+//! The result of one swarm case: no failure, or the promise that broke. Also counts what all cases together have shown,
+//! because a swarm that never blocks a transaction proves nothing.
 
 use super::case::Case;
 use crate::trial::trial;
