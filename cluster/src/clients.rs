@@ -59,7 +59,7 @@ impl Clients {
         let seed = self.seed;
         self.clients.entry(id).or_insert_with(|| {
             let mut port = Port::new(id, seed);
-            port.begin(1);
+            port.begin(1, 1);
             Client { port, links: BTreeMap::new() }
         })
     }

@@ -4,8 +4,13 @@ use crate::{owner::Folder, processes::Process};
 use anyhow::{Context, Result, bail};
 use indoubt_driver::random::stream;
 use indoubt_node::{Ready, client::NodeClient, journal};
-use indoubt_proto::{ids::NodeId, operation::Key, settings::Settings};
-use indoubt_scenario::protocol::Protocol;
+use indoubt_proto::{
+    ids::{Lsn, NodeId},
+    operation::Key,
+    settings::Settings,
+    time::Micros,
+};
+use indoubt_scenario::{faults::act::OlderCopy, protocol::Protocol};
 use rand::Rng;
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -57,6 +62,8 @@ struct Endpoint {
     _port: TcpSocket,
     process: Option<Process>,
     incarnation: u32,
+    /// The number of its processes so far.
+    starts: u32,
     kills: u64,
 }
 
@@ -74,7 +81,7 @@ impl Cluster {
             port.set_reuseaddr(true)?;
             port.bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).context("no free port on the loopback interface")?;
             let address = port.local_addr()?;
-            nodes.insert(id, Endpoint { address, _port: port, process: None, incarnation: 0, kills: 0 });
+            nodes.insert(id, Endpoint { address, _port: port, process: None, incarnation: 0, starts: 0, kills: 0 });
         }
         let cluster = Cluster { launch, program, nodes, folder };
         let settings = serde_json::to_string(&cluster.launch.settings)?;
@@ -100,6 +107,12 @@ impl Cluster {
     /// The incarnation of the node's last process; 0 before the first.
     pub(crate) fn incarnation(&self, node: NodeId) -> u32 {
         self.nodes[&node].incarnation
+    }
+
+    /// The number of processes that the node has had. It tells the present one from earlier ones: the incarnation begins again if the
+    /// data folder is lost.
+    pub(crate) fn starts(&self, node: NodeId) -> u32 {
+        self.nodes[&node].starts
     }
 
     /// Whether a process runs for this node.
@@ -146,6 +159,7 @@ impl Cluster {
             bail!("{node} listens on {} instead of {}", ready.address, endpoint.address);
         }
         endpoint.incarnation = ready.incarnation;
+        endpoint.starts += 1;
         endpoint.process = Some(process);
         Ok(())
     }
@@ -206,6 +220,32 @@ impl Cluster {
         journal::lose(&self.data_dir(node)).with_context(|| format!("cannot remove the journal of {node}"))
     }
 
+    /// Removes the data folder of a node that is down.
+    pub(crate) fn lose_disk(&self, node: NodeId) -> Result<()> {
+        journal::lose_directory(&self.data_dir(node))
+            .with_context(|| format!("cannot remove the data folder of {node}"))
+    }
+
+    /// Keeps a copy of what is durable in the journal of a node, whether it runs or not, under the name of this time.
+    pub(crate) fn copy_log(&self, node: NodeId, time: Micros) -> Result<()> {
+        journal::copy(&self.data_dir(node), &self.copy_dir(node, time))
+            .with_context(|| format!("cannot copy the journal of {node}"))
+    }
+
+    /// Replaces the journal of a node that is down by an older copy. Returns the last record of the copy; `None` if it is not made yet.
+    pub(crate) fn restore_log(&self, node: NodeId, to: OlderCopy) -> Result<Option<Lsn>> {
+        let dir = self.data_dir(node);
+        let restored = match to {
+            OlderCopy::Records(records) => journal::keep_first(&dir, records).map(Some),
+            OlderCopy::AsOf(time) => journal::restore(&dir, &self.copy_dir(node, time)),
+        };
+        restored.with_context(|| format!("cannot set the journal of {node} back"))
+    }
+
+    fn copy_dir(&self, node: NodeId, time: Micros) -> PathBuf {
+        self.path(&format!("{node}.copy-{}", time.0))
+    }
+
     /// Ends all nodes and waits until they have ended. Then their traces are complete.
     pub fn end(&mut self) -> Result<()> {
         for (node, endpoint) in &mut self.nodes {
@@ -257,6 +297,7 @@ impl Cluster {
             say("--protocol", launch.protocol.name().into());
         }
         if launch.lab {
+            say("--start", (endpoint.starts + 1).to_string());
             args.push("--lab".into());
         }
         if launch.floor {

@@ -40,7 +40,7 @@ mod tests {
     #[test]
     fn at_one_microsecond_a_message_is_sent_before_it_is_received() {
         let (c1, p1) = (NodeId::coordinating(1), NodeId::participant(1));
-        let id = MessageId { from: p1, incarnation: 1, count: 1 };
+        let id = MessageId { from: p1, start: 1, count: 1 };
         let message = MessageKind::Vote;
         let line = |t_us, node, what| Stamped { t_us, seq: 0, node, what };
         let sent = line(10, p1, Observation::Sent { id, from: p1, to: c1, message, txn: None, copy: false });

@@ -63,7 +63,7 @@ enum News {
     Client(ClientNews),
     Report {
         node: NodeId,
-        incarnation: u32,
+        start: u32,
         report: LabReport,
     },
     Started {
@@ -73,7 +73,7 @@ enum News {
     /// The call of an operator action has returned.
     Resolved {
         node: NodeId,
-        incarnation: u32,
+        start: u32,
         outcome: Result<()>,
     },
 }
@@ -81,7 +81,8 @@ enum News {
 /// A halted node, and what it waits for.
 struct Halt {
     node: NodeId,
-    incarnation: u32,
+    /// Which of the node's processes has halted.
+    start: u32,
     asked: Asked,
     since: Micros,
 }
@@ -169,10 +170,10 @@ impl<'a> LiveRun<'a> {
         let (control, mut reports) = LabControl::connect(&self.cluster.address(node))
             .await
             .with_context(|| format!("cannot connect to the control service of {node}"))?;
-        let (tell, incarnation) = (self.tell.clone(), self.cluster.incarnation(node));
+        let (tell, start) = (self.tell.clone(), self.cluster.starts(node));
         tokio::spawn(async move {
             while let Some(report) = reports.recv().await {
-                if tell.send(News::Report { node, incarnation, report }).is_err() {
+                if tell.send(News::Report { node, start, report }).is_err() {
                     break;
                 }
             }
@@ -322,10 +323,10 @@ impl<'a> LiveRun<'a> {
     async fn hear(&mut self, news: News) -> Result<()> {
         match news {
             News::Client(ClientNews { client, home, event }) => self.hear_client(client, home, event).await,
-            News::Report { node, incarnation, report } => {
+            News::Report { node, start, report } => {
                 match report {
                     LabReport::Asked(asked) => {
-                        self.halts.push(Halt { node, incarnation, asked, since: self.now() });
+                        self.halts.push(Halt { node, start, asked, since: self.now() });
                     }
                     LabReport::Reported(reported) => {
                         if let Some(id) = reported.message {
@@ -343,12 +344,12 @@ impl<'a> LiveRun<'a> {
                 }
                 Ok(())
             }
-            News::Resolved { node, incarnation, outcome } => {
+            News::Resolved { node, start, outcome } => {
                 self.resolving -= 1;
                 // The operator action may have triggered a fault that crashed or froze the node. Then the node cannot answer.
                 let there = self.cluster.is_up(node) && !self.paused.contains(&node);
                 match outcome {
-                    Err(error) if there && self.cluster.incarnation(node) == incarnation => Err(error),
+                    Err(error) if there && self.cluster.starts(node) == start => Err(error),
                     Ok(()) | Err(_) => Ok(()),
                 }
             }
@@ -417,7 +418,7 @@ impl<'a> LiveRun<'a> {
                 continue;
             };
             let halt = self.halts.remove(i);
-            if self.cluster.is_up(halt.node) && self.cluster.incarnation(halt.node) == halt.incarnation {
+            if self.cluster.is_up(halt.node) && self.cluster.starts(halt.node) == halt.start {
                 let now = self.now();
                 let reply = self.nemesis.asked(now, halt.node, &halt.asked.rules, halt.asked.txn, lost);
                 self.perform(reply.commands).await?;
@@ -436,7 +437,7 @@ impl<'a> LiveRun<'a> {
     /// Which of the messages that a halted node waited for are lost; `None` if it must still wait.
     fn has_come(&self, halt: &Halt) -> Option<Lost> {
         let mut found = Lost::default();
-        if !halt.asked.rules.iter().any(|rule| self.nemesis.awaits_sends(*rule)) {
+        if !halt.asked.rules.iter().any(|rule| self.nemesis.awaits_sends(*rule, halt.asked.txn)) {
             return Some(found);
         }
         for sent in &halt.asked.sent {

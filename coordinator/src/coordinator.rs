@@ -75,8 +75,8 @@ impl Coordinator {
                 let ballot = Ballot { vote, log, place, reads, reason };
                 self.with(txn, |t, ctx| t.voted(from, ballot, ctx, out));
             }
-            Message::Ack { txn, log, known: _, end, heuristic } => {
-                self.acked(from, txn, Acknowledged { log, end, heuristic }, out);
+            Message::Ack { txn, log, known, end, heuristic } => {
+                self.acked(from, txn, Acknowledged { log, known, end, heuristic }, out);
             }
             Message::Inquire { txn, ticket } => out.send(from, self.answer(from, txn, ticket)),
             Message::Forget { txn } => self.forget(from, txn, out),

@@ -1,7 +1,7 @@
 //! The delivery of a decision to participants that owe an ACK: the decision is sent again, with backoff, until all ACKs
 //! have arrived (rule 15). An ACK counts only if it comes from the journal that holds the vote. If it comes from another
-//! journal, the participant lost its log; if its journal ends before the vote, an older copy of the log was restored
-//! (rule 17).
+//! journal, the participant lost its log; if its journal ends before the vote, or never had the branch, an older copy of
+//! the log was restored (rule 17).
 
 use crate::{
     context::Context,
@@ -35,6 +35,8 @@ pub(crate) struct DecisionDelivery {
 pub(crate) struct Acknowledged {
     /// The participant's journal.
     pub(crate) log: LogId,
+    /// Whether that journal has, or had, the branch.
+    pub(crate) known: bool,
     /// The last record of that journal.
     pub(crate) end: Lsn,
     /// How an operator ended the branch; `None` if no operator did.
@@ -75,13 +77,15 @@ impl DecisionDelivery {
         Message::Decision { txn, ticket, decision: self.decision, ack }
     }
 
-    /// Handles an ACK, and returns whether it was the last one. An ACK counts even if the participant does not know the
-    /// branch: in the journal of its vote, an unknown branch is finished and forgotten. An ACK from another journal never
-    /// counts, not even if the participant remembers there that it received the decision.
+    /// Handles an ACK, and returns whether it was the last one. An ACK from another journal than that of the vote never
+    /// counts, not even if the participant remembers there that it received the decision. In the journal of the vote, the
+    /// participant knows the branch, or knows that it is finished. If it knows neither, the journal is an older copy, even
+    /// if it has grown beyond the vote again.
     pub(crate) fn acked(&mut self, txn: TxnId, node: NodeId, said: Acknowledged, out: &mut Out) -> bool {
         let Some(index) = self.due.iter().position(|voter| voter.node == node) else { return false };
         let voter = self.due[index];
-        if voter.log.is_some_and(|voted| voted != said.log || said.end < voter.place) {
+        let knows = said.known && said.end >= voter.place;
+        if voter.log.is_some_and(|voted| voted != said.log || !knows) {
             if !self.lost.contains(&node) {
                 self.lost.push(node);
                 out.observe(Observation::LostLog { txn, participant: node });

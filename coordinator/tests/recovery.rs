@@ -261,12 +261,18 @@ fn rule_16_the_mutant_that_does_not_wait_would_tell_commit_for_an_aborted_transa
 }
 
 #[test]
-fn rule_17_an_unknown_branch_under_the_log_of_its_vote_is_finished_and_counts_as_an_ack() {
+fn rule_17_a_branch_that_the_log_of_its_vote_never_had_was_in_a_newer_copy_of_it() {
     let mut bench = Bench::new(PRA);
     bench.prepare(1, 1);
     bench.vote(p(1), 1, Yes);
     bench.force();
-    bench.ack(p(1), 1, log_of(p(1)), false);
+    for _ in 0..2 {
+        bench.ack(p(1), 1, log_of(p(1)), false);
+        assert_eq!((bench.open(), lost_logs(&bench)), (1, 1), "reported once, and no ACK");
+        bench.restart();
+        bench.observed.clear();
+    }
+    bench.ack(p(1), 1, log_of(p(1)), true);
     assert_eq!((bench.open(), lost_logs(&bench)), (0, 0));
 }
 

@@ -270,7 +270,7 @@ impl Gate {
         self.plan = plan;
     }
 
-    /// Replaces the random stream. Each incarnation of a node has its own.
+    /// Replaces the random stream. Each start of a node has its own.
     pub fn draw_from(&mut self, random: LazyStream) {
         self.random = random;
     }

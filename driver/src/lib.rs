@@ -24,6 +24,7 @@ pub mod gate;
 mod machine_runner;
 pub mod manual;
 pub mod packet;
+pub mod peer_journal;
 pub mod port;
 pub mod random;
 pub mod state_diagram;

@@ -38,13 +38,15 @@ pub struct Departure {
 pub struct Port {
     /// The node or client that has this port.
     pub id: NodeId,
-    /// Its current incarnation; 0 before the first.
+    /// Which start this is; 0 before the first. It names the messages and the random streams.
+    pub start: u32,
+    /// Its current incarnation; 0 before the first, and again if the node lost its disk.
     pub incarnation: u32,
     /// The gate, with everything that the lab has set for the node.
     pub gate: Gate,
     /// Counts of the packets that passed.
     pub traffic: Traffic,
-    /// The number of messages sent in this incarnation.
+    /// The number of messages sent since this start.
     count: u64,
     seed: u64,
 }
@@ -53,13 +55,13 @@ impl Port {
     /// A port before its first incarnation. The random streams of its gate come from `seed`.
     pub fn new(id: NodeId, seed: u64) -> Port {
         let gate = Gate::new(of_gate(seed, id, 0));
-        Port { id, incarnation: 0, gate, traffic: Traffic::default(), count: 0, seed }
+        Port { id, start: 0, incarnation: 0, gate, traffic: Traffic::default(), count: 0, seed }
     }
 
-    /// Begins an incarnation. It counts its messages from the start, and its gate has its own random stream.
-    pub fn begin(&mut self, incarnation: u32) {
-        (self.incarnation, self.count) = (incarnation, 0);
-        self.gate.draw_from(of_gate(self.seed, self.id, incarnation));
+    /// The node starts, in this incarnation. Each start counts its messages from 1, and its gate has a random stream of its own.
+    pub fn begin(&mut self, start: u32, incarnation: u32) {
+        (self.start, self.incarnation, self.count) = (start, incarnation, 0);
+        self.gate.draw_from(of_gate(self.seed, self.id, start));
     }
 
     /// Sends a message on its journey. If a fault drops it, its copies are lost too. The network treats the message and its copy
@@ -72,7 +74,7 @@ impl Port {
         network: &mut N,
     ) -> Departure {
         self.count += 1;
-        let id = MessageId { from: self.id, incarnation: self.incarnation, count: self.count };
+        let id = MessageId { from: self.id, start: self.start, count: self.count };
         let packet = Packet { id, to, copy: false, message };
         self.note_sent(&packet, network);
         let Some(journey) = network.journey(&packet, faults.duplicate).filter(|_| !faults.drop) else {

@@ -29,7 +29,7 @@ pub struct LazyStream {
 
 #[derive(Clone, Copy, Debug)]
 enum Name {
-    Gate { node: NodeId, incarnation: u32 },
+    Gate { node: NodeId, start: u32 },
     Disk(NodeId),
 }
 
@@ -42,7 +42,7 @@ impl LazyStream {
     pub fn get(&mut self) -> &mut Stream {
         let made = || {
             Box::new(match self.name {
-                Name::Gate { node, incarnation } => stream(self.seed, &format!("gate {node} {incarnation}")),
+                Name::Gate { node, start } => stream(self.seed, &format!("gate {node} {start}")),
                 Name::Disk(node) => stream(self.seed, &format!("disk {node}")),
             })
         };
@@ -50,17 +50,17 @@ impl LazyStream {
     }
 }
 
-// Both worlds use the streams of these names, so under one seed they lose, delay and duplicate the same messages. Each incarnation
-// has its own streams, because a new process does not know what the earlier one drew.
+// Both worlds use the streams of these names, so under one seed they lose, delay and duplicate the same messages. Each start of a
+// node has its own streams, because a new process does not know what the earlier one drew.
 
-/// The stream that decides the journeys of the messages that this incarnation of `from` sends to `to`.
-pub fn of_link(seed: u64, from: NodeId, incarnation: u32, to: NodeId) -> Stream {
-    stream(seed, &format!("link {from} {to} {incarnation}"))
+/// The stream that decides the journeys of the messages that `from` sends after this start to `to`.
+pub fn of_link(seed: u64, from: NodeId, start: u32, to: NodeId) -> Stream {
+    stream(seed, &format!("link {from} {to} {start}"))
 }
 
-/// The stream that decides to which moments of this incarnation the rules for a share of moments apply.
-pub fn of_gate(seed: u64, node: NodeId, incarnation: u32) -> LazyStream {
-    LazyStream::new(seed, Name::Gate { node, incarnation })
+/// The stream that decides to which moments since this start the rules for a share of moments apply.
+pub fn of_gate(seed: u64, node: NodeId, start: u32) -> LazyStream {
+    LazyStream::new(seed, Name::Gate { node, start })
 }
 
 /// The stream that decides how much of a node's unforced tail survives each crash.
@@ -68,9 +68,9 @@ pub fn of_disk(seed: u64, node: NodeId) -> LazyStream {
     LazyStream::new(seed, Name::Disk(node))
 }
 
-/// The stream that decides how long the forced writes of this incarnation take.
-pub fn of_forces(seed: u64, node: NodeId, incarnation: u32) -> Stream {
-    stream(seed, &format!("disk force {node} {incarnation}"))
+/// The stream that decides how long the forced writes take after this start.
+pub fn of_forces(seed: u64, node: NodeId, start: u32) -> Stream {
+    stream(seed, &format!("disk force {node} {start}"))
 }
 
 #[cfg(test)]

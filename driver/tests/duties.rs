@@ -156,7 +156,7 @@ fn duty_7_each_incarnation_numbers_its_messages_anew() {
     driver.crash();
     boot(&mut driver, 1);
     finish(&mut driver, &mut log);
-    let ids: Vec<_> = log.carried.iter().map(|(packet, _)| (packet.id.incarnation, packet.id.count)).collect();
+    let ids: Vec<_> = log.carried.iter().map(|(packet, _)| (packet.id.start, packet.id.count)).collect();
     assert_eq!(ids, [(1, 1), (1, 2), (2, 1)]);
 }
 
@@ -364,7 +364,7 @@ fn a_clock_that_runs_fast_arms_timers_short() {
 #[test]
 fn a_client_sends_and_takes_by_the_same_port() {
     let (mut port, mut log) = (Port::new(K1, 1), common::Log::new());
-    port.begin(1);
+    port.begin(1, 1);
     let Message::Submit(submission) = submission(P1).message else { panic!("a submission") };
     let dropped = Disposition { drop: true, ..Disposition::default() };
     assert!(port.send(C1, Message::Submit(submission), dropped, &mut log).lost);
@@ -378,7 +378,7 @@ fn a_client_sends_and_takes_by_the_same_port() {
 fn compaction_follows_the_step_that_fills_the_log() {
     let mut driver: Driver<Toy> = Driver::new(Port::new(P1, 1));
     let mut log = common::Log::new();
-    driver.port.begin(1);
+    driver.port.begin(1, 1);
     let nothing =
         indoubt_driver::driver::Recovered { log: indoubt_proto::ids::LogId(1), last: Lsn(0), records: Vec::new() };
     driver.boot(Toy::default(), nothing, 2);

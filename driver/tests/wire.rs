@@ -69,7 +69,7 @@ fn the_lab_and_its_nodes_understand_each_other() {
     }
     let disposition = Disposition { drop: true, delay: Micros(8), duplicate: true, refuse: true };
     travels::<_, v1::LabCommand>(LabCommand::Release { ask: 9, disposition });
-    let id = MessageId { from: NodeId::coordinating(1), incarnation: 2, count: 3 };
+    let id = MessageId { from: NodeId::coordinating(1), start: 2, count: 3 };
     travels::<_, v1::NodeReport>(NodeReport::FaultsSet { version: 3 });
     travels::<_, v1::NodeReport>(NodeReport::Asked(Asked {
         ask: 9,

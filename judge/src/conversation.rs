@@ -160,6 +160,7 @@ impl Teller {
                 self.tails.remove(&node);
                 "CRASHES".into()
             }
+            Restarted { incarnation: 1, lost: true, .. } => "RESTARTS (incarnation 1: its disk is lost)".into(),
             Restarted { incarnation, lost: true, .. } => {
                 format!("RESTARTS (incarnation {incarnation}; its log is lost)")
             }
@@ -168,6 +169,10 @@ impl Teller {
             }
             Restarted { incarnation, upto, .. } => {
                 format!("RESTARTS (incarnation {incarnation}; its log ends with record {})", upto.0)
+            }
+            LogRestored { upto } => format!("its journal is AN OLDER COPY, which ends with record {}", upto.0),
+            SessionRefused { peer } => {
+                format!("REFUSES a session with {peer}: an older copy of the journal of one of them was put back")
             }
             Paused { .. } => "FREEZES".into(),
             Resumed { .. } => "RESUMES".into(),

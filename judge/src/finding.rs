@@ -38,9 +38,11 @@ pub(crate) enum Excuse {
     /// An operator ended a branch, even if as its coordinator decided: the branch ended before the others did, and the
     /// coordinator may abort because of it.
     OperatorActed,
-    /// A node lost its log, which had records of the transaction.
+    /// A node lost its log, or part of it, which had records of the transaction.
     LostLog,
-    /// A node had lost its log before the time of the finding. Lost effects are missing from then on, of any transaction.
+    /// An older copy of a node's log was put back, which misses durable records of the transaction.
+    RestoredLog,
+    /// A node had lost its log, or part of it, before the time of the finding. Lost effects are missing from then on, of any transaction.
     LostLogBefore,
     /// Something is not repaired at the end, or a saga waits for an operator, so the transaction cannot end.
     Unhealed,

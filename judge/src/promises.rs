@@ -8,6 +8,9 @@
 //! - *A lost log*: waives durability and termination at that node, and what follows from lost effects, for transactions that had
 //!   begun when the log was lost, and for audits that read the lost effects. It does not excuse a coordinator that treats a branch
 //!   as done although it was never applied (docs/rules.md, rule 17).
+//! - *A restored log* (an older copy of a journal was put back): waives what a lost log waives, and also agreement, stability,
+//!   validity and kept marks, but only for transactions of which the copy misses durable records. Under its old identity the node may answer what
+//!   it would not have answered before.
 //! - *Not repaired* (a node is not running at the end, a link is still cut, a fault still loses, delays or refuses messages):
 //!   waives the termination of the transactions that it concerns.
 //! - A *stuck* saga waits for an operator by design. It is reported under `nothing-unresolved`, but breaks no promise.
@@ -44,10 +47,12 @@ pub fn is_waived(family: Family, check: &Check) -> bool {
 /// What the faults of one run waive.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Waivers {
-    /// The nodes whose journal a fault lost, with the first time.
+    /// The nodes whose journal a fault lost or set back, with the first time.
     lost_logs: BTreeMap<NodeId, i64>,
-    /// The transactions that had records in a journal when it was lost, with the nodes of these journals.
+    /// The transactions that had records in a journal which are lost, with the nodes of these journals.
     lost_parts: BTreeMap<TxnId, BTreeSet<NodeId>>,
+    /// The transactions of which an older copy of a journal misses durable records, with the nodes of these journals.
+    set_back: BTreeMap<TxnId, BTreeSet<NodeId>>,
     /// The nodes that do not run at the end.
     not_running: BTreeSet<NodeId>,
     /// The links that are still cut at the end.
@@ -81,7 +86,7 @@ impl Waivers {
             let Some(first) = record.at.first() else { continue };
             let fault = &scenario.faults[record.fault];
             match (fault.action.waives(), &fault.trigger) {
-                (Some(Waiver::LostLog(node)), _) => {
+                (Some(Waiver::LostLog(node) | Waiver::RestoredLog(node)), _) => {
                     let lost = waivers.lost_logs.entry(node).or_insert(i64::MAX);
                     *lost = first.0.cast_signed().min(*lost);
                 }
@@ -93,11 +98,16 @@ impl Waivers {
         }
         for (txn, txn_history, _) in final_state.all() {
             waivers.note_operators(txn, txn_history);
+            let is_loser = |node: &NodeId| waivers.lost_logs.contains_key(node);
+            let set_back: BTreeSet<NodeId> = txn_history.set_back.iter().copied().filter(is_loser).collect();
             let losers = waivers.lost_logs.keys().copied();
-            let lost_parts: BTreeSet<NodeId> =
-                losers.filter(|node| lost_part(final_state, txn, txn_history, *node)).collect();
+            let lost = losers.filter(|node| lost_part(final_state, txn, txn_history, *node));
+            let lost_parts: BTreeSet<NodeId> = lost.chain(set_back.iter().copied()).collect();
             if !lost_parts.is_empty() {
                 waivers.lost_parts.insert(txn, lost_parts);
+            }
+            if !set_back.is_empty() {
+                waivers.set_back.insert(txn, set_back);
             }
         }
         waivers
@@ -128,10 +138,8 @@ impl Waivers {
         excuses.iter().find_map(|excuse| match excuse {
             Excuse::Operator => self.overruled.excuse(finding),
             Excuse::OperatorActed => self.operated.excuse(finding),
-            Excuse::LostLog => self.by_lost_log(finding, |finding| {
-                let of_all = finding.txns.iter().filter_map(|txn| self.lost_parts.get(txn)).flatten();
-                of_all.copied().find(|node| finding.nodes.contains(node))
-            }),
+            Excuse::LostLog => self.by_lost_log(finding, |finding| of_its_nodes(finding, &self.lost_parts)),
+            Excuse::RestoredLog => self.by_lost_log(finding, |finding| of_its_nodes(finding, &self.set_back)),
             Excuse::LostLogBefore => self.by_lost_log(finding, |finding| {
                 let by_then = |lost: &i64| finding.at.is_none_or(|at| *lost <= at);
                 let losers = self.lost_logs.iter().filter(|(_, lost)| by_then(lost)).map(|(node, _)| *node);
@@ -143,7 +151,12 @@ impl Waivers {
 
     fn by_lost_log(&self, finding: &Finding, loser: impl Fn(&Finding) -> Option<NodeId>) -> Option<String> {
         let node = loser(finding).filter(|_| !finding.despite_lost_logs)?;
-        Some(format!("{node} lost its log"))
+        let restored = finding.txns.iter().any(|txn| self.set_back.get(txn).is_some_and(|nodes| nodes.contains(&node)));
+        Some(if restored {
+            format!("an older copy of {node}'s log was put back")
+        } else {
+            format!("{node} lost its log")
+        })
     }
 
     fn by_what_is_open(&self, finding: &Finding) -> Option<String> {
@@ -200,6 +213,12 @@ impl Operated {
         let key = finding.keys.iter().find(by_then)?;
         Some(format!("an operator ended a branch that changes {key}"))
     }
+}
+
+/// A node that lost records of a transaction of the finding.
+fn of_its_nodes(finding: &Finding, lost: &BTreeMap<TxnId, BTreeSet<NodeId>>) -> Option<NodeId> {
+    let of_all = finding.txns.iter().filter_map(|txn| lost.get(txn)).flatten();
+    of_all.copied().find(|node| finding.nodes.contains(node))
 }
 
 /// Whether a transaction had records in a node's journal when it was lost.

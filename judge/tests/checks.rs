@@ -403,6 +403,9 @@ fn world_contract_fails_where_a_journal_does_what_no_journal_may() {
     assert!(kept.held && kept.promised, "{}", kept.detail);
     let lost = detail("1 p1 appended c1-k1-1 forced\n2 p1 durable 1\n3 p1 crashed\n9 p1 restarted 0 77");
     assert!(lost.held, "a log that is said to be lost is a fault, and no breach: {}", lost.detail);
+    let restored =
+        detail("1 p1 appended c1-k1-1 forced\n2 p1 durable 1\n3 p1 crashed\n3 p1 log-restored 0\n9 p1 restarted 0");
+    assert!(restored.held, "an older copy that the trace tells of is a fault, too: {}", restored.detail);
     for (journal, wrong) in [
         ("1 p1 appended c1-k1-1 forced\n2 p1 durable 9", "p1 called record 9 durable, but appended only 1"),
         ("1 p1 appended c1-k1-1 forced\n2 p1 durable 1\n3 p1 crashed\n9 p1 restarted 0", "1 were durable"),

@@ -6,7 +6,7 @@ use indoubt_judge::{promises::promises, summary::Verdict};
 use indoubt_proto::{ids::NodeId, time::Micros};
 use indoubt_scenario::{
     checks::CheckName,
-    faults::{Kill, LoseLog},
+    faults::{Kill, LoseLog, RestoreLog, act::OlderCopy},
     protocol::{
         Family,
         Protocol::{Saga, TwoPhase},
@@ -41,6 +41,7 @@ fn termination_is_waived_where_nothing_was_healed() {
         ("20 c1 crashed", "c1 is not running"),
         ("20 p2 paused", "p2 is not running"),
         ("20 lab link-cut c1 p1", "c1 is still cut off from p1"),
+        ("20 p1 session-refused c1", "c1 is still cut off from p1"),
     ] {
         let run = open(end);
         let termination = check(&run, "termination");
@@ -69,6 +70,22 @@ fn a_log_lost_by_a_fault_waives_that_nodes_durability_and_what_follows_but_not_a
     assert!(check(&durability, "durability").promised);
     let torn = story.replace("11 p1 decided c1-k1-1 commit", "11 p1 decided c1-k1-1 abort");
     assert!(check(&judged(TwoPhase, lose(NodeId::participant(2)), vec![], &torn), "agreement").promised);
+}
+
+#[test]
+fn an_older_copy_of_a_log_waives_agreement_where_it_misses_durable_records() {
+    let node = NodeId::participant(2);
+    let put_back = || vec![fault(20, RestoreLog { node, to: OlderCopy::Records(0), restart_after: None })];
+    let torn = COMMIT.replace("11 p1 decided c1-k1-1 commit", "11 p1 decided c1-k1-1 abort");
+    let agreement = |upto: u32| {
+        let end = format!("20 p2 crashed\n21 p2 log-restored {upto}\n30 p2 restarted {upto}\n99 lab end");
+        let story = format!("{BEGAN}{PREPARED_AT_P2}\n2 p2 durable 1\n{}", torn.replace("99 lab end", &end));
+        check(&judged(TwoPhase, put_back(), vec![], &story), "agreement").clone()
+    };
+    let missing = agreement(0);
+    assert!(!missing.held && !missing.promised, "{missing:?}");
+    assert!(missing.detail.contains("waived: an older copy of p2's log was put back"), "{missing:?}");
+    assert!(agreement(1).promised, "nothing durable is missing");
 }
 
 #[test]

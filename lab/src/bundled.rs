@@ -37,6 +37,8 @@ bundle![
     "operator-overrules-the-decision",
     "three-presumptions",
     "clock-jumps",
+    "participant-loses-its-disk",
+    "participant-is-restored",
 ];
 
 macro_rules! bundle_sweeps {

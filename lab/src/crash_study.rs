@@ -21,12 +21,14 @@ pub(crate) struct Enumeration {
     pub(crate) runs: Vec<(MiniRun, Vec<Spot>)>,
     /// Also crash a second time, at every crash point of the history after the first crash.
     pub(crate) pairs: bool,
+    /// Also let the node come back with an empty disk, and with each older copy of its journal.
+    pub(crate) disks: bool,
 }
 
 impl Enumeration {
     /// Enumerates the crash points of a scenario, for each of its protocols and each number in `participants`. A crashed node
     /// stays down for `back`.
-    pub(crate) fn new(scenario: &Scenario, participants: &[u16], back: Micros, pairs: bool) -> Result<Enumeration> {
+    pub(crate) fn new(scenario: &Scenario, participants: &[u16], back: Micros) -> Result<Enumeration> {
         let mut runs = Vec::new();
         for protocol in &scenario.protocols {
             for participants in participants {
@@ -37,7 +39,8 @@ impl Enumeration {
             let points = run.crash_points();
             (run, points)
         };
-        Ok(Enumeration { runs: runs.into_iter().map(with_points).collect(), pairs })
+        let runs = runs.into_iter().map(with_points).collect();
+        Ok(Enumeration { runs, pairs: false, disks: false })
     }
 
     /// The number of crash points of a first crash.
@@ -51,7 +54,10 @@ pub(crate) fn run(enumeration: &Enumeration, jobs: usize, bar: &ProgressBar) -> 
     let spots: Vec<(&MiniRun, &Spot)> =
         enumeration.runs.iter().flat_map(|(run, points)| points.iter().map(move |spot| (run, spot))).collect();
     let tried = in_parallel(&spots, jobs, |(run, spot)| {
-        let firsts = run.try_spot(&[], spot);
+        let mut firsts = run.try_spot(&[], spot);
+        if enumeration.disks {
+            firsts.extend(run.try_disks(&[], spot));
+        }
         let mut seconds = Vec::new();
         if enumeration.pairs {
             for before in firsts.iter().map(|first| first.case.strikes.as_slice()) {

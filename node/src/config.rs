@@ -29,6 +29,9 @@ pub struct NodeConfig {
     pub lab: bool,
     /// The master seed of the node's random streams.
     pub seed: u64,
+    /// Which start of the node this is, if somebody counts them who also counts those before its data folder was lost. Otherwise
+    /// it is the incarnation.
+    pub start: Option<u32>,
     /// The least number of records between two compactions of the journal.
     pub compact_every: u64,
 }
@@ -48,6 +51,7 @@ impl NodeConfig {
             trace: None,
             lab: false,
             seed: 1,
+            start: None,
             compact_every: Self::COMPACT_EVERY,
         }
     }

@@ -219,6 +219,7 @@ impl<M: Machine> Engine<M> {
                 let lost = self.hands.links.down(peer, session);
                 self.lose(lost);
             }
+            In::Refused { peer } => self.hands.observe(|| Observation::SessionRefused { peer }),
             In::Call(call) => self.answer(call).await?,
         }
         Ok(())
@@ -265,9 +266,9 @@ impl<M: Machine> Engine<M> {
     /// Gives the machine a message of a caller without a session, with an id that no other message has.
     async fn hand_over(&mut self, from: NodeId, message: Message) -> Result<(), Stop> {
         self.called += 1;
-        let Port { id: to, incarnation, .. } = self.driver.port;
+        let Port { id: to, start, .. } = self.driver.port;
         let count = (u64::from(to.number) << 48) + self.called;
-        let id = MessageId { from, incarnation, count };
+        let id = MessageId { from, start, count };
         self.deliver(Packet { id, to, copy: false, message }).await
     }
 

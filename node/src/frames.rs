@@ -27,8 +27,8 @@ pub(crate) fn read_batch(frame: Frame, peer: Hello, me: NodeId) -> Result<Vec<En
     for (index, envelope) in batch.envelopes().enumerate() {
         let envelope = envelope?;
         let refuse = |field, why| Err(Status::invalid_argument(format!("batch.envelopes[{index}].{field}: {why}")));
-        if envelope.id.from != peer.node || envelope.id.incarnation != peer.incarnation {
-            return refuse("from", format!("not {}, incarnation {}, who said hello", peer.node, peer.incarnation));
+        if envelope.id.from != peer.node || envelope.id.start != peer.start {
+            return refuse("from", format!("not start {} of {}, who said hello", peer.start, peer.node));
         }
         if envelope.to != me {
             return refuse("to", format!("this is {me}, not {}", envelope.to));
@@ -89,14 +89,14 @@ mod tests {
     const K1: NodeId = NodeId::client(1);
 
     fn hello() -> Hello {
-        Hello { node: K1, incarnation: 1, log: LogId(0), end: Lsn(0), receiver: None }
+        Hello { node: K1, incarnation: 1, start: 1, log: LogId(0), end: Lsn(0), receiver: None }
     }
 
     fn frame(change: impl FnOnce(&mut Envelope)) -> Frame {
         let submission =
             Submission { txn: "c1-k1-1".parse().unwrap(), epoch: 1, log: LogId(0), audit: false, steps: Vec::new() };
         let mut envelope = Envelope {
-            id: MessageId { from: K1, incarnation: 1, count: 1 },
+            id: MessageId { from: K1, start: 1, count: 1 },
             to: C1,
             hold: Micros::ZERO,
             copy: false,
@@ -119,7 +119,7 @@ mod tests {
             status.message().to_owned()
         };
         assert!(refused(|e| e.id.from = NodeId::client(2)).starts_with("batch.envelopes[0].from: "));
-        assert!(refused(|e| e.id.incarnation = 2).starts_with("batch.envelopes[0].from: "));
+        assert!(refused(|e| e.id.start = 2).starts_with("batch.envelopes[0].from: "));
         assert!(refused(|e| e.to = NodeId::coordinating(2)).starts_with("batch.envelopes[0].to: "));
         let resolve = |e: &mut Envelope| e.message = Message::Resolve { txn: None, decision: Decision::Abort };
         assert!(refused(resolve).contains("a resolve is not for k1 to send to c1"));
@@ -136,10 +136,10 @@ mod tests {
         let settle = |home: NodeId, log: u64| {
             let ticket = Ticket { log: LogId(log), serial: Serial(1), finished_below: Serial(9) };
             let txn = TxnId { home, client: K1, number: 1 };
-            let id = MessageId { from: C1, incarnation: 1, count: 1 };
+            let id = MessageId { from: C1, start: 1, count: 1 };
             let message = Message::Settle { txn, ticket, step: 1 };
             let envelope = Envelope { id, to: P1, hold: Micros::ZERO, copy: false, message };
-            let hello = Hello { node: C1, incarnation: 1, log: LogId(7), end: Lsn(0), receiver: None };
+            let hello = Hello { node: C1, incarnation: 1, start: 1, log: LogId(7), end: Lsn(0), receiver: None };
             read_batch(Frame::Batch(Batch::from_iter([&envelope])), hello, P1).map_err(|s| s.message().to_owned())
         };
         assert!(settle(C1, 7).is_ok());

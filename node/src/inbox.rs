@@ -27,6 +27,11 @@ pub(crate) enum In {
         /// The number of the session.
         session: u64,
     },
+    /// There is no session, because this node or the other one has an older copy of its journal.
+    Refused {
+        /// The other node.
+        peer: NodeId,
+    },
     /// Messages arrived, in this order.
     Batch(Vec<Envelope>),
     /// A service needs something from the machine.

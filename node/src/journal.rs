@@ -11,6 +11,7 @@
 //! - `owner`: the node and the protocol to which the directory belongs (`owner.rs`). The header of the journal names them too.
 //! - `incarnation`: how often the node was started (`incarnation.rs`). It survives the loss of the journal.
 
+mod copy;
 mod cut;
 mod disk;
 mod error;
@@ -24,7 +25,8 @@ mod scan;
 mod shared;
 mod thread;
 
-pub use cut::{CutReport, cut_tail, lose};
+pub use copy::{copy, keep_first, restore};
+pub use cut::{CutReport, cut_tail, lose, lose_directory};
 pub use disk::{Disk, HostDisk};
 pub use error::JournalError;
 pub use open::Options;

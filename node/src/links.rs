@@ -47,7 +47,7 @@ struct Peer {
 #[derive(Debug)]
 pub(crate) struct Links {
     me: NodeId,
-    incarnation: u32,
+    start: u32,
     seed: u64,
     peers: BTreeMap<NodeId, Peer>,
     /// The nodes for which messages are pending.
@@ -61,17 +61,17 @@ pub(crate) struct Links {
 impl Links {
     /// Creates the links without sessions. Until `patience`, messages wait for one. `configured` are the peers whose
     /// addresses are known.
-    pub(crate) fn new(me: NodeId, incarnation: u32, seed: u64, configured: Vec<NodeId>, patience: Micros) -> Self {
-        Links { me, incarnation, seed, peers: BTreeMap::new(), dirty: Vec::new(), patience: Some(patience), configured }
+    pub(crate) fn new(me: NodeId, start: u32, seed: u64, configured: Vec<NodeId>, patience: Micros) -> Self {
+        Links { me, start, seed, peers: BTreeMap::new(), dirty: Vec::new(), patience: Some(patience), configured }
     }
 
     fn peer(&mut self, node: NodeId) -> &mut Peer {
-        let Links { me, incarnation, seed, .. } = *self;
+        let Links { me, start, seed, .. } = *self;
         self.peers.entry(node).or_insert_with(|| Peer {
             session: None,
             pending: Batch::default(),
             conditions: None,
-            random: of_link(seed, me, incarnation, node),
+            random: of_link(seed, me, start, node),
         })
     }
 
@@ -200,7 +200,7 @@ mod tests {
     const P1: NodeId = NodeId::participant(1);
 
     fn inquiry() -> Envelope {
-        let id = MessageId { from: P1, incarnation: 2, count: 1 };
+        let id = MessageId { from: P1, start: 2, count: 1 };
         let message = Message::Resume { txn: TxnId { home: C1, client: NodeId::client(1), number: 1 } };
         Envelope { id, to: C1, hold: Micros::ZERO, copy: false, message }
     }

@@ -5,7 +5,7 @@ use crate::{
     error::NodeError,
     journal::{self, Journal, Options, Owner},
 };
-use indoubt_driver::{conditions::Latency, random::of_forces};
+use indoubt_driver::{conditions::Latency, random::Stream};
 use indoubt_proto::{
     ids::{LogId, Lsn},
     machine::{Logged, Record, Write},
@@ -59,9 +59,8 @@ pub(crate) struct Recovered<R> {
 }
 
 impl Log {
-    /// Opens the journal of `owner` in `dir`, and decodes its records. The times of forced writes are drawn from `seed`.
-    pub(crate) fn open<R: Record>(dir: &Path, owner: Owner, seed: u64) -> Result<(Log, Recovered<R>), NodeError> {
-        let me = owner.node;
+    /// Opens the journal of `owner` in `dir`, and decodes its records.
+    pub(crate) fn open<R: Record>(dir: &Path, owner: Owner) -> Result<(Log, Recovered<R>), NodeError> {
         let (journal, found) = Journal::open_with(dir, Options { owner: Some(owner), ..Options::default() })?;
         if found.unmarked {
             tracing::error!(
@@ -75,7 +74,6 @@ impl Log {
         };
         let records = found.records().map(decode).collect::<Result<_, _>>()?;
         let journal::Recovered { log, fresh, incarnation, last, .. } = found;
-        journal.draw_forces_from(of_forces(seed, me, incarnation));
         let writer = Log {
             journal,
             id: log,
@@ -92,6 +90,11 @@ impl Log {
             compactions: 0,
         };
         Ok((writer, Recovered { log, fresh, incarnation, last, records }))
+    }
+
+    /// Sets the random stream for the times of forced writes.
+    pub(crate) fn draw_forces_from(&self, random: Stream) {
+        self.journal.draw_forces_from(random);
     }
 
     /// The identity of the journal.

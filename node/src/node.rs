@@ -23,6 +23,7 @@ use crate::{
 use indoubt_driver::{
     driver::{self, Driver},
     port::Port,
+    random::of_forces,
 };
 use indoubt_proto::{
     ids::NodeId,
@@ -139,19 +140,20 @@ where
     /// If the data directory is in use, damaged or belongs to another node, if the port is in use, or if the trace cannot be opened.
     pub async fn start(machine: M, config: NodeConfig) -> Result<Self, NodeError> {
         let owner = Owner { node: config.id, protocol: config.protocol.clone() };
-        let (log, Recovered { log: id, fresh, incarnation, last, records }) =
-            Log::open(&config.data_dir, owner, config.seed)?;
+        let (log, Recovered { log: id, fresh, incarnation, last, records }) = Log::open(&config.data_dir, owner)?;
+        let start = config.start.unwrap_or(incarnation);
+        log.draw_forces_from(of_forces(config.seed, config.id, start));
         let trace = config.trace.as_deref().map(|path| Trace::open(path, config.id)).transpose();
         let trace = trace.map_err(NodeError::Trace)?;
         let mut port = Port::new(config.id, config.seed);
-        port.begin(incarnation);
+        port.begin(start, incarnation);
         let mut driver = Driver::new(port);
         driver.boot(machine, driver::Recovered { log: id, last, records }, config.compact_every.max(1));
         let restarted = Observation::Restarted { incarnation, log: id, upto: last, lost: fresh };
-        let restarted = (incarnation > 1).then_some(restarted);
+        let restarted = (start > 1).then_some(restarted);
         let (listener, address) = listen(config.listen).await?;
 
-        let me = Hello { node: config.id, incarnation, log: id, end: last, receiver: None };
+        let me = Hello { node: config.id, incarnation, start, log: id, end: last, receiver: None };
         let inbox = Arc::new(Inbox::default());
         let listed: Vec<NodeId> = config.peers.iter().map(|(peer, _)| *peer).collect();
         let peers = Peers::new(config.id, listed.clone());
@@ -165,7 +167,7 @@ where
             log,
             timers: Timers::new(),
             held: Held::new(),
-            links: Links::new(config.id, incarnation, config.seed, listed, now + BOOT_PATIENCE),
+            links: Links::new(config.id, start, config.seed, listed, now + BOOT_PATIENCE),
             trace,
             replies: Replies::default(),
             lab: LabPort::new(obeyed),

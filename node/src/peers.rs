@@ -4,18 +4,18 @@
 //! - The link of two nodes is opened by the one that [`dials`] names. So no process can pretend to be a node that this node
 //!   dials itself.
 //! - A node has one session at a time. Only a later incarnation with the same journal replaces it.
-//! - The incarnation of a journal never falls, and neither does its end. If one does, an older copy of the folder was
-//!   restored, and the node no longer knows what it promised.
+//! - A node whose journal is an older copy is refused ([`indoubt_driver::peer_journal`]).
 //!
 //! A node remembers others as long as its process lives.
 
 use crate::config::dials;
+use indoubt_driver::peer_journal::{Older, PeerJournal, Said};
 use indoubt_proto::{
     ids::{LAST_INCARNATION, LogId, Lsn, NodeId, Role},
     message::Message,
     wire::{Envelope, Hello, Receiver},
 };
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use tonic::{Code, Status};
 
 /// The side that opened a session.
@@ -42,14 +42,9 @@ pub(crate) struct Peers {
 /// What is remembered of one other node.
 #[derive(Debug)]
 struct Known {
-    log: LogId,
-    incarnation: u32,
-    /// The last record of that journal that the node reported.
-    end: Lsn,
+    journal: PeerJournal,
     /// The number of its session; `None` without a session.
     session: Option<u64>,
-    /// The journals that the node had before.
-    former: BTreeSet<LogId>,
 }
 
 /// A session that was accepted.
@@ -106,10 +101,9 @@ impl Peers {
 
     /// What this node remembers of `peer`, for a hello to it.
     pub(crate) fn remembered(&self, peer: NodeId) -> Receiver {
-        match self.known.get(&peer) {
-            Some(known) => Receiver { node: peer, log: known.log, incarnation: known.incarnation, end: known.end },
-            None => Receiver { node: peer, log: LogId(0), incarnation: 0, end: Lsn(0) },
-        }
+        let nothing = Said { log: LogId(0), incarnation: 0, end: Lsn(0) };
+        let Said { log, incarnation, end } = self.known.get(&peer).map_or(nothing, |known| known.journal.last());
+        Receiver { node: peer, log, incarnation, end }
     }
 
     /// Begins a session with the sender of `hello`, or returns the reason for refusing it. `me` is the hello of this node.
@@ -127,13 +121,16 @@ impl Peers {
         };
         let number = self.sessions;
         self.sessions += 1;
-        let Hello { node, incarnation, log, end, .. } = *hello;
-        let mut former = BTreeSet::new();
-        if let Some(before) = self.known.remove(&node) {
-            former = before.former;
-            former.extend((before.log != log).then_some(before.log));
+        let Hello { node, .. } = *hello;
+        match self.known.get_mut(&node) {
+            Some(known) => {
+                known.journal.meet(said(hello));
+                known.session = Some(number);
+            }
+            None => {
+                self.known.insert(node, Known { journal: PeerJournal::new(said(hello)), session: Some(number) });
+            }
         }
-        self.known.insert(node, Known { log, incarnation, end, session: Some(number), former });
         self.reported.remove(&node);
         Ok(Admitted { number, notice })
     }
@@ -164,13 +161,11 @@ impl Peers {
 
     /// Learns from a message of `peer` how far its journal is durable: the prepared record of a vote is.
     pub(crate) fn learn(&mut self, peer: &Hello, envelopes: &[Envelope]) {
-        let place = |envelope: &Envelope| match envelope.message {
-            Message::Vote { log, place, .. } if log == peer.log => Some(place),
-            _ => None,
-        };
-        let last = envelopes.iter().filter_map(place).max();
-        if let Some(known) = self.known.get_mut(&peer.node).filter(|known| known.log == peer.log) {
-            known.end = known.end.max(last.unwrap_or_default());
+        let Some(known) = self.known.get_mut(&peer.node) else { return };
+        for envelope in envelopes {
+            if let Message::Vote { log, place, .. } = envelope.message {
+                known.journal.learn(log, place);
+            }
         }
     }
 
@@ -187,48 +182,46 @@ fn check_receiver(hello: &Hello, me: &Hello) -> Result<(), Refusal> {
     if receiver.node != me.node {
         return Err(Refusal::WrongNode { expected: receiver.node, found: me.node });
     }
-    if receiver.log == me.log {
-        check_progress(me, receiver.incarnation, receiver.end)?;
-    }
-    Ok(())
+    let Receiver { log, incarnation, end, .. } = receiver;
+    said(me).check_since(&Said { log, incarnation, end }).map_err(|older| refusal(me, older))
 }
 
-/// Checks that the journal in `hello` is not behind its known state.
-fn check_progress(hello: &Hello, incarnation: u32, end: Lsn) -> Result<(), Refusal> {
+fn said(hello: &Hello) -> Said {
+    Said { log: hello.log, incarnation: hello.incarnation, end: hello.end }
+}
+
+/// Why a session with the sender of `hello` is refused, whose journal is an older copy.
+fn refusal(hello: &Hello, older: Older) -> Refusal {
     let Hello { node: peer, log, .. } = *hello;
-    let restored = |found: String, known: String| Err(Refusal::Restored { peer, log, found, known });
-    if hello.incarnation < incarnation {
-        return restored(format!("incarnation {}", hello.incarnation), format!("incarnation {incarnation}"));
+    let restored = |found, known| Refusal::Restored { peer, log, found, known };
+    match older {
+        Older::Incarnation { found, known } => restored(format!("incarnation {found}"), format!("incarnation {known}")),
+        Older::End { found, known } => {
+            restored(format!("record {} as the last one", found.0), format!("record {}", known.0))
+        }
+        Older::FormerLog { found, known } => Refusal::FormerLog { peer, found, known },
     }
-    if hello.end < end {
-        return restored(format!("record {} as the last one", hello.end.0), format!("record {}", end.0));
-    }
-    Ok(())
 }
 
 impl Known {
     /// Checks whether this may be the same node. Returns a remark for the log, if there is one.
     fn check(&self, hello: &Hello) -> Result<Option<String>, Refusal> {
         let Hello { node: peer, incarnation, log, .. } = *hello;
-        let alive = self.session.is_some();
-        let is_later = log == self.log && incarnation > self.incarnation;
+        let (alive, last) = (self.session.is_some(), self.journal.last());
+        let is_later = log == last.log && incarnation > last.incarnation;
         // A client has no journal, so it is not known whether it is the same client as before.
         if !peer.is_client() {
-            if log == self.log {
-                check_progress(hello, self.incarnation, self.end)?;
-            } else if self.former.contains(&log) {
-                return Err(Refusal::FormerLog { peer, found: log, known: self.log });
-            }
+            self.journal.check(&said(hello)).map_err(|older| refusal(hello, older))?;
         }
         if alive && !is_later {
-            return Err(Refusal::Second { peer, incarnation: self.incarnation, log: self.log });
+            return Err(Refusal::Second { peer, incarnation: last.incarnation, log: last.log });
         }
-        Ok(match log == self.log {
+        Ok(match log == last.log {
             true if alive => {
-                Some(format!("{peer}: incarnation {incarnation} replaces incarnation {}", self.incarnation))
+                Some(format!("{peer}: incarnation {incarnation} replaces incarnation {}", last.incarnation))
             }
             true => None,
-            false => Some(format!("{peer} comes with a new log {log} after log {}: it lost its journal", self.log)),
+            false => Some(format!("{peer} comes with a new log {log} after log {}: it lost its journal", last.log)),
         })
     }
 }
@@ -243,7 +236,7 @@ mod tests {
     const P2: NodeId = NodeId::participant(2);
 
     fn hello(node: NodeId, incarnation: u32, log: u64, end: u64) -> Hello {
-        Hello { node, incarnation, log: LogId(log), end: Lsn(end), receiver: None }
+        Hello { node, incarnation, start: incarnation, log: LogId(log), end: Lsn(end), receiver: None }
     }
 
     fn peers(me: NodeId) -> (Peers, Hello) {
@@ -320,7 +313,7 @@ mod tests {
             reads: Vec::new(),
             reason: None,
         };
-        let id = MessageId { from: P1, incarnation: 3, count: 1 };
+        let id = MessageId { from: P1, start: 3, count: 1 };
         c1.learn(&first, &[Envelope { id, to: C1, hold: Micros::ZERO, copy: false, message: vote }]);
         c1.over(P1, session.number);
         for restored in [hello(P1, 4, 7, 11), hello(P1, 2, 7, 12)] {

@@ -99,6 +99,7 @@ impl Door {
         match status.code() {
             Code::DataLoss if self.peers().is_news(peer, status.message()) => {
                 tracing::error!("{way}: {}", status.message());
+                self.inbox.push(In::Refused { peer });
             }
             Code::AlreadyExists | Code::FailedPrecondition | Code::InvalidArgument | Code::PermissionDenied
                 if self.peers().is_news(peer, status.message()) =>

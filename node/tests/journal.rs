@@ -2,7 +2,9 @@
 
 mod journal_support;
 
-use indoubt_node::journal::{Disk, Journal, JournalError, Options, Owner, lose};
+use indoubt_node::journal::{
+    Disk, Journal, JournalError, Options, Owner, copy, keep_first, lose, lose_directory, restore,
+};
 use indoubt_proto::{
     ids::{Lsn, NodeId},
     time::Micros,
@@ -230,6 +232,45 @@ fn a_lost_journal_comes_back_with_another_identity_and_the_next_incarnation() {
     assert_ne!(first.log, second.log);
     assert_eq!((second.incarnation, second.last, second.records().count()), (2, Lsn(0), 0));
     force(&mut journal, 1..=1);
+}
+
+#[test]
+fn an_older_copy_has_the_identity_of_before_and_what_was_durable() {
+    let dir = tempfile::tempdir().unwrap();
+    let (data, backup) = (dir.path().join("data"), dir.path().join("backup"));
+    let (mut journal, first) = Journal::open(&data).unwrap();
+    force(&mut journal, 1..=3);
+    write(&mut journal, 4..=5);
+    copy(&data, &backup).unwrap();
+    force(&mut journal, 6..=7);
+    assert!(matches!(restore(&data, &backup), Err(JournalError::Locked { .. })), "a process uses it");
+    drop(journal);
+    assert_eq!(restore(&data, &dir.path().join("none")).unwrap(), None);
+    assert_eq!(restore(&data, &backup).unwrap(), Some(Lsn(3)));
+    let (mut journal, second) = Journal::open(&data).unwrap();
+    assert_eq!((second.log, second.incarnation, second.last, second.fresh), (first.log, 2, Lsn(3), false));
+    assert_eq!(journal_support::found(&second), plain(1..=3));
+    force(&mut journal, 4..=4);
+    drop(journal);
+    for (records, last) in [(9, 4), (2, 2), (0, 0)] {
+        assert_eq!(keep_first(&data, records).unwrap(), Lsn(last));
+        assert_eq!(Journal::open(&data).unwrap().1.last, Lsn(last));
+    }
+    // Also after the whole directory was lost.
+    lose_directory(&data).unwrap();
+    assert_eq!(restore(&data, &backup).unwrap(), Some(Lsn(3)));
+    assert_eq!(Journal::open(&data).unwrap().1.incarnation, 1);
+}
+
+#[test]
+fn a_lost_directory_makes_the_node_new() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path().join("data");
+    let first = Journal::open(&data).unwrap().1;
+    lose_directory(&data).unwrap();
+    let second = Journal::open(&data).unwrap().1;
+    assert_ne!(first.log, second.log);
+    assert_eq!((second.incarnation, second.fresh), (1, true));
 }
 
 #[test]

@@ -38,13 +38,14 @@ fn raw(frame: &Frame) -> Vec<u8> {
 fn submission() -> Vec<u8> {
     let txn = TxnId { home: C1, client: K7, number: 1 };
     let message = Message::Submit(Submission { txn, epoch: 1, log: LogId(0), audit: false, steps: steps() });
-    let id = MessageId { from: K7, incarnation: 1, count: 1 };
+    let id = MessageId { from: K7, start: 1, count: 1 };
     raw(&Frame::Batch(Batch::from_iter([&Envelope { id, to: C1, hold: Micros::ZERO, copy: false, message }])))
 }
 
 /// How a session ends in which a frame of these bytes follows the hello.
 async fn session(channel: Channel, frame: Vec<u8>) -> Result<(), Status> {
-    let hello = raw(&Frame::Hello(Hello { node: K7, incarnation: 1, log: LogId(0), end: Lsn(0), receiver: None }));
+    let hello =
+        raw(&Frame::Hello(Hello { node: K7, incarnation: 1, start: 1, log: LogId(0), end: Lsn(0), receiver: None }));
     let frames = Request::new(tokio_stream::iter([Raw(hello), Raw(frame)]));
     let mut grpc = Grpc::new(channel);
     grpc.ready().await.expect("the node listens");

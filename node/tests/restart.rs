@@ -50,7 +50,7 @@ async fn a_restarted_coordinator_goes_on_from_its_log_and_loses_no_resend_at_boo
     eventually(async || (people.status(txn).await.unwrap() == Status::Ended(committed())).then_some(())).await;
     let taken = p2.observed(|o| received(o, "work")).await;
     let Observation::Received { id, .. } = taken.what else { panic!("not taken") };
-    assert_eq!((id.incarnation, id.count <= 2), (2, true), "the first that it sent at boot waited for the link");
+    assert_eq!((id.start, id.count <= 2), (2, true), "the first that it sent at boot waited for the link");
 }
 
 #[tokio::test]

@@ -6,6 +6,7 @@ use common::{C1, Cluster, P1, P2, Running, config, request};
 use indoubt_proto::{
     ids::{LogId, Lsn, NodeId},
     message::Outcome,
+    observation::Observation,
     wire::{Frame, Hello, Receiver, v1::link_client::LinkClient},
 };
 use std::path::Path;
@@ -16,7 +17,7 @@ use tonic::{Code, Status, Streaming, transport::Endpoint};
 const C5: NodeId = NodeId::coordinating(5);
 
 fn hello(node: NodeId, incarnation: u32) -> Hello {
-    Hello { node, incarnation, log: LogId(7), end: Lsn(0), receiver: None }
+    Hello { node, incarnation, start: incarnation, log: LogId(7), end: Lsn(0), receiver: None }
 }
 
 /// A session, which ends when this is dropped.
@@ -109,6 +110,7 @@ async fn a_participant_with_an_older_copy_of_its_folder_finds_out_from_its_peers
     let (code, why) = refused(&restored, Hello { receiver, ..hello(C5, 1) }).await;
     assert_eq!(code, Code::DataLoss);
     assert!(why.contains("p1 comes with record 0 as the last one") && why.contains("it had record 1 before"), "{why}");
+    restored.observed(|what| *what == Observation::SessionRefused { peer: C5 }).await;
     assert!(greet(&restored, hello(C5, 1)).await.is_ok(), "whoever remembers nothing cannot know");
 }
 

@@ -160,8 +160,9 @@ impl Branches {
                     ctx.awaited.wait(lsn, AtDurable::Send(from, Box::new(answer)));
                 }
             }
-            Some(Past::Forgotten) | None if ack => {
-                out.send(from, acknowledgement(txn, log, false, None, out.last()));
+            // Below the mark it is finished, whatever it was. Otherwise this journal never had it.
+            past @ (Some(Past::Forgotten) | None) if ack => {
+                out.send(from, acknowledgement(txn, log, past.is_some(), None, out.last()));
             }
             Some(Past::Forgotten) | None => {}
         }

@@ -259,7 +259,7 @@ fn rule_17b_below_the_mark_everything_is_refused_and_forgotten() {
         assert_eq!(refusal(&p.tell(work(number, &[add("a", -1)]))), Some(ReasonKind::Finished));
         assert_eq!(refusal(&p.tell(prepare(number))), Some(ReasonKind::Finished));
         let ack = p.tell(decision(number, Decision::Commit, true));
-        assert_eq!(ack, [p.ack(number, false)]);
+        assert_eq!(ack, [p.ack(number, true)], "it is finished");
     }
     assert_eq!(words(&p.tell(work(5, &[add("a", -1)]))), ["work-done:done"], "at the mark is not below it");
 }

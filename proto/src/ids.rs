@@ -254,20 +254,22 @@ pub struct Ticket {
     pub finished_below: Serial,
 }
 
-/// The id of a message, which is unique over a run: the sender, its incarnation, and its count. Both ends write it to the trace.
+/// The id of a message, which is unique over a run: the sender, the number of its start, and its count. Both ends write it to the
+/// trace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct MessageId {
     /// The node or client that sent the message.
     pub from: NodeId,
-    /// The incarnation of the sender.
-    pub incarnation: u32,
-    /// The number of the message in this incarnation.
+    /// Which start of the sender this is, from 1. It is the incarnation, unless the sender lost its data folder: then incarnations
+    /// begin again, and starts go on.
+    pub start: u32,
+    /// The number of the message since this start.
     pub count: u64,
 }
 
 impl fmt::Display for MessageId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}.{}.{}", self.from, self.incarnation, self.count)
+        write!(f, "{}.{}.{}", self.from, self.start, self.count)
     }
 }
 

@@ -183,8 +183,8 @@ pub enum Message {
         txn: TxnId,
         /// The participant's journal.
         log: LogId,
-        /// Whether the participant knew the branch. If not, the journal tells why: in the journal of its vote, the branch
-        /// is finished and forgotten; any other journal means that the participant lost its log (rule 17).
+        /// Whether the participant knew the branch, or knows that it is finished. `false` for a branch that voted YES means
+        /// that the participant lost its log, or has an older copy of it (rule 17).
         known: bool,
         /// The last record of that journal. If the vote's record comes after it, an older copy of the journal was restored.
         end: Lsn,

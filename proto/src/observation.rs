@@ -268,6 +268,10 @@ pub enum Observation {
         upto: Lsn,
         lost: bool,
     },
+    /// The journal of a node that is down was replaced by an older copy of it, which ends with record `upto`.
+    LogRestored {
+        upto: Lsn,
+    },
     Paused {
         incarnation: u32,
     },
@@ -287,6 +291,11 @@ pub enum Observation {
     LinkHealed {
         from: NodeId,
         to: NodeId,
+    },
+    /// Two nodes have no session: one of them knows less than it once said, so an older copy of its journal was put back. Both write
+    /// this (rule 17).
+    SessionRefused {
+        peer: NodeId,
     },
     /// A fault of the scenario fired.
     Fault {
@@ -326,7 +335,7 @@ impl Observation {
             Durable { .. } | Compacted { .. } | Crashed { .. } | Restarted { .. } | Paused { .. } | Resumed { .. } => {
                 None
             }
-            ClockJumped { .. } => None,
+            ClockJumped { .. } | LogRestored { .. } | SessionRefused { .. } => None,
             LinkCut { .. } | LinkHealed { .. } | Fault { .. } | End => None,
         }
     }
@@ -364,6 +373,8 @@ impl Observation {
             LostLog { .. } => "lost-log",
             Crashed { .. } => "crashed",
             Restarted { .. } => "restarted",
+            LogRestored { .. } => "log-restored",
+            SessionRefused { .. } => "session-refused",
             Paused { .. } => "paused",
             Resumed { .. } => "resumed",
             ClockJumped { .. } => "clock-jumped",

@@ -53,6 +53,10 @@ pub enum Mutant {
     HeuristicIsAck,
     /// A participant answers a peer in doubt with the operator's action, as if it were the decision (rule 7).
     HeuristicSpreads,
+    /// A coordinating node that lost its disk runs what was submitted to it before (decision 57).
+    LostDiskRunsAgain,
+    /// Nobody notices that an older copy of a journal was put back (rule 17).
+    RestoredIsTrusted,
     /// A world delivers a message to a later incarnation of its receiver (duty 7 of a driver).
     SessionsForgotten,
     /// A journal keeps a torn record and appends after it. A later replay ends at the torn record.
@@ -92,7 +96,7 @@ pub enum Mutant {
 
 impl Mutant {
     /// All bugs that can be planted.
-    pub const ALL: [Mutant; 39] = [
+    pub const ALL: [Mutant; 41] = [
         Mutant::VoteBeforeDurable,
         Mutant::DecideBeforeDurable,
         Mutant::AckBeforeForce,
@@ -116,6 +120,8 @@ impl Mutant {
         Mutant::DuplicateRuns,
         Mutant::HeuristicIsAck,
         Mutant::HeuristicSpreads,
+        Mutant::LostDiskRunsAgain,
+        Mutant::RestoredIsTrusted,
         Mutant::SessionsForgotten,
         Mutant::TornRecordIgnored,
         Mutant::OtherJournalDecides,

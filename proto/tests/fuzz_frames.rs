@@ -33,10 +33,11 @@ fn frames() -> Vec<Vec<u8>> {
         },
         Message::Inquire { txn, ticket },
     ];
-    let id = MessageId { from: NodeId::coordinating(1), incarnation: 2, count: 3 };
+    let id = MessageId { from: NodeId::coordinating(1), start: 2, count: 3 };
     let envelope = |message| Envelope { id, to: NodeId::participant(1), hold: Micros(1), copy: true, message };
     let receiver = Some(Receiver { node: NodeId::coordinating(1), log: LogId(7), incarnation: 2, end: Lsn(3) });
-    let hello = Frame::Hello(Hello { node: NodeId::client(1), incarnation: 1, log: LogId(0), end: Lsn(0), receiver });
+    let hello =
+        Frame::Hello(Hello { node: NodeId::client(1), incarnation: 1, start: 1, log: LogId(0), end: Lsn(0), receiver });
     let batch = Frame::Batch(messages.map(envelope).iter().collect());
     let encode = |frame: Frame| {
         let mut bytes = Vec::new();

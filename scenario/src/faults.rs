@@ -13,12 +13,14 @@ mod heal;
 mod jump_clock;
 mod kill;
 pub(crate) mod kind;
+mod lose_disk;
 mod lose_log;
 mod messages;
 mod partition;
 mod pause;
 mod resolve;
 mod restart;
+mod restore_log;
 mod resume;
 mod slow_disk;
 mod text;
@@ -96,6 +98,10 @@ registry! {
     Resolve in resolve;
     /// A node's clock jumps.
     JumpClock in jump_clock;
+    /// A node dies and its whole disk is lost.
+    LoseDisk in lose_disk;
+    /// A node dies and an older copy of its journal is put back.
+    RestoreLog in restore_log;
 }
 
 impl FaultAction {
@@ -112,6 +118,11 @@ impl FaultAction {
     /// What it does to messages; `None` if it is not about messages.
     pub fn touches(&self) -> Option<Action> {
         self.acts().into_iter().find_map(|act| if let Act::Touch(action) = act { Some(action) } else { None })
+    }
+
+    /// The journal of which it needs a copy, and from when.
+    pub fn copies(&self) -> Option<(NodeId, Micros)> {
+        self.kind().copies()
     }
 
     /// How long it lasts by its own word; `None` if it gives no time, or if it is over at once.

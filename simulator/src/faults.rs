@@ -20,12 +20,13 @@ use indoubt_proto::{
     time::Micros,
 };
 use indoubt_scenario::{
+    faults::act::OlderCopy,
     protocol::Protocol,
     recording::{FaultRecord, FaultSite},
     scenario::{Scenario, Trigger, Which},
 };
 use std::collections::{BTreeMap, BTreeSet};
-use watch::{Counting, Watch, WatchState};
+use watch::{Counting, Watch, WatchState, Watches};
 
 /// A command that a world carries out.
 #[derive(Clone, Debug, PartialEq)]
@@ -37,6 +38,12 @@ pub enum FaultCommand {
     Kill(NodeId, Option<u64>),
     /// Remove the journal of this node, which is down.
     LoseLog(NodeId),
+    /// Lose the whole disk of this node, which is down: it starts as new.
+    LoseDisk(NodeId),
+    /// Keep a copy of what is durable in the journal of this node, whether it is up or not. It has the name of this time.
+    CopyLog(NodeId, Micros),
+    /// Replace the journal of this node, which is down, by this older copy, and say so. If the copy is not made yet, do nothing.
+    RestoreLog(NodeId, OlderCopy),
     /// Boot this node, which is down.
     Restart(NodeId),
     /// Freeze this node.
@@ -75,6 +82,8 @@ pub struct Reply {
 enum Timed {
     /// The fault acts.
     Strike(usize),
+    /// The journal that the fault will put back is copied.
+    Copy(usize),
     /// From now on, the fault acts on messages.
     Open(usize),
     /// From now on, the fault no longer acts on messages.
@@ -114,6 +123,9 @@ impl Nemesis {
         };
         nemesis.stale.extend(nemesis.in_force.nodes());
         for at in 0..nemesis.watches.len() {
+            if let Some((_, time)) = nemesis.watches[at].fault.action.copies() {
+                nemesis.schedule(time, Timed::Copy(at));
+            }
             match nemesis.watches[at].fault.trigger {
                 Trigger::At(time) => nemesis.schedule(time, Timed::Strike(at)),
                 Trigger::Messages { from_time, .. } => {
@@ -146,12 +158,16 @@ impl Nemesis {
         self.timed.first_key_value().map(|((time, _), _)| *time)
     }
 
-    /// Whether the moment of this rule comes only after the receivers have taken, or the network has lost, all messages
-    /// that the halted node sent in its present step for this transaction. Messages to clients do not count. The world then
-    /// waits before it calls [`Nemesis::asked`]. `Report` rules at the receivers tell it when a message was taken. Moments
-    /// before the n-th are only counted: waiting there would make the node slower than without the fault.
-    pub fn awaits_sends(&self, rule: RuleId) -> bool {
-        self.watches.get(rule.0 as usize).is_some_and(|watch| watch.awaits && watch.may_strike())
+    /// Whether the moment of this rule, at a node that halted for `txn`, comes only after the receivers have taken, or the
+    /// network has lost, all messages that the halted node sent in its present step for this transaction. Messages to
+    /// clients do not count. The world then waits before it calls [`Nemesis::asked`]. `Report` rules at the receivers tell
+    /// it when a message was taken. Moments before the n-th are only counted: waiting there would make the node slower than
+    /// without the fault.
+    pub fn awaits_sends(&self, rule: RuleId, txn: Option<TxnId>) -> bool {
+        self.watches.get(rule.0 as usize).is_some_and(|watch| match watch.untold {
+            None => watch.awaits && watch.may_strike(),
+            untold => untold == txn,
+        })
     }
 
     /// Handles the halt of a node for these rules, at a moment of `txn`. `lost` says which of the messages of
@@ -188,6 +204,9 @@ impl Nemesis {
                 (WatchState::Watching, Counting::Transactions(nth) | Counting::Effects(nth)) => {
                     if watch.counts(txn, lost) == Some(nth) {
                         self.strike(at, now, Some(FaultSite { node, txn }), &mut commands);
+                    } else if watch.untold.is_some() {
+                        // From now on its rule watches for the next message that tells somebody.
+                        self.stale.insert(node);
                     }
                 }
                 (WatchState::Waiting | WatchState::Over, _) | (WatchState::Watching, Counting::Nothing) => {}
@@ -204,6 +223,10 @@ impl Nemesis {
             match entry.remove() {
                 Timed::Strike(at) if self.watches[at].stage != WatchState::Over => {
                     self.strike(at, now, None, &mut commands);
+                }
+                Timed::Copy(at) => {
+                    let copied = self.watches[at].fault.action.copies();
+                    commands.list.extend(copied.map(|(node, time)| FaultCommand::CopyLog(node, time)));
                 }
                 Timed::Open(at) if self.watches[at].stage == WatchState::Waiting => {
                     self.enter(at, WatchState::Watching);
@@ -341,11 +364,12 @@ impl Watch {
         };
         let posts = self.posts.iter().filter(move |post| post.node == node);
         posts.filter_map(move |post| {
-            let action = match self.stage {
-                WatchState::Watching if post.report => Action::Report,
-                WatchState::Watching => Action::Ask,
-                WatchState::Touching => self.touch,
-                WatchState::Waiting | WatchState::Over => return None,
+            let action = match (self.stage, post.watches) {
+                (WatchState::Watching, Watches::Taken) => Action::Report,
+                (WatchState::Watching, Watches::Moment) if self.untold.is_none() => Action::Ask,
+                (WatchState::Watching, Watches::Told) if self.untold.is_some() => Action::Ask,
+                (WatchState::Touching, _) => self.touch,
+                (WatchState::Watching | WatchState::Waiting | WatchState::Over, _) => return None,
             };
             Some(Rule { id, selector: post.selector.clone(), share, action })
         })
@@ -361,17 +385,24 @@ impl Watch {
 
     /// Counts a phase, point or effect that was reached. Returns the new count; `None` if this one does not count.
     fn counts(&mut self, txn: Option<TxnId>, lost: Lost) -> Option<u64> {
+        if self.untold.is_some() {
+            return (self.untold == txn && !lost.last).then_some(self.count);
+        }
         // For a moment after a send, only its own message matters. For a phase, the loss of any message matters.
-        let lost = if matches!(self.fault.trigger, Trigger::Moment { .. }) { lost.last } else { lost.any };
-        if lost && self.told && self.may_strike() {
+        let after_send = matches!(self.fault.trigger, Trigger::Moment { .. });
+        let lost = self.told && if after_send { lost.last } else { lost.any };
+        if lost && after_send && self.may_strike() {
             return None;
         }
         let once = matches!(self.counting, Counting::Transactions(_));
         if once && txn.is_some_and(|txn| !self.seen.insert(txn)) {
             return None;
         }
+        if lost && self.may_strike() {
+            self.untold = txn;
+        }
         self.count += 1;
-        Some(self.count)
+        self.untold.is_none().then_some(self.count)
     }
 
     fn until_counted(&self, last: u64) -> WatchState {

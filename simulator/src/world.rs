@@ -13,6 +13,7 @@ mod machine_node;
 mod node;
 mod node_io;
 mod queue;
+mod sessions;
 
 use crate::{
     clients::{ClientEffect, ClientPool},
@@ -45,6 +46,7 @@ use machine_node::{Driven, MachineNode, NewDisk};
 use node::{Incoming, Node};
 use queue::Due;
 use rand::Rng;
+use sessions::Sessions;
 use std::collections::{BTreeMap, VecDeque};
 
 /// The least time between two checks, after the load, whether all transactions have ended.
@@ -158,7 +160,7 @@ impl<'a> World<'a> {
         let clients: Vec<NodeId> = pool.clients().collect();
         let cluster = scenario.cluster;
         let layout = Layout::of(cluster.nodes().chain(clients.iter().copied()));
-        let kernel = Kernel::new(layout, seed, scenario.planted, sink);
+        let kernel = Kernel::new(layout, Sessions::of(scenario, protocol), seed, scenario.planted, sink);
         let outlet = |node: NodeId| {
             let slot = layout.slot(node).expect("every node of the cluster has a slot");
             Outlet::new(slot, layout.count())
@@ -200,7 +202,7 @@ impl<'a> World<'a> {
 
     fn play(&mut self) {
         for client in &mut self.clients {
-            client.port.begin(1);
+            client.port.begin(1, 1);
             self.kernel.set_present(client.slot(), 1);
         }
         for at in 0..self.nodes.len() {
@@ -250,7 +252,7 @@ impl<'a> World<'a> {
         } else {
             match self.kernel.queue.pop() {
                 Some(Due::Event(event)) => self.happen(event),
-                Some(Due::Timer(number, alarm)) if self.nodes[alarm.slot].is_up_in(alarm.incarnation) => {
+                Some(Due::Timer(number, alarm)) if self.nodes[alarm.slot].is_up_since(alarm.start) => {
                     self.bring(alarm.slot, Incoming::Timer(number));
                 }
                 Some(Due::Timer(..)) | None => {}
@@ -264,17 +266,17 @@ impl<'a> World<'a> {
                 self.kernel.flying -= 1;
                 self.arrive(flight);
             }
-            Event::Forced { slot, incarnation } => {
+            Event::Forced { slot, start } => {
                 let node = &mut self.nodes[slot];
-                if node.is_up_in(incarnation) {
+                if node.is_up_since(start) {
                     let frozen = node.is_paused();
                     let upto = node.machine.forced(&mut self.kernel, frozen);
                     self.bring(slot, Incoming::Durable(upto));
                 }
             }
-            Event::Flush { slot, incarnation } => {
+            Event::Flush { slot, start } => {
                 let node = &mut self.nodes[slot];
-                if node.is_up_in(incarnation) {
+                if node.is_up_since(start) {
                     let frozen = node.is_paused();
                     node.machine.flush(&mut self.kernel, frozen);
                 }

@@ -7,7 +7,7 @@ use indoubt_proto::{
     observation::Observation,
     time::Micros,
 };
-use indoubt_scenario::{protocol::Protocol, scenario::Scenario};
+use indoubt_scenario::{faults::act::OlderCopy, protocol::Protocol, scenario::Scenario};
 use indoubt_simulator::faults::{FaultCommand, Lost, Nemesis, Reply};
 
 const AFTER_SEND: &str =
@@ -166,6 +166,27 @@ fn a_restart_of_a_running_node_does_nothing_and_an_early_one_replaces_the_planne
 }
 
 #[test]
+fn a_lost_disk_is_lost_after_the_kill() {
+    let mut d = nemesis("[[fault]]\nat = \"1s\"\ndo = \"lose-disk\"\nnode = \"c1\"\nrestart_after = \"5ms\"\n");
+    assert_eq!(struck(&d.due(ms(1_000))), [&FaultCommand::Kill(C1, None), &FaultCommand::LoseDisk(C1)]);
+    assert_eq!(d.due(ms(1_005)), [FaultCommand::Restart(C1)]);
+}
+
+#[test]
+fn a_log_that_is_set_back_to_a_time_was_copied_then() {
+    let fault =
+        "[[fault]]\nat = \"1s\"\ndo = \"restore-log\"\nnode = \"c1\"\nas_of = \"300ms\"\nrestart_after = \"5ms\"\n";
+    let mut d = nemesis(fault);
+    assert_eq!(d.due(ms(300)), [FaultCommand::CopyLog(C1, ms(300))]);
+    let restored = FaultCommand::RestoreLog(C1, OlderCopy::AsOf(ms(300)));
+    assert_eq!(struck(&d.due(ms(1_000))), [&FaultCommand::Kill(C1, None), &restored]);
+    let mut d = nemesis(&fault.replace("as_of = \"300ms\"", "records = 3"));
+    assert_eq!(d.next_due(), Some(ms(1_000)), "nothing is copied");
+    let restored = FaultCommand::RestoreLog(C1, OlderCopy::Records(3));
+    assert_eq!(struck(&d.due(ms(1_000))), [&FaultCommand::Kill(C1, None), &restored]);
+}
+
+#[test]
 fn a_lost_log_is_lost_after_the_kill_even_of_a_node_that_is_down() {
     let mut d = nemesis(
         "[[fault]]\nat = \"1s\"\ndo = \"lose-log\"\nnode = \"c1\"\n[[fault]]\nat = \"2s\"\ndo = \"lose-log\"\nnode = \"c1\"\n\
@@ -289,17 +310,17 @@ fn a_client_is_touched_only_by_name() {
 #[test]
 fn after_the_sends_the_fault_waits_until_they_were_taken() {
     let d = nemesis("[[fault]]\non = { phase = \"work-sent\" }\ndo = \"kill\"\nnode = \"c1\"");
-    assert!(d.awaits_sends(RuleId(0)));
+    assert!(d.awaits_sends(RuleId(0), txn(1)));
     // The receivers report that they took WORK.
     let orders: Vec<FaultPlan> = [P1, P2, P3].map(|p| d.orders(p)).into();
     for report in orders.iter().map(|orders| &orders.rules[0]) {
         assert_eq!((report.action, report.selector.edge), (Action::Report, Edge::After));
         assert_eq!((report.selector.word.as_deref(), report.selector.peer), (Some("work"), Some(C1)));
     }
-    assert!(nemesis(AFTER_SEND).awaits_sends(RuleId(0)));
-    assert!(!nemesis(&AFTER_SEND.replace("after", "before")).awaits_sends(RuleId(0)));
-    assert!(!nemesis(KILL).awaits_sends(RuleId(0)));
-    assert!(!d.awaits_sends(RuleId(7)));
+    assert!(nemesis(AFTER_SEND).awaits_sends(RuleId(0), txn(1)));
+    assert!(!nemesis(&AFTER_SEND.replace("after", "before")).awaits_sends(RuleId(0), txn(1)));
+    assert!(!nemesis(KILL).awaits_sends(RuleId(0), txn(1)));
+    assert!(!d.awaits_sends(RuleId(7), txn(1)));
 }
 
 #[test]
@@ -307,11 +328,20 @@ fn work_that_is_lost_was_sent_but_a_decision_that_is_lost_told_nobody() {
     let mut d = nemesis("[[fault]]\non = { phase = \"work-sent\" }\ndo = \"kill\"\nnode = \"c1\"");
     assert_eq!(struck(&d.asked(ms(1), C1, &[RuleId(0)], txn(1), LOST).commands), [&FaultCommand::Kill(C1, None)]);
     let mut d = nemesis("[[fault]]\non = { phase = \"half-told\" }\ndo = \"kill\"\nnode = \"c1\"");
-    assert_eq!(d.asked(ms(1), C1, &[RuleId(0)], txn(1), LOST), Reply::default());
-    assert_eq!(
-        struck(&d.asked(ms(2), C1, &[RuleId(0)], txn(2), Lost::default()).commands),
-        [&FaultCommand::Kill(C1, None)]
-    );
+    let watching = |d: &Nemesis| -> Vec<Verb> {
+        let asks = d.orders(C1).rules.into_iter().filter(|rule| rule.action == Action::Ask);
+        asks.map(|rule| rule.selector.verb).collect()
+    };
+    assert_eq!(watching(&d), [Verb::Observe]);
+    // The first participant could not be told: from now on it waits for the next decision of that transaction that is taken.
+    let reply = d.asked(ms(1), C1, &[RuleId(0)], txn(1), LOST);
+    assert_eq!(reply.commands, [FaultCommand::Orders(C1)]);
+    assert_eq!(watching(&d), [Verb::Send]);
+    assert_eq!((d.awaits_sends(RuleId(0), txn(1)), d.awaits_sends(RuleId(0), txn(2))), (true, false));
+    assert_eq!(d.asked(ms(2), C1, &[RuleId(0)], txn(2), Lost::default()), Reply::default(), "another transaction");
+    assert_eq!(d.asked(ms(3), C1, &[RuleId(0)], txn(1), LOST), Reply::default(), "lost as well");
+    let told = Lost { any: true, last: false };
+    assert_eq!(struck(&d.asked(ms(4), C1, &[RuleId(0)], txn(1), told).commands), [&FaultCommand::Kill(C1, None)]);
     // After a send, what was lost beside it does not matter.
     let mut d = nemesis(AFTER_SEND);
     assert_eq!(d.asked(ms(1), C1, &[RuleId(0)], txn(1), LOST), Reply::default());
@@ -323,7 +353,7 @@ fn work_that_is_lost_was_sent_but_a_decision_that_is_lost_told_nobody() {
 fn half_told_of_a_saga_is_its_first_compensation_wherever() {
     let mut d =
         under("[[fault]]\non = { phase = \"half-told\", nth = 2 }\ndo = \"kill\"\nnode = \"c1\"", Protocol::Saga);
-    assert!(asking(&d, C1).is_empty() && !d.awaits_sends(RuleId(0)));
+    assert!(asking(&d, C1).is_empty() && !d.awaits_sends(RuleId(0), txn(1)));
     for p in [P1, P2, P3] {
         let rule = &d.orders(p).rules[0];
         assert_eq!((rule.selector.word.as_deref(), rule.selector.home), (Some("compensated"), Some(C1)));

@@ -2,7 +2,9 @@
 //! once for every prefix of its unforced tail that may survive. Then it restarts, and all checks run. Pairs of crashes are
 //! enumerated too: the second crash is at any crash point of the history after the first one.
 //!
-//! A [`Case`] is an ordinary scenario with ordinary kill faults (`effect`, `edge`, `nth`, `keep`). So it can be written to a file,
+//! A node may also come back with an empty disk, or with any older copy of its journal ([`MiniRun::try_disks`]).
+//!
+//! A [`Case`] is an ordinary scenario with ordinary faults (`effect`, `edge`, `nth`, `keep`). So it can be written to a file,
 //! repeated, explained and run on real processes. The crash points are not derived from the protocol, but counted at the gate in
 //! the run itself.
 
@@ -15,7 +17,7 @@ mod mini_run;
 
 pub use case_result::{Broken, CaseResult};
 pub use census::Spot;
-pub use crash_case::{Case, Strike};
+pub use crash_case::{Case, Strike, Survives};
 pub use crash_point::{CrashPoint, role_word};
 pub use heat::{Cell, HeatMap, Row};
 pub use mini_run::{BadCase, Ending, MiniRun};

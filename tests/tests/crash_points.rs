@@ -13,7 +13,7 @@ use indoubt_scenario::{
 };
 use indoubt_simulator::world;
 use indoubt_studies::{
-    crash_points::{Case, CaseResult, Ending, HeatMap, MiniRun, Spot, Strike},
+    crash_points::{Case, CaseResult, Ending, HeatMap, MiniRun, Spot, Strike, Survives},
     trial::trial,
 };
 use std::{collections::BTreeSet, fmt::Write as _, fs, path::PathBuf};
@@ -191,6 +191,29 @@ fn pairs_of_crashes_are_survived_and_block_for_longer() {
     }
 }
 
+/// With an empty disk, or an older copy of its journal, a node may break only what it alone kept: nothing that the judge counts.
+#[test]
+fn an_empty_disk_and_every_older_copy_of_a_journal_break_no_promise_that_others_can_keep() {
+    let mut waived: BTreeSet<String> = BTreeSet::new();
+    let (mut refused, mut cases) = (0, 0);
+    for protocol in [Protocol::TwoPhase, Protocol::PresumedNothing, Protocol::PresumedCommit, Protocol::Saga] {
+        for run in runs(protocol, 2) {
+            for spot in run.crash_points().iter().step_by(EVERY.min(4)) {
+                for tried in run.try_disks(&[], spot) {
+                    assert!(!tried.is_failure(), "{protocol} {}: {:?}", tried.case, tried.broken);
+                    waived.extend(tried.broken.iter().filter(|broken| !broken.promised).map(|b| b.check.clone()));
+                    refused += u32::from(tried.outcome == "unresolved");
+                    cases += 1;
+                }
+            }
+        }
+    }
+    assert!(cases > 300 && refused > 10, "{cases} {refused}");
+    for check in ["agreement", "durability", "conservation", "termination"] {
+        assert!(waived.contains(check), "no older copy ever shows in {check}: {waived:?}");
+    }
+}
+
 /// A crash point after a send is named by a count, and a first crash may have lost sends that count. Tests that the second crash comes
 /// directly after that message, which was taken, and that the node has sent nothing since.
 #[test]
@@ -199,11 +222,11 @@ fn after_a_send_means_after_that_very_send_also_when_others_were_lost() {
     for protocol in [Protocol::TwoPhase, Protocol::PresumedNothing, Protocol::Saga] {
         let run = &runs(protocol, 2)[0];
         for first in run.crash_points() {
-            let first = Strike { point: first.point, keep: 0 };
+            let first = Strike { point: first.point, survives: Survives::Tail(0) };
             let after = run.crash_points_after(&first);
             let sends = after.iter().filter(|spot| spot.point.verb == Verb::Send && spot.message.is_some());
             for spot in sends {
-                let strikes = [first.clone(), Strike { point: spot.point.clone(), keep: 0 }];
+                let strikes = [first.clone(), Strike { point: spot.point.clone(), survives: Survives::Tail(0) }];
                 let trace = world::run(&run.scenario_of(&strikes), protocol, run.scenario.seed).trace;
                 let is_fault = |seen: &Stamped| matches!(seen.what, Observation::Fault { .. });
                 let second = (0..trace.len()).filter(|at| is_fault(&trace[*at])).nth(1);
@@ -236,7 +259,7 @@ fn every_case_is_an_ordinary_scenario_and_its_name_repeats_it() {
         for run in runs(protocol, 2) {
             let mut first: Option<Strike> = None;
             for (spot, number) in run.crash_points().into_iter().zip(0..) {
-                let strike = Strike { point: spot.point, keep: spot.unforced.tail as u64 };
+                let strike = Strike { point: spot.point, survives: Survives::Tail(spot.unforced.tail as u64) };
                 let strikes: Vec<Strike> = first.iter().cloned().chain([strike.clone()]).collect();
                 first.get_or_insert(strike);
                 let scenario = run.scenario_of(&strikes);

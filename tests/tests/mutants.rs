@@ -54,7 +54,7 @@ impl Bug {
     }
 }
 
-const BUGS: [Bug; 39] = [
+const BUGS: [Bug; 41] = [
     bug(VoteBeforeDurable, TWO_PHASE, "votes YES before the prepared record is durable (11)", "durability")
         .with_one_crash(),
     bug(DecideBeforeDurable, TWO_PHASE, "tells COMMIT before the record is durable (15)", "agreement").with_one_crash(),
@@ -92,6 +92,13 @@ const BUGS: [Bug; 39] = [
         "heuristics-told",
     ),
     bug(HeuristicSpreads, COOPERATIVE, "tells a peer the operator's word as if it were the decision (7)", "agreement"),
+    bug(LostDiskRunsAgain, TWO_PHASE, "runs again what was submitted before its disk was lost", "no-effect-twice"),
+    bug(
+        RestoredIsTrusted,
+        TWO_PHASE,
+        "does not notice that a participant's journal is an older copy (17)",
+        "durability",
+    ),
     bug(
         SessionsForgotten,
         TWO_PHASE,

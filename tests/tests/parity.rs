@@ -88,6 +88,8 @@ fn a_reduction_keeps_every_fault_and_lets_it_strike_while_every_timeout_is_longe
             for fault in &reduced.faults {
                 if let FaultAction::Kill(_)
                 | FaultAction::LoseLog(_)
+                | FaultAction::LoseDisk(_)
+                | FaultAction::RestoreLog(_)
                 | FaultAction::Pause(_)
                 | FaultAction::Partition(_) = fault.action
                     && let Some(outage) = fault.action.lasts()

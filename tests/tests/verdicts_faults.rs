@@ -3,7 +3,7 @@
 use indoubt_proto::{
     ids::NodeId,
     message::MessageKind,
-    observation::{Observation, Stamped},
+    observation::{Observation, Phase, Stamped},
 };
 use indoubt_scenario::{protocol::Protocol, recording::Recording, scenario::Scenario};
 use indoubt_simulator::world;
@@ -39,6 +39,29 @@ fn half_told_waits_for_a_frozen_participant() {
     let took = |seen: &&Stamped| matches!(seen.what, Observation::Received { message: MessageKind::Decision, to, .. } if !to.is_client());
     assert_eq!(recording.trace[..killed].iter().filter(took).count(), 1);
     assert!(recording.trace[killed].t_us > 1_000_000);
+}
+
+/// If the first participant is dead, half told means that the next one took the decision of that very transaction.
+#[test]
+fn half_told_comes_when_the_next_participant_takes_it_if_the_first_is_dead() {
+    let recording = recorded(
+        "protocols = [\"2pc\"]\nduration = \"3s\"\n[cluster]\ncoordinators = 1\n\
+         [workload]\nkind = \"transfer\"\nclients = 1\ntransactions = 8\n\
+         [[fault]]\non = { phase = \"decided\", nth = 3 }\ndo = \"kill\"\nnode = \"p1\"\nrestart_after = \"100ms\"\n\
+         [[fault]]\non = { phase = \"half-told\", nth = 3 }\ndo = \"kill\"\nnode = \"c1\"\nrestart_after = \"500ms\"\n",
+    );
+    let killed = strikes(&recording, "half-told");
+    let third = recording.trace.iter().filter_map(|seen| match seen.what {
+        Observation::Reached { txn, phase: Phase::HalfTold } => Some(txn),
+        _ => None,
+    });
+    let third = third.take(3).last();
+    let took = recording.trace[..killed].iter().rfind(|seen| matches!(seen.what, Observation::Received { .. }));
+    assert!(
+        matches!(took.map(|seen| (seen.t_us, &seen.what)), Some((t, Observation::Received { message: MessageKind::Decision, to, txn, .. }))
+            if *txn == third && *to == NodeId::participant(2) && t == recording.trace[killed].t_us),
+        "{took:?}"
+    );
 }
 
 /// "After the n-th send" is after a send that was taken, the n-th or the next one, also if others of the same step are lost.

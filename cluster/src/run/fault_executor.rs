@@ -34,6 +34,20 @@ impl LiveRun<'_> {
                     self.cluster.lose_log(node)?;
                 }
             }
+            FaultCommand::LoseDisk(node) => {
+                if !self.cluster.is_up(node) && !self.starting.contains_key(&node) {
+                    self.cluster.lose_disk(node)?;
+                }
+            }
+            FaultCommand::CopyLog(node, time) => self.cluster.copy_log(node, time)?,
+            FaultCommand::RestoreLog(node, to) => {
+                if !self.cluster.is_up(node)
+                    && !self.starting.contains_key(&node)
+                    && let Some(upto) = self.cluster.restore_log(node, to)?
+                {
+                    self.observe(node, Observation::LogRestored { upto });
+                }
+            }
             FaultCommand::Restart(node) => self.restart(node),
             FaultCommand::Pause(node) => {
                 let incarnation = self.cluster.incarnation(node);
@@ -64,13 +78,13 @@ impl LiveRun<'_> {
             FaultCommand::Resolve(node, decision) => {
                 if self.cluster.is_up(node) && !self.paused.contains(&node) {
                     // Not waited for: what it does may halt the node for another fault, which must be answered meanwhile.
-                    let (address, incarnation) = (self.cluster.address(node), self.cluster.incarnation(node));
+                    let (address, start) = (self.cluster.address(node), self.cluster.starts(node));
                     let tell = self.tell.clone();
                     self.resolving += 1;
                     tokio::spawn(async move {
                         let outcome = resolve(&address, decision).await;
                         let outcome = outcome.with_context(|| format!("{node} cannot end its branches in doubt"));
-                        _ = tell.send(News::Resolved { node, incarnation, outcome });
+                        _ = tell.send(News::Resolved { node, start, outcome });
                     });
                 }
             }

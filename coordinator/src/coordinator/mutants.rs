@@ -8,7 +8,7 @@ use crate::{
     record::CoordinatorRecord,
 };
 use indoubt_proto::{
-    ids::{LogId, Lsn, NodeId, TxnId},
+    ids::{LogId, Lsn, NodeId, Serial, TxnId},
     machine::{Effect, Input, InputOf, Write},
     message::{Decision, Message},
     planted::Mutant,
@@ -20,10 +20,17 @@ impl Coordinator {
         let Some(mutant) = self.context.settings.planted.mutant() else { return self.step(input, out) };
         match (mutant, &mut input) {
             // The bug: it cannot distinguish the journals of a participant.
-            (
-                Mutant::UnknownIsDone,
-                Input::Message { message: Message::Vote { log, .. } | Message::Ack { log, .. }, .. },
-            ) => *log = LogId(0),
+            (Mutant::UnknownIsDone, Input::Message { message: Message::Vote { log, .. }, .. }) => *log = LogId(0),
+            (Mutant::UnknownIsDone, Input::Message { message: Message::Ack { log, known, .. }, .. }) => {
+                (*log, *known) = (LogId(0), true);
+            }
+            // It tells apart what was submitted to its earlier incarnations, and not what was submitted to its lost journal.
+            (Mutant::LostDiskRunsAgain, Input::Message { message: Message::Submit(submission), .. }) => {
+                submission.log = self.context.serials.ticket(Serial::default()).log;
+            }
+            // It does not know where the prepared record of a vote stands, and takes "never heard of it" for "forgotten".
+            (Mutant::RestoredIsTrusted, Input::Message { message: Message::Vote { place, .. }, .. }) => *place = Lsn(0),
+            (Mutant::RestoredIsTrusted, Input::Message { message: Message::Ack { known, .. }, .. }) => *known = true,
             (Mutant::OtherJournalDecides, Input::Message { message: Message::Inquire { ticket, .. }, .. }) => {
                 ticket.log = self.context.serials.log();
             }
@@ -95,7 +102,7 @@ impl Coordinator {
                 if silent {
                     transaction.acked(
                         node,
-                        Acknowledged { log: LogId(0), end: Lsn(u64::MAX), heuristic: None },
+                        Acknowledged { log: LogId(0), known: true, end: Lsn(u64::MAX), heuristic: None },
                         ctx,
                         out,
                     );

@@ -191,7 +191,7 @@ impl Bench {
     /// An ACK from a journal that ends at record `end`.
     pub(crate) fn ack_from_end(&mut self, node: NodeId, number: u64, end: Lsn) {
         let log = log_of(node);
-        self.message(node, Message::Ack { txn: txn(number), log, known: false, end, heuristic: None });
+        self.message(node, Message::Ack { txn: txn(number), log, known: true, end, heuristic: None });
     }
 
     /// The answer to a participant in doubt. `log` is the journal in the ticket of its PREPARE.

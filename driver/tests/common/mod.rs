@@ -106,7 +106,7 @@ pub fn work() -> Packet {
 }
 
 pub fn packet(from: NodeId, message: Message) -> Packet {
-    Packet { id: MessageId { from, incarnation: 1, count: 1 }, to: P1, copy: false, message }
+    Packet { id: MessageId { from, start: 1, count: 1 }, to: P1, copy: false, message }
 }
 
 /// A submission of k1 that asks a participant for work.
@@ -259,7 +259,7 @@ pub fn p1() -> (Driver<Toy>, Log) {
 
 /// Boots the next incarnation from so many records.
 pub fn boot(driver: &mut Driver<Toy>, records: u64) {
-    driver.port.begin(driver.port.incarnation + 1);
+    driver.port.begin(driver.port.start + 1, driver.port.incarnation + 1);
     let logged = |lsn| Logged { lsn: Lsn(lsn), compacted: false, record: Worked(TXN) };
     let recovered = Recovered { log: LogId(1), last: Lsn(records), records: (1..=records).map(logged).collect() };
     driver.boot(Toy::default(), recovered, 1_000);

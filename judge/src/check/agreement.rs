@@ -12,7 +12,8 @@ use indoubt_proto::{
 };
 use indoubt_scenario::{checks::CheckName, protocol::Family};
 
-pub(super) const CHECK: Check = Check { name: CheckName::Agreement, search: agreement, excuses: &[Excuse::Operator] };
+pub(super) const CHECK: Check =
+    Check { name: CheckName::Agreement, search: agreement, excuses: &[Excuse::Operator, Excuse::RestoredLog] };
 
 fn agreement(evidence: &Evidence<'_>) -> Vec<Finding> {
     let mut found = Vec::new();

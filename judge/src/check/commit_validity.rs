@@ -12,8 +12,11 @@ use indoubt_proto::{
 };
 use indoubt_scenario::{checks::CheckName, protocol::Family};
 
-pub(super) const CHECK: Check =
-    Check { name: CheckName::CommitValidity, search: commit_validity, excuses: &[Excuse::Operator] };
+pub(super) const CHECK: Check = Check {
+    name: CheckName::CommitValidity,
+    search: commit_validity,
+    excuses: &[Excuse::Operator, Excuse::RestoredLog],
+};
 
 fn commit_validity(evidence: &Evidence<'_>) -> Vec<Finding> {
     let find = |(txn, txn_history, _): (TxnId, &TxnHistory, Fate)| {

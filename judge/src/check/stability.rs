@@ -9,8 +9,11 @@ use crate::{
 use indoubt_proto::{ids::NodeId, message::Decision};
 use indoubt_scenario::{checks::CheckName, protocol::Family};
 
-pub(super) const CHECK: Check =
-    Check { name: CheckName::Stability, search: stability, excuses: &[Excuse::Operator, Excuse::LostLog] };
+pub(super) const CHECK: Check = Check {
+    name: CheckName::Stability,
+    search: stability,
+    excuses: &[Excuse::Operator, Excuse::LostLog, Excuse::RestoredLog],
+};
 
 fn stability(evidence: &Evidence<'_>) -> Vec<Finding> {
     let mut found = Vec::new();

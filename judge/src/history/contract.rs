@@ -18,6 +18,8 @@ const KEPT: usize = 20;
 /// Something that a node, or the world around it, did wrong.
 #[derive(Clone, Debug)]
 pub(crate) struct Breach {
+    /// The transaction concerned, if an excuse depends on it.
+    pub(crate) txn: Option<TxnId>,
     pub(crate) node: NodeId,
     pub(crate) text: String,
 }
@@ -25,7 +27,7 @@ pub(crate) struct Breach {
 /// What is known of one node.
 #[derive(Clone, Debug, Default)]
 struct Seen {
-    /// The last message that it sent: its incarnation and its count.
+    /// The last message that it sent: its start and its count.
     sent: (u32, u64),
     /// When it last died.
     died: Option<Death>,
@@ -64,7 +66,7 @@ impl Contract {
         match &seen.what {
             Observation::Sent { id, .. } => {
                 let sent = &mut self.nodes.get_mut(id.from).sent;
-                *sent = (id.incarnation, id.count).max(*sent);
+                *sent = (id.start, id.count).max(*sent);
             }
             Observation::Received { id, to, .. } => self.received(*id, *to, seen.t_us),
             Observation::Crashed { .. } => {
@@ -108,6 +110,8 @@ impl Contract {
                     self.breach(seen, text);
                 }
             }
+            // The trace says it, so no durable record is missing that should be there.
+            Observation::LogRestored { upto } => self.nodes.get_mut(seen.node).durable = *upto,
             Observation::End => self.look_for_unflushed(seen.t_us),
             _ => {}
         }
@@ -135,7 +139,7 @@ impl Contract {
     fn received(&mut self, id: MessageId, to: NodeId, t: i64) {
         let Some(Death { t: died, sent }) = self.nodes.get(to).and_then(|node| node.died.as_ref()) else { return };
         let by_then = sent.get(id.from).copied().unwrap_or_default();
-        if (id.incarnation, id.count) <= by_then {
+        if (id.start, id.count) <= by_then {
             let text = format!("{to} took message {id} at {}, which was sent before {to} died at {}", At(t), At(*died));
             self.breached(to, text);
         }
@@ -147,7 +151,7 @@ impl Contract {
 
     fn breached(&mut self, node: NodeId, text: String) {
         if self.breaches.len() < KEPT {
-            self.breaches.push(Breach { node, text });
+            self.breaches.push(Breach { txn: None, node, text });
         }
     }
 }

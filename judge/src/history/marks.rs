@@ -16,10 +16,11 @@ const KEPT: usize = 20;
 #[derive(Clone, Copy, Debug, Default)]
 struct Announced {
     log: Option<LogId>,
-    incarnation: u32,
-    /// The highest mark of this incarnation.
+    /// The start of the node with the last message from it.
+    start: u32,
+    /// The highest mark since this start.
     highest: Serial,
-    /// The highest mark of earlier incarnations.
+    /// The highest mark before it.
     earlier: Serial,
 }
 
@@ -46,12 +47,12 @@ impl Marks {
         if announced.log != Some(ticket.log) {
             *announced = Announced { log: Some(ticket.log), ..Announced::default() };
         }
-        if id.incarnation > announced.incarnation {
+        if id.start > announced.start {
             announced.earlier = announced.earlier.max(announced.highest);
-            announced.incarnation = id.incarnation;
+            announced.start = id.start;
         }
-        // A message of an earlier incarnation may be late. It says nothing of what later ones announced.
-        let earlier = if id.incarnation == announced.incarnation { announced.earlier } else { Serial(0) };
+        // A message from before a restart may be late. It says nothing of what later ones announced.
+        let earlier = if id.start == announced.start { announced.earlier } else { Serial(0) };
         announced.highest = announced.highest.max(ticket.finished_below);
         let mark = ticket.finished_below.max(earlier);
         if ticket.serial < mark && needs_the_transaction(message) && self.breaches.len() < KEPT {
@@ -61,7 +62,7 @@ impl Marks {
                 At(t),
                 mark.0
             );
-            self.breaches.push(Breach { node: home, text });
+            self.breaches.push(Breach { txn: Some(txn), node: home, text });
         }
     }
 }

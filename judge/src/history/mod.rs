@@ -96,6 +96,12 @@ impl History {
                     }
                 }
             }
+            Observation::LogRestored { upto } => {
+                let durable = self.topology.durable(seen.node);
+                if *upto < durable {
+                    self.index.iter_mut().for_each(|(_, txn_history)| txn_history.set_back(seen.node, *upto));
+                }
+            }
             Observation::End => self.complete = true,
             _ => {}
         }

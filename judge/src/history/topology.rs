@@ -24,11 +24,15 @@ pub(crate) struct Life {
     pub(crate) restarts: u32,
     /// How often it restarted without its journal.
     pub(crate) losses: u32,
-    /// The time of its last restart without its journal.
+    /// How often it restarted with an older copy of its journal.
+    pub(crate) restores: u32,
+    /// Whether its journal is an older copy since its last crash.
+    restored: bool,
+    /// The time of its last restart without its journal, or with an older copy.
     pub(crate) lost_last: Option<i64>,
     /// The time of its last crash.
     pub(crate) crashed_last: Option<i64>,
-    /// The time of the crash before that restart, when the journal was lost.
+    /// The time of the crash before the last restart without its journal, when that was lost.
     pub(crate) log_lost_last: Option<i64>,
     /// The last record known to be durable.
     durable: Lsn,
@@ -39,6 +43,19 @@ pub(crate) struct Life {
 pub(crate) struct Topology {
     lives: ByNode<Life>,
     cut: BTreeSet<(NodeId, NodeId)>,
+    /// Pairs of nodes that refuse to speak to each other, the lower one first.
+    refused: BTreeSet<(NodeId, NodeId)>,
+}
+
+fn pair(a: NodeId, b: NodeId) -> (NodeId, NodeId) {
+    (a.min(b), a.max(b))
+}
+
+impl Life {
+    /// How often it restarted with less in its journal than was durable there.
+    pub(crate) fn setbacks(&self) -> u32 {
+        self.losses + self.restores
+    }
 }
 
 impl Topology {
@@ -62,8 +79,19 @@ impl Topology {
                     life.losses += 1;
                     life.lost_last = Some(seen.t_us);
                     life.log_lost_last = life.crashed_last.or(life.lost_last);
+                } else if life.restored {
+                    life.restores += 1;
+                    life.lost_last = Some(seen.t_us);
                 }
+                life.restored = false;
                 life.durable = *upto;
+            }
+            Observation::LogRestored { .. } => {
+                self.life_mut(seen.node).restored = true;
+                return false;
+            }
+            Observation::SessionRefused { peer } => {
+                self.refused.insert(pair(seen.node, *peer));
             }
             Observation::Paused { .. } => {
                 let life = self.life_mut(seen.node);
@@ -87,9 +115,10 @@ impl Topology {
                 life.booting = false;
                 return false;
             }
-            Observation::Received { to, .. } => {
+            Observation::Received { id, to, .. } => {
                 self.life_mut(*to).booting = false;
-                return false;
+                // Whoever hears from the other has a session again.
+                return !self.refused.is_empty() && self.refused.remove(&pair(id.from, *to));
             }
             _ => return false,
         }
@@ -116,9 +145,10 @@ impl Topology {
         !life.down && !life.paused
     }
 
-    /// Whether `to` is running and the link between the two is not cut in either direction.
+    /// Whether `to` is running, the link between the two is not cut in either direction, and they speak to each other.
     pub(crate) fn reaches(&self, from: NodeId, to: NodeId) -> bool {
-        self.running(to) && !self.cut.contains(&(from, to)) && !self.cut.contains(&(to, from))
+        let cut = self.cut.contains(&(from, to)) || self.cut.contains(&(to, from));
+        self.running(to) && !cut && !self.refused.contains(&pair(from, to))
     }
 
     /// The nodes that are down or paused.
@@ -126,8 +156,8 @@ impl Topology {
         self.lives.iter().filter(|(_, life)| life.down || life.paused).map(|(node, _)| node)
     }
 
-    /// The links that are cut, each in one direction.
+    /// The links that are cut, each in one direction, and those without a session because it is refused.
     pub(crate) fn cut_links(&self) -> impl Iterator<Item = (NodeId, NodeId)> + '_ {
-        self.cut.iter().copied()
+        self.cut.iter().chain(&self.refused).copied()
     }
 }

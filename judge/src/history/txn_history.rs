@@ -142,6 +142,8 @@ pub(crate) struct TxnHistory {
     pub(crate) under_way: i64,
     /// The first and the last record about it in the journal of each node.
     pub(crate) logged: Vec<Logged>,
+    /// The nodes that had durable records about it which are missing in the older copy of their journal that was put back.
+    pub(crate) set_back: Vec<NodeId>,
     /// The participants to which its home has sent anything about it.
     pub(crate) asked: Vec<NodeId>,
 }
@@ -159,7 +161,7 @@ impl TxnHistory {
     pub(super) fn clear(&mut self) {
         let old = std::mem::take(self);
         let TxnHistory { mut plan, mut told, mut home_decided, mut branches, mut effects, .. } = old;
-        let TxnHistory { mut refused, mut logged, mut asked, .. } = old;
+        let TxnHistory { mut refused, mut logged, mut set_back, mut asked, .. } = old;
         plan.0.clear();
         told.clear();
         home_decided.clear();
@@ -167,9 +169,10 @@ impl TxnHistory {
         effects.clear();
         refused.clear();
         logged.clear();
+        set_back.clear();
         asked.clear();
-        *self =
-            TxnHistory { plan, told, home_decided, branches, effects, refused, logged, asked, ..TxnHistory::default() };
+        let empty = TxnHistory::default();
+        *self = TxnHistory { plan, told, home_decided, branches, effects, refused, logged, set_back, asked, ..empty };
     }
 
     pub(super) fn branch(&mut self, node: NodeId) -> &mut Branch {
@@ -182,6 +185,14 @@ impl TxnHistory {
         self.stuck = None;
         for record in [&mut self.turned, &mut self.closed] {
             record.take_if(|record| *record > upto);
+        }
+    }
+
+    /// An older copy of the journal of `node` was put back, which ends with record `upto`.
+    pub(super) fn set_back(&mut self, node: NodeId, upto: Lsn) {
+        if self.logged.iter().any(|logged| logged.node == node && logged.last > upto) && !self.set_back.contains(&node)
+        {
+            self.set_back.push(node);
         }
     }
 

@@ -30,7 +30,8 @@ use rustc_hash::FxHashMap;
 #[derive(Clone, Debug)]
 struct Open {
     since: i64,
-    losses: u32,
+    /// How often the journal of its node had been lost or set back by then.
+    setbacks: u32,
     up: Stopwatch,
     blocked: Stopwatch,
 }
@@ -40,7 +41,8 @@ struct Open {
 struct OfTxn {
     /// Its branches in doubt.
     open: Vec<(NodeId, Open)>,
-    /// The nodes that have learned its decision, each with its number of journal losses at that time.
+    /// The nodes that have learned its decision, each with how often its journal had been lost or set
+    /// back by then.
     informed: Vec<(NodeId, u32)>,
     /// The log of its coordinator and its serial number there, once a request named them.
     serial: Option<(LogId, Serial)>,
@@ -116,10 +118,10 @@ impl Measure for Doubt {
                     if open.is_empty() {
                         self.doubted.push(slot);
                     }
-                    let losses = topology.life(node).losses;
+                    let setbacks = topology.life(node).setbacks();
                     open.push((
                         node,
-                        Open { since: t, losses, up: Stopwatch::default(), blocked: Stopwatch::default() },
+                        Open { since: t, setbacks, up: Stopwatch::default(), blocked: Stopwatch::default() },
                     ));
                 }
                 self.look_again(t, history, slot);
@@ -131,7 +133,7 @@ impl Measure for Doubt {
                 let by_operator =
                     branch.and_then(|branch| branch.heuristics.last()).is_some_and(|(when, _)| *when == t);
                 if !by_operator {
-                    informed.push((node, topology.life(node).losses));
+                    informed.push((node, topology.life(node).setbacks()));
                 }
                 if let Some(ended) = open.iter().position(|(at, _)| *at == node) {
                     let (_, ended) = open.swap_remove(ended);
@@ -151,8 +153,8 @@ impl Measure for Doubt {
         if matches!(seen.what, Observation::Restarted { .. }) {
             self.recover(node, history);
         }
-        let losses = history.topology.life(node).losses;
-        self.close_if(history, t, false, |at, open| at == node && open.losses < losses);
+        let setbacks = history.topology.life(node).setbacks();
+        self.close_if(history, t, false, |at, open| at == node && open.setbacks < setbacks);
         for slot in self.doubted.clone() {
             self.look_again(t, history, slot);
         }
@@ -257,7 +259,7 @@ fn knows(
 ) -> bool {
     let topology = &history.topology;
     let tells = |informed: NodeId| informed != node && topology.reaches(node, informed);
-    let kept = |(informed, losses): &(NodeId, u32)| topology.life(*informed).losses == *losses && remembers(*informed);
+    let kept = |(informed, then): &(NodeId, u32)| topology.life(*informed).setbacks() == *then && remembers(*informed);
     if informed.iter().any(|informed| kept(informed) && tells(informed.0)) {
         return true;
     }

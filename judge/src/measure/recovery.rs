@@ -75,11 +75,11 @@ impl Measure for Recovery {
         }
     }
 
-    fn cluster(&mut self, seen: &Stamped, _history: &History) {
+    fn cluster(&mut self, seen: &Stamped, history: &History) {
         let repaired = match &seen.what {
-            Observation::Restarted { lost, .. } => {
-                if *lost {
-                    // Its doubt is gone with its journal.
+            Observation::Restarted { .. } => {
+                if history.topology.life(seen.node).lost_last == Some(seen.t_us) {
+                    // Its doubt is gone with its journal, or is observed again.
                     self.in_doubt.retain(|(node, _)| *node != seen.node);
                     self.decided(|(node, _)| *node == seen.node, seen.t_us);
                 }

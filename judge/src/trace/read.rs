@@ -142,6 +142,8 @@ impl Line {
                 upto: f.lsn("upto")?,
                 lost: f.maybe("lost")?.unwrap_or(false),
             },
+            "log-restored" => O::LogRestored { upto: f.lsn("upto")? },
+            "session-refused" => O::SessionRefused { peer: f.need("peer")? },
             "paused" => O::Paused { incarnation: f.need("incarnation")? },
             "resumed" => O::Resumed { incarnation: f.need("incarnation")? },
             "clock-jumped" => O::ClockJumped {
@@ -216,7 +218,7 @@ impl Fields<'_> {
     fn message(&mut self) -> Result<(MessageId, NodeId, NodeId, MessageKind, Option<TxnId>, bool), TraceError> {
         let text: String = self.need("id")?;
         let Some(id) = message_id(&text) else {
-            return Err(self.wrong("id", text, "expected sender.incarnation.count, for example c1.1.17".into()));
+            return Err(self.wrong("id", text, "expected sender.start.count, for example c1.1.17".into()));
         };
         let copy = self.maybe("copy")?.unwrap_or(false);
         Ok((id, self.need("from")?, self.need("to")?, self.need("message")?, self.maybe("txn")?, copy))
@@ -227,7 +229,7 @@ fn message_id(text: &str) -> Option<MessageId> {
     let mut parts = text.split('.');
     let id = MessageId {
         from: parts.next()?.parse().ok()?,
-        incarnation: parts.next()?.parse().ok()?,
+        start: parts.next()?.parse().ok()?,
         count: parts.next()?.parse().ok()?,
     };
     parts.next().is_none().then_some(id)

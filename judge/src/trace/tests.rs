@@ -28,7 +28,7 @@ fn updates() -> Vec<Update> {
 /// One observation of every kind, with the details that its line must show.
 fn every_kind() -> Vec<(O, &'static str)> {
     let (txn, key, log, lsn) = (txn(), Key::new("p1/acct-3"), LogId(0xab), Lsn(9));
-    let id = MessageId { from: C1, incarnation: 1, count: 17 };
+    let id = MessageId { from: C1, start: 1, count: 17 };
     let effects =
         r#""effects":[{"key":"p1/acct-3","delta":-5},{"key":"p1/order-1","value":2}],"log":"00000000000000ab","lsn":9"#;
     let step_effects: &'static str = format!(r#""txn":"c1-k2-17","step":2,{effects}"#).leak();
@@ -141,6 +141,8 @@ fn every_kind() -> Vec<(O, &'static str)> {
             O::Restarted { incarnation: 2, log, upto: Lsn(0), lost: true },
             r#""incarnation":2,"log":"00000000000000ab","upto":0,"lost":true"#,
         ),
+        (O::LogRestored { upto: lsn }, r#""upto":9"#),
+        (O::SessionRefused { peer: C1 }, r#""peer":"c1""#),
         (O::Paused { incarnation: 1 }, r#""incarnation":1"#),
         (O::Resumed { incarnation: 1 }, r#""incarnation":1"#),
         (O::ClockJumped { incarnation: 1, by: Micros(2_000), back: false }, r#""incarnation":1,"by_us":2000"#),

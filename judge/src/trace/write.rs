@@ -125,6 +125,8 @@ fn details(line: &mut String, what: &Observation) {
                 number(line, "lost", true);
             }
         }
+        LogRestored { upto } => number(line, "upto", upto.0),
+        SessionRefused { peer } => name(line, "peer", peer),
         Crashed { incarnation } | Paused { incarnation } | Resumed { incarnation } => {
             number(line, "incarnation", incarnation);
         }

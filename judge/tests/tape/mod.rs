@@ -77,7 +77,7 @@ fn observation(line: &str, seq: u64) -> Option<Stamped> {
             let (from, to) = if kind == "sent" { (me, other) } else { (other, me) };
             let (message, txn, copy) =
                 (MessageKind::from_word(word(1)?)?, word(2)?.parse().ok(), word(3) == Some("copy"));
-            let id = MessageId { from, incarnation: 1, count: seq };
+            let id = MessageId { from, start: 1, count: seq };
             match kind {
                 "sent" => O::Sent { id, from, to, message, txn, copy },
                 _ => O::Received { id, from, to, message, txn, copy, ticket: ticket(rest, other) },
@@ -140,6 +140,8 @@ fn observation(line: &str, seq: u64) -> Option<Stamped> {
             let (log, lost) = (number(1).map_or(home_log(node), LogId), number(1).is_some());
             O::Restarted { incarnation: 2, log, upto: Lsn(number(0)?), lost }
         }
+        "log-restored" => O::LogRestored { upto: Lsn(number(0)?) },
+        "session-refused" => O::SessionRefused { peer: word(0)?.parse().ok()? },
         "clock-jumped" => O::ClockJumped { incarnation: 1, by: Micros::from_millis(number(0)?), back: false },
         "paused" => O::Paused { incarnation: 1 },
         "resumed" => O::Resumed { incarnation: 1 },

@@ -34,7 +34,8 @@ Examples:
   indoubt crash-points happy-path --participants 2 --pairs
   indoubt crash-points happy-path --protocols 2pc --case 2/commit/c1/after/append:committed/1/keep1
 
-A case is PARTICIPANTS/ENDING/NODE/EDGE/EFFECT/N/keepK, where K unforced records survive the crash. `+` adds a second crash.")]
+A case is PARTICIPANTS/ENDING/NODE/EDGE/EFFECT/N/keepK, where K unforced records survive the crash. With restoreK the journal \
+goes back to its first K records, with lose-disk the whole disk is gone. `+` adds a second crash.")]
 pub struct CrashPointsArgs {
     /// A scenario file, or the name of a bundled scenario.
     #[arg(value_name = "SCENARIO", hide_possible_values = true, value_parser = FileOrBundled(bundled::SCENARIOS))]
@@ -48,8 +49,11 @@ pub struct CrashPointsArgs {
     /// Also crash a second time, at every crash point of the history after the first crash.
     #[arg(long)]
     pub pairs: bool,
+    /// Also let the node come back with an empty disk, and with each older copy of its journal.
+    #[arg(long)]
+    pub disks: bool,
     /// Run only this case, and print it as a conversation.
-    #[arg(long, value_name = "CASE", value_parser = parse_case, conflicts_with_all = ["pairs"])]
+    #[arg(long, value_name = "CASE", value_parser = parse_case, conflicts_with_all = ["pairs", "disks"])]
     pub case: Option<Case>,
     /// How long a crashed node stays down.
     #[arg(long, value_name = "DURATION", default_value = "2s", value_parser = parse_back)]
@@ -91,8 +95,9 @@ fn all(scenario: &Scenario, args: &CrashPointsArgs, common: &Common) -> Result<S
     let mut participants = args.participants.clone();
     participants.sort_unstable();
     participants.dedup();
-    let enumeration = Enumeration::new(scenario, &participants, args.restart_after, args.pairs)
+    let enumeration = Enumeration::new(scenario, &participants, args.restart_after)
         .with_context(|| format!("{} cannot be reduced to one transaction", scenario.name))?;
+    let enumeration = Enumeration { pairs: args.pairs, disks: args.disks, ..enumeration };
     let folder = RunFolder::create(args.output.as_deref(), "crash-points")?;
     folder.keep_to(&[])?;
     let bar = output::progress(enumeration.points(), quiet);
@@ -209,6 +214,9 @@ fn command(args: &CrashPointsArgs, common: &str) -> String {
     }
     if args.pairs {
         command += " --pairs";
+    }
+    if args.disks {
+        command += " --disks";
     }
     command
 }

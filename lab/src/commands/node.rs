@@ -64,6 +64,9 @@ pub struct NodeArgs {
     /// The master seed of this node's random streams.
     #[arg(long, default_value_t = 1, hide = true)]
     pub seed: u64,
+    /// Which start of this node this is, counted by the lab through the loss of its data folder.
+    #[arg(long, hide = true)]
+    pub start: Option<u32>,
 }
 
 fn parse_peer(text: &str) -> Result<(NodeId, String), String> {
@@ -237,6 +240,7 @@ where
     config.trace = args.trace.clone();
     config.lab = args.lab;
     config.seed = args.seed;
+    config.start = args.start;
     config.compact_every = args.compact_every;
     indoubt_node::run(machine, config)?;
     Ok(Status::Holds)

@@ -68,7 +68,7 @@ impl ClientSession {
         seed: u64,
     ) -> (ClientSession, mpsc::UnboundedReceiver<ClientEvent>) {
         let receiver = Some(Receiver { node: home, log: LogId(0), incarnation: 0, end: Lsn(0) });
-        let me = Hello { node: client, incarnation, log: LogId(0), end: Lsn(0), receiver };
+        let me = Hello { node: client, incarnation, start: incarnation, log: LogId(0), end: Lsn(0), receiver };
         let session = Session::default();
         let (events, received) = mpsc::unbounded_channel();
         let address = address.into();
@@ -92,7 +92,7 @@ impl ClientSession {
             self.pending_for = Some(outbox);
         }
         self.sent += 1;
-        let id = MessageId { from: self.me.node, incarnation: self.me.incarnation, count: self.sent };
+        let id = MessageId { from: self.me.node, start: self.me.start, count: self.sent };
         self.pending.push(&Envelope { id, to: self.home, hold, copy: false, message });
         Some(id)
     }

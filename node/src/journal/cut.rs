@@ -1,6 +1,6 @@
 //! Fault injection on the journal of a node that was killed. After a SIGKILL the kernel still has everything that was written;
 //! after a power cut it does not. So after a kill the lab cuts the journal to a prefix of the tail that was not forced. It can also
-//! remove the whole journal.
+//! remove the journal, or the whole directory.
 
 use super::{
     error::{JournalError, io_error},
@@ -11,7 +11,7 @@ use super::{
 use indoubt_driver::random::stream;
 use indoubt_proto::ids::Lsn;
 use rand::RngExt;
-use std::{fs::File, path::Path};
+use std::{fs, fs::File, path::Path};
 
 /// The result of a cut.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -79,4 +79,13 @@ pub fn lose(dir: &Path) -> Result<(), JournalError> {
     remove(&paths.journal())?;
     remove(&paths.durable())?;
     lock.sync_all().map_err(io_error("force", dir))
+}
+
+/// Removes `dir` with everything in it, which no process may be using. The node that uses it next starts as new.
+///
+/// # Errors
+/// If a process uses the directory, or it cannot be removed.
+pub fn lose_directory(dir: &Path) -> Result<(), JournalError> {
+    let _lock = Paths::new(dir).lock()?;
+    fs::remove_dir_all(dir).map_err(io_error("remove", dir))
 }

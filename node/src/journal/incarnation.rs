@@ -26,6 +26,15 @@ pub(super) fn bump(disk: &dyn Disk, paths: &Paths, dir: &File, has_journal: bool
     Ok(now)
 }
 
+/// Writes a count of 0 if there is none, so that a journal that was put back into an empty directory can be opened.
+pub(super) fn keep(disk: &dyn Disk, paths: &Paths, dir: &File) -> Result<(), JournalError> {
+    let path = paths.incarnation();
+    if read(&path)?.is_none() {
+        Replacement::write(disk, path, text(0).as_bytes())?.put(disk, dir)?;
+    }
+    Ok(())
+}
+
 /// The count and its checksum as text.
 fn text(count: u32) -> String {
     let digits = count.to_string();

@@ -32,6 +32,8 @@ pub struct Hello {
     pub node: NodeId,
     /// The incarnation of the sender.
     pub incarnation: u32,
+    /// The number of its start, which is in the ids of its messages.
+    pub start: u32,
     /// The journal of the sender; 0 for a client, which has none.
     pub log: LogId,
     /// The last durable record of that journal; 0 for a client.
@@ -105,7 +107,9 @@ fn read_frame(bytes: &[u8]) -> Result<Frame, WireError> {
     }
 }
 
-message!(Hello { 1 node: Node, 2 incarnation: U32, 3 log: Log, 4 end: Place, 5 receiver: Optional<Receiver> });
+message!(Hello {
+    1 node: Node, 2 incarnation: U32, 3 log: Log, 4 end: Place, 5 receiver: Optional<Receiver>, 6 start: U32
+});
 message!(Receiver { 1 node: Node, 2 log: Log, 3 incarnation: U32, 4 end: Place });
 
 impl WireMessage for Envelope {
@@ -114,7 +118,7 @@ impl WireMessage for Envelope {
     fn put(value: &Envelope, out: &mut Vec<u8>) {
         let Envelope { id, to, hold, copy, message } = value;
         U64::put(&id.count, 1, out);
-        U32::put(&id.incarnation, 2, out);
+        U32::put(&id.start, 2, out);
         Node::put(&id.from, 3, out);
         Node::put(to, 4, out);
         message.put(out);
@@ -123,13 +127,13 @@ impl WireMessage for Envelope {
     }
 
     fn read(bytes: &[u8]) -> Result<Envelope, WireError> {
-        let (mut count, mut incarnation, mut from, mut to, mut hold, mut copy) = (0, 0, 0, 0, 0, 0);
+        let (mut count, mut start, mut from, mut to, mut hold, mut copy) = (0, 0, 0, 0, 0, 0);
         let mut message = None;
         let mut fields = Fields(bytes);
         while let Some((number, value)) = fields.next()? {
             match number {
                 1 => U64::take(&mut count, number, value).at("count")?,
-                2 => U32::take(&mut incarnation, number, value).at("incarnation")?,
+                2 => U32::take(&mut start, number, value).at("start")?,
                 3 => Node::take(&mut from, number, value).at("from")?,
                 4 => Node::take(&mut to, number, value).at("to")?,
                 5..=25 => OneOf::<Message>::take(&mut message, number, value).at("message")?,
@@ -138,7 +142,7 @@ impl WireMessage for Envelope {
                 _ => {}
             }
         }
-        let id = MessageId { from: Node::finish(from).at("from")?, incarnation: U32::finish(incarnation)?, count };
+        let id = MessageId { from: Node::finish(from).at("from")?, start: U32::finish(start)?, count };
         Ok(Envelope {
             id,
             to: Node::finish(to).at("to")?,

@@ -9,7 +9,7 @@ use crate::ids::MessageId;
 
 impl From<MessageId> for v1::MessageId {
     fn from(id: MessageId) -> Self {
-        v1::MessageId { from: node_number(id.from), incarnation: id.incarnation, count: id.count }
+        v1::MessageId { from: node_number(id.from), start: id.start, count: id.count }
     }
 }
 
@@ -17,6 +17,6 @@ impl TryFrom<v1::MessageId> for MessageId {
     type Error = WireError;
 
     fn try_from(id: v1::MessageId) -> Result<Self, WireError> {
-        Ok(MessageId { from: node(id.from).at("from")?, incarnation: id.incarnation, count: id.count })
+        Ok(MessageId { from: node(id.from).at("from")?, start: id.start, count: id.count })
     }
 }

@@ -73,7 +73,7 @@ fn every_message_of_the_domain_survives_the_wire_and_is_encoded_as_prost_encodes
 proptest! {
     #[test]
     fn greetings_and_the_calls_of_clients_are_encoded_as_prost_encodes_them(
-        (node, incarnation, log, end) in (node(), any::<u32>(), any::<u64>(), any::<u64>()),
+        (node, incarnation, start, log, end) in (node(), any::<u32>(), any::<u32>(), any::<u64>(), any::<u64>()),
         receiver in proptest::option::of((node(), any::<u64>(), any::<u32>(), any::<u64>())),
         (txn, epoch, named) in (txn(), any::<u32>(), any::<bool>()),
         (audit, steps) in (any::<bool>(), plan()),
@@ -83,7 +83,7 @@ proptest! {
         let receiver = receiver.map(|(node, log, incarnation, end)| {
             Receiver { node, log: LogId(log), incarnation, end: Lsn(end) }
         });
-        let hello = Hello { node, incarnation, log: LogId(log), end: Lsn(end), receiver };
+        let hello = Hello { node, incarnation, start, log: LogId(log), end: Lsn(end), receiver };
         same_as_prost("Frame", &Frame::Hello(hello), seed)?;
         let request = SubmitRequest { name: named.then_some(SubmissionName { txn, epoch, log: LogId(log) }), audit, steps };
         same_as_prost("SubmitRequest", &request, seed)?;
@@ -114,7 +114,7 @@ fn every_node_has_one_number_and_every_other_number_is_refused() {
 fn vote() -> Envelope {
     let txn = TxnId { home: NodeId::coordinating(1), client: NodeId::client(3), number: 1_000_000 };
     Envelope {
-        id: MessageId { from: NodeId::participant(2), incarnation: 1, count: 3_000_000 },
+        id: MessageId { from: NodeId::participant(2), start: 1, count: 3_000_000 },
         to: NodeId::coordinating(1),
         hold: Micros::ZERO,
         copy: false,

@@ -198,8 +198,8 @@ fn message(kind: MessageKind) -> BoxedStrategy<Message> {
 
 pub(crate) fn envelope(kind: MessageKind) -> impl Strategy<Value = Envelope> {
     (node(), any::<u32>(), any::<u64>(), node(), 0..=limits::HOLD_US, any::<bool>(), message(kind)).prop_map(
-        |(from, incarnation, count, to, hold, copy, message)| Envelope {
-            id: MessageId { from, incarnation, count },
+        |(from, start, count, to, hold, copy, message)| Envelope {
+            id: MessageId { from, start, count },
             to,
             hold: Micros(hold),
             copy,

@@ -2,6 +2,7 @@
 
 use indoubt_driver::{clock::ClockJump, gate::Action};
 use indoubt_proto::{ids::NodeId, message::Decision, time::Micros};
+use serde::Serialize;
 
 /// Something that a fault does to the cluster.
 ///
@@ -20,6 +21,18 @@ pub enum Act {
     LoseLog {
         /// Whose.
         node: NodeId,
+    },
+    /// The whole disk of a node that is down is lost: its journal and its count of incarnations.
+    LoseDisk {
+        /// Whose.
+        node: NodeId,
+    },
+    /// The journal of a node that is down is replaced by an older copy of it.
+    RestoreLog {
+        /// Whose.
+        node: NodeId,
+        /// Which copy.
+        to: OlderCopy,
     },
     /// A node that is down comes back.
     Restart {
@@ -68,6 +81,15 @@ pub enum Act {
     },
 }
 
+/// An older copy of a journal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub enum OlderCopy {
+    /// Its first records, so many. What a compaction has replaced stays together.
+    Records(u64),
+    /// What was durable at this time of the run. If the fault strikes earlier, nothing is missing.
+    AsOf(Micros),
+}
+
 impl Act {
     /// Whether it lasts until the end of load, unless its fault ends earlier.
     pub fn ends_with_load(&self) -> bool {
@@ -75,6 +97,8 @@ impl Act {
             Act::Pause { .. } | Act::Cut { .. } | Act::SlowDisk { .. } | Act::Touch(_) => true,
             Act::Kill { .. }
             | Act::LoseLog { .. }
+            | Act::LoseDisk { .. }
+            | Act::RestoreLog { .. }
             | Act::Restart { .. }
             | Act::Resume { .. }
             | Act::Heal

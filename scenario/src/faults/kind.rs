@@ -77,6 +77,11 @@ pub(crate) trait FaultKind: fmt::Debug {
     /// What it does when it strikes, in order.
     fn acts(&self) -> Vec<Act>;
 
+    /// The journal of which it needs a copy, and from when.
+    fn copies(&self) -> Option<(NodeId, Micros)> {
+        None
+    }
+
     /// How long it lasts by its own word; `None` if it gives no time, or if it is over at once.
     fn lasts(&self) -> Option<Micros> {
         None
@@ -109,6 +114,8 @@ pub(crate) trait FaultKind: fmt::Debug {
 pub enum Waiver {
     /// What this node had in its journal may be missing.
     LostLog(NodeId),
+    /// What this node had in its journal may be missing, although its journal has the identity of before.
+    RestoredLog(NodeId),
     /// As long as it touches messages, they may not arrive, and what waits for them does not end.
     HeldUpMessages,
 }

@@ -93,6 +93,36 @@ fn a_clock_jumps_one_way() {
 }
 
 #[test]
+fn a_node_that_loses_its_disk_comes_back() {
+    let lost = "at = \"1s\"\ndo = \"lose-disk\"\nnode = \"p2\"\n";
+    let back = fault(&format!("{lost}restart_after = \"5ms\""));
+    let expected = LoseDisk { node: NodeId::participant(2), restart_after: Some(Micros::from_millis(5)) };
+    assert_eq!(back.faults[0].action, expected.into());
+    assert_eq!(back.faults[0].text, "kill p2 and lose its disk at 1s, back after 5ms");
+    bad_fault(lost, 0, &["p2 never comes back", "`restart_after`"]);
+    fault(&format!("{lost}[[fault]]\nat = \"2s\"\ndo = \"restart\"\nnode = \"p2\"\n"));
+}
+
+#[test]
+fn a_log_goes_back_to_its_first_records_or_to_a_time() {
+    let back = |to: &str| format!("at = \"1s\"\ndo = \"restore-log\"\nnode = \"p2\"\nrestart_after = \"5ms\"\n{to}");
+    let text = |to: &str| fault(&back(to)).faults[0].text.clone();
+    let expected = RestoreLog {
+        node: NodeId::participant(2),
+        to: OlderCopy::AsOf(Micros::from_millis(700)),
+        restart_after: Some(Micros::from_millis(5)),
+    };
+    assert_eq!(fault(&back("as_of = \"700ms\"")).faults[0].action, expected.into());
+    assert_eq!(text("as_of = \"700ms\""), "kill p2 and set its log back to what it was at 700ms at 1s, back after 5ms");
+    assert_eq!(text("records = 12"), "kill p2 and set its log back to its first 12 records at 1s, back after 5ms");
+    for to in ["", "records = 1\nas_of = \"1ms\""] {
+        bad_fault(&back(to), 0, &["`records`", "`as_of`"]);
+    }
+    let never = back("records = 1").replace("restart_after = \"5ms\"\n", "");
+    bad_fault(&never, 0, &["p2 never comes back", "`restart_after`"]);
+}
+
+#[test]
 fn an_operator_resolves_branches_in_doubt_only() {
     let resolve = "at = \"1s\"\ndo = \"resolve\"\ndecision = \"commit\"\n";
     let s = fault(&format!("{resolve}protocols = [\"2pc\", \"2pc-prc\"]"));

@@ -12,7 +12,7 @@ use indoubt_driver::{
 };
 use indoubt_proto::{ids::NodeId, observation::Phase, time::Micros};
 use indoubt_scenario::{
-    faults::{FaultAction, JumpClock, Kill, Message, MessageDeed, Partition},
+    faults::{FaultAction, JumpClock, Kill, LoseDisk, Message, MessageDeed, Partition, RestoreLog, act::OlderCopy},
     parse::ScenarioError,
     protocol::Protocol,
     scenario::{Arrivals, Counted, Scenario, Trigger, Which},

@@ -116,6 +116,8 @@ impl FaultsInForce {
                 }
             }
             Act::LoseLog { node } => commands.list.push(FaultCommand::LoseLog(node)),
+            Act::LoseDisk { node } => commands.list.push(FaultCommand::LoseDisk(node)),
+            Act::RestoreLog { node, to } => commands.list.push(FaultCommand::RestoreLog(node, to)),
             Act::Restart { node } => ended.extend(self.end_all(commands, |act| is_kill_of(act, node))),
             Act::Pause { node } => {
                 if !self.is_down(node) && !self.any(|act| *act == Act::Pause { node }) {
@@ -165,6 +167,8 @@ impl FaultsInForce {
                 self.stale.insert(node);
             }
             Act::LoseLog { .. }
+            | Act::LoseDisk { .. }
+            | Act::RestoreLog { .. }
             | Act::Restart { .. }
             | Act::Resume { .. }
             | Act::Heal

@@ -45,8 +45,18 @@ pub(super) enum Counting {
 pub(super) struct Post {
     pub(super) node: NodeId,
     pub(super) selector: Selector,
-    /// Whether the rule only reports that a message was taken.
-    pub(super) report: bool,
+    pub(super) watches: Watches,
+}
+
+/// For what a rule watches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Watches {
+    /// The moment of the fault.
+    Moment,
+    /// That a message was taken. It only reports that.
+    Taken,
+    /// The next message that tells somebody, while nobody was told ([`Watch::untold`]).
+    Told,
 }
 
 /// A fault with its state and its counts.
@@ -60,8 +70,11 @@ pub(super) struct Watch {
     pub(super) touch: Action,
     /// Whether its rule waits until messages were taken or lost ([`super::Nemesis::awaits_sends`]).
     pub(super) awaits: bool,
-    /// Whether a lost message means that its moment did not come, because no receiver learned of it.
+    /// Whether its moment comes only when somebody was told: when a message is taken.
     pub(super) told: bool,
+    /// The transaction that reached the phase at which it strikes, while nobody was told because the message is lost. It strikes
+    /// when the next message of this kind is taken.
+    pub(super) untold: Option<TxnId>,
     /// The number of moments that counted.
     pub(super) count: u64,
     /// The transactions that counted.
@@ -103,6 +116,7 @@ impl Watch {
             posts: posts(fault, scenario, protocol),
             awaits,
             told,
+            untold: None,
             count: 0,
             seen: BTreeSet::new(),
             record: FaultRecord { fault: index, text: fault.text.clone(), at: vec![], until: vec![], sites: vec![] },
@@ -112,7 +126,7 @@ impl Watch {
 }
 
 fn ask(node: NodeId, selector: Selector) -> Post {
-    Post { node, selector, report: false }
+    Post { node, selector, watches: Watches::Moment }
 }
 
 /// The rules of a fault, by node.
@@ -127,7 +141,8 @@ fn posts(fault: &Fault, scenario: &Scenario, protocol: Protocol) -> Vec<Post> {
                 for node in nodes {
                     let taken = Selector { peer: Some(*node), home: selector.home, ..taken(None) };
                     let others = scenario.cluster.nodes().filter(|other| other != node);
-                    posts.extend(others.map(|other| Post { node: other, selector: taken.clone(), report: true }));
+                    let watches = Watches::Taken;
+                    posts.extend(others.map(|other| Post { node: other, selector: taken.clone(), watches }));
                 }
             }
             posts
@@ -162,11 +177,15 @@ fn phase_posts(home: NodeId, phase: Phase, scenario: &Scenario, protocol: Protoc
         ..Selector::any(Verb::Observe)
     };
     let mut posts = vec![ask(home, reached)];
-    if let PhaseSign::Sent { message, .. } = sign {
+    if let PhaseSign::Sent { message, must_arrive } = sign {
         let sent = message(scenario.options.work).word();
         let selector = Selector { peer: Some(home), home: Some(home), ..taken(Some(sent)) };
         let participants = scenario.cluster.participants();
-        posts.extend(participants.map(|node| Post { node, selector: selector.clone(), report: true }));
+        posts.extend(participants.map(|node| Post { node, selector: selector.clone(), watches: Watches::Taken }));
+        if must_arrive {
+            let selector = Selector { peer: None, verb: Verb::Send, ..selector };
+            posts.push(Post { node: home, selector, watches: Watches::Told });
+        }
     }
     posts
 }

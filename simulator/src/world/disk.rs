@@ -28,6 +28,8 @@ pub(super) struct Journal<R> {
     durable: Vec<Logged<R>>,
     tail: VecDeque<(Lsn, R)>,
     last: Lsn,
+    /// The last record that a compaction has replaced; 0 if there was none.
+    base: Lsn,
     /// The last record that must be forced.
     wanted: Lsn,
     /// The last record that a finished forced write covers.
@@ -47,6 +49,7 @@ impl<R: Clone> Journal<R> {
             durable: Vec::new(),
             tail: VecDeque::new(),
             last: Lsn(0),
+            base: Lsn(0),
             wanted: Lsn(0),
             forced: Lsn(0),
             under_way: None,
@@ -63,6 +66,11 @@ impl<R: Clone> Journal<R> {
     /// The number of the last record.
     pub(super) fn last(&self) -> Lsn {
         self.last
+    }
+
+    /// The last durable record.
+    pub(super) fn durable_end(&self) -> Lsn {
+        self.forced
     }
 
     /// All records in order, for the recovery of a machine.
@@ -141,6 +149,7 @@ impl<R: Clone> Journal<R> {
     /// Puts the new file of a compaction into the place of the old one.
     fn replace(&mut self, (upto, records): Replacement<R>) {
         self.torn = None;
+        self.base = upto;
         let replaced = std::mem::take(&mut self.durable);
         self.durable = records.into_iter().map(|record| Logged { lsn: upto, compacted: true, record }).collect();
         self.durable.extend(replaced.into_iter().filter(|logged| !logged.compacted && logged.lsn > upto));
@@ -199,6 +208,20 @@ impl<R: Clone> Journal<R> {
     /// Replaces the journal, which is lost, by an empty one.
     pub(super) fn lose(&mut self, log: LogId) {
         *self = Journal::new(log, self.planted);
+    }
+
+    /// A copy of what is durable.
+    pub(super) fn copy(&self) -> Self {
+        let Journal { log, base, forced, planted, torn, .. } = *self;
+        let durable = self.durable.clone();
+        Journal { durable, base, last: forced, wanted: forced, forced, torn, ..Journal::new(log, planted) }
+    }
+
+    /// Keeps the first records only, so many. What a compaction has replaced stays together. The node must be down.
+    pub(super) fn keep_first(&mut self, records: u64) {
+        let last = self.base.max(Lsn(records)).min(self.last);
+        self.durable.retain(|logged| logged.compacted || logged.lsn <= last);
+        (self.last, self.wanted, self.forced) = (last, last, last);
     }
 }
 
@@ -269,6 +292,30 @@ mod tests {
             assert_eq!((journal.last(), survivors(&journal).len()), (Lsn(left), left as usize));
         }
         assert_eq!(random.get().next_u64(), of_disk(1, NodeId::participant(1)).get().next_u64());
+    }
+
+    #[test]
+    fn an_older_copy_has_what_was_durable_and_the_first_records_are_kept_with_what_was_compacted() {
+        let mut journal = appended(&[(1, Write::Forced), (2, Write::Forced)]);
+        journal.begin();
+        journal.append(Lsn(3), 3, Write::Lazy);
+        assert_eq!(survivors_of_copy(&journal), (Lsn(0), vec![]));
+        journal.finish();
+        assert_eq!(survivors_of_copy(&journal), (Lsn(2), vec![1, 2]));
+        journal.compact(Lsn(3), vec![13]);
+        journal.append(Lsn(4), 4, Write::Forced);
+        journal.begin();
+        journal.finish();
+        for (records, last, left) in [(9, 4, vec![13, 4]), (4, 4, vec![13, 4]), (3, 3, vec![13]), (0, 3, vec![13])] {
+            let mut journal = journal.clone();
+            journal.keep_first(records);
+            assert_eq!((journal.last(), journal.durable_end(), survivors(&journal)), (Lsn(last), Lsn(last), left));
+        }
+    }
+
+    fn survivors_of_copy(journal: &Journal<u64>) -> (Lsn, Vec<u64>) {
+        let copy = journal.copy();
+        (copy.last(), survivors(&copy))
     }
 
     #[test]

@@ -37,10 +37,26 @@ impl World<'_> {
             FaultCommand::Kill(node, keep) => self.kill(node, keep),
             FaultCommand::LoseLog(node) => {
                 if let Some(at) = self.slot(node).filter(|at| !self.nodes[*at].is_up()) {
-                    self.journals += 1;
-                    let log = LogId(stream(self.seed, &format!("journal {node} {}", self.journals)).next_u64());
-                    self.nodes[at].machine.lose_log(log);
-                    self.nodes[at].lost_log = true;
+                    self.lose_log(at);
+                }
+            }
+            FaultCommand::LoseDisk(node) => {
+                if let Some(at) = self.slot(node).filter(|at| !self.nodes[*at].is_up()) {
+                    self.lose_log(at);
+                    self.nodes[at].machine.lose_incarnation();
+                }
+            }
+            FaultCommand::CopyLog(node, time) => {
+                if let Some(at) = self.slot(node) {
+                    self.nodes[at].machine.copy_log(time);
+                }
+            }
+            FaultCommand::RestoreLog(node, to) => {
+                if let Some(at) = self.slot(node).filter(|at| !self.nodes[*at].is_up())
+                    && let Some(upto) = self.nodes[at].machine.restore_log(to)
+                {
+                    self.nodes[at].lost_log = false;
+                    self.kernel.observe(node, Observation::LogRestored { upto });
                 }
             }
             FaultCommand::Restart(node) => {
@@ -88,17 +104,27 @@ impl World<'_> {
         }
     }
 
+    /// A node that is down loses its journal. Its next one has another identity.
+    fn lose_log(&mut self, at: usize) {
+        self.journals += 1;
+        let node = self.nodes[at].id();
+        let log = LogId(stream(self.seed, &format!("journal {node} {}", self.journals)).next_u64());
+        self.nodes[at].machine.lose_log(log);
+        self.nodes[at].lost_log = true;
+    }
+
     /// Boots a node from what survived, in its next incarnation.
     pub(super) fn boot(&mut self, at: usize) {
         let booting = &mut self.nodes[at];
         booting.boot();
-        let (node, incarnation) = (booting.id(), booting.incarnation());
+        let (node, start, incarnation) = (booting.id(), booting.start(), booting.incarnation());
         let (log, upto) = booting.machine.journal();
         let lost = std::mem::take(&mut booting.lost_log);
-        if incarnation > 1 {
+        if start > 1 {
             self.kernel.observe(node, Observation::Restarted { incarnation, log, upto, lost });
         }
-        self.kernel.set_present(at, incarnation);
+        self.kernel.set_present(at, start);
+        self.greet(at);
         self.ready.push_back(at);
         if Role::Client.dials(node.role) {
             self.pool.up(node, Home { incarnation, log }, &mut self.client_effects);
@@ -111,6 +137,7 @@ impl World<'_> {
         let incarnation = self.nodes[at].incarnation();
         self.kernel.observe(node, Observation::Crashed { incarnation });
         self.kernel.set_present(at, 0);
+        self.kernel.sessions.forget(at);
         self.pool.down(node);
         for packet in self.nodes[at].crash(keep) {
             self.lose(&packet);

@@ -1,10 +1,10 @@
 //! What all nodes share: the clock, the sink of observations, the event queue, and the network.
 //!
-//! A link is a session between two incarnations. A message reaches the incarnation to which it was sent, or it is lost. It survives
-//! a crash of its sender. Messages of one link may overtake each other. Partitions are rules of the senders' gates, so this file
+//! A link is a session between two starts. A message reaches the process to which it was sent, or it is lost. It survives a crash
+//! of its sender. Messages of one link may overtake each other. Partitions are rules of the senders' gates, so this file
 //! does not know them.
 
-use super::{Passed, Sink, Unforced, layout::Layout, queue::Queue};
+use super::{Passed, Sink, Unforced, layout::Layout, queue::Queue, sessions::Sessions};
 use indoubt_driver::{
     conditions::{Conditions, Journey, Latency},
     gate::{Edge, FaultPlan, Moment},
@@ -21,11 +21,11 @@ use indoubt_proto::{
 };
 use std::collections::VecDeque;
 
-/// A packet on its way to an incarnation of its receiver, or held there.
+/// A packet on its way to one start of its receiver, or held there.
 #[derive(Clone, Debug)]
 pub(super) struct Flight {
     pub(super) packet: Packet,
-    pub(super) to_incarnation: u32,
+    pub(super) to_start: u32,
     /// Whether it has already arrived, and faults hold it at the receiver.
     pub(super) held: bool,
 }
@@ -35,17 +35,17 @@ pub(super) struct Flight {
 pub(super) enum Event {
     /// A packet arrives.
     Arrives(Flight),
-    /// A forced write of an incarnation returns.
-    Forced { slot: usize, incarnation: u32 },
+    /// A forced write returns, unless the node has crashed since it began.
+    Forced { slot: usize, start: u32 },
     /// An idle journal may flush its lazy records.
-    Flush { slot: usize, incarnation: u32 },
+    Flush { slot: usize, start: u32 },
 }
 
-/// A timer of an incarnation.
+/// A timer, which dies with its node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Alarm {
     pub(super) slot: usize,
-    pub(super) incarnation: u32,
+    pub(super) start: u32,
 }
 
 /// The outgoing links of one node or client.
@@ -108,10 +108,11 @@ pub(super) struct Kernel<'a> {
     pub(super) layout: Layout,
     /// The number of packets that have not arrived yet.
     pub(super) flying: usize,
+    pub(super) sessions: Sessions,
     /// Messages that were taken (false) or lost (true), and whose senders do not know that yet.
     pub(super) fared: Vec<(MessageId, bool)>,
     seed: u64,
-    /// The incarnation of each node, by slot; 0 if the node is down.
+    /// The start of each node, by slot; 0 if the node is down.
     present: Vec<u32>,
     /// The random stream of each link, by the slots of sender and receiver. It is created at the first message.
     links: Vec<Option<Box<Stream>>>,
@@ -121,7 +122,7 @@ pub(super) struct Kernel<'a> {
 }
 
 impl<'a> Kernel<'a> {
-    pub(super) fn new(layout: Layout, seed: u64, planted: Planted, sink: &'a mut dyn Sink) -> Self {
+    pub(super) fn new(layout: Layout, sessions: Sessions, seed: u64, planted: Planted, sink: &'a mut dyn Sink) -> Self {
         let slots = layout.count();
         Kernel {
             now: Micros::ZERO,
@@ -131,6 +132,7 @@ impl<'a> Kernel<'a> {
             queue: Queue::new(),
             layout,
             flying: 0,
+            sessions,
             fared: Vec::new(),
             seed,
             present: vec![0; slots],
@@ -177,8 +179,8 @@ impl<'a> Kernel<'a> {
     }
 
     /// Sets the incarnation of a node; 0 if it is down. Each incarnation has its own random streams.
-    pub(super) fn set_present(&mut self, slot: usize, incarnation: u32) {
-        self.present[slot] = incarnation;
+    pub(super) fn set_present(&mut self, slot: usize, start: u32) {
+        self.present[slot] = start;
         let slots = self.layout.count();
         self.links[slot * slots..(slot + 1) * slots].fill_with(|| None);
         self.disks[slot] = None;
@@ -187,7 +189,7 @@ impl<'a> Kernel<'a> {
     /// Whether the receiver of a flight is still up in the same incarnation.
     pub(super) fn is_present(&self, flight: &Flight, slot: usize) -> bool {
         let present = self.present[slot];
-        present == flight.to_incarnation || (self.bugs.sessions_forgotten && present > 0)
+        present == flight.to_start || (self.bugs.sessions_forgotten && present > 0)
     }
 
     /// How long a forced write takes that a node begins now.
@@ -196,17 +198,17 @@ impl<'a> Kernel<'a> {
         let takes = match *force {
             Latency::Constant(takes) => takes,
             drawn => {
-                let made = || Box::new(of_forces(self.seed, port.id, port.incarnation));
+                let made = || Box::new(of_forces(self.seed, port.id, port.start));
                 drawn.draw(self.disks[slot].get_or_insert_with(made))
             }
         };
         takes.max(*min_force)
     }
 
-    /// Lets a packet arrive at the current incarnation of its receiver.
+    /// Lets a packet arrive at its receiver, if it is still up then.
     pub(super) fn fly(&mut self, packet: Packet, slot: usize, delay: Micros, held: bool) {
         self.flying += 1;
-        let flight = Flight { packet, to_incarnation: self.present[slot], held };
+        let flight = Flight { packet, to_start: self.present[slot], held };
         self.queue.push(self.now + delay, Event::Arrives(flight));
     }
 }
@@ -229,10 +231,11 @@ impl Network for LinkIo<'_, '_> {
         let conditions = &self.outlet.conditions[receiver];
         let journey = conditions.certain(duplicated).unwrap_or_else(|| {
             let link = &mut kernel.links[self.outlet.slot * kernel.layout.count() + receiver];
-            let made = || Box::new(of_link(kernel.seed, packet.id.from, packet.id.incarnation, packet.to));
+            let made = || Box::new(of_link(kernel.seed, packet.id.from, packet.id.start, packet.to));
             conditions.draw(link.get_or_insert_with(made), duplicated)
         });
-        (kernel.present[receiver] != 0).then_some(journey)
+        let has_session = kernel.present[receiver] != 0 && !kernel.sessions.is_refused(self.outlet.slot, receiver);
+        has_session.then_some(journey)
     }
 
     fn carry(&mut self, packet: Packet, delay: Micros) -> Option<Packet> {

@@ -22,6 +22,8 @@ use indoubt_proto::{
     planted::Planted,
     time::Micros,
 };
+use indoubt_scenario::faults::act::OlderCopy;
+use std::collections::BTreeMap;
 
 /// Lazy records are flushed if nothing was forced for this time.
 const QUIET: Micros = Micros::from_millis(50);
@@ -62,6 +64,14 @@ pub(super) trait Driven {
     fn crash(&mut self, keep: Option<u64>) -> Option<Packet>;
     /// Replaces the journal, which is lost, by an empty one with this identity.
     fn lose_log(&mut self, log: LogId);
+    /// Forgets how often it was started, as a node with a new folder does.
+    fn lose_incarnation(&mut self);
+    /// The last durable record of its journal.
+    fn durable_end(&self) -> Lsn;
+    /// Keeps a copy of its journal under the name of this time.
+    fn copy_log(&mut self, time: Micros);
+    /// Replaces its journal by an older copy, and returns the last record of that. `None`: there is no such copy.
+    fn restore_log(&mut self, to: OlderCopy) -> Option<Lsn>;
     /// Whether everything that it logged is durable.
     fn is_flushed(&self) -> bool;
     /// The state of the machine for people; `None` if it is down.
@@ -87,6 +97,8 @@ pub(super) struct MachineNode<M: Machine> {
     driver: Driver<M>,
     outlet: Outlet,
     journal: Journal<M::Record>,
+    /// Copies of its journal, by the times at which they were made.
+    copies: BTreeMap<Micros, Journal<M::Record>>,
     /// The least number of records between two compactions.
     compact_every: u64,
     /// The stream that decides how much of the journal's tail survives a crash.
@@ -107,6 +119,7 @@ impl<M: Machine> MachineNode<M> {
             driver: Driver::new(port),
             outlet,
             journal: Journal::new(log, planted),
+            copies: BTreeMap::new(),
             compact_every,
             timers: Timers::default(),
             last_force: Micros::ZERO,
@@ -117,8 +130,8 @@ impl<M: Machine> MachineNode<M> {
     /// The driver, and the world as it sees it.
     fn with_hands<'a, 'k>(&'a mut self, kernel: &'a mut Kernel<'k>) -> (&'a mut Driver<M>, NodeIo<'a, 'k, M>) {
         let MachineNode { driver, outlet, journal, timers, .. } = self;
-        let Port { id, incarnation, .. } = driver.port;
-        (driver, NodeIo { link: LinkIo { kernel, id, outlet }, incarnation, journal, timers })
+        let Port { id, start, .. } = driver.port;
+        (driver, NodeIo { link: LinkIo { kernel, id, outlet }, start, journal, timers })
     }
 
     fn begin_force(&mut self, kernel: &mut Kernel<'_>) {
@@ -126,20 +139,20 @@ impl<M: Machine> MachineNode<M> {
         self.last_force = kernel.now;
         let (slot, port) = (self.outlet.slot, &self.driver.port);
         let takes = kernel.force_takes(slot, port);
-        kernel.queue.push(kernel.now + takes, Event::Forced { slot, incarnation: port.incarnation });
+        kernel.queue.push(kernel.now + takes, Event::Forced { slot, start: port.start });
     }
 
     fn schedule_flush(&mut self, kernel: &mut Kernel<'_>, at: Micros) {
         self.flush_scheduled = true;
-        let (slot, incarnation) = (self.outlet.slot, self.driver.port.incarnation);
-        kernel.queue.push(at, Event::Flush { slot, incarnation });
+        let (slot, start) = (self.outlet.slot, self.driver.port.start);
+        kernel.queue.push(at, Event::Flush { slot, start });
     }
 }
 
 impl<M: Machine + Clone> Driven for MachineNode<M> {
     fn boot(&mut self) {
         let port = &mut self.driver.port;
-        port.begin(port.incarnation + 1);
+        port.begin(port.start + 1, port.incarnation + 1);
         let recovered =
             Recovered { log: self.journal.log(), last: self.journal.last(), records: self.journal.records() };
         self.driver.boot(self.blank.clone(), recovered, self.compact_every);
@@ -184,7 +197,7 @@ impl<M: Machine + Clone> Driven for MachineNode<M> {
 
     fn jump_clock(&mut self, jump: ClockJump, kernel: &mut Kernel<'_>) {
         let port = &self.driver.port;
-        let alarm = Alarm { slot: self.outlet.slot, incarnation: port.incarnation };
+        let alarm = Alarm { slot: self.outlet.slot, start: port.start };
         let (now, rate) = (kernel.now, port.gate.plan().clock);
         let moved = kernel.queue.move_timers(|of| *of == alarm, |due| jump.moves(due, now, rate));
         self.timers.moved(moved);
@@ -263,6 +276,26 @@ impl<M: Machine + Clone> Driven for MachineNode<M> {
 
     fn lose_log(&mut self, log: LogId) {
         self.journal.lose(log);
+    }
+
+    fn lose_incarnation(&mut self) {
+        self.driver.port.incarnation = 0;
+    }
+
+    fn durable_end(&self) -> Lsn {
+        self.journal.durable_end()
+    }
+
+    fn copy_log(&mut self, time: Micros) {
+        self.copies.insert(time, self.journal.copy());
+    }
+
+    fn restore_log(&mut self, to: OlderCopy) -> Option<Lsn> {
+        match to {
+            OlderCopy::Records(records) => self.journal.keep_first(records),
+            OlderCopy::AsOf(time) => self.journal = self.copies.get(&time)?.clone(),
+        }
+        Some(self.journal.last())
     }
 
     fn is_flushed(&self) -> bool {

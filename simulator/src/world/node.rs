@@ -62,12 +62,16 @@ impl Node {
         self.machine.port().incarnation
     }
 
+    pub(super) fn start(&self) -> u32 {
+        self.machine.port().start
+    }
+
     pub(super) fn is_up(&self) -> bool {
         self.life != Life::Down
     }
 
-    pub(super) fn is_up_in(&self, incarnation: u32) -> bool {
-        self.is_up() && self.incarnation() == incarnation
+    pub(super) fn is_up_since(&self, start: u32) -> bool {
+        self.is_up() && self.start() == start
     }
 
     pub(super) fn is_paused(&self) -> bool {
@@ -167,6 +171,7 @@ impl World<'_> {
             if self.nodes[at].halt.is_some() {
                 self.fared(id, false);
             }
+            self.learn(at, &flight.packet);
             self.bring(at, Incoming::Flight(flight));
         }
     }
@@ -220,7 +225,7 @@ impl World<'_> {
     fn release(&mut self, at: usize) -> bool {
         let node = &mut self.nodes[at];
         let Some(halt) = node.halt.take() else { return true };
-        let awaits = halt.rules.iter().any(|rule| self.nemesis.awaits_sends(*rule));
+        let awaits = halt.rules.iter().any(|rule| self.nemesis.awaits_sends(*rule, halt.txn));
         let mut lost = Lost::default();
         if awaits {
             let of_this = |send: &&StepSend| halt.txn.is_none() || send.txn == halt.txn;
@@ -239,12 +244,12 @@ impl World<'_> {
                 }
             }
         }
-        let (id, incarnation) = (node.id(), node.incarnation());
+        let (id, start) = (node.id(), node.start());
         let word = self.consult(id, &halt.rules, halt.txn, lost);
         let node = &mut self.nodes[at];
-        if node.is_up_in(incarnation) {
+        if node.is_up_since(start) {
             node.machine.resume(word);
         }
-        node.is_up_in(incarnation)
+        node.is_up_since(start)
     }
 }

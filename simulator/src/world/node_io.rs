@@ -67,7 +67,7 @@ impl<T: Eq + std::hash::Hash> Timers<T> {
 /// The world of one driver, while its node acts.
 pub(super) struct NodeIo<'a, 'k, M: Machine> {
     pub(super) link: LinkIo<'a, 'k>,
-    pub(super) incarnation: u32,
+    pub(super) start: u32,
     pub(super) journal: &'a mut Journal<M::Record>,
     pub(super) timers: &'a mut Timers<M::Timer>,
 }
@@ -105,7 +105,7 @@ impl<M: Machine> World<M> for NodeIo<'_, '_, M> {
 
     fn arm(&mut self, timer: M::Timer, after: Micros) {
         let kernel = &mut *self.link.kernel;
-        let alarm = Alarm { slot: self.link.outlet.slot, incarnation: self.incarnation };
+        let alarm = Alarm { slot: self.link.outlet.slot, start: self.start };
         let handle = kernel.queue.arm(kernel.now + after, alarm);
         if let Some(replaced) = self.timers.armed.insert(timer.clone(), handle) {
             self.timers.by_number.remove(&replaced.number());

@@ -2,7 +2,7 @@
 
 use super::{
     census::Spot,
-    crash_case::{Case, Strike},
+    crash_case::{Case, Strike, Survives},
     mini_run::MiniRun,
 };
 use indoubt_judge::{judge::pass_judgement, measurer::Measurer, summary::Verdict};
@@ -50,9 +50,11 @@ pub struct CaseResult {
 }
 
 impl CaseResult {
-    /// Whether a promise is broken. All nodes are up at the end, so it also counts if something has not ended.
+    /// Whether a promise is broken. All nodes are up at the end, so it also counts if something has not ended, unless a node lost
+    /// what had been durable there.
     pub fn is_failure(&self) -> bool {
-        self.verdict != Verdict::Ok
+        let whole = self.case.strikes.iter().all(|strike| matches!(strike.survives, Survives::Tail(_)));
+        self.verdict == Verdict::Violated || (whole && self.verdict != Verdict::Ok)
     }
 }
 
@@ -63,7 +65,7 @@ impl MiniRun {
     pub fn try_spot(&self, before: &[Strike], spot: &Spot) -> Vec<CaseResult> {
         let Unforced { tail, behind_compaction } = spot.unforced;
         let keeping = |keep: usize| {
-            let strike = Strike { point: spot.point.clone(), keep: keep as u64 };
+            let strike = Strike { point: spot.point.clone(), survives: Survives::Tail(keep as u64) };
             self.try_case(before.iter().cloned().chain([strike]).collect())
         };
         let mut all: Vec<CaseResult> = Vec::with_capacity(tail + 1);
@@ -76,6 +78,25 @@ impl MiniRun {
         }
         let with_new_file = behind_compaction.map_or(0, |behind| behind + 1);
         all.extend((tail + 1..=tail + with_new_file).map(keeping));
+        all
+    }
+
+    /// Runs the crashes in `before` and then a crash at `spot`, after which the node comes back with an empty disk, or with one of the
+    /// older copies of its journal.
+    pub fn try_disks(&self, before: &[Strike], spot: &Spot) -> Vec<CaseResult> {
+        let of = |survives| {
+            let strike = Strike { point: spot.point.clone(), survives };
+            self.try_case(before.iter().cloned().chain([strike]).collect())
+        };
+        let mut all = vec![of(Survives::Nothing)];
+        for records in 0.. {
+            let tried = of(Survives::OlderCopy(records));
+            // A copy of all records is no older copy.
+            if tried.survived.last().is_none_or(|(_, last)| last.0 < records) {
+                break;
+            }
+            all.push(tried);
+        }
         all
     }
 

@@ -1,4 +1,4 @@
-//! A case: the crashes of one run, each with the number of unforced records that survive.
+//! A case: the crashes of one run, each with what of the node's disk survives it.
 
 use super::{crash_point::CrashPoint, mini_run::Ending};
 use std::{fmt, str::FromStr};
@@ -8,8 +8,47 @@ use std::{fmt, str::FromStr};
 pub struct Strike {
     /// The crash point.
     pub point: CrashPoint,
-    /// How many of the records that no forced write covers survive.
-    pub keep: u64,
+    /// What of the node's disk survives.
+    pub survives: Survives,
+}
+
+/// What of a node's disk survives a crash.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Survives {
+    /// Everything that was forced, and so many of the records that no forced write covers.
+    Tail(u64),
+    /// So many records of the journal: an older copy of it was put back.
+    OlderCopy(u64),
+    /// Nothing: the node starts as new.
+    Nothing,
+}
+
+impl fmt::Display for Survives {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Survives::Tail(records) => write!(f, "keep{records}"),
+            Survives::OlderCopy(records) => write!(f, "restore{records}"),
+            Survives::Nothing => f.write_str("lose-disk"),
+        }
+    }
+}
+
+impl FromStr for Survives {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let number = |word: &str| text.strip_prefix(word).map(str::parse);
+        match (number("keep"), number("restore")) {
+            (Some(Ok(records)), _) => Ok(Survives::Tail(records)),
+            (_, Some(Ok(records))) => Ok(Survives::OlderCopy(records)),
+            (None, None) if text == "lose-disk" => Ok(Survives::Nothing),
+            (None, None) => Err(format!(
+                "`{text}` does not say what survives: a crash must end with /keepN (N unforced records), /restoreN (the first N \
+                 records) or /lose-disk, for example /keep0"
+            )),
+            _ => Err(format!("`{text}`: expected a number of records")),
+        }
+    }
 }
 
 /// One case: the mini run, and the crashes in it.
@@ -29,7 +68,7 @@ impl fmt::Display for Case {
         write!(f, "{}/{}", self.participants, self.ending)?;
         for (strike, at) in self.strikes.iter().zip(0..) {
             let before = if at == 0 { '/' } else { '+' };
-            write!(f, "{before}{}/keep{}", strike.point, strike.keep)?;
+            write!(f, "{before}{}/{}", strike.point, strike.survives)?;
         }
         Ok(())
     }
@@ -58,11 +97,9 @@ impl FromStr for Case {
 }
 
 fn strike(text: &str) -> Result<Strike, String> {
-    let (point, keep) = text.rsplit_once("/keep").ok_or_else(|| {
-        format!("`{text}` does not say how many unforced records survive: it must end with /keep0, /keep1, …")
-    })?;
-    let keep = keep.parse().map_err(|_| format!("`keep{keep}`: expected a number of records"))?;
-    Ok(Strike { point: point.parse()?, keep })
+    let (point, survives) = text.rsplit_once('/').unwrap_or(("", text));
+    let survives = survives.parse()?;
+    Ok(Strike { point: point.parse()?, survives })
 }
 
 #[cfg(test)]
@@ -74,6 +111,8 @@ mod tests {
         for text in [
             "2/commit",
             "3/refuse-2/p2/before/append:prepared/1/keep0",
+            "2/commit/p2/before/append:prepared/1/lose-disk",
+            "2/commit/p2/before/append:prepared/1/restore2+p2/after/append:booted/1/keep0",
             "3/commit/p2/after/append:prepared/1/keep1+c1/after/send:decision:commit/2/keep0",
         ] {
             assert_eq!(text.parse::<Case>().unwrap().to_string(), text);

@@ -2,13 +2,13 @@
 
 use super::{
     census::{Spot, census},
-    crash_case::{Case, Strike},
+    crash_case::{Case, Strike, Survives},
 };
 use crate::trial::trial;
 use indoubt_driver::conditions::Latency;
 use indoubt_proto::{ids::NodeId, operation::Operation, planted::Planted, time::Micros};
 use indoubt_scenario::{
-    faults::Kill,
+    faults::{FaultAction, Kill, LoseDisk, RestoreLog, act::OlderCopy},
     parse::LONGEST_DURATION,
     protocol::Protocol,
     scenario::{Arrivals, Fault, Scenario},
@@ -153,7 +153,13 @@ impl MiniRun {
             .iter()
             .map(|strike| {
                 let (node, restart_after) = (strike.point.node, Some(self.restart_after));
-                let action = Kill { node, restart_after, keep: Some(strike.keep) };
+                let action: FaultAction = match strike.survives {
+                    Survives::Tail(keep) => Kill { node, restart_after, keep: Some(keep) }.into(),
+                    Survives::OlderCopy(records) => {
+                        RestoreLog { node, restart_after, to: OlderCopy::Records(records) }.into()
+                    }
+                    Survives::Nothing => LoseDisk { node, restart_after }.into(),
+                };
                 Fault::new(strike.point.trigger(), action)
             })
             .collect();

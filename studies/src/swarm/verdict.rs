@@ -31,7 +31,10 @@ fn failure(case: &Case, run: &Run) -> Option<Failure> {
         return Some(Failure { check: broken.name.to_string(), detail: broken.detail.clone() });
     }
     // Everything was healed, so what is still open is open for good; unless a log was lost or a saga waits for an operator.
-    let lost = case.scenario.faults.iter().any(|fault| matches!(fault.action.waives(), Some(Waiver::LostLog(_))));
+    let lost = case.scenario.faults.iter().any(|fault| match fault.action.waives() {
+        Some(Waiver::LostLog(_) | Waiver::RestoredLog(_)) => true,
+        Some(Waiver::HeldUpMessages) | None => false,
+    });
     let excused = run.transactions.stuck > 0 || lost;
     (run.verdict == Verdict::Unknown && !excused).then(|| Failure {
         check: "unresolved".into(),

@@ -111,7 +111,7 @@ impl<M: Explorable> Node<M> {
     /// A message arrives.
     pub(crate) fn receive(&mut self, from: NodeId, message: Message) -> Effects {
         // The numbers of messages are left out, because they would only multiply the states.
-        let id = MessageId { from, incarnation: 0, count: 0 };
+        let id = MessageId { from, start: 0, count: 0 };
         let packet = Packet { id, to: self.id, copy: false, message };
         self.input(|driver, hands| driver.deliver(packet, hands))
     }
@@ -122,7 +122,7 @@ impl<M: Explorable> Node<M> {
 
     fn port(&self) -> Port {
         let mut port = Port::new(self.id, 0);
-        port.begin(self.incarnation);
+        port.begin(self.incarnation, self.incarnation);
         port
     }
 

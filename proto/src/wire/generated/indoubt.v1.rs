@@ -1914,10 +1914,10 @@ pub struct MessageId {
     /// Who sent it, as types.proto describes.
     #[prost(uint32, tag = "1")]
     pub from: u32,
-    /// In which incarnation.
+    /// After which start of the sender.
     #[prost(uint32, tag = "2")]
-    pub incarnation: u32,
-    /// Its count there.
+    pub start: u32,
+    /// Its count since then.
     #[prost(uint64, tag = "3")]
     pub count: u64,
 }
