@@ -49,10 +49,11 @@ pub fn run(scenario: &Scenario, protocol: Protocol, seed: u64) -> Result<Recordi
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot start the async runtime")?;
     let recording = runtime.block_on(async {
-        let mut run = LiveRun::start(scenario, protocol, seed).await?;
-        run.load().await?;
-        run.settle().await?;
-        run.close()
+        let mut run = LiveRun::new(scenario, protocol, seed)?;
+        match run.play().await {
+            Ok(recording) => Ok(recording),
+            Err(error) => Err(run.cluster.cause(error).await),
+        }
     });
     // This does not wait for tasks that still try to connect to nodes which have ended.
     runtime.shutdown_background();
@@ -110,8 +111,8 @@ struct LiveRun<'a> {
 }
 
 impl<'a> LiveRun<'a> {
-    /// Starts all processes and waits until all needed sessions are open.
-    async fn start(scenario: &'a Scenario, protocol: Protocol, seed: u64) -> Result<Self> {
+    /// A run of which no process runs yet.
+    fn new(scenario: &'a Scenario, protocol: Protocol, seed: u64) -> Result<Self> {
         let pool = ClientPool::new(scenario, seed);
         let launch = Launch {
             protocol,
@@ -124,8 +125,7 @@ impl<'a> LiveRun<'a> {
             lab: true,
             floor: false,
         };
-        let mut cluster = Cluster::prepare(launch)?;
-        cluster.start_all().await?;
+        let cluster = Cluster::prepare(launch)?;
         let (tell, news) = mpsc::unbounded_channel();
         let (client_news, mut from_clients) = mpsc::unbounded_channel();
         let forward = tell.clone();
@@ -136,7 +136,7 @@ impl<'a> LiveRun<'a> {
                 }
             }
         });
-        let mut run = LiveRun {
+        Ok(LiveRun {
             scenario,
             protocol,
             seed,
@@ -154,13 +154,25 @@ impl<'a> LiveRun<'a> {
             news,
             tell,
             client_news,
-        };
-        for node in run.cluster.nodes() {
-            run.take_hold(node).await?;
+        })
+    }
+
+    async fn play(&mut self) -> Result<Recording> {
+        self.start().await?;
+        self.load().await?;
+        self.settle().await?;
+        self.close()
+    }
+
+    /// Starts all processes and waits until all needed sessions are open.
+    async fn start(&mut self) -> Result<()> {
+        self.cluster.start_all().await?;
+        for node in self.cluster.nodes() {
+            self.take_hold(node).await?;
         }
-        run.open_sessions().await?;
-        run.start = monotonic_now();
-        Ok(run)
+        self.open_sessions().await?;
+        self.start = monotonic_now();
+        Ok(())
     }
 
     /// Opens the control stream of a node that has just started, and sends it its fault plan. Before that, the node does nothing.
@@ -271,7 +283,7 @@ impl<'a> LiveRun<'a> {
     }
 
     /// Ends all nodes and merges their traces.
-    fn close(mut self) -> Result<Recording> {
+    fn close(&mut self) -> Result<Recording> {
         self.observe(NodeId::LAB, Observation::End);
         let end = self.clients.trace.last().map_or(0, |line| line.t_us);
         self.cluster.end()?;

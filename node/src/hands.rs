@@ -77,7 +77,7 @@ impl<T> Hands<T> {
     }
 
     pub(crate) fn flush_trace(&mut self) -> Result<(), NodeError> {
-        self.trace.as_mut().map_or(Ok(()), Trace::flush).map_err(NodeError::Trace)
+        self.trace.as_mut().map_or(Ok(()), Trace::flush)
     }
 
     /// Tells the lab of the rules that have applied.

@@ -141,8 +141,7 @@ where
         let owner = Owner { node: config.id, protocol: config.protocol.clone() };
         let (log, Recovered { log: id, fresh, incarnation, last, records }) =
             Log::open(&config.data_dir, owner, config.seed)?;
-        let trace = config.trace.as_deref().map(|path| Trace::open(path, config.id)).transpose();
-        let trace = trace.map_err(NodeError::Trace)?;
+        let trace = config.trace.as_deref().map(|path| Trace::open(path, config.id)).transpose()?;
         let mut port = Port::new(config.id, config.seed);
         port.begin(incarnation);
         let mut driver = Driver::new(port);
