@@ -127,7 +127,7 @@ impl<M: Machine> World<M> for Hands<M::Timer> {
     }
 
     fn compact(&mut self, upto: Lsn, records: Vec<M::Record>) -> Result<(), NodeError> {
-        self.log.compact(upto, &records)
+        self.log.compact(upto, &records, &self.since)
     }
 
     fn arm(&mut self, timer: M::Timer, after: Micros) {
