@@ -231,9 +231,7 @@ impl<'a> LiveRun<'a> {
         loop {
             let now = self.now();
             self.strike(now.min(end)).await?;
-            let mut effects = Vec::new();
-            self.pool.due(now, &mut effects);
-            self.act(effects).await?;
+            self.let_clients_act(now).await?;
             if now >= end {
                 return Ok(());
             }
@@ -243,9 +241,17 @@ impl<'a> LiveRun<'a> {
         }
     }
 
+    /// Lets clients act that have something to do by now.
+    async fn let_clients_act(&mut self, now: Micros) -> Result<()> {
+        let mut effects = Vec::new();
+        self.pool.due(now, &mut effects);
+        self.act(effects).await
+    }
+
     /// Waits until all transactions have ended, but at most for `settle`.
     async fn settle(&mut self) -> Result<()> {
         let now = self.now();
+        self.pool.end_load();
         let commands = self.nemesis.end_of_load(now);
         self.perform(commands).await?;
         let end = self.scenario.duration + self.scenario.settle;
@@ -253,8 +259,9 @@ impl<'a> LiveRun<'a> {
         while self.now() < end && quiet < 2 {
             let now = self.now();
             self.strike(now).await?;
-            let next = self.nemesis.next_due().unwrap_or(end).min(now + LOOK).min(end);
-            self.wait_until(next).await?;
+            self.let_clients_act(now).await?;
+            let next = [self.nemesis.next_due(), self.pool.next_due()].into_iter().flatten().min();
+            self.wait_until(next.unwrap_or(end).min(now + LOOK).min(end)).await?;
             quiet = if self.is_resolved().await? { quiet + 1 } else { 0 };
         }
         Ok(())

@@ -37,6 +37,7 @@ bundle![
     "operator-overrules-the-decision",
     "three-presumptions",
     "clock-jumps",
+    "outcomes-lost",
 ];
 
 macro_rules! bundle_sweeps {

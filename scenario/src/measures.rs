@@ -140,6 +140,8 @@ pub struct Measures {
     pub exposed_ms: Spread,
     pub latency_ms: Latency,
     pub aborted_by: AbortedBy,
+    pub client_unknown: u64,
+    pub client_wrong: u64,
     pub bystanders: Bystanders,
     pub throughput_tps: f64,
     pub unavailable_ms: f64,

@@ -114,6 +114,7 @@ impl Script {
                 refuse: 0.0,
                 audit: 0.0,
                 lookup: 0.0,
+                patience: Default::default(),
             },
             network: Network {
                 base: Conditions { latency: Latency::Constant(Micros::from_millis(1)), loss: 0.0, duplicate: 0.0 },

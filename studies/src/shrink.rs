@@ -9,7 +9,7 @@ use indoubt_proto::{
     settings::{Options, Timeouts},
     time::Micros,
 };
-use indoubt_scenario::scenario::{Arrivals, Clocks, Cluster, Scenario, Trigger};
+use indoubt_scenario::scenario::{Arrivals, Clocks, Cluster, Patience, Scenario, Trigger};
 
 /// What was tried.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -77,6 +77,10 @@ fn smaller(case: &Case) -> impl Iterator<Item = Case> + use<> {
     add(&|s| s.workload.refuse = 0.0);
     add(&|s| s.workload.audit = 0.0);
     add(&|s| s.workload.lookup = 0.0);
+    add(&|s| s.workload.patience = Patience::default());
+    add(&|s| s.workload.patience.retries = 0);
+    add(&|s| s.workload.patience.die = 0.0);
+    add(&|s| s.workload.patience.ask_after = None);
     add(&|s| {
         if let Arrivals::Clients(clients) = &mut s.workload.arrivals {
             *clients = 1;

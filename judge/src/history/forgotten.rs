@@ -4,7 +4,10 @@ use super::{
     fate::Fate,
     txn_history::{Plan, TxnHistory},
 };
-use crate::summary::{Clients, Transactions};
+use crate::{
+    beliefs,
+    summary::{Clients, Transactions},
+};
 use indoubt_proto::{message::OutcomeWord, operation::Key};
 use rustc_hash::FxHashMap;
 
@@ -15,6 +18,8 @@ pub(crate) struct Forgotten {
     pub(crate) transactions: Transactions,
     /// How many of their clients were told each outcome.
     pub(crate) clients: Clients,
+    /// How many of their clients never learned the outcome.
+    pub(crate) unlearned: u64,
     /// The accounts that they changed together.
     pub(crate) groups: Groups,
 }
@@ -23,7 +28,8 @@ impl Forgotten {
     /// Adds a transaction that is forgotten.
     pub(crate) fn add(&mut self, txn_history: &TxnHistory, fate: Fate) {
         count_fate(&mut self.transactions, fate);
-        count_told(&mut self.clients, txn_history.told());
+        count_told(&mut self.clients, txn_history.told_in_time());
+        self.unlearned += u64::from(!beliefs::has_learned(txn_history));
         self.groups.join(&txn_history.plan);
     }
 }

@@ -115,6 +115,8 @@ pub(crate) struct TxnHistory {
     pub(crate) total: Option<i64>,
     /// The outcomes that its client was told. More than one is a mistake.
     pub(crate) told: Vec<(i64, OutcomeWord)>,
+    /// Whether its client stopped waiting before it was told.
+    pub(crate) gave_up: bool,
     pub(crate) accepted: bool,
     /// The state of its home when it was accepted.
     pub(crate) home_then: Life,
@@ -190,6 +192,11 @@ impl TxnHistory {
     /// The first outcome that its client was told.
     pub(crate) fn told(&self) -> Option<OutcomeWord> {
         self.told.first().map(|(_, outcome)| *outcome)
+    }
+
+    /// The first outcome that its client was told while it waited.
+    pub(crate) fn told_in_time(&self) -> Option<OutcomeWord> {
+        self.told().filter(|_| !self.gave_up)
     }
 
     pub(crate) fn told_success(&self) -> bool {

@@ -18,7 +18,7 @@ mod slots;
 mod spread;
 mod stopwatch;
 
-use crate::{effects, history::History, shown::Shown};
+use crate::{beliefs, effects, history::History, shown::Shown};
 use fold::{Measure, Results};
 use indoubt_proto::observation::Stamped;
 use indoubt_scenario::protocol::Family;
@@ -93,7 +93,7 @@ measures! {
 
 /// The numbers that people see without asking, in the order in which they are shown.
 pub fn shown() -> impl Iterator<Item = &'static Shown> {
-    OF_TRACES.iter().copied().chain([effects::SHOWN]).flatten()
+    OF_TRACES.iter().copied().chain([effects::SHOWN, beliefs::SHOWN]).flatten()
 }
 
 #[cfg(test)]

@@ -69,6 +69,15 @@ impl Scenario {
         file.number("refuse", workload.refuse);
         file.number("audit", workload.audit);
         file.number("lookup", workload.lookup);
+        let patience = &workload.patience;
+        if let Some(timeout) = patience.timeout {
+            file.text("timeout", timeout);
+            file.plain("retries", patience.retries);
+        }
+        file.number("die", patience.die);
+        if let Some(ask_after) = patience.ask_after {
+            file.text("ask_after", ask_after);
+        }
     }
 
     fn write_timeouts_and_options(&self, file: &mut Writer) {

@@ -31,6 +31,7 @@ fn scenario(change: impl FnOnce(&mut Scenario)) -> Scenario {
             refuse: 0.0,
             audit: 0.1,
             lookup: 0.0,
+            patience: Default::default(),
         },
         network: Network { base: Conditions::PERFECT, links: vec![] },
         force: Latency::Constant(Micros::from_millis(1)),
