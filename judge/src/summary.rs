@@ -2,7 +2,7 @@
 
 use indoubt_proto::ids::{NodeId, TxnId};
 pub use indoubt_scenario::measures::{
-    AbortedBy, Bystanders, Clients, Deadlocks, Latency, Measures, Spread, Transactions,
+    AbortedBy, Bystanders, Clients, Deadlocks, Latency, LockWaitBy, Measures, Spread, Transactions,
 };
 use indoubt_scenario::{checks::CheckName, protocol::Protocol};
 use serde::{Deserialize, Serialize};

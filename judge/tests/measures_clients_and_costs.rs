@@ -160,3 +160,27 @@ fn a_client_is_wrong_if_what_it_was_told_is_not_so_at_the_end() {
     };
     assert_eq!(["succeeded", "compensated", "unknown"].map(told), [(0, 0), (1, 0), (0, 1)]);
 }
+
+#[test]
+fn a_transaction_is_over_when_its_home_has_ended_it_whatever_its_client_was_told() {
+    let m = run(
+        Saga,
+        "0 k1 began c1-k1-1 transfer 1:p1/a:-5 2:p2/b:+5
+         1 c1 reached c1-k1-1 begun
+         9 k1 told c1-k1-1 succeeded
+         20 c1 reached c1-k1-1 ended
+         # A restart observes the end again.
+         25 c1 reached c1-k1-1 ended
+         30 k1 began c1-k1-2 transfer 1:p1/a:-5 2:p2/b:+5
+         31 c1 reached c1-k1-2 begun
+         # An audit, and one that was refused, have no end.
+         40 k1 began c1-k1-3 audit 1:p1/a:? total=0
+         41 c1 reached c1-k1-3 begun
+         50 k1 began c1-k1-4 transfer 1:p1/a:-5 2:p2/b:+5
+         51 k1 told c1-k1-4 refused
+         100 lab end",
+    )
+    .measures;
+    let ended = m.ended_ms;
+    assert_eq!((ended.count, ended.sum, ended.max, ended.censored), (2, 20.0 + 70.0, 70.0, 1));
+}

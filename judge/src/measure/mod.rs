@@ -6,6 +6,7 @@ mod anomalies;
 mod costs;
 mod deadlocks;
 mod doubt;
+mod ended;
 mod exposed;
 pub(crate) mod fold;
 mod latency;
@@ -49,7 +50,7 @@ macro_rules! measures {
                 $(self.$name.progress(seen, slot, history);)+
                 if history.family == Family::Saga {
                     // The series of locks also shows the number of pending records.
-                    self.locks.pending(seen.t_us, self.pending.open());
+                    self.locks.pending(seen.t_us, self.pending.open(), slot, self.pending.any_of(slot));
                 }
             }
 
@@ -85,6 +86,7 @@ measures! {
     recovery: recovery::Recovery,
     pending: pending::Pending,
     exposed: exposed::Exposed,
+    ended: ended::Ended,
     clients: latency::Clients,
     aborted_by: aborted_by::Reasons,
     costs: costs::Costs,
