@@ -7,7 +7,7 @@ mod describe;
 mod fault;
 mod workload;
 
-pub use claim::{Claim, Expect};
+pub use claim::{Claim, Expect, Order, Seeds};
 pub use cluster::Cluster;
 pub use fault::{Counted, Fault, Trigger, Which};
 pub use workload::{Arrivals, Patience, Workload, WorkloadKind};
