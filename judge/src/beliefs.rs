@@ -21,16 +21,11 @@ pub(crate) const SHOWN: &[Shown] = &[
 
 /// Counts the clients that do not know the truth and writes the counts to `measures`.
 pub(crate) fn count(final_state: &FinalState, measures: &mut Measures) {
-    let unlearned = final_state.all().filter(|(_, txn_history, _)| !has_learned(txn_history)).count();
+    let unlearned = final_state.all().filter(|(_, txn_history, _)| !txn_history.has_learned()).count();
     measures.client_unknown = final_state.forgotten.unlearned + unlearned as u64;
     let is_misled = |txn_history, fate| lies(final_state, txn_history, fate).next().is_some();
     measures.client_wrong =
         final_state.all().filter(|(_, txn_history, fate)| is_misled(txn_history, *fate)).count() as u64;
-}
-
-/// Whether the client of a transaction was told a definite outcome, whenever that was.
-pub(crate) fn has_learned(txn_history: &TxnHistory) -> bool {
-    txn_history.told.iter().any(|(_, outcome)| *outcome != OutcomeWord::Unknown)
 }
 
 /// The definite outcomes that the client of a transaction was told and that are not true, with their times.

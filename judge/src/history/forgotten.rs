@@ -4,10 +4,7 @@ use super::{
     fate::Fate,
     txn_history::{Plan, TxnHistory},
 };
-use crate::{
-    beliefs,
-    summary::{Clients, Transactions},
-};
+use crate::summary::{Clients, Transactions};
 use indoubt_proto::{message::OutcomeWord, operation::Key};
 use rustc_hash::FxHashMap;
 
@@ -29,7 +26,7 @@ impl Forgotten {
     pub(crate) fn add(&mut self, txn_history: &TxnHistory, fate: Fate) {
         count_fate(&mut self.transactions, fate);
         count_told(&mut self.clients, txn_history.told_in_time());
-        self.unlearned += u64::from(!beliefs::has_learned(txn_history));
+        self.unlearned += u64::from(!txn_history.has_learned());
         self.groups.join(&txn_history.plan);
     }
 }

@@ -199,6 +199,11 @@ impl TxnHistory {
         self.told().filter(|_| !self.gave_up)
     }
 
+    /// Whether its client was told a definite outcome, whenever that was.
+    pub(crate) fn has_learned(&self) -> bool {
+        self.told.iter().any(|(_, outcome)| *outcome != OutcomeWord::Unknown)
+    }
+
     pub(crate) fn told_success(&self) -> bool {
         self.told.iter().any(|(_, outcome)| *outcome == OutcomeWord::Succeeded)
     }
