@@ -1,7 +1,7 @@
 //! A cluster of real processes: their folders, ports and command lines. Starts, kills, freezes and ends them.
 
 use crate::{owner::Folder, processes::Process};
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Error, Result, anyhow, bail};
 use indoubt_driver::random::stream;
 use indoubt_node::{Ready, client::NodeClient, journal};
 use indoubt_proto::{
@@ -140,16 +140,10 @@ impl Cluster {
         self.path(&format!("{node}.trace"))
     }
 
-    /// The file with a node's standard error.
-    fn log_file(&self, node: NodeId) -> PathBuf {
-        self.path(&format!("{node}.log"))
-    }
-
     /// Starts a node on another thread, which waits until the node is ready. Its result goes to [`Cluster::started`].
     pub(crate) fn start(&self, node: NodeId) -> task::JoinHandle<Result<(Process, Ready)>> {
-        let (folder, log) = (self.folder.path().to_owned(), self.log_file(node));
-        let (program, args) = (self.program.clone(), self.args(node));
-        task::spawn_blocking(move || Process::start(&folder, &program, &args, &log))
+        let (folder, program, args) = (self.folder.path().to_owned(), self.program.clone(), self.args(node));
+        task::spawn_blocking(move || Process::start(&folder, &program, &args))
     }
 
     /// Takes the process of a node that has started.
@@ -183,7 +177,7 @@ impl Cluster {
     }
 
     /// Waits until every link between nodes has a session, so that the first transactions are not lost on links that are not up.
-    pub async fn wait_for_links(&self) -> Result<()> {
+    pub async fn wait_for_links(&mut self) -> Result<()> {
         for node in self.nodes() {
             let speaks_to = |other: &NodeId| self.peers(*other).any(|(peer, _)| *peer == node);
             let dialed = self.peers(node).map(|(peer, _)| *peer);
@@ -191,9 +185,12 @@ impl Cluster {
             let client = NodeClient::connect(&self.address(node)).await?;
             let linked = async {
                 while client.state(false).await?.stats.sessions < links {
+                    if let Some(casualty) = self.casualty() {
+                        bail!("{casualty}");
+                    }
                     tokio::time::sleep(Duration::from_millis(2)).await;
                 }
-                Ok::<_, tonic::Status>(())
+                Ok(())
             };
             timeout(UP_WITHIN, linked)
                 .await
@@ -248,21 +245,29 @@ impl Cluster {
 
     /// Ends all nodes and waits until they have ended. Then their traces are complete.
     pub fn end(&mut self) -> Result<()> {
-        for (node, endpoint) in &mut self.nodes {
+        for endpoint in self.nodes.values_mut() {
             if let Some(mut process) = endpoint.process.take() {
-                process.end().with_context(|| format!("cannot end {node}"))?;
+                process.end()?;
             }
         }
         Ok(())
     }
 
-    /// A node that ended by itself: its name, its exit status and the last line of its log.
+    /// A node that ended by itself: its name, its exit status and what it said last.
     pub(crate) fn casualty(&mut self) -> Option<String> {
-        let (node, status) =
-            self.nodes.iter_mut().find_map(|(node, endpoint)| Some((*node, endpoint.process.as_mut()?.ended()?)))?;
-        let said = std::fs::read_to_string(self.log_file(node)).unwrap_or_default();
-        let last = said.lines().next_back().unwrap_or("its log is empty").to_owned();
-        Some(format!("{node} ended by itself ({status}): {last}"))
+        self.nodes.values_mut().find_map(|endpoint| endpoint.process.as_mut()?.casualty())
+    }
+
+    /// Why a run failed: the node that ended by itself, if there is one, because then `error` only says what came of it.
+    pub(crate) async fn cause(&mut self, error: Error) -> Error {
+        for _ in 0..20 {
+            if let Some(casualty) = self.casualty() {
+                return anyhow!(casualty);
+            }
+            // The process may still be on its way out.
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        error
     }
 
     fn path(&self, name: &str) -> PathBuf {

@@ -6,7 +6,7 @@
 //!    ├─ clients          ── sessions ────────────────────────────────▶ coordinating nodes
 //!    ├─ merge            ◀─ trace files ────────────────────────────── nodes
 //!    └─ cluster          folders, ports, command lines, links
-//!        └─ processes    one child process
+//!        └─ processes    one child process;  last_words: what it said on its standard error
 //!            └─ owner    folders and processes, which are ended under all circumstances;  signals: when the lab is told to end
 //! ```
 //!
@@ -18,6 +18,7 @@
 
 mod clients;
 mod cluster;
+mod last_words;
 mod merge;
 mod owner;
 mod processes;

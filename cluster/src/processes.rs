@@ -1,7 +1,7 @@
 //! The processes that the lab starts. The lab ends each one by its id: when the cluster ends, on an error, on a panic, and on a
 //! signal ([`crate::owner`]). If the lab itself is killed, its nodes see that their standard input closes, and end by themselves.
 
-use crate::owner;
+use crate::{last_words::LastWords, owner};
 use anyhow::{Context, Result, bail};
 use indoubt_node::Ready;
 use rustix::process::{Pid, Signal};
@@ -27,27 +27,27 @@ pub(crate) struct Process {
     folder: PathBuf,
     /// Is held open. When it closes, the node knows that the lab has died.
     _stdin: Option<ChildStdin>,
+    words: LastWords,
     reaped: bool,
 }
 
 impl Process {
-    /// Starts `program` in the cluster of this folder, and waits for its readiness line. Its standard error goes to `log`.
-    pub(crate) fn start(folder: &Path, program: &Path, args: &[String], log: &Path) -> Result<(Process, Ready)> {
+    /// Starts `program` in the cluster of this folder, and waits for its readiness line.
+    pub(crate) fn start(folder: &Path, program: &Path, args: &[String]) -> Result<(Process, Ready)> {
         let name = args.iter().skip_while(|a| *a != "--id").nth(1).cloned().unwrap_or_else(|| "a node".into());
-        let stderr = std::fs::OpenOptions::new().create(true).append(true).open(log);
-        let stderr = stderr.with_context(|| format!("cannot open the log of {name}"))?;
         let mut command = Command::new(program);
-        command.args(args).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(stderr);
+        command.args(args).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child =
             owner::spawn(folder, &mut command).with_context(|| format!("cannot start the process of {name}"))?;
         let stdin = child.stdin.take();
         let stdout = child.stdout.take().expect("it was piped");
-        let mut process = Process { child, name, folder: folder.to_owned(), _stdin: stdin, reaped: false };
-        let ready = process.readiness(stdout, log)?;
+        let words = LastWords::listen(child.stderr.take().expect("it was piped"));
+        let mut process = Process { child, name, folder: folder.to_owned(), _stdin: stdin, words, reaped: false };
+        let ready = process.readiness(stdout)?;
         Ok((process, ready))
     }
 
-    fn readiness(&mut self, stdout: impl Read + Send + 'static, log: &Path) -> Result<Ready> {
+    fn readiness(&mut self, stdout: impl Read + Send + 'static) -> Result<Ready> {
         let (tell, told) = mpsc::channel();
         thread::spawn(move || {
             let mut lines = BufReader::new(stdout).lines();
@@ -60,13 +60,7 @@ impl Process {
             Ok(Some(ready)) => Ok(ready),
             Ok(None) => {
                 let status = self.reap()?;
-                let said = std::fs::read_to_string(log).unwrap_or_default();
-                let last: Vec<&str> = said.lines().rev().take(5).collect();
-                bail!(
-                    "{} ended before it was ready ({status}): {}",
-                    self.name,
-                    last.into_iter().rev().collect::<Vec<_>>().join(" | ")
-                )
+                bail!("{} ended before it was ready ({status}): {}", self.name, self.words.told())
             }
             Err(_) => bail!("{} was not ready within {} s", self.name, READY_WITHIN.as_secs()),
         }
@@ -88,23 +82,32 @@ impl Process {
         self.signal(Signal::CONT)
     }
 
-    /// Asks the process to end with SIGTERM, and kills it if it does not end in time. Returns whether it ended with status 0.
-    pub(crate) fn end(&mut self) -> Result<bool> {
+    /// Asks the process to end with SIGTERM, and kills it if it does not end in time. An error if it could not end well, for
+    /// example because it could not write its trace.
+    pub(crate) fn end(&mut self) -> Result<()> {
         self.signal(Signal::CONT)?;
         self.signal(Signal::TERM)?;
         let begin = std::time::Instant::now();
         while begin.elapsed() < END_WITHIN {
-            if let Some(status) = self.ended() {
-                return Ok(status.success());
+            match self.ended() {
+                Some(status) if status.success() => return Ok(()),
+                Some(status) => bail!("{} ended with an error ({status}): {}", self.name, self.words.told()),
+                None => {}
             }
             thread::sleep(Duration::from_millis(2));
         }
         self.kill()?;
-        Ok(false)
+        bail!("{} did not end within {} s", self.name, END_WITHIN.as_secs())
+    }
+
+    /// What the process said last, if it has ended by itself: its exit status, and the last lines of its standard error.
+    pub(crate) fn casualty(&mut self) -> Option<String> {
+        let status = self.ended()?;
+        Some(format!("{} ended by itself ({status}): {}", self.name, self.words.told()))
     }
 
     /// The exit status, if the process has ended by itself.
-    pub(crate) fn ended(&mut self) -> Option<ExitStatus> {
+    fn ended(&mut self) -> Option<ExitStatus> {
         if self.reaped {
             return None;
         }

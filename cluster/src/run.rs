@@ -49,10 +49,11 @@ pub fn run(scenario: &Scenario, protocol: Protocol, seed: u64) -> Result<Recordi
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot start the async runtime")?;
     let recording = runtime.block_on(async {
-        let mut run = LiveRun::start(scenario, protocol, seed).await?;
-        run.load().await?;
-        run.settle().await?;
-        run.close()
+        let mut run = LiveRun::new(scenario, protocol, seed)?;
+        match run.play().await {
+            Ok(recording) => Ok(recording),
+            Err(error) => Err(run.cluster.cause(error).await),
+        }
     });
     // This does not wait for tasks that still try to connect to nodes which have ended.
     runtime.shutdown_background();
@@ -111,8 +112,8 @@ struct LiveRun<'a> {
 }
 
 impl<'a> LiveRun<'a> {
-    /// Starts all processes and waits until all needed sessions are open.
-    async fn start(scenario: &'a Scenario, protocol: Protocol, seed: u64) -> Result<Self> {
+    /// A run of which no process runs yet.
+    fn new(scenario: &'a Scenario, protocol: Protocol, seed: u64) -> Result<Self> {
         let pool = ClientPool::new(scenario, seed);
         let launch = Launch {
             protocol,
@@ -126,8 +127,7 @@ impl<'a> LiveRun<'a> {
             lab: true,
             floor: false,
         };
-        let mut cluster = Cluster::prepare(launch)?;
-        cluster.start_all().await?;
+        let cluster = Cluster::prepare(launch)?;
         let (tell, news) = mpsc::unbounded_channel();
         let (client_news, mut from_clients) = mpsc::unbounded_channel();
         let forward = tell.clone();
@@ -138,7 +138,7 @@ impl<'a> LiveRun<'a> {
                 }
             }
         });
-        let mut run = LiveRun {
+        Ok(LiveRun {
             scenario,
             protocol,
             seed,
@@ -156,13 +156,25 @@ impl<'a> LiveRun<'a> {
             news,
             tell,
             client_news,
-        };
-        for node in run.cluster.nodes() {
-            run.take_hold(node).await?;
+        })
+    }
+
+    async fn play(&mut self) -> Result<Recording> {
+        self.start().await?;
+        self.load().await?;
+        self.settle().await?;
+        self.close()
+    }
+
+    /// Starts all processes and waits until all needed sessions are open.
+    async fn start(&mut self) -> Result<()> {
+        self.cluster.start_all().await?;
+        for node in self.cluster.nodes() {
+            self.take_hold(node).await?;
         }
-        run.open_sessions().await?;
-        run.start = monotonic_now();
-        Ok(run)
+        self.open_sessions().await?;
+        self.start = monotonic_now();
+        Ok(())
     }
 
     /// Opens the control stream of a node that has just started, and sends it its fault plan. Before that, the node does nothing.
@@ -221,9 +233,7 @@ impl<'a> LiveRun<'a> {
         loop {
             let now = self.now();
             self.strike(now.min(end)).await?;
-            let mut effects = Vec::new();
-            self.pool.due(now, &mut effects);
-            self.act(effects).await?;
+            self.let_clients_act(now).await?;
             if now >= end {
                 return Ok(());
             }
@@ -233,9 +243,17 @@ impl<'a> LiveRun<'a> {
         }
     }
 
+    /// Lets clients act that have something to do by now.
+    async fn let_clients_act(&mut self, now: Micros) -> Result<()> {
+        let mut effects = Vec::new();
+        self.pool.due(now, &mut effects);
+        self.act(effects).await
+    }
+
     /// Waits until all transactions have ended, but at most for `settle`.
     async fn settle(&mut self) -> Result<()> {
         let now = self.now();
+        self.pool.end_load();
         let commands = self.nemesis.end_of_load(now);
         self.perform(commands).await?;
         let end = self.scenario.duration + self.scenario.settle;
@@ -243,8 +261,9 @@ impl<'a> LiveRun<'a> {
         while self.now() < end && quiet < 2 {
             let now = self.now();
             self.strike(now).await?;
-            let next = self.nemesis.next_due().unwrap_or(end).min(now + LOOK).min(end);
-            self.wait_until(next).await?;
+            self.let_clients_act(now).await?;
+            let next = [self.nemesis.next_due(), self.pool.next_due()].into_iter().flatten().min();
+            self.wait_until(next.unwrap_or(end).min(now + LOOK).min(end)).await?;
             quiet = if self.is_resolved().await? { quiet + 1 } else { 0 };
         }
         Ok(())
@@ -273,7 +292,7 @@ impl<'a> LiveRun<'a> {
     }
 
     /// Ends all nodes and merges their traces.
-    fn close(mut self) -> Result<Recording> {
+    fn close(&mut self) -> Result<Recording> {
         self.observe(NodeId::LAB, Observation::End);
         let end = self.clients.trace.last().map_or(0, |line| line.t_us);
         self.cluster.end()?;

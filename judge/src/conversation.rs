@@ -103,6 +103,8 @@ impl Teller {
             ClientBegan { what, plan, txn, .. } => format!("wants a {what} {txn}: {}", entries(plan)),
             ClientEnded { outcome, detail, .. } if detail.is_empty() => format!("is told: {}", outcome.word()),
             ClientEnded { outcome, detail, .. } => format!("is told: {} ({detail})", outcome.word()),
+            ClientGaveUp { died: false, .. } => "gives up: no outcome came in time".into(),
+            ClientGaveUp { died: true, .. } => "DIES before it is told".into(),
             Sent { id, from, to, message, copy, .. } => {
                 let end = match self.ends.get(&(*id, *copy)) {
                     Some(Ending::Arrived(at)) => format!("arrives {}", ms(*at)),

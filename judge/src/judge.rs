@@ -3,10 +3,11 @@
 
 use crate::{
     check::{check, evidence::Evidence},
+    claims::of_one_run,
     history::fate::Fate,
     measurer::{Measured, Measurer},
     promises::{Waivers, promises},
-    summary::{Check, Expectation, FaultFired, Run, Verdict},
+    summary::{Check, FaultFired, Run, Verdict},
 };
 use indoubt_proto::time::Micros;
 use indoubt_scenario::{
@@ -14,9 +15,8 @@ use indoubt_scenario::{
     measures::numbers,
     protocol::Protocol,
     recording::{FaultRecord, Recording},
-    scenario::{Claim, Expect, Scenario},
+    scenario::Scenario,
 };
-use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
 /// Judges one run.
@@ -52,7 +52,7 @@ pub fn pass_judgement(
         Some(_) => numbers(&measured.measures, &measured.transactions, &measured.clients),
         None => BTreeMap::new(),
     };
-    let expectations = claims.map(|expect| compare(expect, &found, &checks)).collect();
+    let expectations = claims.filter_map(|expect| of_one_run(expect, &found, &checks)).collect();
     let verdict = verdict(protocol, &measured, &checks);
     let Measured { measures, series, transactions, clients, .. } = measured;
     Run {
@@ -90,24 +90,4 @@ fn fired(record: &FaultRecord) -> FaultFired {
         at_ms: record.at.iter().map(|at| at.as_millis_f64()).collect(),
         until_ms: record.until.iter().map(|until| until.map(Micros::as_millis_f64)).collect(),
     }
-}
-
-/// Compares an expectation with what was found. A quantile of an empty measure satisfies no expectation.
-fn compare(expect: &Expect, found: &BTreeMap<String, Option<f64>>, checks: &[Check]) -> Expectation {
-    let (actual, held) = match &expect.claim {
-        Claim::Metric { path, min, max, equals } => {
-            let actual = found.get(path).copied().flatten();
-            let holds = |actual: f64| {
-                min.is_none_or(|min| actual >= min)
-                    && max.is_none_or(|max| actual <= max)
-                    && equals.is_none_or(|equals| actual == equals)
-            };
-            (actual.map_or(Value::Null, |actual| json!(actual)), actual.is_some_and(holds))
-        }
-        Claim::Check { name, holds } => {
-            let held = checks.iter().find(|check| check.name == *name).map(|check| check.held);
-            (json!(held), held == Some(*holds))
-        }
-    };
-    Expectation { text: expect.text.clone(), actual, held }
 }

@@ -11,13 +11,16 @@
 //! The trace may come from the virtual world, from real processes, or from another system that writes the same lines. The
 //! scenario gives what a trace does not say: the duration of the load, the timeouts, what faults waive, and the expectations.
 //!
-//! Files, top down: [`judge`] (a recording becomes a [`summary::Run`]), [`measurer`] (the fold over the trace, and what it may
-//! forget), `check` (a file for each check), [`promises`], `finding`, `effects` and `anomaly` (what checks find), [`measure`]
+//! Files, top down: [`judge`] (a recording becomes a [`summary::Run`]), [`claims`] (expectations, also over
+//! seeds and between protocols), [`measurer`] (the fold over the trace, and what it may
+//! forget), `check` (a file for each check), [`promises`], `finding`, `effects`, `beliefs` and `anomaly` (what checks find), [`measure`]
 //! (a file for each measure), [`shown`] (where people see a measure), `history` (what happened to each transaction), [`summary`]
 //! (the shape of results), [`trace`] (the lines of a trace as JSON), [`conversation`] (a trace as text for people).
 
 mod anomaly;
+mod beliefs;
 mod check;
+pub mod claims;
 pub mod conversation;
 mod effects;
 mod finding;

@@ -5,7 +5,7 @@ mod forget;
 
 use crate::{
     anomaly::Anomaly,
-    effects,
+    beliefs, effects,
     history::{
         History,
         final_state::FinalState,
@@ -66,7 +66,7 @@ impl Measurer {
                 self.measures.message(seen, slot, &self.history);
             }
             Observation::Appended { .. } => self.measures.record(seen, slot),
-            Observation::ClientBegan { .. } | Observation::ClientEnded { .. } => {
+            Observation::ClientBegan { .. } | Observation::ClientEnded { .. } | Observation::ClientGaveUp { .. } => {
                 self.measures.client(seen, slot, &self.history);
             }
             _ => self.measures.progress(seen, slot, &self.history),
@@ -89,11 +89,12 @@ impl Measurer {
         let forgotten = self.forgetting.map(Forgetting::into_forgotten).unwrap_or_default();
         let final_state = FinalState { open_locks, forgotten, ..self.history.into_final_state() };
         effects::count(&final_state, &mut measures);
+        beliefs::count(&final_state, &mut measures);
         let mut transactions = final_state.forgotten.transactions;
         let mut clients = final_state.forgotten.clients;
         for (_, txn_history, fate) in final_state.all() {
             count_fate(&mut transactions, fate);
-            count_told(&mut clients, txn_history.told());
+            count_told(&mut clients, txn_history.told_in_time());
         }
         Measured { measures, series, transactions, clients, final_state, anomalies }
     }

@@ -2,7 +2,7 @@
 
 use indoubt_proto::ids::{NodeId, TxnId};
 pub use indoubt_scenario::measures::{
-    AbortedBy, Bystanders, Clients, Deadlocks, Latency, Measures, Spread, Transactions,
+    AbortedBy, Bystanders, Clients, Deadlocks, Latency, LockWaitBy, Measures, Spread, Transactions,
 };
 use indoubt_scenario::{checks::CheckName, protocol::Protocol};
 use serde::{Deserialize, Serialize};
@@ -24,6 +24,9 @@ pub struct Summary {
     pub timeouts_multiplied_by: Option<u64>,
     /// One entry per protocol and seed.
     pub runs: Vec<Run>,
+    /// The expectations over seeds and between protocols.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub expectations: Vec<JointExpectation>,
 }
 
 /// One run of one protocol with one seed.
@@ -47,7 +50,7 @@ pub struct Run {
     pub checks: Vec<Check>,
     /// The faults that apply to this protocol.
     pub faults: Vec<FaultFired>,
-    /// The expectations of this protocol.
+    /// The expectations of this protocol that one run alone can meet.
     pub expectations: Vec<Expectation>,
 }
 
@@ -154,6 +157,19 @@ pub struct Expectation {
     pub text: String,
     /// What was found: a number, or whether the check held. `null` for a quantile of an empty measure.
     pub actual: serde_json::Value,
+    /// Whether the expectation was met.
+    pub held: bool,
+}
+
+/// The result of an expectation that needs several runs.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct JointExpectation {
+    /// The protocol whose runs are meant.
+    pub protocol: Protocol,
+    /// The expectation in one line for people.
+    pub text: String,
+    /// What was found, for people.
+    pub found: String,
     /// Whether the expectation was met.
     pub held: bool,
 }

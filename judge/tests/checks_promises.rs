@@ -11,7 +11,7 @@ use indoubt_scenario::{
         Family,
         Protocol::{Saga, TwoPhase},
     },
-    scenario::{Claim, Expect},
+    scenario::{Claim, Expect, Seeds},
 };
 use std::collections::BTreeSet;
 use tape::{
@@ -169,9 +169,14 @@ fn claims_are_compared_by_path_and_a_quantile_of_nothing_satisfies_nothing() {
         (Claim::Check { name: CheckName::Agreement, holds: true }, true),
         (Claim::Check { name: CheckName::Agreement, holds: false }, false),
     ];
-    let expects =
-        claims.iter().map(|(claim, _)| Expect { protocol: TwoPhase, claim: claim.clone(), text: "claim".into() });
-    let other = Expect { protocol: Saga, claim: metric("throughput_tps", None, None, None), text: "another's".into() };
+    let expects = claims.iter().map(|(claim, _)| Expect {
+        protocol: TwoPhase,
+        claim: claim.clone(),
+        seeds: Seeds::Each,
+        text: "claim".into(),
+    });
+    let claim = metric("throughput_tps", None, None, None);
+    let other = Expect { protocol: Saga, claim, seeds: Seeds::Each, text: "another's".into() };
     let run = judged(TwoPhase, vec![], expects.chain([other]).collect(), &format!("{BEGAN}{COMMIT}"));
     assert_eq!(run.expectations.iter().map(|e| e.held).collect::<Vec<_>>(), claims.map(|(_, held)| held));
     assert_eq!(run.expectations[0].actual, 5.0);

@@ -129,3 +129,68 @@ fn every_message_of_a_saga_counts_as_its_own_and_none_as_a_work_round() {
     .measures;
     assert_eq!((m.messages_per_txn, m.work_messages_per_txn), (3.0, 0.0));
 }
+
+#[test]
+fn a_client_that_gave_up_knows_nothing_until_it_asks() {
+    let story = "0 k1 began c1-k1-1 transfer 1:p1/a:-5 2:p2/b:+5
+         1 c1 reached c1-k1-1 begun
+         9 c1 decided c1-k1-1 abort
+         500 k1 gave-up c1-k1-1
+         # One that died asks, one gave up and never asks, one is told `unknown`, and one waits until the end.
+         600 k1 began c1-k1-2 transfer 1:p1/a:-5 2:p2/b:+5
+         600 k1 gave-up c1-k1-2 died
+         700 k1 began c1-k1-3 transfer 1:p1/a:-5 2:p2/b:+5
+         710 k1 told c1-k1-3 unknown
+         800 k1 began c1-k1-4 transfer 1:p1/a:-5 2:p2/b:+5
+         1500 k1 told c1-k1-1 aborted a constraint does not hold
+         9000 lab end";
+    let run = run(TwoPhase, story);
+    assert_eq!((run.clients.unknown, run.clients.aborted), (4, 0), "what it was told first counts");
+    assert_eq!((run.measures.client_unknown, run.measures.client_wrong), (3, 0), "the first one has learned it");
+    assert_eq!((run.measures.latency_ms.unknown.count, run.measures.latency_ms.unknown.max), (2, 500.0));
+    assert_eq!((run.measures.latency_ms.aborted.count, run.measures.aborted_by.constraint), (0, 0));
+    // That a client gave up says nothing of the transaction: the second and the fourth may still run.
+    assert_eq!((run.transactions.aborted, run.transactions.refused), (1, 3));
+}
+
+#[test]
+fn a_client_is_wrong_if_what_it_was_told_is_not_so_at_the_end() {
+    let told = |outcome: &str| {
+        let story = format!(
+            "0 k1 began c1-k1-1 transfer 1:p1/a:-5 2:p2/b:+5
+             1 c1 reached c1-k1-1 begun
+             2 p1 step-applied c1-k1-1 1 p1/a:-5 @1
+             3 p2 step-applied c1-k1-1 2 p2/b:+5 @1
+             9 c1 reached c1-k1-1 ended
+             10 k1 told c1-k1-1 {outcome}
+             90 lab end"
+        );
+        let measures = run(Saga, &story).measures;
+        (measures.client_wrong, measures.client_unknown)
+    };
+    assert_eq!(["succeeded", "compensated", "unknown"].map(told), [(0, 0), (1, 0), (0, 1)]);
+}
+
+#[test]
+fn a_transaction_is_over_when_its_home_has_ended_it_whatever_its_client_was_told() {
+    let m = run(
+        Saga,
+        "0 k1 began c1-k1-1 transfer 1:p1/a:-5 2:p2/b:+5
+         1 c1 reached c1-k1-1 begun
+         9 k1 told c1-k1-1 succeeded
+         20 c1 reached c1-k1-1 ended
+         # A restart observes the end again.
+         25 c1 reached c1-k1-1 ended
+         30 k1 began c1-k1-2 transfer 1:p1/a:-5 2:p2/b:+5
+         31 c1 reached c1-k1-2 begun
+         # An audit, and one that was refused, have no end.
+         40 k1 began c1-k1-3 audit 1:p1/a:? total=0
+         41 c1 reached c1-k1-3 begun
+         50 k1 began c1-k1-4 transfer 1:p1/a:-5 2:p2/b:+5
+         51 k1 told c1-k1-4 refused
+         100 lab end",
+    )
+    .measures;
+    let ended = m.ended_ms;
+    assert_eq!((ended.count, ended.sum, ended.max, ended.censored), (2, 20.0 + 70.0, 70.0, 1));
+}

@@ -39,6 +39,7 @@ bundle![
     "clock-jumps",
     "participant-loses-its-disk",
     "participant-is-restored",
+    "outcomes-lost",
 ];
 
 macro_rules! bundle_sweeps {

@@ -4,6 +4,7 @@ use crate::{parallel::in_parallel, world::World};
 use anyhow::Result;
 use indicatif::ProgressBar;
 use indoubt_judge::{
+    claims::{Reading, of_many_runs},
     judge::judge,
     summary::{Run, Series, Summary, Verdict},
 };
@@ -76,6 +77,10 @@ pub(crate) fn execute(tasks: &[Task], how: How, bar: &ProgressBar) -> Result<Vec
         finished[job.task].summary.runs.push(run);
         finished[job.task].recordings.extend(recording);
     }
+    for (task, Finished { summary, .. }) in tasks.iter().zip(&mut finished) {
+        let readings: Vec<Reading> = summary.runs.iter().map(Reading::of).collect();
+        summary.expectations = of_many_runs(&task.scenario.expects, &readings);
+    }
     Ok(finished)
 }
 
@@ -110,6 +115,7 @@ fn empty(task: &Task, world: World) -> Finished {
         scenario: serde_json::to_value(&task.scenario).expect("a scenario is plain data"),
         timeouts_multiplied_by: task.slowed,
         runs: Vec::new(),
+        expectations: Vec::new(),
     };
     Finished { summary, recordings: Vec::new() }
 }

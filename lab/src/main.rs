@@ -5,7 +5,7 @@ use indoubt_lab::{
     commands::{self, Cli},
     status::Status,
 };
-use std::process::ExitCode;
+use std::{io::Write as _, process::ExitCode};
 
 /// Exit status 0: all promises and expectations hold. 1: one of them does not. 2: the command could not run. After a signal: 128
 /// plus the number of the signal.
@@ -16,7 +16,8 @@ fn main() -> ExitCode {
         Ok(Status::DoesNotHold) => ExitCode::from(1),
         Err(error) => {
             let red = anstyle::AnsiColor::Red.on_default().bold();
-            anstream::eprintln!("{red}error{red:#}: {error:#}");
+            // Where nobody can read it, the status still tells.
+            _ = writeln!(anstream::stderr(), "{red}error{red:#}: {error:#}");
             ExitCode::from(2)
         }
     }

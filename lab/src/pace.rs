@@ -35,7 +35,10 @@ fn slow_down(task: &mut Task, profile: Option<Profile>) {
         (call.0 * ROOM).div_ceil(timeouts.vote.0.max(1)).min(MOST)
     });
     if factor > 1 {
-        for timeout in [&mut timeouts.vote, &mut timeouts.decision, &mut timeouts.lock, &mut timeouts.retry] {
+        let machines = [&mut timeouts.vote, &mut timeouts.decision, &mut timeouts.lock, &mut timeouts.retry];
+        let patience = &mut task.scenario.workload.patience;
+        let clients = [&mut patience.timeout, &mut patience.ask_after];
+        for timeout in machines.into_iter().chain(clients.into_iter().flatten()) {
             *timeout = *timeout * factor;
         }
         task.slowed = Some(factor);

@@ -180,3 +180,22 @@ fn wrong_sweeps_are_refused_with_file_line_and_value() {
         assert!(status == 2 && err.contains(expected) && !err.contains("panicked"), "{args:?}: {err}");
     }
 }
+
+/// An expectation over seeds or between protocols is judged once for each point, when all its seeds are there.
+#[test]
+fn what_is_expected_over_seeds_is_judged_at_each_point() {
+    let folder = small();
+    let claims = "[[expect]]\nprotocol = \"2pc\"\nmetric = \"messages_per_txn\"\nbelow = \"saga\"\n\
+        [[expect]]\nprotocol = \"2pc\"\ncheck = \"agreement\"\nholds = true\nseeds = \">= 100%\"\n[sweep]";
+    fs::write(folder.path().join("small.toml"), SMALL.replace("[sweep]", claims)).unwrap();
+    let sweep =
+        |words: &[&str]| said(&[&["sweep", "small.toml", "--seeds", "3", "--output"], words].concat(), folder.path());
+    let (status, _, err) = sweep(&["whole"]);
+    let unmet =
+        "expected 2pc: messages_per_txn below that of saga, but it is so under 0 of 3 seeds; not under seed 1: ";
+    assert!(status == 1 && err.contains(&format!("network.latency = 4ms, workload.refuse = 0: {unmet}")), "{err}");
+    assert_eq!(err.matches(unmet).count(), 6, "at each point: {err}");
+    assert!(!err.contains("agreement"), "{err}");
+    let (status, _, err) = sweep(&["shard", "--shard", "1/2"]);
+    assert_eq!(status, 0, "a shard does not have all seeds: {err}");
+}

@@ -32,8 +32,13 @@ pub enum NodeError {
         error: postcard::Error,
     },
     /// The trace cannot be written.
-    #[error("cannot write the trace: {0}")]
-    Trace(io::Error),
+    #[error("cannot write the trace {}: {error}", path.display())]
+    Trace {
+        /// The trace file.
+        path: PathBuf,
+        /// The error of the operating system.
+        error: io::Error,
+    },
     /// The alarm cannot be set.
     #[error("cannot set the timer: {0}")]
     Alarm(io::Error),

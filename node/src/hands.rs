@@ -77,7 +77,7 @@ impl<T> Hands<T> {
     }
 
     pub(crate) fn flush_trace(&mut self) -> Result<(), NodeError> {
-        self.trace.as_mut().map_or(Ok(()), Trace::flush).map_err(NodeError::Trace)
+        self.trace.as_mut().map_or(Ok(()), Trace::flush)
     }
 
     /// Tells the lab of the rules that have applied.
@@ -127,7 +127,7 @@ impl<M: Machine> World<M> for Hands<M::Timer> {
     }
 
     fn compact(&mut self, upto: Lsn, records: Vec<M::Record>) -> Result<(), NodeError> {
-        self.log.compact(upto, &records)
+        self.log.compact(upto, &records, &self.since)
     }
 
     fn arm(&mut self, timer: M::Timer, after: Micros) {

@@ -1,17 +1,20 @@
 //! The journal as the event loop uses it: encodes records, decides what must be forced at the end of a batch, and forces lazy records
-//! that wait too long.
+//! that wait too long. Each record is dated, so that after a restart people still see for how long a branch has been in doubt. The
+//! machine never sees these dates.
 
 use crate::{
+    clock,
     error::NodeError,
     journal::{self, Journal, Options, Owner},
 };
 use indoubt_driver::{conditions::Latency, random::Stream};
 use indoubt_proto::{
-    ids::{LogId, Lsn},
+    ids::{LogId, Lsn, TxnId},
     machine::{Logged, Record, Write},
     time::Micros,
     wire::Stats,
 };
+use rustc_hash::FxHashMap;
 use std::{
     path::Path,
     sync::{
@@ -47,6 +50,10 @@ pub(crate) struct Log {
     compactions: u64,
 }
 
+/// A record as it stands in the journal, after the time of the wall clock at which it was first written. A compaction keeps the time
+/// of what it writes again.
+type Dated<R> = (Micros, R);
+
 /// The records of the journal at the start.
 #[derive(Debug)]
 pub(crate) struct Recovered<R> {
@@ -56,6 +63,8 @@ pub(crate) struct Recovered<R> {
     pub(crate) incarnation: u32,
     pub(crate) last: Lsn,
     pub(crate) records: Vec<Logged<R>>,
+    /// When each transaction was first written of, by the monotonic clock.
+    pub(crate) since: FxHashMap<TxnId, Micros>,
 }
 
 impl Log {
@@ -68,8 +77,14 @@ impl Log {
                 dir.display()
             );
         }
-        let decode = |found: journal::Record<'_>| match postcard::from_bytes(found.payload) {
-            Ok(record) => Ok(Logged { lsn: found.lsn, compacted: found.compacted, record }),
+        let mut since = FxHashMap::default();
+        let decode = |found: journal::Record<'_>| match postcard::from_bytes::<Dated<R>>(found.payload) {
+            Ok((at, record)) => {
+                if let Some(txn) = record.txn() {
+                    since.entry(txn).or_insert_with(|| clock::monotonic(at));
+                }
+                Ok(Logged { lsn: found.lsn, compacted: found.compacted, record })
+            }
             Err(error) => Err(NodeError::Record { lsn: found.lsn, error }),
         };
         let records = found.records().map(decode).collect::<Result<_, _>>()?;
@@ -89,7 +104,7 @@ impl Log {
             forced_records: 0,
             compactions: 0,
         };
-        Ok((writer, Recovered { log, fresh, incarnation, last, records }))
+        Ok((writer, Recovered { log, fresh, incarnation, last, records, since }))
     }
 
     /// Sets the random stream for the times of forced writes.
@@ -104,7 +119,8 @@ impl Log {
 
     fn encode<R: Record>(&mut self, record: &R) {
         self.scratch.clear();
-        self.scratch = postcard::to_extend(record, std::mem::take(&mut self.scratch))
+        let dated: Dated<&R> = (clock::wall(), record);
+        self.scratch = postcard::to_extend(&dated, std::mem::take(&mut self.scratch))
             .expect("records are plain data, and a vector takes whatever comes");
     }
 
@@ -124,9 +140,20 @@ impl Log {
         Ok(())
     }
 
-    /// Replaces everything up to `upto` by `records`. This counts as a forced write.
-    pub(crate) fn compact<R: Record>(&mut self, upto: Lsn, records: &[R]) -> Result<(), NodeError> {
-        let encode = |record: &R| postcard::to_stdvec(record).expect("records are plain data");
+    /// Replaces everything up to `upto` by `records`. This counts as a forced write. `since` is when the transactions that are in
+    /// doubt or in progress began to be so, by the monotonic clock.
+    pub(crate) fn compact<R: Record>(
+        &mut self,
+        upto: Lsn,
+        records: &[R],
+        since: &FxHashMap<TxnId, Micros>,
+    ) -> Result<(), NodeError> {
+        let (now, wall) = (clock::now(), clock::wall());
+        let encode = |record: &R| {
+            let age = record.txn().and_then(|txn| since.get(&txn)).map_or(Micros::ZERO, |at| now.saturating_sub(*at));
+            let dated: Dated<&R> = (wall.saturating_sub(age), record);
+            postcard::to_stdvec(&dated).expect("records are plain data")
+        };
         self.journal.compact(upto, records.iter().map(encode))?;
         self.compactions += 1;
         self.forced();
@@ -209,5 +236,53 @@ impl Log {
     /// Forces everything and closes the journal. It blocks until the forced write returns.
     pub(crate) fn close(self) -> Result<(), NodeError> {
         Ok(self.journal.close()?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use indoubt_proto::{ids::NodeId, operation::Key};
+    use serde::{Deserialize, Serialize};
+
+    const TXN: TxnId = TxnId { home: NodeId::coordinating(1), client: NodeId::client(1), number: 1 };
+
+    #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+    struct Prepared(Key);
+
+    impl Record for Prepared {
+        fn word(&self) -> &'static str {
+            "prepared"
+        }
+
+        fn txn(&self) -> Option<TxnId> {
+            Some(TXN)
+        }
+    }
+
+    fn open(dir: &Path) -> (Log, Recovered<Prepared>) {
+        let owner = Owner { node: NodeId::participant(1), protocol: "test".into() };
+        Log::open(dir, owner, 1).expect("a sound journal")
+    }
+
+    #[test]
+    fn a_record_keeps_its_date_over_a_restart_and_over_a_compaction() {
+        let dir = tempfile::tempdir().unwrap();
+        let (mut log, found) = open(dir.path());
+        assert!(found.since.is_empty());
+        let before = clock::now();
+        log.append(Lsn(1), &Prepared(Key::new("a")), Write::Forced).unwrap();
+        log.append(Lsn(2), &Prepared(Key::new("b")), Write::Forced).unwrap();
+        log.flush(before).unwrap();
+        log.close().unwrap();
+        let (mut log, found) = open(dir.path());
+        let second = Micros::from_secs(1);
+        assert!(found.since[&TXN] + second >= before && found.since[&TXN] <= clock::now());
+        // It has been in doubt for five seconds when the journal is compacted.
+        let then = clock::now().saturating_sub(second * 5);
+        log.compact(found.last, &[Prepared(Key::new("a"))], &HashMap::from([(TXN, then)])).unwrap();
+        log.close().unwrap();
+        let since = open(dir.path()).1.since[&TXN];
+        assert!(since <= then + second && then <= since + second, "{since} is not {then}");
     }
 }

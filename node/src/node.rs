@@ -37,7 +37,6 @@ use indoubt_proto::{
         },
     },
 };
-use rustc_hash::FxHashMap;
 use std::{
     future::Future, io, net::SocketAddr, os::unix::fs::MetadataExt, path::Path, pin::pin, sync::Arc, time::Duration,
 };
@@ -140,15 +139,18 @@ where
     /// If the data directory is in use, damaged or belongs to another node, if the port is in use, or if the trace cannot be opened.
     pub async fn start(machine: M, config: NodeConfig) -> Result<Self, NodeError> {
         let owner = Owner { node: config.id, protocol: config.protocol.clone() };
-        let (log, Recovered { log: id, fresh, incarnation, last, records }) = Log::open(&config.data_dir, owner)?;
+        let (log, Recovered { log: id, fresh, incarnation, last, records, since }) =
+            Log::open(&config.data_dir, owner)?;
         let start = config.start.unwrap_or(incarnation);
         log.draw_forces_from(of_forces(config.seed, config.id, start));
-        let trace = config.trace.as_deref().map(|path| Trace::open(path, config.id)).transpose();
-        let trace = trace.map_err(NodeError::Trace)?;
+        let trace = config.trace.as_deref().map(|path| Trace::open(path, config.id)).transpose()?;
         let mut port = Port::new(config.id, config.seed);
         port.begin(start, incarnation);
         let mut driver = Driver::new(port);
         driver.boot(machine, driver::Recovered { log: id, last, records }, config.compact_every.max(1));
+        // What is still open is as old as its first record in the journal.
+        let open = driver.machine().map(|machine| machine.inspect(false).open).unwrap_or_default();
+        let since = open.iter().filter_map(|open| Some((open.txn, *since.get(&open.txn)?))).collect();
         let restarted = Observation::Restarted { incarnation, log: id, upto: last, lost: fresh };
         let restarted = (start > 1).then_some(restarted);
         let (listener, address) = listen(config.listen).await?;
@@ -172,7 +174,7 @@ where
             replies: Replies::default(),
             lab: LabPort::new(obeyed),
             reports: Vec::new(),
-            since: FxHashMap::default(),
+            since,
         };
         let alarm = Alarm::new().map_err(NodeError::Alarm)?;
         let engine = Engine { driver, hands, alarm, inbox, items: Vec::new(), stop: stopped, called: 0, unnamed: 1 };

@@ -2,7 +2,7 @@
 //! SIGKILL. A frame is a length (u32, little-endian) and a [`Stamped`] in postcard. `t_us` is the time of CLOCK_MONOTONIC, and `seq`
 //! counts the frames of the file.
 
-use crate::clock;
+use crate::{clock, error::NodeError};
 use indoubt_proto::{
     ids::NodeId,
     observation::{Observation, Stamped},
@@ -11,7 +11,7 @@ use indoubt_proto::{
 use std::{
     fs::{File, OpenOptions},
     io::{self, BufReader, Read, Seek, SeekFrom, Write},
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 /// The number of bytes of a frame's length.
@@ -20,6 +20,7 @@ const HEAD: usize = 4;
 /// Appends to a trace file. Observations are collected in memory until [`Trace::flush`].
 #[derive(Debug)]
 pub(crate) struct Trace {
+    path: PathBuf,
     file: File,
     buffer: Vec<u8>,
     node: NodeId,
@@ -30,12 +31,19 @@ pub(crate) struct Trace {
 
 impl Trace {
     /// Opens `path` to append to it. A torn last frame, which a kill in the middle of a write leaves, is cut off.
-    pub(crate) fn open(path: &Path, node: NodeId) -> io::Result<Trace> {
-        let mut file = OpenOptions::new().create(true).truncate(false).read(true).write(true).open(path)?;
-        let (frames, end) = whole_frames(&file)?;
-        file.set_len(end)?;
-        file.seek(SeekFrom::Start(end))?;
-        Ok(Trace { file, buffer: Vec::new(), node, seq: frames, step: None })
+    pub(crate) fn open(path: &Path, node: NodeId) -> Result<Trace, NodeError> {
+        let opened = || {
+            let mut file = OpenOptions::new().create(true).truncate(false).read(true).write(true).open(path)?;
+            let (frames, end) = whole_frames(&file)?;
+            file.set_len(end)?;
+            file.seek(SeekFrom::Start(end))?;
+            Ok((file, frames))
+        };
+        let path = path.to_owned();
+        match opened() {
+            Ok((file, seq)) => Ok(Trace { path, file, buffer: Vec::new(), node, seq, step: None }),
+            Err(error) => Err(NodeError::Trace { path, error }),
+        }
     }
 
     /// Begins a step. All observations of a step have one time, as in the virtual world. So a lock that is granted in the step that
@@ -68,9 +76,9 @@ impl Trace {
     }
 
     /// Writes everything to the file with one write.
-    pub(crate) fn flush(&mut self) -> io::Result<()> {
+    pub(crate) fn flush(&mut self) -> Result<(), NodeError> {
         if !self.buffer.is_empty() {
-            self.file.write_all(&self.buffer)?;
+            self.file.write_all(&self.buffer).map_err(|error| NodeError::Trace { path: self.path.clone(), error })?;
             self.buffer.clear();
         }
         Ok(())

@@ -206,8 +206,8 @@ fn what_is_no_journal_is_refused_in_clear_words() {
     assert_eq!(said("journal", &log.bytes[64..]), "journal is corrupt at byte 0: this is not a journal");
     assert_eq!(said("journal", &log.bytes[..30]), "journal is corrupt at byte 30: the file ends within its header");
     let mut newer = log.bytes.clone();
-    newer[8] = 2;
-    assert_eq!(said("journal", &newer), "journal has format version 2, and this program reads version 1");
+    newer[8] = 3;
+    assert_eq!(said("journal", &newer), "journal has format version 3, and this program reads version 2");
     let mut damaged = log.bytes.clone();
     damaged[70] ^= 1;
     let text = format!(

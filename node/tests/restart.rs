@@ -3,7 +3,10 @@
 mod common;
 
 use common::{C1, Cluster, P1, Running, eventually, received, request, steps};
-use indoubt_node::client::{ClientEvent, ClientSession};
+use indoubt_node::{
+    client::{ClientEvent, ClientSession},
+    monotonic_now,
+};
 use indoubt_proto::{
     ids::{LogId, NodeId, TxnId},
     message::{Message, Outcome, Status},
@@ -51,6 +54,24 @@ async fn a_restarted_coordinator_goes_on_from_its_log_and_loses_no_resend_at_boo
     let taken = p2.observed(|o| received(o, "work")).await;
     let Observation::Received { id, .. } = taken.what else { panic!("not taken") };
     assert_eq!((id.start, id.count <= 2), (2, true), "the first that it sent at boot waited for the link");
+}
+
+/// The age of what is open counts from its first record, and not from the restart.
+#[tokio::test]
+async fn a_restarted_node_knows_for_how_long_something_has_been_open() {
+    let cluster = Cluster::start().await;
+    let _p2 = cluster.p2.stop().await;
+    let people = cluster.c1.client().await;
+    tokio::spawn(async move { people.submit(request()).await });
+    let began = cluster.c1.observed(|o| common::sent(o, "work")).await.t_us;
+    let c1 = Running::start(cluster.c1.stop().await).await;
+    let restarted = c1.observed(|o| matches!(o, Observation::Restarted { .. })).await.t_us;
+    let people = c1.client().await;
+    let before = monotonic_now().0 as i64;
+    let [open] = &people.state(false).await.unwrap().inspection.open[..] else { panic!("one transaction is open") };
+    let age = open.since_us.expect("it has an age") as i64;
+    // The wall clock may have been adjusted a little meanwhile.
+    assert!(age + (restarted - began) / 2 >= before - began, "{age} us, but it began {} us ago", before - began);
 }
 
 #[tokio::test]

@@ -105,6 +105,11 @@ pub enum Observation {
         outcome: OutcomeWord,
         detail: String,
     },
+    /// A client no longer waits for an outcome: none came in time, or the client died.
+    ClientGaveUp {
+        txn: TxnId,
+        died: bool,
+    },
     /// A message left. `copy` means that it is a duplicate that a fault made.
     Sent {
         id: MessageId,
@@ -312,6 +317,7 @@ impl Observation {
         match self {
             ClientBegan { txn, .. }
             | ClientEnded { txn, .. }
+            | ClientGaveUp { txn, .. }
             | LockRequested { txn, .. }
             | LockGranted { txn, .. }
             | LockReleased { txn, .. }
@@ -346,6 +352,7 @@ impl Observation {
         match self {
             ClientBegan { .. } => "client-began",
             ClientEnded { .. } => "client-ended",
+            ClientGaveUp { .. } => "client-gave-up",
             Sent { .. } => "sent",
             Received { .. } => "received",
             Dropped { .. } => "dropped",

@@ -32,7 +32,7 @@ impl Timeouts {
     /// The pause before a resend; `attempt` counts resends from 0. It is `retry`, doubled each time, at most 10 × `retry`. There is no
     /// jitter, because machines have no randomness.
     pub fn backoff(&self, attempt: u32) -> Micros {
-        self.retry * (1u64 << attempt.min(4)).min(10)
+        self.retry.backoff(attempt)
     }
 
     /// How long the work round may take. It includes waiting for locks and for the answer.

@@ -35,6 +35,11 @@ impl Micros {
         self.0 as f64 / 1_000_000.0
     }
 
+    /// This pause as it grows: doubled with each attempt, which counts from 0, to at most 10 times as long. There is no jitter.
+    pub fn backoff(self, attempt: u32) -> Micros {
+        self * (1u64 << attempt.min(4)).min(10)
+    }
+
     /// The difference, or zero if `other` is later.
     pub fn saturating_sub(self, other: Micros) -> Micros {
         Micros(self.0.saturating_sub(other.0))

@@ -33,6 +33,8 @@ pub fn failures(summary: &Summary) -> Vec<String> {
         }
     }
     lines.extend(claims(summary));
+    let unmet = summary.expectations.iter().filter(|claim| !claim.held);
+    lines.extend(unmet.map(|claim| format!("expected {}, but {}", claim.text, claim.found)));
     lines.extend(never_fired(summary));
     lines
 }
@@ -78,7 +80,9 @@ impl Standing {
         let count = |verdict| runs.iter().filter(|run| run.verdict == verdict).count();
         match (count(Verdict::Violated), count(Verdict::Unknown)) {
             (0, 0) if protocol.family().entry().promises.is_empty() => Standing::PromisedNothing,
-            (0, 0) if is_surprised(runs) || has_silent_fault(summary, protocol) => Standing::PromisesKept,
+            (0, 0) if is_surprised(summary, protocol, runs) || has_silent_fault(summary, protocol) => {
+                Standing::PromisesKept
+            }
             (0, 0) => Standing::Ok,
             (0, unknown) => Standing::Unknown(unknown),
             (violated, _) => Standing::Violated(violated),
@@ -97,9 +101,10 @@ impl Standing {
     }
 }
 
-/// Whether an expectation does not hold in some run.
-pub fn is_surprised(runs: &[&Run]) -> bool {
+/// Whether an expectation of a protocol does not hold, in one of its runs or over all of them.
+pub fn is_surprised(summary: &Summary, protocol: Protocol, runs: &[&Run]) -> bool {
     runs.iter().any(|run| run.expectations.iter().any(|claim| !claim.held))
+        || summary.expectations.iter().any(|claim| claim.protocol == protocol && !claim.held)
 }
 
 /// Whether a fault fired under no seed of this protocol.

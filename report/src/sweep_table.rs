@@ -1,17 +1,24 @@
 //! The rows of a sweep: one line per run, as text on disk (tidy CSV) and as numbers for charts.
 
 use anyhow::{Context, Result, bail};
-use indoubt_judge::summary::Run;
-use indoubt_scenario::{measures::metric_paths, protocol::Protocol};
+use indoubt_judge::{
+    claims::{Reading, of_many_runs},
+    summary::{Check, Run},
+};
+use indoubt_scenario::{checks::CheckName, measures::metric_paths, protocol::Protocol};
 use indoubt_studies::sweep::{self, Cell, Grid};
-use std::{collections::BTreeMap, path::Path};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+};
 
 /// The columns before those of the parameters.
 const LEAD: [&str; 4] = ["cell", "scenario", "protocol", "seed"];
 
 /// The columns between those of the parameters and those of the metrics. After the verdict they say what does not hold: the
-/// promised checks that are broken, the expectations that are not met, and the numbers of the faults that never fired.
-const JUDGED: [&str; 4] = ["verdict", "broken", "unmet", "unfired"];
+/// promised checks that are broken, all checks that do not hold, the expectations of one run that are not met, and the numbers of the
+/// faults that never fired.
+const JUDGED: [&str; 5] = ["verdict", "broken", "failed", "unmet", "unfired"];
 
 /// The names of all columns: cell, scenario, protocol, seed, the parameters, what the judge says, then every metric by its path.
 pub fn head(grid: &Grid) -> Vec<String> {
@@ -24,7 +31,8 @@ pub fn row(cell: &Cell<'_>, run: &Run) -> Vec<String> {
     let mut cells =
         vec![cell.index.to_string(), cell.point.scenario.name.clone(), run.protocol.to_string(), run.seed.to_string()];
     cells.extend(cell.point.values.iter().cloned());
-    cells.extend([word(run), broken(run), unmet(run), unfired(run)]);
+    let checks = [checks(run, |check| check.promised), checks(run, |_| true)];
+    cells.extend([word(run)].into_iter().chain(checks).chain([unmet(run), unfired(run)]));
     cells.extend(sweep::row(run).into_values().map(|number| number.map_or(String::new(), |n| n.to_string())));
     cells
 }
@@ -34,9 +42,10 @@ fn word(run: &Run) -> String {
     verdict.as_str().unwrap_or_default().to_owned()
 }
 
-fn broken(run: &Run) -> String {
-    let broken = run.checks.iter().filter(|check| check.promised && !check.held);
-    broken.map(|check| check.name.word()).collect::<Vec<_>>().join(", ")
+/// The checks of a kind that do not hold.
+fn checks(run: &Run, of: impl Fn(&Check) -> bool) -> String {
+    let failed = run.checks.iter().filter(|check| of(check) && !check.held);
+    failed.map(|check| check.name.word()).collect::<Vec<_>>().join(", ")
 }
 
 fn unmet(run: &Run) -> String {
@@ -79,17 +88,14 @@ pub fn lines(text: &str, columns: usize) -> Result<BTreeMap<usize, String>> {
 /// The table of a sweep, read from its file, for charts, medians and failures.
 pub struct Table {
     rows: Vec<Row>,
-    metrics: Vec<String>,
 }
 
 /// One run of a sweep.
 struct Row {
-    protocol: Protocol,
-    seed: String,
+    /// The protocol and the seed, the metrics that charts show or expectations name, and the checks that do not hold.
+    reading: Reading,
     /// The values of the axes.
     values: Vec<String>,
-    /// The values of the metrics that charts show.
-    metrics: Vec<Option<f64>>,
     broken: String,
     unmet: String,
     unfired: Vec<usize>,
@@ -117,40 +123,51 @@ impl Table {
         };
         let (protocol, seed) = (column("protocol")?, column("seed")?);
         let (broken, unmet, unfired) = (column("broken")?, column("unmet")?, column("unfired")?);
+        let failed = column("failed")?;
         let axes = grid.axes.iter().map(|axis| column(axis)).collect::<Result<Vec<_>>>()?;
-        let metrics = grid.metrics.iter().map(|metric| column(metric)).collect::<Result<Vec<_>>>()?;
+        let named = grid.scenario.expects.iter().filter_map(|expect| expect.metric());
+        let metrics: BTreeSet<&str> = grid.metrics.iter().map(String::as_str).chain(named).collect();
+        let metrics = metrics.into_iter().map(|metric| Ok((metric, column(metric)?))).collect::<Result<Vec<_>>>()?;
         let mut rows = Vec::new();
         for record in reader.records() {
             let record = record.with_context(|| format!("cannot read {}", path.display()))?;
             let at = |column: usize| record.get(column).unwrap_or_default();
             let line = record.position().map_or(0, csv::Position::line);
-            let named = at(protocol);
-            let wrong = || format!("{}:{line}: unknown protocol `{named}`", path.display());
-            let protocol = Protocol::from_name(named).with_context(wrong)?;
+            let wrong = |what: &str, found: &str| format!("{}:{line}: unknown {what} `{found}`", path.display());
+            let check = |name: &str| {
+                let known = CheckName::ALL.into_iter().find(|check| check.word() == name);
+                known.with_context(|| wrong("check", name))
+            };
+            let protocol = at(protocol);
+            let reading = Reading {
+                protocol: Protocol::from_name(protocol).with_context(|| wrong("protocol", protocol))?,
+                seed: at(seed).parse().with_context(|| wrong("seed", at(seed)))?,
+                numbers: metrics.iter().map(|(path, column)| ((*path).to_owned(), at(*column).parse().ok())).collect(),
+                failed: at(failed).split(", ").filter(|name| !name.is_empty()).map(check).collect::<Result<_>>()?,
+            };
             rows.push(Row {
-                protocol,
-                seed: at(seed).into(),
+                reading,
                 values: axes.iter().map(|axis| at(*axis).to_owned()).collect(),
-                metrics: metrics.iter().map(|metric| at(*metric).parse().ok()).collect(),
                 broken: at(broken).into(),
                 unmet: at(unmet).into(),
                 unfired: at(unfired).split_whitespace().filter_map(|fault| fault.parse().ok()).collect(),
             });
         }
-        Ok(Table { rows, metrics: grid.metrics.clone() })
+        Ok(Table { rows })
     }
 
     /// The spread of a metric over the seeds, for one protocol and point. `None` if no run had a value.
     pub fn band(&self, metric: &str, protocol: Protocol, values: &[String]) -> Option<Band> {
-        let metric = self.metrics.iter().position(|other| other == metric)?;
-        let mut numbers: Vec<f64> = self.at(protocol, values).filter_map(|row| row.metrics[metric]).collect();
+        let number = |row: &Row| row.reading.numbers.get(metric).copied().flatten();
+        let mut numbers: Vec<f64> = self.at(protocol, values).filter_map(number).collect();
         numbers.sort_by(f64::total_cmp);
         let at = |q: f64| numbers.get(((numbers.len() as f64 * q).ceil() as usize).max(1) - 1).copied();
         Some(Band { low: at(0.1)?, median: at(0.5)?, high: at(0.9)? })
     }
 
-    /// One line for each point, protocol and kind of failure: the first seed that fails, and how many do. A fault that fires under
-    /// no seed of a point is a failure only if the table is `complete`: another shard may have the seed that it fires under.
+    /// One line for each point, protocol and kind of failure: the first seed that fails, and how many do. What is judged over all
+    /// seeds of a point (a fault that fires under none, an expectation over seeds or between protocols) counts only if the table
+    /// is `complete`: another shard may have the seeds that decide it.
     pub fn failures(&self, grid: &Grid, complete: bool) -> Vec<String> {
         let mut lines = Vec::new();
         for point in &grid.points {
@@ -167,7 +184,11 @@ impl Table {
                         } else {
                             String::new()
                         };
-                        lines.push(format!("{place}: {protocol} with seed {}: {what} {}{of}", first.seed, text(first)));
+                        lines.push(format!(
+                            "{place}: {protocol} with seed {}: {what} {}{of}",
+                            first.reading.seed,
+                            text(first)
+                        ));
                     }
                 };
                 tell("promised, but does not hold:", |row| &row.broken);
@@ -177,11 +198,17 @@ impl Table {
                     lines.push(format!("{place}: {protocol}: the fault never fired: {}", fault.text));
                 }
             }
+            if complete {
+                let here = self.rows.iter().filter(|row| row.values == point.values);
+                let readings: Vec<Reading> = here.map(|row| row.reading.clone()).collect();
+                let unmet = of_many_runs(&point.scenario.expects, &readings).into_iter().filter(|claim| !claim.held);
+                lines.extend(unmet.map(|claim| format!("{place}: expected {}, but {}", claim.text, claim.found)));
+            }
         }
         lines
     }
 
     fn at<'a>(&'a self, protocol: Protocol, values: &'a [String]) -> impl Iterator<Item = &'a Row> {
-        self.rows.iter().filter(move |row| row.protocol == protocol && row.values == values)
+        self.rows.iter().filter(move |row| row.reading.protocol == protocol && row.values == values)
     }
 }

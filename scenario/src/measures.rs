@@ -58,8 +58,13 @@ pub struct Spread {
     pub p50: f64,
     /// The 90th percentile.
     pub p90: f64,
+    /// The 95th percentile.
+    pub p95: f64,
     /// The 99th percentile.
     pub p99: f64,
+    /// The 99.9th percentile.
+    #[serde(rename = "p99.9")]
+    pub p99_9: f64,
     /// The largest value.
     pub max: f64,
     /// How many values were cut off by the end of the run. In truth they are larger.
@@ -75,6 +80,17 @@ pub struct Deadlocks {
     pub victims: u64,
     /// The time from the moment at which each cycle closed until it was broken.
     pub lost_ms: Spread,
+}
+
+/// How long transactions waited for locks, by what a holder was meanwhile. If there are several holders, the first that applies.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct LockWaitBy {
+    /// Its branch was in doubt.
+    pub in_doubt_ms: Spread,
+    /// It was an unfinished saga with applied steps.
+    pub pending_ms: Spread,
+    /// It was at work: nothing of it was prepared or applied here or elsewhere.
+    pub working_ms: Spread,
 }
 
 /// Why transactions were aborted, compensated or refused, as their clients were told.
@@ -132,14 +148,18 @@ pub struct Measures {
     pub blocked_ms: Spread,
     pub lock_hold_ms: Spread,
     pub lock_wait_ms: Spread,
+    pub lock_wait_by: LockWaitBy,
     pub lock_timeouts: u64,
     pub deadlocks: Deadlocks,
     pub recovery_ms: Spread,
     pub recovery_peak: f64,
     pub pending_ms: Spread,
     pub exposed_ms: Spread,
+    pub ended_ms: Spread,
     pub latency_ms: Latency,
     pub aborted_by: AbortedBy,
+    pub client_unknown: u64,
+    pub client_wrong: u64,
     pub bystanders: Bystanders,
     pub throughput_tps: f64,
     pub unavailable_ms: f64,
@@ -174,6 +194,9 @@ fn plain(part: &impl Serialize) -> Value {
     serde_json::to_value(part).expect("numbers and field names serialise")
 }
 
+/// The parts of a spread that say nothing if it is empty.
+const QUANTILES: [&str; 6] = ["p50", "p90", "p95", "p99", "p99.9", "max"];
+
 fn flatten(prefix: &str, value: &Value, found: &mut BTreeMap<String, Option<f64>>) {
     let Value::Object(fields) = value else {
         return;
@@ -184,7 +207,7 @@ fn flatten(prefix: &str, value: &Value, found: &mut BTreeMap<String, Option<f64>
         let path = format!("{prefix}{name}");
         match value.as_f64() {
             Some(number) => {
-                let silent = empty && matches!(name.as_str(), "p50" | "p90" | "p99" | "max");
+                let silent = empty && QUANTILES.contains(&name.as_str());
                 found.insert(path, (!silent).then_some(number));
             }
             None => flatten(&format!("{path}."), value, found),
@@ -221,7 +244,7 @@ mod tests {
         assert_eq!(at(&measures, "in_doubt_ms.max"), None);
         assert_eq!(at(&measures, "in_doubt_ms.count"), Some(0.0));
         assert_eq!(at(&measures, "in_doubt_ms.sum"), Some(0.0));
-        measures.in_doubt_ms = Spread { count: 1, sum: 2.0, p50: 2.0, p90: 2.0, p99: 2.0, max: 2.0, censored: 0 };
+        measures.in_doubt_ms = Spread { count: 1, sum: 2.0, max: 2.0, ..Spread::default() };
         assert_eq!(at(&measures, "in_doubt_ms.max"), Some(2.0));
     }
 }

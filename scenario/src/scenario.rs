@@ -5,10 +5,12 @@ mod claim;
 pub(crate) mod cluster;
 mod describe;
 mod fault;
+mod workload;
 
-pub use claim::{Claim, Expect};
+pub use claim::{Claim, Expect, Order, Seeds};
 pub use cluster::Cluster;
 pub use fault::{Counted, Fault, Trigger, Which};
+pub use workload::{Arrivals, Patience, Workload, WorkloadKind};
 
 use crate::protocol::Protocol;
 use indoubt_driver::{
@@ -23,7 +25,7 @@ use indoubt_proto::{
     time::Micros,
 };
 use rand::RngExt;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 /// The key of `[sweep]` whose values are the metrics that charts show.
 pub const SWEEP_METRICS: &str = "metrics";
@@ -93,65 +95,6 @@ impl Scenario {
     pub fn settings(&self) -> Settings {
         Settings { timeouts: self.timeouts, limits: Limits::default(), options: self.options, planted: self.planted }
     }
-}
-
-/// The kinds of business transactions.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum WorkloadKind {
-    /// A transaction moves money between accounts on different participants.
-    Transfer,
-    /// A transaction takes stock and credit, and sets its order row from PENDING to CONFIRMED or CANCELLED.
-    Order,
-    /// A transaction books a flight, a hotel and a car. With `refuse`, the hotel is full.
-    Trip,
-}
-
-impl WorkloadKind {
-    /// The word in scenarios.
-    pub fn word(self) -> &'static str {
-        match self {
-            WorkloadKind::Transfer => "transfer",
-            WorkloadKind::Order => "order",
-            WorkloadKind::Trip => "trip",
-        }
-    }
-}
-
-/// When transactions arrive.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Arrivals {
-    /// Open loop: a Poisson process with this number of transactions per second over the whole cluster.
-    Rate(f64),
-    /// Closed loop: this number of clients, each with one transaction at a time.
-    Clients(u16),
-}
-
-/// What clients submit, and when.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-pub struct Workload {
-    /// The kind of transactions.
-    pub kind: WorkloadKind,
-    /// When transactions arrive.
-    pub arrivals: Arrivals,
-    /// The number of transactions after which clients stop.
-    pub transactions: Option<u64>,
-    /// The number of groups of records: each participant has this number of records of each sort.
-    pub keys: u32,
-    /// The exponent of the Zipf distribution that draws groups; 0 is uniform.
-    pub skew: f64,
-    /// The number of participants that a transaction touches.
-    pub touch: u16,
-    /// The share of transactions that some participant must refuse, 0 to 1.
-    pub refuse: f64,
-    /// The share of read-only audits, 0 to 1.
-    pub audit: f64,
-    /// The share of the other transactions that also read a record at one more participant, where they change nothing (rule 12),
-    /// 0 to 1.
-    pub lookup: f64,
-    /// The opening balance of each account, of each sort of goods and of credit; `None`: so much that nothing is ever exhausted.
-    pub opening: Option<i64>,
 }
 
 /// The conditions of links.

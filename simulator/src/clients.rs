@@ -4,19 +4,27 @@
 //! Nothing is queued: if there is no session when a transaction is due, its client is told `refused` at once. A transaction that
 //! was submitted and not answered is submitted again over the next session, with the epoch and the
 //! journal of its first submission. So a restarted coordinating node knows that it may already have begun, and never runs it again.
+//!
+//! By default a client waits for ever. With a `timeout` it submits again under the same name, then gives up. Some clients die as
+//! soon as they have submitted. Whoever gave up or died may ask later what became of its transaction ([`Patience`]).
 
+mod calls;
+
+use calls::{Call, Calls};
+use indoubt_driver::random::stream;
 use indoubt_proto::{
     ids::{LogId, NodeId, TxnId},
-    message::{Message, Outcome, Reason, ReasonKind},
+    message::{Message, Outcome, Reason, ReasonKind, Status},
     observation::{Observation, PlanEntry},
     operation::Operation,
     plan::{PlanStep, Submission},
     time::Micros,
 };
 use indoubt_scenario::{
-    scenario::{Arrivals, Scenario},
+    scenario::{Arrivals, Patience, Scenario},
     workload::{Arrival, Workload},
 };
+use rand::RngExt;
 use std::{borrow::Cow, collections::BTreeMap};
 
 /// What a world must do for a client.
@@ -59,25 +67,27 @@ pub struct ClientPool {
     upcoming: Option<Arrival>,
     /// The free clients of the closed loop, by the time at which they begin their next transaction.
     free: BTreeMap<(Micros, NodeId), ()>,
-    /// The transactions that were submitted and not answered.
-    unanswered: BTreeMap<TxnId, Submission>,
+    /// The transactions whose outcomes their clients have not heard.
+    calls: Calls,
+    patience: Patience,
     closed: bool,
-    /// How long a client of the closed loop waits after a refusal.
+    /// How long a client of the closed loop waits after a refusal or a death.
     retry: Micros,
+    seed: u64,
 }
 
 impl ClientPool {
     /// The clients of `scenario` under this seed, without sessions.
     pub fn new(scenario: &Scenario, seed: u64) -> Self {
-        ClientPool::of(scenario, Workload::new(scenario, seed))
+        ClientPool::of(scenario, Workload::new(scenario, seed), seed)
     }
 
     /// Clients that submit exactly these transactions.
     pub fn scripted(scenario: &Scenario, arrivals: Vec<Arrival>) -> Self {
-        ClientPool::of(scenario, Workload::scripted(scenario, arrivals))
+        ClientPool::of(scenario, Workload::scripted(scenario, arrivals), 0)
     }
 
-    fn of(scenario: &Scenario, mut workload: Workload) -> Self {
+    fn of(scenario: &Scenario, mut workload: Workload, seed: u64) -> Self {
         let closed = matches!(scenario.workload.arrivals, Arrivals::Clients(_));
         let upcoming = workload.next_arrival();
         let free = if closed { workload.clients().map(|k| ((Micros::ZERO, k), ())).collect() } else { BTreeMap::new() };
@@ -86,9 +96,11 @@ impl ClientPool {
             sessions: BTreeMap::new(),
             upcoming,
             free,
-            unanswered: BTreeMap::new(),
+            calls: Calls::default(),
+            patience: scenario.workload.patience,
             closed,
             retry: scenario.timeouts.retry,
+            seed,
         }
     }
 
@@ -114,12 +126,11 @@ impl ClientPool {
         }
     }
 
-    /// A client now has a session with this incarnation of a coordinating node. It submits its unanswered transactions
-    /// again.
+    /// A client now has a session with this incarnation of a coordinating node. What waits for an outcome is submitted again.
     pub fn session_up(&mut self, client: NodeId, node: NodeId, home: Home, out: &mut Vec<ClientEffect>) {
         self.sessions.insert((client, node), home);
-        for (txn, submission) in self.unanswered.iter().filter(|(txn, _)| txn.home == node && txn.client == client) {
-            out.push(ClientEffect::Send { from: txn.client, to: node, message: Message::Submit(submission.clone()) });
+        for submission in self.calls.waiting(client, node) {
+            out.push(ClientEffect::Send { from: client, to: node, message: Message::Submit(submission.clone()) });
         }
     }
 
@@ -133,26 +144,38 @@ impl ClientPool {
         self.sessions.remove(&(client, node));
     }
 
-    /// Whether a client waits for an answer of this coordinating node.
+    /// Whether a client waits for an answer of this coordinating node, or will ask it.
     pub fn waits_for(&self, node: NodeId) -> bool {
-        self.unanswered.keys().any(|txn| txn.home == node)
+        self.calls.any_at(node)
     }
 
-    /// The time of the next transaction. `None` if no transaction will arrive before a client is answered.
+    /// Whether a client will act by itself on a transaction of this coordinating node: submit it again, give up, or ask.
+    pub fn will_act_on(&self, node: NodeId) -> bool {
+        self.calls.any_alarm_at(node)
+    }
+
+    /// The load has ended: no client begins another transaction.
+    pub fn end_load(&mut self) {
+        self.upcoming = None;
+        self.free.clear();
+    }
+
+    /// When a client acts next. `None` if all of them only wait for answers.
     pub fn next_due(&self) -> Option<Micros> {
-        match (&self.upcoming, self.free.first_key_value()) {
-            (Some(arrival), _) => Some(arrival.due),
-            (None, Some((&(due, _), ()))) => Some(due),
-            (None, None) => None,
-        }
+        let arrival = self.upcoming.as_ref().map(|arrival| arrival.due);
+        let begins = arrival.or_else(|| self.free.first_key_value().map(|(&(due, _), ())| due));
+        [begins, self.calls.next_alarm()].into_iter().flatten().min()
     }
 
-    /// Begins all transactions that are due at `now`.
+    /// Lets all clients act that have something to do at `now`: begin a transaction, submit one again, give up, or ask.
     pub fn due(&mut self, now: Micros, out: &mut Vec<ClientEffect>) {
         while self.upcoming.as_ref().is_some_and(|arrival| arrival.due <= now) {
             let arrival = self.upcoming.take().expect("just seen");
             self.upcoming = self.workload.next_arrival();
             self.begin(arrival, now, out);
+        }
+        while let Some((txn, call)) = self.calls.take_due(now) {
+            self.act(txn, call, now, out);
         }
         while let Some((&(due, client), ())) = self.free.first_key_value() {
             if due > now {
@@ -166,13 +189,22 @@ impl ClientPool {
         }
     }
 
-    /// Takes a message that reached a client. Repeated outcomes are ignored. If a client of the closed loop is free now, it begins
-    /// its next transaction.
+    /// Takes a message that reached a client. Repeated outcomes are ignored, and outcomes for which nobody waits any more. If a
+    /// client of the closed loop is free now, it begins its next transaction.
     pub fn message(&mut self, now: Micros, message: &Message, out: &mut Vec<ClientEffect>) {
-        let Message::Outcome { txn, outcome } = message else { return };
-        if self.unanswered.remove(txn).is_some() {
-            self.end(*txn, outcome, now, out);
-            self.due(now, out);
+        match message {
+            Message::Outcome { txn, outcome } => {
+                if self.calls.remove(*txn, |call| matches!(call, Call::Waiting { .. })) {
+                    self.end(*txn, outcome, now, out);
+                    self.due(now, out);
+                }
+            }
+            Message::StatusReply { txn, status: Status::Ended(outcome) } => {
+                if self.calls.remove(*txn, |call| matches!(call, Call::Asking)) {
+                    learn(*txn, outcome, out);
+                }
+            }
+            _ => {}
         }
     }
 
@@ -183,22 +215,81 @@ impl ClientPool {
         match self.sessions.get(&(txn.client, txn.home)) {
             Some(&Home { incarnation: epoch, log }) => {
                 let submission = Submission { txn, epoch, log, audit: total.is_some(), steps };
-                self.unanswered.insert(txn, submission.clone());
-                out.push(ClientEffect::Send { from: txn.client, to: txn.home, message: Message::Submit(submission) });
+                self.send(txn, Message::Submit(submission.clone()), out);
+                if self.dies_with(txn) {
+                    self.give_up(txn, true, now, out);
+                } else {
+                    self.wait(txn, submission, 0, now);
+                }
             }
             None => self.end(txn, &Outcome::Refused(ReasonKind::Unreachable.into()), now, out),
         }
     }
 
-    fn end(&mut self, txn: TxnId, outcome: &Outcome, now: Micros, out: &mut Vec<ClientEffect>) {
-        let detail = outcome.reason().map(Reason::to_string).unwrap_or_default();
-        let ended = Observation::ClientEnded { txn, outcome: outcome.word(), detail };
-        out.push(ClientEffect::Observe { client: txn.client, observation: ended });
-        if self.closed {
-            let pause = if matches!(outcome, Outcome::Refused(_)) { self.retry } else { Micros::ZERO };
-            self.free.insert((now + pause, txn.client), ());
+    fn wait(&mut self, txn: TxnId, submission: Submission, retries: u32, now: Micros) {
+        let alarm = self.patience.timeout.map(|timeout| now + timeout.backoff(retries));
+        self.calls.add(txn, Call::Waiting { submission, retries }, alarm);
+    }
+
+    /// What a client does that has waited long enough.
+    fn act(&mut self, txn: TxnId, call: Call, now: Micros, out: &mut Vec<ClientEffect>) {
+        match call {
+            Call::Waiting { submission, retries } if retries < self.patience.retries => {
+                self.send(txn, Message::Submit(submission.clone()), out);
+                self.wait(txn, submission, retries + 1, now);
+            }
+            Call::Waiting { .. } => self.give_up(txn, false, now, out),
+            Call::Asking => {
+                self.send(txn, Message::StatusQuery { txn }, out);
+                self.ask_later(txn, now);
+            }
         }
     }
+
+    /// A client no longer waits for an outcome.
+    fn give_up(&mut self, txn: TxnId, died: bool, now: Micros, out: &mut Vec<ClientEffect>) {
+        out.push(ClientEffect::Observe { client: txn.client, observation: Observation::ClientGaveUp { txn, died } });
+        self.ask_later(txn, now);
+        self.go_on(txn.client, now, died);
+    }
+
+    fn ask_later(&mut self, txn: TxnId, now: Micros) {
+        if let Some(ask_after) = self.patience.ask_after {
+            self.calls.add(txn, Call::Asking, Some(now + ask_after));
+        }
+    }
+
+    /// Whether the client of a transaction dies as soon as it has submitted it. This depends only on the seed and the name.
+    fn dies_with(&self, txn: TxnId) -> bool {
+        self.patience.die > 0.0 && stream(self.seed, &format!("death {txn}")).random::<f64>() < self.patience.die
+    }
+
+    /// Sends a message to the coordinating node of a transaction. Without a session nothing is sent.
+    fn send(&self, txn: TxnId, message: Message, out: &mut Vec<ClientEffect>) {
+        if self.sessions.contains_key(&(txn.client, txn.home)) {
+            out.push(ClientEffect::Send { from: txn.client, to: txn.home, message });
+        }
+    }
+
+    fn end(&mut self, txn: TxnId, outcome: &Outcome, now: Micros, out: &mut Vec<ClientEffect>) {
+        learn(txn, outcome, out);
+        self.go_on(txn.client, now, matches!(outcome, Outcome::Refused(_)));
+    }
+
+    /// A client of the closed loop begins its next transaction, at once or after a pause.
+    fn go_on(&mut self, client: NodeId, now: Micros, pauses: bool) {
+        if self.closed {
+            let pause = if pauses { self.retry } else { Micros::ZERO };
+            self.free.insert((now + pause, client), ());
+        }
+    }
+}
+
+/// A client learns the outcome of its transaction.
+fn learn(txn: TxnId, outcome: &Outcome, out: &mut Vec<ClientEffect>) {
+    let detail = outcome.reason().map(Reason::to_string).unwrap_or_default();
+    let ended = Observation::ClientEnded { txn, outcome: outcome.word(), detail };
+    out.push(ClientEffect::Observe { client: txn.client, observation: ended });
 }
 
 /// The plan in the form of the observation `client-began`.
@@ -300,5 +391,107 @@ mod tests {
         let outcome = Outcome::Aborted(ReasonKind::Constraint.into());
         pool.message(now, &Message::Outcome { txn: second[0].txn, outcome }, &mut out);
         assert_eq!((ended(&out), submitted(&out).len()), (vec![OutcomeWord::Aborted], 1));
+    }
+
+    /// Lets the clients act until `until`. Returns what they did, with the times.
+    fn acts(pool: &mut ClientPool, until: Micros) -> Vec<(Micros, ClientEffect)> {
+        let mut acts = Vec::new();
+        while let Some(now) = pool.next_due().filter(|due| *due <= until) {
+            let mut out = Vec::new();
+            pool.due(now, &mut out);
+            acts.extend(out.into_iter().map(|effect| (now, effect)));
+        }
+        acts
+    }
+
+    /// The words of what clients did, each with its time in milliseconds.
+    fn told(acts: &[(Micros, ClientEffect)]) -> Vec<(u64, &'static str)> {
+        let word = |effect: &ClientEffect| match effect {
+            ClientEffect::Send { message, .. } => message.kind().word(),
+            ClientEffect::Observe { observation, .. } => observation.kind(),
+        };
+        acts.iter().map(|(at, effect)| (at.0 / 1_000, word(effect))).collect()
+    }
+
+    /// The one transaction of a client with this patience, whose coordinating node has a session and is silent.
+    fn silent(patience: &str) -> (ClientPool, TxnId, Vec<(u64, &'static str)>) {
+        let mut pool = ClientPool::new(&scenario(&format!("clients = 1\ntransactions = 1\n{patience}")), 1);
+        pool.up(NodeId::coordinating(1), home(1), &mut Vec::new());
+        let acts = acts(&mut pool, Micros::from_millis(2_500));
+        let names: Vec<TxnId> = acts
+            .iter()
+            .filter_map(|(_, effect)| match effect {
+                ClientEffect::Send { message, .. } => message.txn(),
+                ClientEffect::Observe { .. } => None,
+            })
+            .collect();
+        assert!(names.iter().all(|name| *name == names[0]), "every message has the same name");
+        (pool, names[0], told(&acts))
+    }
+
+    #[test]
+    fn a_client_submits_again_under_the_same_name_with_growing_pauses_then_gives_up_and_asks() {
+        let (mut pool, txn, acts) = silent("timeout = \"100ms\"\nretries = 2\nask_after = \"1s\"");
+        assert_eq!(
+            acts,
+            [
+                (0, "client-began"),
+                (0, "submit"),
+                (100, "submit"),
+                (300, "submit"),
+                (700, "client-gave-up"),
+                (1_700, "status-query")
+            ]
+        );
+        // An outcome for which nobody waits, and a transaction that still runs, leave it asking.
+        let mut out = Vec::new();
+        let outcome = || Outcome::Committed { reads: vec![] };
+        pool.message(Micros(1_750_000), &Message::Outcome { txn, outcome: outcome() }, &mut out);
+        let reply = |status| Message::StatusReply { txn, status };
+        pool.message(Micros(1_800_000), &reply(Status::Running("voting".into())), &mut out);
+        assert!(out.is_empty() && pool.will_act_on(NodeId::coordinating(1)));
+        pool.message(Micros(1_900_000), &reply(Status::Ended(outcome())), &mut out);
+        assert_eq!(ended(&out), [OutcomeWord::Succeeded]);
+        assert!(!pool.will_act_on(NodeId::coordinating(1)) && !pool.waits_for(NodeId::coordinating(1)));
+    }
+
+    #[test]
+    fn a_client_that_heard_the_outcome_does_nothing_more() {
+        let mut pool = ClientPool::new(&scenario("clients = 1\ntransactions = 1\ntimeout = \"100ms\"\nretries = 2"), 1);
+        pool.up(NodeId::coordinating(1), home(1), &mut Vec::new());
+        let mut out = Vec::new();
+        pool.due(Micros(0), &mut out);
+        let txn = submitted(&out)[0].txn;
+        let outcome = Outcome::Committed { reads: vec![] };
+        pool.message(Micros(50), &Message::Outcome { txn, outcome }, &mut out);
+        assert_eq!(acts(&mut pool, Micros::from_secs(9)), []);
+    }
+
+    #[test]
+    fn without_ask_after_a_client_that_gave_up_never_learns_and_goes_on() {
+        let (_, _, alone) = silent("timeout = \"100ms\"");
+        assert_eq!(alone, [(0, "client-began"), (0, "submit"), (100, "client-gave-up")]);
+        let mut pool = ClientPool::new(&scenario("clients = 1\ntransactions = 2\ntimeout = \"100ms\""), 1);
+        for number in [1, 2] {
+            pool.up(NodeId::coordinating(number), home(1), &mut Vec::new());
+        }
+        let began =
+            told(&acts(&mut pool, Micros::from_secs(9))).into_iter().filter(|(_, word)| *word == "client-began");
+        assert_eq!(began.map(|(at, _)| at).collect::<Vec<_>>(), [0, 100]);
+    }
+
+    #[test]
+    fn a_client_that_dies_hears_nothing_until_it_asks() {
+        let (mut pool, txn, acts) = silent("die = 1.0\nask_after = \"2s\"");
+        assert_eq!(acts, [(0, "client-began"), (0, "submit"), (0, "client-gave-up"), (2_000, "status-query")]);
+        let mut out = Vec::new();
+        // A new session brings no submission of a dead client.
+        pool.up(NodeId::coordinating(1), home(2), &mut out);
+        pool.message(
+            Micros(2_100_000),
+            &Message::Outcome { txn, outcome: Outcome::Committed { reads: vec![] } },
+            &mut out,
+        );
+        assert!(out.is_empty());
     }
 }

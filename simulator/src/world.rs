@@ -214,10 +214,11 @@ impl<'a> World<'a> {
         let mut look = load_ends;
         loop {
             let boundary = if loaded { load_ends } else { look.min(end) };
-            let now = self.next_due(loaded).map_or(boundary, |due| due.min(boundary));
+            let now = self.next_due().map_or(boundary, |due| due.min(boundary));
             self.kernel.now = now.max(self.kernel.now);
             if loaded && now >= load_ends {
                 loaded = false;
+                self.pool.end_load();
                 let commands = self.nemesis.end_of_load(now);
                 self.perform(commands);
             } else if !loaded && now >= look.min(end) {
@@ -227,26 +228,25 @@ impl<'a> World<'a> {
                 // Checks become rarer with time, because they cost time and the end need not be exact.
                 look = now + LOOK.max(Micros((now - load_ends).0 / 20));
             } else {
-                self.take_due(loaded);
+                self.take_due();
             }
             self.settle_instant();
         }
         self.kernel.observe(NodeId::LAB, Observation::End);
     }
 
-    /// The time of the next event, command or transaction.
-    fn next_due(&self, loaded: bool) -> Option<Micros> {
-        let arrival = if loaded { self.pool.next_due() } else { None };
-        [self.nemesis.next_due(), arrival, self.kernel.queue.next_at()].into_iter().flatten().min()
+    /// The time of the next event, fault command or act of a client.
+    fn next_due(&self) -> Option<Micros> {
+        [self.nemesis.next_due(), self.pool.next_due(), self.kernel.queue.next_at()].into_iter().flatten().min()
     }
 
-    /// Takes one thing that is due now: first fault commands, then new transactions, then events.
-    fn take_due(&mut self, loaded: bool) {
+    /// Takes one thing that is due now: first fault commands, then acts of clients, then events.
+    fn take_due(&mut self) {
         let now = self.kernel.now;
         if self.nemesis.next_due().is_some_and(|due| due <= now) {
             let commands = self.nemesis.due(now);
             self.perform(commands);
-        } else if loaded && self.pool.next_due().is_some_and(|due| due <= now) {
+        } else if self.pool.next_due().is_some_and(|due| due <= now) {
             self.pool.due(now, &mut self.client_effects);
             self.act_for_clients();
         } else {
@@ -291,14 +291,14 @@ impl<'a> World<'a> {
         }
     }
 
-    /// Whether there is nothing left to wait for: no fault is pending, no message is on its way, and no node that is up has an open
-    /// transaction, a lock, or a record that is not durable.
+    /// Whether there is nothing left to wait for: no fault is pending, no message is on its way, no client will act, and no node that
+    /// is up has an open transaction, a lock, or a record that is not durable.
     fn is_resolved(&self) -> bool {
         self.nemesis.next_due().is_none()
             && self.kernel.flying == 0
             && self.nodes.iter().all(|node| {
                 !node.is_up()
-                    || (node.is_idle() && node.machine.is_flushed() && {
+                    || (!self.pool.will_act_on(node.id()) && node.is_idle() && node.machine.is_flushed() && {
                         let inspection = node.machine.inspect(false).unwrap_or_default();
                         inspection.open.is_empty() && inspection.locks.is_empty()
                     })

@@ -115,6 +115,7 @@ impl Script {
                 audit: 0.0,
                 lookup: 0.0,
                 opening: None,
+                patience: Default::default(),
             },
             network: Network {
                 base: Conditions { latency: Latency::Constant(Micros::from_millis(1)), loss: 0.0, duplicate: 0.0 },

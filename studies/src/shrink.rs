@@ -11,7 +11,7 @@ use indoubt_proto::{
 };
 use indoubt_scenario::{
     parse::COMPACT_EVERY,
-    scenario::{Arrivals, Clocks, Cluster, Scenario, Trigger},
+    scenario::{Arrivals, Clocks, Cluster, Patience, Scenario, Trigger},
 };
 
 /// What was tried.
@@ -81,6 +81,10 @@ fn smaller(case: &Case) -> impl Iterator<Item = Case> + use<> {
     add(&|s| s.workload.audit = 0.0);
     add(&|s| s.workload.lookup = 0.0);
     add(&|s| s.workload.opening = None);
+    add(&|s| s.workload.patience = Patience::default());
+    add(&|s| s.workload.patience.retries = 0);
+    add(&|s| s.workload.patience.die = 0.0);
+    add(&|s| s.workload.patience.ask_after = None);
     add(&|s| {
         if let Arrivals::Clients(clients) = &mut s.workload.arrivals {
             *clients = 1;

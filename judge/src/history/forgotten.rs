@@ -15,6 +15,8 @@ pub(crate) struct Forgotten {
     pub(crate) transactions: Transactions,
     /// How many of their clients were told each outcome.
     pub(crate) clients: Clients,
+    /// How many of their clients never learned the outcome.
+    pub(crate) unlearned: u64,
     /// The accounts that they changed together.
     pub(crate) groups: Groups,
 }
@@ -23,7 +25,8 @@ impl Forgotten {
     /// Adds a transaction that is forgotten.
     pub(crate) fn add(&mut self, txn_history: &TxnHistory, fate: Fate) {
         count_fate(&mut self.transactions, fate);
-        count_told(&mut self.clients, txn_history.told());
+        count_told(&mut self.clients, txn_history.told_in_time());
+        self.unlearned += u64::from(!txn_history.has_learned());
         self.groups.join(&txn_history.plan);
     }
 }

@@ -126,6 +126,7 @@ impl History {
                 txn_history.total = *total;
             }
             O::ClientEnded { outcome, .. } => txn_history.told.push((t, *outcome)),
+            O::ClientGaveUp { .. } => txn_history.gave_up = true,
             O::Decided { outcome, .. } if at_home => txn_history.home_decided.push((t, *outcome)),
             O::Reached { phase: Phase::Begun, .. } => txn_history.begun = true,
             O::Reached { phase: Phase::Ended, .. } => {

@@ -115,6 +115,8 @@ pub(crate) struct TxnHistory {
     pub(crate) total: Option<i64>,
     /// The outcomes that its client was told. More than one is a mistake.
     pub(crate) told: Vec<(i64, OutcomeWord)>,
+    /// Whether its client stopped waiting before it was told.
+    pub(crate) gave_up: bool,
     pub(crate) accepted: bool,
     /// Whether its home observed that it accepted it.
     pub(crate) begun: bool,
@@ -203,6 +205,16 @@ impl TxnHistory {
     /// The first outcome that its client was told.
     pub(crate) fn told(&self) -> Option<OutcomeWord> {
         self.told.first().map(|(_, outcome)| *outcome)
+    }
+
+    /// The first outcome that its client was told while it waited.
+    pub(crate) fn told_in_time(&self) -> Option<OutcomeWord> {
+        self.told().filter(|_| !self.gave_up)
+    }
+
+    /// Whether its client was told a definite outcome, whenever that was.
+    pub(crate) fn has_learned(&self) -> bool {
+        self.told.iter().any(|(_, outcome)| *outcome != OutcomeWord::Unknown)
     }
 
     pub(crate) fn told_success(&self) -> bool {

@@ -33,7 +33,12 @@ impl Measure for Reasons {
     ];
 
     fn client(&mut self, seen: &Stamped, slot: usize, _history: &History) {
-        let Observation::ClientEnded { outcome, detail, .. } = &seen.what else { return };
+        let (outcome, detail) = match &seen.what {
+            Observation::ClientEnded { outcome, detail, .. } => (*outcome, detail.as_str()),
+            // What a client is told after it gave up does not count.
+            Observation::ClientGaveUp { .. } => (OutcomeWord::Unknown, ""),
+            _ => return,
+        };
         if std::mem::replace(at(&mut self.told, slot), true) {
             return;
         }

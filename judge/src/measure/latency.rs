@@ -54,26 +54,12 @@ impl Measure for Clients {
             Observation::ClientBegan { due_us, what, .. } => {
                 *at(&mut self.due, slot) = Some((due_us.0 as i64, what == "audit"));
             }
-            Observation::ClientEnded { outcome, .. } => {
-                // Only the first answer counts. The check `told-truth` finds a second one.
-                let Some((due, audit)) = at(&mut self.due, slot).take() else {
-                    return;
-                };
-                let sample = match outcome {
-                    _ if audit => &mut self.audit,
-                    OutcomeWord::Succeeded => &mut self.succeeded,
-                    OutcomeWord::Aborted => &mut self.aborted,
-                    OutcomeWord::Compensated => &mut self.compensated,
-                    OutcomeWord::Refused => &mut self.refused,
-                    OutcomeWord::Unknown => &mut self.unknown,
-                    // Such an answer waits for an operator: how long says nothing about the protocol.
-                    OutcomeWord::Mixed | OutcomeWord::Hazard => return,
-                };
-                sample.add(seen.t_us - due);
-                if *outcome == OutcomeWord::Succeeded {
-                    self.succeeds(seen.t_us, history.duration);
-                }
+            Observation::ClientEnded { outcome, .. } => self.told(*outcome, slot, seen.t_us, history.duration),
+            Observation::ClientGaveUp { died: false, .. } => {
+                self.told(OutcomeWord::Unknown, slot, seen.t_us, history.duration);
             }
+            // Nobody waited.
+            Observation::ClientGaveUp { died: true, .. } => drop(at(&mut self.due, slot).take()),
             _ => {}
         }
     }
@@ -90,6 +76,26 @@ impl Measure for Clients {
 }
 
 impl Clients {
+    /// Takes the first outcome of a transaction: a client that gives up does not know it. What a client is told later does not
+    /// count; the check `told-truth` looks at it.
+    fn told(&mut self, outcome: OutcomeWord, slot: usize, t: i64, duration: i64) {
+        let Some((due, audit)) = at(&mut self.due, slot).take() else { return };
+        let sample = match outcome {
+            _ if audit => &mut self.audit,
+            OutcomeWord::Succeeded => &mut self.succeeded,
+            OutcomeWord::Aborted => &mut self.aborted,
+            OutcomeWord::Compensated => &mut self.compensated,
+            OutcomeWord::Refused => &mut self.refused,
+            OutcomeWord::Unknown => &mut self.unknown,
+            // Such an answer waits for an operator: how long says nothing about the protocol.
+            OutcomeWord::Mixed | OutcomeWord::Hazard => return,
+        };
+        sample.add(t - due);
+        if outcome == OutcomeWord::Succeeded {
+            self.succeeds(t, duration);
+        }
+    }
+
     fn latency(&self) -> Latency {
         Latency {
             succeeded: self.succeeded.spread(),

@@ -1,10 +1,11 @@
-//! `lock_hold_ms`, `bystanders`, `deadlocks` and the counts of the series `locks_held`: the lock tables of all participants, replayed.
+//! `lock_hold_ms`, `lock_wait_by`, `bystanders`, `deadlocks` and the counts of the series `locks_held`: the lock tables of all participants, replayed.
 //!
 //! A lock is held from its first `lock-granted` to its `lock-released`. A crash ends all locks and waits of branches that are not
 //! in doubt. Branches in doubt keep their locks, unless their node restarts without its journal.
 //!
 //! A bystander is a transaction that waited, for any time, for a record that a branch in doubt of another transaction had locked.
-//! Its waiting time is the length of the union of those times over all its waits.
+//! Its waiting time is the length of the union of those times over all its waits. `lock_wait_by` measures the same for the other
+//! states of a holder.
 
 use super::{
     deadlocks::Deadlocks,
@@ -17,7 +18,7 @@ use super::{
 use crate::{
     history::{History, history_index::HistoryIndex},
     shown::{Shown, Table, Worst},
-    summary::{Bystanders, LocksHeld},
+    summary::{Bystanders, LockWaitBy, LocksHeld},
 };
 use indoubt_proto::{
     ids::{NodeId, TxnId},
@@ -27,6 +28,20 @@ use indoubt_proto::{
 };
 use rustc_hash::FxHashMap;
 use std::collections::{BTreeMap, BTreeSet};
+
+/// What the holder of a lock is while others wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Holding {
+    /// Its branch is in doubt.
+    InDoubt,
+    /// It is an unfinished saga with applied steps.
+    Pending,
+    /// Neither.
+    Working,
+}
+
+/// The number of kinds of [`Holding`].
+const KINDS: usize = 3;
 
 /// One record of one participant that is locked or waited for. Transactions are given by their slots.
 #[derive(Clone, Debug)]
@@ -39,8 +54,8 @@ struct Record {
     waiters: Vec<usize>,
     /// The holders and waiters with a shared lock; the others have an exclusive one.
     shared: Vec<usize>,
-    /// The waiters that wait for a holder in doubt.
-    behind: Vec<usize>,
+    /// The waiters that wait for a holder, each with what that is; if there are several holders, with the first kind.
+    behind: Vec<(usize, Holding)>,
 }
 
 /// The state of one transaction.
@@ -52,9 +67,11 @@ struct OfTxn {
     awaited: Vec<usize>,
     /// The nodes at which it is in doubt.
     in_doubt: Vec<NodeId>,
-    /// The number of records for which it waits behind a holder in doubt.
-    behind: u32,
-    bystander: Stopwatch,
+    /// Whether it is an unfinished saga with applied steps.
+    pending: bool,
+    /// For each kind of holder, the number of records for which it waits behind one, and for how long it did.
+    behind: [u32; KINDS],
+    waited: [Stopwatch; KINDS],
 }
 
 /// Replays the lock tables of all participants.
@@ -67,12 +84,36 @@ pub(crate) struct Locks {
     free: Vec<usize>,
     /// The states of transactions, by slot.
     of: Vec<OfTxn>,
-    /// The waiting times of bystanders that are forgotten.
-    waits: Sample,
+    /// The waiting times of transactions that are forgotten, for each kind of holder.
+    waits: [Sample; KINDS],
     hold: Sample,
     deadlocks: Deadlocks,
     now: LocksHeld,
     series: LockSeries,
+}
+
+impl OfTxn {
+    /// What this transaction is at a node at which it holds a lock.
+    fn holding(&self, node: NodeId) -> Holding {
+        match () {
+            () if self.in_doubt.contains(&node) => Holding::InDoubt,
+            () if self.pending => Holding::Pending,
+            () => Holding::Working,
+        }
+    }
+
+    /// It waits for one record more, or less, behind a holder of this kind.
+    fn waits_behind(&mut self, kind: Holding, t: i64, more: i32) {
+        let records = &mut self.behind[kind as usize];
+        *records = records.saturating_add_signed(more);
+        self.waited[kind as usize].set(t, *records > 0);
+    }
+
+    fn end_waits(&mut self, t: i64, samples: &mut [Sample; KINDS]) {
+        for (waited, sample) in self.waited.iter_mut().zip(samples) {
+            waited.end(t, sample);
+        }
+    }
 }
 
 impl Record {
@@ -117,6 +158,12 @@ impl Measure for Locks {
     const SHOWN: &'static [Shown] = &[
         Shown::ms("lock_hold_ms.p50", |m| m.lock_hold_ms.p50).column(Table::Waiting, "locks p50"),
         Shown::ms("lock_hold_ms.max", |m| m.lock_hold_ms.max).column(Table::Waiting, "max"),
+        Shown::ms("lock_wait_by.working_ms.sum", |m| m.lock_wait_by.working_ms.sum)
+            .column(Table::Waiting, "waited for the working"),
+        Shown::ms("lock_wait_by.pending_ms.sum", |m| m.lock_wait_by.pending_ms.sum)
+            .column(Table::Waiting, "for the pending"),
+        Shown::ms("lock_wait_by.in_doubt_ms.sum", |m| m.lock_wait_by.in_doubt_ms.sum)
+            .column(Table::Waiting, "for those in doubt"),
         Shown::count("bystanders.count", |m| m.bystanders.count as f64)
             .column(Table::Waiting, "bystanders")
             .over_seeds(Worst::Largest)
@@ -174,7 +221,8 @@ impl Measure for Locks {
     fn forget(&mut self, slot: usize, t: i64, _history: &History) {
         let of = at(&mut self.of, slot);
         of.in_doubt.clear();
-        of.bystander.end(t, &mut self.waits);
+        of.pending = false;
+        of.end_waits(t, &mut self.waits);
     }
 
     fn finish(mut self, history: &History, results: &mut Results) {
@@ -183,9 +231,11 @@ impl Measure for Locks {
             self.hold.add_open(history.end - since);
         }
         for of in &mut self.of {
-            of.bystander.end(history.end, &mut self.waits);
+            of.end_waits(history.end, &mut self.waits);
         }
-        let wait_ms = self.waits.spread();
+        let [in_doubt_ms, pending_ms, working_ms] = self.waits.each_ref().map(Sample::spread);
+        results.measures.lock_wait_by = LockWaitBy { in_doubt_ms, pending_ms, working_ms };
+        let wait_ms = in_doubt_ms;
         results.measures.deadlocks = self.deadlocks.finish(history.end);
         results.measures.lock_hold_ms = self.hold.spread();
         results.measures.bystanders = Bystanders { count: wait_ms.count, wait_ms };
@@ -194,11 +244,17 @@ impl Measure for Locks {
 }
 
 impl Locks {
-    /// Sets the number of records that are flagged as pending, which is part of the same series.
-    pub(crate) fn pending(&mut self, t: i64, count: u64) {
+    /// Sets the number of records that are flagged as pending, which is part of the same series, and whether this transaction has
+    /// flagged some of them.
+    pub(crate) fn pending(&mut self, t: i64, count: u64, slot: usize, flagged: bool) {
         if self.now.pending != count {
             self.now.pending = count;
             self.series.push(t, self.now);
+        }
+        if std::mem::replace(&mut at(&mut self.of, slot).pending, flagged) != flagged {
+            for held in 0..self.of[slot].held.len() {
+                self.refresh(t, self.of[slot].held[held]);
+            }
         }
     }
 
@@ -345,24 +401,22 @@ impl Locks {
         }
     }
 
-    /// Recomputes which transactions wait for a holder in doubt of one record. Removes the record if it is neither locked nor waited
+    /// Recomputes what the holders of one record are for which others wait. Removes the record if it is neither locked nor waited
     /// for.
     fn refresh(&mut self, t: i64, number: usize) {
         let Locks { records, of, .. } = self;
         let Record { node, holders, waiters, behind, .. } = &mut records[number];
         if !waiters.is_empty() || !behind.is_empty() {
-            let is_behind = |waiter: &usize| {
-                holders.iter().any(|(holder, _)| holder != waiter && of[*holder].in_doubt.contains(node))
+            let first_kind = |waiter: &usize| {
+                let others = holders.iter().map(|(holder, _)| holder).filter(|holder| *holder != waiter);
+                Some((*waiter, others.map(|holder| of[*holder].holding(*node)).min()?))
             };
-            let now: Vec<usize> = waiters.iter().copied().filter(is_behind).collect();
-            for slot in now.iter().filter(|slot| !behind.contains(slot)) {
-                of[*slot].behind += 1;
-                of[*slot].bystander.set(t, true);
+            let now: Vec<(usize, Holding)> = waiters.iter().filter_map(first_kind).collect();
+            for (slot, kind) in now.iter().filter(|wait| !behind.contains(wait)) {
+                of[*slot].waits_behind(*kind, t, 1);
             }
-            for slot in behind.iter().filter(|slot| !now.contains(slot)) {
-                of[*slot].behind -= 1;
-                let still = of[*slot].behind > 0;
-                of[*slot].bystander.set(t, still);
+            for (slot, kind) in behind.iter().filter(|wait| !now.contains(wait)) {
+                of[*slot].waits_behind(*kind, t, -1);
             }
             *behind = now;
         }

@@ -6,6 +6,7 @@ mod anomalies;
 mod costs;
 mod deadlocks;
 mod doubt;
+mod ended;
 mod exposed;
 pub(crate) mod fold;
 mod latency;
@@ -18,7 +19,7 @@ mod slots;
 mod spread;
 mod stopwatch;
 
-use crate::{effects, history::History, shown::Shown};
+use crate::{beliefs, effects, history::History, shown::Shown};
 use fold::{Measure, Results};
 use indoubt_proto::observation::Stamped;
 use indoubt_scenario::protocol::Family;
@@ -49,7 +50,7 @@ macro_rules! measures {
                 $(self.$name.progress(seen, slot, history);)+
                 if history.family == Family::Saga {
                     // The series of locks also shows the number of pending records.
-                    self.locks.pending(seen.t_us, self.pending.open());
+                    self.locks.pending(seen.t_us, self.pending.open(), slot, self.pending.any_of(slot));
                 }
             }
 
@@ -85,6 +86,7 @@ measures! {
     recovery: recovery::Recovery,
     pending: pending::Pending,
     exposed: exposed::Exposed,
+    ended: ended::Ended,
     clients: latency::Clients,
     aborted_by: aborted_by::Reasons,
     costs: costs::Costs,
@@ -93,7 +95,7 @@ measures! {
 
 /// The numbers that people see without asking, in the order in which they are shown.
 pub fn shown() -> impl Iterator<Item = &'static Shown> {
-    OF_TRACES.iter().copied().chain([effects::SHOWN]).flatten()
+    OF_TRACES.iter().copied().chain([effects::SHOWN, beliefs::SHOWN]).flatten()
 }
 
 #[cfg(test)]

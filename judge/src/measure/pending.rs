@@ -83,6 +83,11 @@ impl Pending {
         }
     }
 
+    /// Whether this transaction has pending records now.
+    pub(crate) fn any_of(&self, slot: usize) -> bool {
+        self.flags.get(slot).is_some_and(|flags| flags.iter().any(|(_, since)| since.is_some()))
+    }
+
     /// The number of records that are pending now.
     pub(crate) fn open(&self) -> u64 {
         self.open

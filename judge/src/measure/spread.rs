@@ -127,14 +127,16 @@ impl Sample {
     /// The spread in milliseconds.
     pub(crate) fn spread(&self) -> Spread {
         let ms = |us: u64| us as f64 / 1_000.0;
-        let quantiles = self.at_quantiles([0.5, 0.9, 0.99].into_iter());
+        let quantiles = self.at_quantiles([0.5, 0.9, 0.95, 0.99, 0.999].into_iter());
         let quantile = |at: usize| quantiles.get(at).copied().map_or(0.0, ms);
         Spread {
             count: self.len(),
             sum: ms(self.sum),
             p50: quantile(0),
             p90: quantile(1),
-            p99: quantile(2),
+            p95: quantile(2),
+            p99: quantile(3),
+            p99_9: quantile(4),
             max: ms(self.max),
             censored: self.censored,
         }

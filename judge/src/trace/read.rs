@@ -85,6 +85,7 @@ impl Line {
                 outcome: f.need::<OutcomeWord>("outcome")?,
                 detail: f.maybe("detail")?.unwrap_or_default(),
             },
+            "client-gave-up" => O::ClientGaveUp { txn: f.txn()?, died: f.maybe("died")?.unwrap_or(false) },
             "sent" => {
                 let (id, from, to, message, txn, copy) = f.message()?;
                 O::Sent { id, from, to, message, txn, copy }

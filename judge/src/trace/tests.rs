@@ -57,6 +57,8 @@ fn every_kind() -> Vec<(O, &'static str)> {
             O::ClientEnded { txn, outcome: OutcomeWord::Succeeded, detail: String::new() },
             r#""txn":"c1-k2-17","outcome":"succeeded""#,
         ),
+        (O::ClientGaveUp { txn, died: false }, r#""txn":"c1-k2-17""#),
+        (O::ClientGaveUp { txn, died: true }, r#""txn":"c1-k2-17","died":true"#),
         (
             O::Sent { id, from: C1, to: P1, message: MessageKind::WorkDone, txn: Some(txn), copy: false },
             r#""txn":"c1-k2-17","id":"c1.1.17","from":"c1","to":"p1","message":"work-done""#,
@@ -169,7 +171,7 @@ fn every_kind_has_the_shape_of_the_design_and_survives_the_round_trip() {
         assert_eq!(line, format!(r#"{{"t_us":-7,"seq":3,"node":"p1","kind":"{kind}"{comma}{details}}}"#));
         assert_eq!(from_json_line(&line).unwrap(), seen);
     }
-    assert_eq!(kinds.len(), 35, "a kind is missing above");
+    assert_eq!(kinds.len(), 36, "a kind is missing above");
 }
 
 #[test]

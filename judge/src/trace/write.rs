@@ -60,6 +60,11 @@ fn details(line: &mut String, what: &Observation) {
                 text(line, "detail", detail);
             }
         }
+        ClientGaveUp { died, .. } => {
+            if *died {
+                number(line, "died", true);
+            }
+        }
         Received { id, from, to, message: kind, copy, ticket, .. } => {
             message(line, *id, *from, *to, *kind, *copy);
             if let Some(Ticket { log, serial, finished_below }) = ticket {

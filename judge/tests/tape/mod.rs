@@ -70,6 +70,7 @@ fn observation(line: &str, seq: u64) -> Option<Stamped> {
             },
             detail: rest[2..].join(" "),
         },
+        "gave-up" => O::ClientGaveUp { txn: txn()?, died: word(1) == Some("died") },
         // sent p1 vote c1-k1-1 [copy]; received c1 work c1-k1-1 [#7/5]: the other end, the kind, the
         // transaction, its serial and the mark
         "sent" | "received" => {
@@ -220,6 +221,7 @@ pub(crate) fn scenario(faults: Vec<Fault>, expects: Vec<Expect>) -> Scenario {
             audit: 0.0,
             lookup: 0.0,
             opening: None,
+            patience: Default::default(),
         },
         network: Network { base: Conditions::PERFECT, links: vec![] },
         force: Latency::ZERO,

@@ -60,7 +60,7 @@ fn verdict(summary: &Summary, protocol: Protocol, runs: &[&Run]) -> String {
         Standing::Violated(_) => format!("{BAD}{}{BAD:#}", standing.word()),
         Standing::Unknown(_) | Standing::PromisedNothing | Standing::PromisesKept => standing.word().to_owned(),
     };
-    if is_surprised(runs) {
+    if is_surprised(summary, protocol, runs) {
         text += &format!(", {BAD}an expectation does not hold{BAD:#}");
     }
     if has_silent_fault(summary, protocol) {

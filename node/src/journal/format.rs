@@ -12,7 +12,7 @@
 use super::{error::JournalError, owner::Stamp};
 use indoubt_proto::ids::{LogId, Lsn};
 
-pub(super) const VERSION: u32 = 1;
+pub(super) const VERSION: u32 = 2;
 const MAGIC: &[u8; 8] = b"indoubtJ";
 const MAX_PAYLOAD: usize = 64 << 20;
 

@@ -56,7 +56,10 @@ pub(super) fn verdicts(summaries: &[&Summary]) -> String {
     let lines = summaries.iter().flat_map(|summary| {
         by_protocol(summary).into_iter().map(move |(protocol, runs)| {
             let standing = Standing::of(summary, protocol, &runs);
-            let surprised = runs.iter().flat_map(|r| &r.expectations).filter(|e| !e.held).count();
+            let joint = summary.expectations.iter().filter(|claim| claim.protocol == protocol).map(|claim| claim.held);
+            let claims: Vec<bool> =
+                runs.iter().flat_map(|r| &r.expectations).map(|claim| claim.held).chain(joint).collect();
+            let (met, claims) = (claims.iter().filter(|held| **held).count(), claims.len());
             let (word, of) = (standing.word(), runs.len());
             let verdict = match standing {
                 Standing::Ok => format!("<span class=\"good\">{word}</span>"),
@@ -64,11 +67,10 @@ pub(super) fn verdicts(summaries: &[&Summary]) -> String {
                 Standing::Unknown(n) => format!("{word} in {n} of {of}"),
                 Standing::Violated(n) => format!("<span class=\"bad\">{word}</span> in {n} of {of}"),
             };
-            let claims: usize = runs.iter().map(|r| r.expectations.len()).sum();
-            let held = if surprised == 0 {
-                format!("{claims} of {claims}")
+            let held = if met == claims {
+                format!("{met} of {claims}")
             } else {
-                format!("<span class=\"bad\">{} of {claims}</span>", claims - surprised)
+                format!("<span class=\"bad\">{met} of {claims}</span>")
             };
             let most = |f: fn(&Run) -> f64| time(runs.iter().map(|r| f(r)).fold(0.0, f64::max));
             let sum = |f: fn(&Run) -> u64| runs.iter().map(|r| f(r)).sum::<u64>().to_string();
@@ -188,12 +190,18 @@ pub(super) fn fates(summary: &Summary) -> String {
 
 /// The expectations of the scenario.
 pub(super) fn expectations(summary: &Summary) -> String {
+    let met = |held: bool| match held {
+        true => "<span class=\"good\">met</span>".to_owned(),
+        false => "<span class=\"bad\">not met</span>".to_owned(),
+    };
     let mut lines = Vec::new();
+    for claim in &summary.expectations {
+        lines.push(vec![claim.protocol.to_string(), escape(&claim.text), escape(&claim.found), met(claim.held)]);
+    }
     for run in shown(summary) {
         for claim in &run.expectations {
-            let held =
-                if claim.held { "<span class=\"good\">met</span>" } else { "<span class=\"bad\">not met</span>" };
-            lines.push(vec![name(summary, run), escape(&claim.text), escape(&claim.actual.to_string()), held.into()]);
+            let found = escape(&claim.actual.to_string());
+            lines.push(vec![name(summary, run), escape(&claim.text), found, met(claim.held)]);
         }
     }
     if lines.is_empty() { "<p>None.</p>\n".into() } else { words(&["protocol", "expected", "found", ""], lines) }

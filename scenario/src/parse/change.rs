@@ -60,14 +60,14 @@ impl Scenario {
         Ok(if path == "seed" { changed } else { changed.with_seed(self.seed) })
     }
 
-    /// This scenario under these protocols only, without the expectations of other protocols.
+    /// This scenario under these protocols only, without expectations that name other protocols.
     ///
     /// # Errors
     /// If the scenario is not valid under these protocols.
     pub fn with_protocols(&self, protocols: &[Protocol]) -> Result<Scenario, ScenarioError> {
         let mut scenario = self.clone();
         scenario.protocols = protocols.to_vec();
-        scenario.expects.retain(|expect| protocols.contains(&expect.protocol));
+        scenario.expects.retain(|expect| expect.protocols().all(|protocol| protocols.contains(&protocol)));
         Scenario::parse(&scenario.to_toml(), "").map_err(|error| {
             let names: Vec<&str> = protocols.iter().map(|p| p.name()).collect();
             ScenarioError { file: format!("protocols={}", names.join(",")), line: None, ..error }

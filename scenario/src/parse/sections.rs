@@ -5,7 +5,7 @@ use super::{
     reader::{Table, Value},
     values::{SOME, latency, node},
 };
-use crate::scenario::{Arrivals, Clocks, Cluster, LinkOverride, Network, Workload, WorkloadKind};
+use crate::scenario::{Arrivals, Clocks, Cluster, LinkOverride, Network, Patience, Workload, WorkloadKind};
 use indoubt_driver::{
     clock::ClockRate,
     conditions::{Conditions, Latency},
@@ -16,8 +16,23 @@ use indoubt_proto::{
 };
 
 pub(super) const CLUSTER: [&str; 2] = ["participants", "coordinators"];
-pub(super) const WORKLOAD: [&str; 11] =
-    ["kind", "rate", "clients", "transactions", "keys", "skew", "touch", "refuse", "audit", "lookup", "opening"];
+pub(super) const WORKLOAD: [&str; 15] = [
+    "kind",
+    "rate",
+    "clients",
+    "transactions",
+    "keys",
+    "skew",
+    "touch",
+    "refuse",
+    "audit",
+    "lookup",
+    "opening",
+    "timeout",
+    "retries",
+    "die",
+    "ask_after",
+];
 pub(super) const NETWORK: [&str; 4] = ["latency", "loss", "duplicate", "link"];
 pub(super) const LINK: [&str; 5] = ["from", "to", "latency", "loss", "duplicate"];
 pub(super) const DISK: [&str; 2] = ["force", "compact_every"];
@@ -104,7 +119,28 @@ pub(super) fn workload(root: &Table<'_, '_>, cluster: Cluster) -> Result<Workloa
         audit: share("audit")?,
         lookup: share("lookup")?,
         opening: section.read("opening", |v| v.integer(0..=1_000_000_000))?.map(u64::cast_signed),
+        patience: patience(&section)?,
     })
+}
+
+/// Reads how long clients wait for outcomes.
+fn patience(section: &Table<'_, '_>) -> Result<Patience, ScenarioError> {
+    let patience = Patience {
+        timeout: section.read("timeout", |v| v.duration(SOME))?,
+        retries: section.read("retries", |v| v.integer(0..=1_000))?.map_or(0, |n| n as u32),
+        die: section.read("die", Value::share)?.unwrap_or(0.0),
+        ask_after: section.read("ask_after", |v| v.duration(SOME))?,
+    };
+    if patience.timeout.is_none() && patience.retries > 0 {
+        return Err(section
+            .need("retries")?
+            .error("`retries` needs `timeout`: a client that waits for ever never retries"));
+    }
+    if patience.timeout.is_none() && patience.die == 0.0 && patience.ask_after.is_some() {
+        let message = "`ask_after` needs `timeout` or `die`: a client asks only if it gave up or died";
+        return Err(section.need("ask_after")?.error(message));
+    }
+    Ok(patience)
 }
 
 /// Reads the number of groups of records. All participants together have a limited number of records of each sort, because both

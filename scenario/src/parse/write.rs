@@ -1,7 +1,7 @@
 //! Writes a scenario as TOML with all defaults filled in. The folder of a run contains this file, and it repeats the run.
 
 use super::toml_writer::{Writer, quoted};
-use crate::scenario::{Arrivals, Claim, Counted, Expect, Fault, Scenario, Trigger, Which};
+use crate::scenario::{Arrivals, Claim, Counted, Expect, Fault, Scenario, Seeds, Trigger, Which};
 use indoubt_driver::gate::{Edge, Verb};
 use indoubt_proto::{
     ids::NodeId,
@@ -72,6 +72,15 @@ impl Scenario {
         file.number("lookup", workload.lookup);
         if let Some(opening) = workload.opening {
             file.plain("opening", opening);
+        }
+        let patience = &workload.patience;
+        if let Some(timeout) = patience.timeout {
+            file.text("timeout", timeout);
+            file.plain("retries", patience.retries);
+        }
+        file.number("die", patience.die);
+        if let Some(ask_after) = patience.ask_after {
+            file.text("ask_after", ask_after);
         }
     }
 
@@ -172,10 +181,20 @@ fn expect(file: &mut Writer, expect: &Expect) {
                 }
             }
         }
+        Claim::Compare { path, order, other } => {
+            file.text("metric", path);
+            file.text(order.word(), other);
+        }
         Claim::Check { name, holds } => {
             file.text("check", name);
             file.plain("holds", holds);
         }
+    }
+    match expect.seeds {
+        Seeds::Each => {}
+        Seeds::AtLeast(share) => file.text("seeds", format!(">= {share}%")),
+        Seeds::AtMost(share) => file.text("seeds", format!("<= {share}%")),
+        Seeds::Median => file.text("seeds", "median"),
     }
 }
 

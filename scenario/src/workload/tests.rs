@@ -32,6 +32,7 @@ fn scenario(change: impl FnOnce(&mut Scenario)) -> Scenario {
             audit: 0.1,
             lookup: 0.0,
             opening: None,
+            patience: Default::default(),
         },
         network: Network { base: Conditions::PERFECT, links: vec![] },
         force: Latency::Constant(Micros::from_millis(1)),

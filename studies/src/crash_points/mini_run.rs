@@ -11,7 +11,7 @@ use indoubt_scenario::{
     faults::{FaultAction, Kill, LoseDisk, RestoreLog, act::OlderCopy},
     parse::LONGEST_DURATION,
     protocol::Protocol,
-    scenario::{Arrivals, Fault, Scenario},
+    scenario::{Arrivals, Fault, Patience, Scenario},
     workload::Workload,
 };
 use std::{fmt, str::FromStr};
@@ -224,6 +224,7 @@ fn reduced(base: &Scenario, protocol: Protocol, participants: u16, restart_after
     (workload.arrivals, workload.transactions, workload.touch) = (Arrivals::Clients(1), Some(1), participants);
     (workload.keys, workload.skew, workload.refuse, workload.audit, workload.lookup) = (1, 0.0, 0.0, 0.0, 0.0);
     workload.opening = None;
+    workload.patience = Patience::default();
     // Settings of participants that the smaller cluster does not have are removed.
     let cluster = scenario.cluster;
     let is_there = |node: NodeId| cluster.nodes().any(|other| other == node);

@@ -12,7 +12,7 @@ use indoubt_scenario::{
     faults::act::Act,
     protocol::{Family, Protocol},
     recording::Recording,
-    scenario::{Arrivals, Fault, Network, Scenario, Trigger},
+    scenario::{Arrivals, Fault, Network, Patience, Scenario, Trigger},
 };
 use indoubt_simulator::world;
 
@@ -62,6 +62,7 @@ pub fn one_client(scenario: &Scenario, protocol: Protocol) -> OneClient {
     shorten(&mut reduced.faults);
     bring_forward(&mut reduced.faults);
     reduced.timeouts = timeouts(&reduced.faults);
+    reduced.workload.patience = patience(reduced.workload.patience, reduced.timeouts);
     for transactions in TRANSACTIONS {
         reduced.duration = LONG;
         reduced.workload.transactions = Some(transactions.min(scenario.workload.transactions.unwrap_or(u64::MAX)));
@@ -188,6 +189,14 @@ fn timeouts(faults: &[Fault]) -> Timeouts {
     let longest = outage.max().unwrap_or(Micros::ZERO) + MARGIN;
     let quarter = Micros(longest.0 / 4);
     Timeouts { vote: longest, decision: longest + quarter, lock: longest + quarter + quarter, retry: longest }
+}
+
+/// The patience of clients, changed as [`timeouts`] changes the patience of machines: longer than every outage, and with times of
+/// its own.
+fn patience(patience: Patience, timeouts: Timeouts) -> Patience {
+    let longer = Micros(timeouts.lock.0 + timeouts.lock.0 / 8);
+    let [timeout, ask_after] = [patience.timeout, patience.ask_after].map(|given| given.map(|_| longer));
+    Patience { timeout, ask_after, ..patience }
 }
 
 /// The time of the last event that matters. Messages do not matter, because some are resent until the end of the run.

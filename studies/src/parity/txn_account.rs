@@ -49,7 +49,8 @@ pub(super) fn account(recording: &Recording) -> BTreeMap<TxnId, TxnAccount> {
                 let forced = *write == Write::Forced;
                 *deal.writes.entry((seen.node, record.to_string(), forced)).or_default() += 1;
             }
-            Observation::Decided { .. }
+            Observation::ClientGaveUp { .. }
+            | Observation::Decided { .. }
             | Observation::Heuristic { .. }
             | Observation::Applied { .. }
             | Observation::StepApplied { .. }

@@ -39,6 +39,7 @@ fn text(seed: u64, protocol: Protocol, random: &mut Stream) -> String {
             cluster.coordinators
         ),
         workload(&frame, random),
+        patience(&frame),
         network(&frame, random),
         surroundings(&frame, random),
         options(&frame, random),
@@ -67,6 +68,25 @@ fn workload(frame: &Frame, random: &mut Stream) -> String {
         one_of(random, &["0.0", "0.0", "0.1", "0.4"]),
         one_of(random, &["0.0", "0.1", "0.3"]),
         one_of(random, &["0.0", "0.0", "0.3"]),
+    )
+}
+
+/// How long clients wait, in some cases. From a stream of its own, so that all other draws of a seed stay.
+fn patience(frame: &Frame) -> String {
+    let random = &mut stream(frame.seed, "swarm patience");
+    if !random.random_bool(0.3) {
+        return String::new();
+    }
+    let ask_after = if random.random_bool(0.7) {
+        format!("ask_after = \"{}ms\"\n", random.random_range(10..1_000))
+    } else {
+        String::new()
+    };
+    format!(
+        "timeout = \"{}ms\"\nretries = {}\ndie = {}\n{ask_after}",
+        random.random_range(5..400),
+        random.random_range(0..=3),
+        one_of(random, &["0.0", "0.0", "0.1", "0.5"]),
     )
 }
 
