@@ -194,7 +194,7 @@ fn answers(bench: &Bench) -> Vec<(Status, Option<Decision>)> {
 fn is_forgotten(status: &Status) -> bool {
     match status {
         Status::Ended(Outcome::Unknown(_)) => true,
-        Status::Running(state) => state.starts_with("telling"),
+        Status::Running(state) => state.starts_with("sending"),
         _ => false,
     }
 }

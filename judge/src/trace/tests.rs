@@ -171,7 +171,7 @@ fn every_kind_has_the_shape_of_the_design_and_survives_the_round_trip() {
         assert_eq!(line, format!(r#"{{"t_us":-7,"seq":3,"node":"p1","kind":"{kind}"{comma}{details}}}"#));
         assert_eq!(from_json_line(&line).unwrap(), seen);
     }
-    assert_eq!(kinds.len(), 36, "a kind is missing above");
+    assert_eq!(kinds.len(), 39, "a kind is missing above");
 }
 
 #[test]
