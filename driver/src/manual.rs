@@ -83,7 +83,7 @@ impl<M: Machine + Clone> ManualNode<M> {
         if from == NodeId::LAB {
             self.driver.operator(message);
         } else {
-            let id = MessageId { from, incarnation: 1, count: 0 };
+            let id = MessageId { from, start: 1, count: 0 };
             let packet = Packet { id, to: self.driver.port.id, copy: false, message };
             self.driver.deliver(packet, &mut self.world);
         }
@@ -141,7 +141,8 @@ impl<M: Machine + Clone> ManualNode<M> {
 
     fn boot(&mut self) {
         self.driver.crash();
-        self.driver.port.begin(self.incarnation() + 1);
+        let next = self.incarnation() + 1;
+        self.driver.port.begin(next, next);
         let world = &mut self.world;
         world.timers.clear();
         world.durable = world.last;
