@@ -48,14 +48,16 @@ fn after_a_refusal(frame: &Frame, random: &mut Stream) -> String {
 }
 
 /// Under cooperative termination a participant may learn the decision from a peer, and from its coordinator before it has flushed
-/// that. A kill between its ACK and the flush is too rare to wait for.
+/// that. So its coordinator's decision is late, and it dies between its ACK and the flush.
 fn after_a_peers_word(frame: &Frame, random: &mut Stream) -> String {
     if !frame.protocol.entry().cooperates || random.random_bool(0.7) {
         return String::new();
     }
     let (node, nth) = (random.random_range(1..=frame.cluster.participants), random.random_range(1..=6));
+    let (home, by) = (random.random_range(1..=frame.cluster.coordinators), random.random_range(50..800));
     format!(
-        "[[fault]]\non = {{ node = \"p{node}\", effect = \"send:ack\", edge = \"after\", nth = {nth} }}\n\
+        "[[fault]]\ndo = \"delay\"\nfrom = \"c{home}\"\nto = \"p{node}\"\nmessage = \"decision\"\nshare = 0.5\nby = \"{by}ms\"\n\
+         [[fault]]\non = {{ node = \"p{node}\", effect = \"send:ack\", edge = \"after\", nth = {nth} }}\n\
          do = \"kill\"\nnode = \"p{node}\"\nkeep = 0\nrestart_after = \"{}ms\"\n",
         random.random_range(1..100)
     )
