@@ -262,7 +262,7 @@ mod tests {
 
     fn open(dir: &Path) -> (Log, Recovered<Prepared>) {
         let owner = Owner { node: NodeId::participant(1), protocol: "test".into() };
-        Log::open(dir, owner, 1).expect("a sound journal")
+        Log::open(dir, owner).expect("a sound journal")
     }
 
     #[test]
@@ -280,7 +280,7 @@ mod tests {
         assert!(found.since[&TXN] + second >= before && found.since[&TXN] <= clock::now());
         // It has been in doubt for five seconds when the journal is compacted.
         let then = clock::now().saturating_sub(second * 5);
-        log.compact(found.last, &[Prepared(Key::new("a"))], &HashMap::from([(TXN, then)])).unwrap();
+        log.compact(found.last, &[Prepared(Key::new("a"))], &FxHashMap::from_iter([(TXN, then)])).unwrap();
         log.close().unwrap();
         let since = open(dir.path()).1.since[&TXN];
         assert!(since <= then + second && then <= since + second, "{since} is not {then}");
