@@ -138,6 +138,7 @@ impl Waivers {
         excuses.iter().find_map(|excuse| match excuse {
             Excuse::Operator => self.overruled.excuse(finding),
             Excuse::OperatorActed => self.operated.excuse(finding),
+            Excuse::LostLog | Excuse::LostLogBefore if finding.despite_lost_logs => None,
             Excuse::LostLog => self.by_lost_log(finding, |finding| of_its_nodes(finding, &self.lost_parts)),
             Excuse::RestoredLog => self.by_lost_log(finding, |finding| of_its_nodes(finding, &self.set_back)),
             Excuse::LostLogBefore => self.by_lost_log(finding, |finding| {
@@ -150,7 +151,7 @@ impl Waivers {
     }
 
     fn by_lost_log(&self, finding: &Finding, loser: impl Fn(&Finding) -> Option<NodeId>) -> Option<String> {
-        let node = loser(finding).filter(|_| !finding.despite_lost_logs)?;
+        let node = loser(finding)?;
         let restored = finding.txns.iter().any(|txn| self.set_back.get(txn).is_some_and(|nodes| nodes.contains(&node)));
         Some(if restored {
             format!("an older copy of {node}'s log was put back")

@@ -183,7 +183,7 @@ async fn a_node_whose_data_directory_is_replaced_ends_with_a_sentence() {
     std::fs::rename(&data, dir.path().join("moved")).unwrap();
     std::fs::create_dir(&data).unwrap();
     let error = node.ended().await;
-    assert!(error.to_string().ends_with("would not find what it wrote, so it ends"), "{error}");
+    assert!(error.to_string().ends_with("would miss its records, so it ends"), "{error}");
 }
 
 #[tokio::test]

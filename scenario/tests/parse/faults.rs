@@ -66,7 +66,7 @@ fn a_message_fault_names_messages_that_pass_there() {
     bad_fault(&two("share = 0.0"), 3, &["above 0"]);
     bad_fault(&two("share = 1.5"), 3, &["at most 1"]);
     bad_fault(&two("count = 0"), 3, &["at least 1"]);
-    bad_fault("do = \"refuse\"\nmessage = \"vote\"\nprotocols = [\"2pc\"]", 2, &["no request", "work, prepare"]);
+    bad_fault("do = \"refuse\"\nmessage = \"vote\"\nprotocols = [\"2pc\"]", 2, &["not a request", "work, prepare"]);
     bad(
         "[options]\nwork = \"with-prepare\"\n[[fault]]\ndo = \"drop\"\nmessage = \"work\"\nprotocols = [\"2pc\"]",
         5,
