@@ -140,7 +140,11 @@ impl Waivers {
             Excuse::OperatorActed => self.operated.excuse(finding),
             Excuse::LostLog | Excuse::LostLogBefore if finding.despite_lost_logs => None,
             Excuse::LostLog => self.by_lost_log(finding, |finding| of_its_nodes(finding, &self.lost_parts)),
-            Excuse::RestoredLog => self.by_lost_log(finding, |finding| of_its_nodes(finding, &self.set_back)),
+            // A node that goes back may reverse what it had decided. Lost logs do not excuse that.
+            Excuse::RestoredLog => {
+                let node = of_its_nodes(finding, &self.set_back)?;
+                Some(format!("an older copy of {node}'s log was put back"))
+            }
             Excuse::LostLogBefore => self.by_lost_log(finding, |finding| {
                 let by_then = |lost: &i64| finding.at.is_none_or(|at| *lost <= at);
                 let losers = self.lost_logs.iter().filter(|(_, lost)| by_then(lost)).map(|(node, _)| *node);

@@ -73,19 +73,21 @@ fn a_log_lost_by_a_fault_waives_that_nodes_durability_and_what_follows_but_not_a
 }
 
 #[test]
-fn an_older_copy_of_a_log_waives_agreement_where_it_misses_durable_records() {
+fn an_older_copy_of_a_log_waives_agreement_and_stability_where_it_misses_durable_records() {
     let node = NodeId::participant(2);
     let put_back = || vec![fault(20, RestoreLog { node, to: OlderCopy::Records(0), restart_after: None })];
     let torn = COMMIT.replace("11 p1 decided c1-k1-1 commit", "11 p1 decided c1-k1-1 abort");
-    let agreement = |upto: u32| {
-        let end = format!("20 p2 crashed\n21 p2 log-restored {upto}\n30 p2 restarted {upto}\n99 lab end");
-        let story = format!("{BEGAN}{PREPARED_AT_P2}\n2 p2 durable 1\n{}", torn.replace("99 lab end", &end));
-        check(&judged(TwoPhase, put_back(), vec![], &story), "agreement").clone()
-    };
-    let missing = agreement(0);
-    assert!(!missing.held && !missing.promised, "{missing:?}");
-    assert!(missing.detail.contains("waived: an older copy of p2's log was put back"), "{missing:?}");
-    assert!(agreement(1).promised, "nothing durable is missing");
+    for (promise, then) in [("agreement", ""), ("stability", "31 p2 decided c1-k1-1 abort\n")] {
+        let found = |upto: u32| {
+            let back = format!("20 p2 crashed\n21 p2 log-restored {upto}\n30 p2 restarted {upto}\n{then}99 lab end");
+            let story = format!("{BEGAN}{PREPARED_AT_P2}\n2 p2 durable 1\n{}", torn.replace("99 lab end", &back));
+            check(&judged(TwoPhase, put_back(), vec![], &story), promise).clone()
+        };
+        let missing = found(0);
+        assert!(!missing.held && !missing.promised, "{missing:?}");
+        assert!(missing.detail.contains("waived: an older copy of p2's log was put back"), "{missing:?}");
+        assert!(found(1).promised, "{promise}: nothing durable is missing");
+    }
 }
 
 #[test]

@@ -6,12 +6,7 @@ use indoubt_driver::{
     packet::Packet,
     peer_journal::{PeerJournal, Said},
 };
-use indoubt_proto::{
-    ids::{NodeId, Role},
-    message::Message,
-    observation::Observation,
-    planted::Mutant,
-};
+use indoubt_proto::{ids::NodeId, message::Message, observation::Observation, planted::Mutant};
 use indoubt_scenario::{faults::Waiver, protocol::Protocol, scenario::Scenario};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -65,11 +60,8 @@ impl Sessions {
     }
 
     fn speak(&self, a: NodeId, b: NodeId) -> bool {
-        match (a.role, b.role) {
-            (Role::Coordinating, Role::Participant) | (Role::Participant, Role::Coordinating) => true,
-            (Role::Participant, Role::Participant) => self.cooperative && a != b,
-            _ => false,
-        }
+        let speak = a.role.dials(b.role) || b.role.dials(a.role);
+        speak && a != b && (a.role != b.role || self.cooperative)
     }
 }
 
