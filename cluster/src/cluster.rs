@@ -229,11 +229,12 @@ impl Cluster {
             .with_context(|| format!("cannot copy the journal of {node}"))
     }
 
-    /// Replaces the journal of a node that is down by an older copy. Returns the last record of the copy; `None` if it is not made yet.
+    /// Replaces the journal of a node that is down by an older copy. Returns the last record of the copy; `None`
+    /// if the copy is not made yet, or there is no journal to cut.
     pub(crate) fn restore_log(&self, node: NodeId, to: OlderCopy) -> Result<Option<Lsn>> {
         let dir = self.data_dir(node);
         let restored = match to {
-            OlderCopy::Records(records) => journal::keep_first(&dir, records).map(Some),
+            OlderCopy::Records(records) => journal::keep_first(&dir, records),
             OlderCopy::AsOf(time) => journal::restore(&dir, &self.copy_dir(node, time)),
         };
         restored.with_context(|| format!("cannot set the journal of {node} back"))

@@ -40,6 +40,11 @@ pub(crate) enum Excuse {
     OperatorActed,
     /// A node lost its log, or part of it, which had records of the transaction.
     LostLog,
+    /// Participants ask each other, and one of them lost its disk, which had records of the transaction. It cannot know that it may
+    /// have voted, so it answers a peer that it has aborted.
+    LostDisk,
+    /// An older copy of the coordinating node's log was put back, which misses durable records of the transaction.
+    RestoredHome,
     /// An older copy of a node's log was put back, which misses durable records of the transaction.
     RestoredLog,
     /// A node had lost its log, or part of it, before the time of the finding. Lost effects are missing from then on, of any transaction.

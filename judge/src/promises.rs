@@ -49,6 +49,8 @@ pub fn is_waived(family: Family, check: &Check) -> bool {
 pub(crate) struct Waivers {
     /// The nodes whose journal a fault lost or set back, with the first time.
     lost_logs: BTreeMap<NodeId, i64>,
+    /// The nodes that lost their whole disk.
+    lost_disks: BTreeSet<NodeId>,
     /// The transactions that had records in a journal which are lost, with the nodes of these journals.
     lost_parts: BTreeMap<TxnId, BTreeSet<NodeId>>,
     /// The transactions of which an older copy of a journal misses durable records, with the nodes of these journals.
@@ -86,7 +88,10 @@ impl Waivers {
             let Some(first) = record.at.first() else { continue };
             let fault = &scenario.faults[record.fault];
             match (fault.action.waives(), &fault.trigger) {
-                (Some(Waiver::LostLog(node) | Waiver::RestoredLog(node)), _) => {
+                (Some(waiver @ (Waiver::LostLog(node) | Waiver::LostDisk(node) | Waiver::RestoredLog(node))), _) => {
+                    if waiver == Waiver::LostDisk(node) {
+                        waivers.lost_disks.insert(node);
+                    }
                     let lost = waivers.lost_logs.entry(node).or_insert(i64::MAX);
                     *lost = first.0.cast_signed().min(*lost);
                 }
@@ -139,29 +144,31 @@ impl Waivers {
             Excuse::Operator => self.overruled.excuse(finding),
             Excuse::OperatorActed => self.operated.excuse(finding),
             Excuse::LostLog | Excuse::LostLogBefore if finding.despite_lost_logs => None,
-            Excuse::LostLog => self.by_lost_log(finding, |finding| of_its_nodes(finding, &self.lost_parts)),
-            // A node that goes back may reverse what it had decided. Lost logs do not excuse that.
-            Excuse::RestoredLog => {
-                let node = of_its_nodes(finding, &self.set_back)?;
-                Some(format!("an older copy of {node}'s log was put back"))
-            }
-            Excuse::LostLogBefore => self.by_lost_log(finding, |finding| {
+            Excuse::LostLog => Some(self.says_what_is_lost(finding, of_its_nodes(finding, &self.lost_parts).next()?)),
+            Excuse::LostLogBefore => {
                 let by_then = |lost: &i64| finding.at.is_none_or(|at| *lost <= at);
-                let losers = self.lost_logs.iter().filter(|(_, lost)| by_then(lost)).map(|(node, _)| *node);
-                losers.into_iter().find(|node| finding.nodes.contains(node))
-            }),
+                let mut losers = self.lost_logs.iter().filter(|(_, lost)| by_then(lost)).map(|(node, _)| *node);
+                Some(self.says_what_is_lost(finding, losers.find(|node| finding.nodes.contains(node))?))
+            }
+            Excuse::LostDisk => {
+                let mut losers = of_its_nodes(finding, &self.lost_parts).filter(|_| self.cooperative);
+                losers.find(|node| self.lost_disks.contains(node)).map(|node| format!("{node} lost its disk"))
+            }
+            // A node that goes back may reverse what it had decided. Lost logs do not excuse that.
+            Excuse::RestoredLog => of_its_nodes(finding, &self.set_back).next().map(set_back),
+            Excuse::RestoredHome => {
+                let is_set_back = |txn: &&TxnId| self.set_back.get(txn).is_some_and(|nodes| nodes.contains(&txn.home));
+                finding.txns.iter().find(is_set_back).map(|txn| set_back(txn.home))
+            }
             Excuse::Unhealed => self.by_what_is_open(finding),
         })
     }
 
-    fn by_lost_log(&self, finding: &Finding, loser: impl Fn(&Finding) -> Option<NodeId>) -> Option<String> {
-        let node = loser(finding)?;
-        let restored = finding.txns.iter().any(|txn| self.set_back.get(txn).is_some_and(|nodes| nodes.contains(&node)));
-        Some(if restored {
-            format!("an older copy of {node}'s log was put back")
-        } else {
-            format!("{node} lost its log")
-        })
+    fn says_what_is_lost(&self, finding: &Finding, node: NodeId) -> String {
+        match of_its_nodes(finding, &self.set_back).any(|other| other == node) {
+            true => set_back(node),
+            false => format!("{node} lost its log"),
+        }
     }
 
     fn by_what_is_open(&self, finding: &Finding) -> Option<String> {
@@ -220,10 +227,14 @@ impl Operated {
     }
 }
 
-/// A node that lost records of a transaction of the finding.
-fn of_its_nodes(finding: &Finding, lost: &BTreeMap<TxnId, BTreeSet<NodeId>>) -> Option<NodeId> {
+/// The nodes of the finding that lost records of one of its transactions.
+fn of_its_nodes(finding: &Finding, lost: &BTreeMap<TxnId, BTreeSet<NodeId>>) -> impl Iterator<Item = NodeId> {
     let of_all = finding.txns.iter().filter_map(|txn| lost.get(txn)).flatten();
-    of_all.copied().find(|node| finding.nodes.contains(node))
+    of_all.copied().filter(|node| finding.nodes.contains(node))
+}
+
+fn set_back(node: NodeId) -> String {
+    format!("an older copy of {node}'s log was put back")
 }
 
 /// Whether a transaction had records in a node's journal when it was lost.

@@ -94,13 +94,9 @@ impl Admission {
             }
             return known.outcome.clone().map_or(Admitted::Join, Admitted::Answer);
         }
-        let of_this_log = submission.log == self.log;
-        if of_this_log && submission.epoch > self.incarnation {
-            let reason = Reason::new(ReasonKind::BadPlan, "an epoch from the future");
-            return Admitted::Answer(Outcome::Refused(reason));
-        }
-        let may_have_run = !of_this_log
-            || submission.epoch < self.incarnation
+        // A later incarnation of this journal existed if the count of incarnations was lost or an older folder was put back.
+        let may_have_run = submission.log != self.log
+            || submission.epoch != self.incarnation
             || self.forgotten.get(&txn.client).is_some_and(|numbers| numbers.contains(txn.number))
             || unfinished.contains_key(&txn);
         if may_have_run {
@@ -376,8 +372,7 @@ mod tests {
         let mut known = admission(2);
         known.open(LOG, 2);
         assert_eq!(admit(&known, &submission(1, 1)), unknown());
-        let refused = Outcome::Refused(Reason::new(ReasonKind::BadPlan, "an epoch from the future"));
-        assert_eq!(admit(&known, &submission(1, 3)), Admitted::Answer(refused));
+        assert_eq!(admit(&known, &submission(1, 3)), unknown(), "an older folder was put back");
     }
 
     #[test]

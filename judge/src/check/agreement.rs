@@ -12,8 +12,11 @@ use indoubt_proto::{
 };
 use indoubt_scenario::{checks::CheckName, protocol::Family};
 
-pub(super) const CHECK: Check =
-    Check { name: CheckName::Agreement, search: agreement, excuses: &[Excuse::Operator, Excuse::RestoredLog] };
+pub(super) const CHECK: Check = Check {
+    name: CheckName::Agreement,
+    search: agreement,
+    excuses: &[Excuse::Operator, Excuse::LostDisk, Excuse::RestoredLog],
+};
 
 fn agreement(evidence: &Evidence<'_>) -> Vec<Finding> {
     let mut found = Vec::new();

@@ -11,8 +11,11 @@ use indoubt_proto::message::OutcomeWord;
 use indoubt_scenario::checks::CheckName;
 use std::collections::BTreeSet;
 
-pub(super) const CHECK: Check =
-    Check { name: CheckName::Durability, search: durability, excuses: &[Excuse::Operator, Excuse::LostLog] };
+pub(super) const CHECK: Check = Check {
+    name: CheckName::Durability,
+    search: durability,
+    excuses: &[Excuse::Operator, Excuse::LostLog, Excuse::RestoredHome],
+};
 
 fn durability(evidence: &Evidence<'_>) -> Vec<Finding> {
     let final_state = evidence.final_state();

@@ -56,14 +56,17 @@ pub fn restore(dir: &Path, from: &Path) -> Result<Option<Lsn>, JournalError> {
 }
 
 /// Cuts the journal in `dir`, which no process may be using, behind its first records, so many. What a compaction has replaced stays
-/// together. Returns the last record that is left.
+/// together. Returns the last record that is left; `None` if there is no journal.
 ///
 /// # Errors
 /// If a process uses the directory, if a file cannot be read or written, or the journal is corrupt.
-pub fn keep_first(dir: &Path, records: u64) -> Result<Lsn, JournalError> {
+pub fn keep_first(dir: &Path, records: u64) -> Result<Option<Lsn>, JournalError> {
+    if !dir.exists() {
+        return Ok(None);
+    }
     let paths = Paths::new(dir);
     let _lock = paths.lock()?;
-    let Some(contents) = Contents::read(&paths)? else { return Ok(Lsn(0)) };
+    let Some(contents) = Contents::read(&paths)? else { return Ok(None) };
     let kept = contents.records().filter(|(_, record)| record.compacted || record.lsn.0 <= records).last();
     let (end, last) =
         kept.map_or((contents.header.snapshot_end, contents.header.base), |(end, record)| (end as u64, record.lsn));
@@ -72,7 +75,7 @@ pub fn keep_first(dir: &Path, records: u64) -> Result<Lsn, JournalError> {
     file.set_len(end).map_err(io_error("cut", &path))?;
     HostDisk.force(&file).map_err(io_error("force", &path))?;
     mark_durable(&paths, &contents.header, end)?;
-    Ok(last)
+    Ok(Some(last))
 }
 
 /// Marks this much of the journal as durable.

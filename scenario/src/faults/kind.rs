@@ -114,6 +114,8 @@ pub(crate) trait FaultKind: fmt::Debug {
 pub enum Waiver {
     /// What this node had in its journal may be missing.
     LostLog(NodeId),
+    /// The same, and the node cannot know that it was ever there before.
+    LostDisk(NodeId),
     /// What this node had in its journal may be missing, although its journal has the identity of before.
     RestoredLog(NodeId),
     /// As long as it touches messages, they may not arrive, and what waits for them does not end.

@@ -77,9 +77,8 @@ impl FaultKind for LoseDisk {
         Err(format!("{node} never comes back, so nobody would miss its disk: `restart_after`, or a `restart` fault"))
     }
 
-    /// No more than the loss of the journal: the count of incarnations promised nothing to anybody.
     fn waives(&self) -> Option<Waiver> {
-        Some(Waiver::LostLog(self.node))
+        Some(Waiver::LostDisk(self.node))
     }
 
     fn settle(&mut self, shorter: &dyn Fn(&mut Option<Micros>)) {

@@ -14,6 +14,7 @@ use indoubt_proto::{
     message::Message,
     observation::Observation,
 };
+use indoubt_scenario::faults::act::OlderCopy;
 use rand::Rng;
 
 impl World<'_> {
@@ -52,11 +53,8 @@ impl World<'_> {
                 }
             }
             FaultCommand::RestoreLog(node, to) => {
-                if let Some(at) = self.slot(node).filter(|at| !self.nodes[*at].is_up())
-                    && let Some(upto) = self.nodes[at].machine.restore_log(to)
-                {
-                    self.nodes[at].lost_log = false;
-                    self.kernel.observe(node, Observation::LogRestored { upto });
+                if let Some(at) = self.slot(node).filter(|at| !self.nodes[*at].is_up()) {
+                    self.restore_log(at, to);
                 }
             }
             FaultCommand::Restart(node) => {
@@ -111,6 +109,20 @@ impl World<'_> {
         let log = LogId(stream(self.seed, &format!("journal {node} {}", self.journals)).next_u64());
         self.nodes[at].machine.lose_log(log);
         self.nodes[at].lost_log = true;
+    }
+
+    /// Puts an older copy of its journal into the place of that of a node that is down. If the journal was lost, and the copy is
+    /// no older than the loss, then it stays lost.
+    fn restore_log(&mut self, at: usize, to: OlderCopy) {
+        let node = &mut self.nodes[at];
+        let (replaced, _) = node.machine.journal();
+        let Some(upto) = node.machine.restore_log(to) else { return };
+        if node.lost_log && node.machine.journal().0 == replaced {
+            return;
+        }
+        node.lost_log = false;
+        let node = node.id();
+        self.kernel.observe(node, Observation::LogRestored { upto });
     }
 
     /// Boots a node from what survived, in its next incarnation.

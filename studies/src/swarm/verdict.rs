@@ -32,7 +32,7 @@ fn failure(case: &Case, run: &Run) -> Option<Failure> {
     }
     // Everything was healed, so what is still open is open for good; unless a log was lost or a saga waits for an operator.
     let lost = case.scenario.faults.iter().any(|fault| match fault.action.waives() {
-        Some(Waiver::LostLog(_) | Waiver::RestoredLog(_)) => true,
+        Some(Waiver::LostLog(_) | Waiver::LostDisk(_) | Waiver::RestoredLog(_)) => true,
         Some(Waiver::HeldUpMessages) | None => false,
     });
     let excused = run.transactions.stuck > 0 || lost;
