@@ -41,6 +41,8 @@ fn slow_down(task: &mut Task, profile: Option<Profile>) {
         for timeout in machines.into_iter().chain(clients.into_iter().flatten()) {
             *timeout = *timeout * factor;
         }
+        // What timeouts end must still end within the run.
+        task.scenario.settle = task.scenario.settle * factor;
         task.slowed = Some(factor);
     }
 }
@@ -68,6 +70,7 @@ mod tests {
         assert_eq!(slow.slowed, Some(3), "a call takes 60 ms, and 20 calls do not fit into 2 x 500 ms");
         let all = |t: indoubt_proto::settings::Timeouts| [t.vote, t.decision, t.lock, t.retry];
         assert_eq!(all(now), all(before).map(|timeout| timeout * 3));
+        assert_eq!(slow.scenario.settle, bundled::load("happy-path").unwrap().settle * 3);
         assert_eq!(slowed(10_000, 10_000).slowed, Some(MOST));
     }
 }

@@ -193,16 +193,12 @@ impl ClientPool {
     /// client of the closed loop is free now, it begins its next transaction.
     pub fn message(&mut self, now: Micros, message: &Message, out: &mut Vec<ClientEffect>) {
         match message {
-            Message::Outcome { txn, outcome } => {
-                if self.calls.remove(*txn, |call| matches!(call, Call::Waiting { .. })) {
-                    self.end(*txn, outcome, now, out);
-                    self.due(now, out);
-                }
+            Message::Outcome { txn, outcome } if self.calls.end(*txn, Call::is_waiting) => {
+                self.end(*txn, outcome, now, out);
+                self.due(now, out);
             }
-            Message::StatusReply { txn, status: Status::Ended(outcome) } => {
-                if self.calls.remove(*txn, |call| matches!(call, Call::Asking)) {
-                    learn(*txn, outcome, out);
-                }
+            Message::StatusReply { txn, status: Status::Ended(outcome) } if self.calls.end(*txn, Call::is_asking) => {
+                learn(*txn, outcome, out);
             }
             _ => {}
         }

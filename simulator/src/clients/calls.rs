@@ -16,6 +16,16 @@ pub(super) enum Call {
     Asking,
 }
 
+impl Call {
+    pub(super) fn is_waiting(&self) -> bool {
+        matches!(self, Call::Waiting { .. })
+    }
+
+    pub(super) fn is_asking(&self) -> bool {
+        matches!(self, Call::Asking)
+    }
+}
+
 /// All these transactions.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Calls {
@@ -31,8 +41,8 @@ impl Calls {
         self.open.insert(txn, (call, alarm));
     }
 
-    /// Removes a transaction, if this is what its client does about it.
-    pub(super) fn remove(&mut self, txn: TxnId, is: impl Fn(&Call) -> bool) -> bool {
+    /// Removes a transaction, if this is what its client does about it. Returns whether it did.
+    pub(super) fn end(&mut self, txn: TxnId, is: impl Fn(&Call) -> bool) -> bool {
         if !self.open.get(&txn).is_some_and(|(call, _)| is(call)) {
             return false;
         }
