@@ -192,8 +192,9 @@ fn prepare(args: &NodeArgs, role: Role) -> Result<Settings> {
     if named != role {
         bail!("--id {}: the id of this node must be one of {}", args.id, role.entry().examples);
     }
+    let colours = anstream::AutoStream::choice(&std::io::stderr()) != anstream::ColorChoice::Never;
     tracing_subscriber::registry()
-        .with(tracing_subscriber::fmt::layer().with_writer(std::io::stderr))
+        .with(tracing_subscriber::fmt::layer().with_ansi(colours).with_writer(std::io::stderr))
         .with(log_filter()?)
         .init();
     if args.lab {
