@@ -37,6 +37,25 @@ fn a_cycle_over_two_participants_is_a_deadlock_until_one_wait_ends() {
 }
 
 #[test]
+fn a_member_that_gets_another_lock_does_not_break_its_cycle() {
+    let m = measured(
+        "0 p1 gets c1-k1-1 p1/a
+         0 p2 gets c2-k2-1 p2/b
+         10 p2 wants c1-k1-1 p2/b
+         20 p1 wants c2-k2-1 p1/a
+         # Neither of these has to do with the cycle.
+         30 p3 gets c1-k1-1 p3/c
+         40 p3 wants c2-k2-1 p3/d
+         45 p3 gets c2-k2-1 p3/d
+         50 p3 frees c1-k1-1 p3/c
+         120 p1 quits c2-k2-1 p1/a
+         200 lab end",
+    );
+    assert_eq!((m.deadlocks.count, m.deadlocks.victims), (1, 1));
+    assert_eq!(told(m.deadlocks.lost_ms), (1, 100.0, 100.0, 0));
+}
+
+#[test]
 fn three_transactions_in_a_ring_are_one_deadlock_and_an_open_one_is_censored() {
     let m = measured(
         "0 p1 gets c1-k1-1 p1/a

@@ -54,15 +54,25 @@ impl Deadlocks {
         }
     }
 
-    /// Ends the cycles of a transaction that no longer waits, or no longer holds a lock. `given_up`: its wait ended without the
-    /// lock.
-    pub(super) fn break_cycles(&mut self, slot: usize, t: i64, given_up: bool) {
-        let mut is_victim = false;
-        for cycle in self.open.extract_if(.., |cycle| cycle.members.contains(&slot)) {
+    /// This transaction gives up a wait for these other ones.
+    pub(super) fn give_up(&mut self, slot: usize, waited_for: &[usize]) {
+        let is_in = |cycle: &Cycle| {
+            cycle.members.contains(&slot) && waited_for.iter().any(|other| cycle.members.contains(other))
+        };
+        self.victims += u64::from(self.open.iter().any(is_in));
+    }
+
+    /// This transaction waits for fewer others now, or fewer others wait for it. Ends those of its cycles that are broken: not each
+    /// member waits for another member any more.
+    pub(super) fn break_cycles(&mut self, slot: usize, t: i64, blockers: impl Fn(usize) -> Vec<usize>) {
+        let waits = |member: &usize, members: &[usize]| blockers(*member).iter().any(|other| members.contains(other));
+        let is_broken = |cycle: &mut Cycle| {
+            let Cycle { members, .. } = cycle;
+            members.contains(&slot) && !members.iter().all(|member| waits(member, members))
+        };
+        for cycle in self.open.extract_if(.., is_broken) {
             self.lost.add(t - cycle.since);
-            is_victim = given_up;
         }
-        self.victims += u64::from(is_victim);
     }
 
     pub(super) fn finish(mut self, end: i64) -> Summary {

@@ -143,6 +143,11 @@ impl Record {
     }
 }
 
+/// The transactions for which this one waits.
+fn waits_for(records: &[Record], of: &[OfTxn], slot: usize) -> Vec<usize> {
+    of[slot].awaited.iter().flat_map(|record| records[*record].blockers(slot)).collect()
+}
+
 /// Removes an item of a list whose order matters.
 fn drop_in_order(list: &mut Vec<usize>, what: usize) -> bool {
     let found = list.iter().position(|one| *one == what);
@@ -183,7 +188,7 @@ impl Measure for Locks {
             Observation::LockGranted { key, mode, .. } => self.grant(t, node, slot, key, *mode),
             Observation::LockAbandoned { key, .. } => {
                 if let Some(record) = self.find(slot, |of| &of.awaited, node, key) {
-                    self.deadlocks.break_cycles(slot, t, true);
+                    self.deadlocks.give_up(slot, &self.records[record].blockers(slot));
                     self.stop_waiting(t, record, slot);
                 }
             }
@@ -306,7 +311,7 @@ impl Locks {
             if !holders.iter().any(|(holder, _)| *holder == slot) {
                 drop_from(shared, &slot);
             }
-            self.deadlocks.break_cycles(slot, t, false);
+            self.break_cycles(t, slot);
         }
         self.refresh(t, record);
     }
@@ -338,10 +343,13 @@ impl Locks {
             of[slot].held.iter().any(|record| records[*record].waiters.iter().any(|waiter| *waiter != slot))
                 || of[slot].awaited.iter().any(|record| records[*record].waiters.last() != Some(&slot));
         if is_awaited {
-            deadlocks.look_for_cycle(slot, t, |waiting| {
-                of[waiting].awaited.iter().flat_map(|record| records[*record].blockers(waiting)).collect()
-            });
+            deadlocks.look_for_cycle(slot, t, |waiting| waits_for(records, of, waiting));
         }
+    }
+
+    fn break_cycles(&mut self, t: i64, slot: usize) {
+        let Locks { records, of, deadlocks, .. } = self;
+        deadlocks.break_cycles(slot, t, |waiting| waits_for(records, of, waiting));
     }
 
     fn release(&mut self, t: i64, record: usize, slot: usize) {
@@ -353,11 +361,11 @@ impl Locks {
         drop_from(&mut self.records[record].shared, &slot);
         let node = &self.records[record].node;
         self.hold.add(t - since);
-        self.deadlocks.break_cycles(slot, t, false);
         let of = at(&mut self.of, slot);
         drop_from(&mut of.held, &record);
         self.now.held -= 1;
         self.now.in_doubt -= u64::from(of.in_doubt.contains(node));
+        self.break_cycles(t, slot);
         self.refresh(t, record);
     }
 
