@@ -33,9 +33,14 @@ impl<V> KeyMap<V> {
         self.0.remove(key);
     }
 
+    #[expect(clippy::disallowed_methods, reason = "its callers sort the entries, or add them up")]
+    fn in_any_order(&self) -> impl Iterator<Item = (&Key, &V)> {
+        self.0.iter()
+    }
+
     /// All entries, in the order of the keys.
     pub(crate) fn in_order(&self) -> impl Iterator<Item = (&Key, &V)> {
-        let mut entries: Vec<_> = self.0.iter().collect();
+        let mut entries: Vec<_> = self.in_any_order().collect();
         entries.sort_unstable_by_key(|(key, _)| *key);
         entries.into_iter()
     }
@@ -62,7 +67,7 @@ impl<V> Extend<(Key, V)> for KeyMap<V> {
 /// Equal maps hash equally, whatever the order of their tables: a sum has no order.
 impl<V: Hash> Hash for KeyMap<V> {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        let sum = self.0.iter().fold(0u64, |sum, entry| sum.wrapping_add(FxBuildHasher.hash_one(entry)));
+        let sum = self.in_any_order().fold(0u64, |sum, entry| sum.wrapping_add(FxBuildHasher.hash_one(entry)));
         (self.0.len(), sum).hash(state);
     }
 }
