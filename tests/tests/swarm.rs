@@ -54,7 +54,7 @@ fn a_planted_bug_shrinks_to_a_small_file_that_still_fails_the_same_check() {
     let same = |case: &Case| examine(case).1.is_some_and(|other| other.check == failure.check);
     let (smallest, _) = shrink(case, &mut |case| same(case), 400);
     assert!(smallest.scenario.faults.len() <= 2, "{}", smallest.scenario.to_toml());
-    assert!(smallest.scenario.workload.transactions.is_some_and(|n| n <= 5), "{}", smallest.scenario.to_toml());
+    assert!(smallest.scenario.workload.transactions.is_some_and(|n| n <= 10), "{}", smallest.scenario.to_toml());
     let read = Scenario::parse(&smallest.scenario.to_toml(), "written.toml").expect("what was written parses");
     assert!(same(&Case { scenario: Scenario { planted, ..read.clone() }, ..smallest.clone() }));
     assert!(!same(&Case { scenario: read, ..smallest }), "without the bug nothing fails");
