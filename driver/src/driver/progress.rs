@@ -43,6 +43,6 @@ pub struct StepSend {
     pub to: NodeId,
     /// The transaction of the message, if it has one.
     pub txn: Option<TxnId>,
-    /// The state of the message, as far as the world has reported it ([`Driver::fared`]).
+    /// The state of the message, as far as the world has reported it ([`Driver::fared`](super::Driver::fared)).
     pub state: SendState,
 }
