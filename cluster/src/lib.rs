@@ -6,7 +6,7 @@
 //!    ├─ clients          ── sessions ────────────────────────────────▶ coordinating nodes
 //!    ├─ merge            ◀─ trace files ────────────────────────────── nodes
 //!    └─ cluster          folders, ports, command lines, links
-//!        └─ processes    one child process;  last_words: what it said on its standard error
+//!        └─ processes    one child process;  stderr_tail: its last lines on standard error
 //!            └─ owner    folders and processes, which are ended under all circumstances;  signals: when the lab is told to end
 //! ```
 //!
@@ -18,12 +18,12 @@
 
 mod clients;
 mod cluster;
-mod last_words;
 mod merge;
 mod owner;
 mod processes;
 mod run;
 mod signals;
+mod stderr_tail;
 
 pub use cluster::{Cluster, Launch};
 pub use run::run;

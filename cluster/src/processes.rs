@@ -1,7 +1,7 @@
 //! The processes that the lab starts. The lab ends each one by its id: when the cluster ends, on an error, on a panic, and on a
 //! signal ([`crate::owner`]). If the lab itself is killed, its nodes see that their standard input closes, and end by themselves.
 
-use crate::{last_words::LastWords, owner};
+use crate::{owner, stderr_tail::StderrTail};
 use anyhow::{Context, Result, bail};
 use indoubt_node::Ready;
 use rustix::process::{Pid, Signal};
@@ -27,7 +27,7 @@ pub(crate) struct Process {
     folder: PathBuf,
     /// Is held open. When it closes, the node knows that the lab has died.
     _stdin: Option<ChildStdin>,
-    words: LastWords,
+    stderr: StderrTail,
     reaped: bool,
 }
 
@@ -41,8 +41,8 @@ impl Process {
             owner::spawn(folder, &mut command).with_context(|| format!("cannot start the process of {name}"))?;
         let stdin = child.stdin.take();
         let stdout = child.stdout.take().expect("it was piped");
-        let words = LastWords::listen(child.stderr.take().expect("it was piped"));
-        let mut process = Process { child, name, folder: folder.to_owned(), _stdin: stdin, words, reaped: false };
+        let stderr = StderrTail::read(child.stderr.take().expect("it was piped"));
+        let mut process = Process { child, name, folder: folder.to_owned(), _stdin: stdin, stderr, reaped: false };
         let ready = process.readiness(stdout)?;
         Ok((process, ready))
     }
@@ -60,7 +60,7 @@ impl Process {
             Ok(Some(ready)) => Ok(ready),
             Ok(None) => {
                 let status = self.reap()?;
-                bail!("{} ended before it was ready ({status}): {}", self.name, self.words.told())
+                bail!("{} ended before it was ready ({status}): {}", self.name, self.stderr.text())
             }
             Err(_) => bail!("{} was not ready within {} s", self.name, READY_WITHIN.as_secs()),
         }
@@ -91,7 +91,7 @@ impl Process {
         while begin.elapsed() < END_WITHIN {
             match self.ended() {
                 Some(status) if status.success() => return Ok(()),
-                Some(status) => bail!("{} ended with an error ({status}): {}", self.name, self.words.told()),
+                Some(status) => bail!("{} ended with an error ({status}): {}", self.name, self.stderr.text()),
                 None => {}
             }
             thread::sleep(Duration::from_millis(2));
@@ -103,7 +103,7 @@ impl Process {
     /// What the process said last, if it has ended by itself: its exit status, and the last lines of its standard error.
     pub(crate) fn casualty(&mut self) -> Option<String> {
         let status = self.ended()?;
-        Some(format!("{} ended by itself ({status}): {}", self.name, self.words.told()))
+        Some(format!("{} ended by itself ({status}): {}", self.name, self.stderr.text()))
     }
 
     /// The exit status, if the process has ended by itself.

@@ -9,8 +9,10 @@
 //!   begun when the log was lost, and for audits that read the lost effects. It does not excuse a coordinator that treats a branch
 //!   as done although it was never applied (docs/rules.md, rule 17).
 //! - *A restored log* (an older copy of a journal was put back): waives what a lost log waives, and also agreement, stability,
-//!   validity and kept marks, but only for transactions of which the copy misses durable records. Under its old identity the node may answer what
-//!   it would not have answered before.
+//!   validity and kept marks, but only for transactions of which the copy misses durable records. Under its old identity the node may
+//!   answer what it would not have answered before. A coordinator may have forgotten a commit, so its durability is waived everywhere.
+//! - *A lost disk*: waives what a lost log waives, and where participants ask each other, also agreement. Without its count of
+//!   incarnations, a participant cannot know that it may have voted, and answers that it has aborted.
 //! - *Not repaired* (a node is not running at the end, a link is still cut, a fault still loses, delays or refuses messages):
 //!   waives the termination of the transactions that it concerns.
 //! - A *stuck* saga waits for an operator by design. It is reported under `nothing-unresolved`, but breaks no promise.

@@ -6,8 +6,11 @@ mod tape;
 use indoubt_judge::summary::Run;
 use indoubt_proto::ids::NodeId;
 use indoubt_scenario::{
-    faults::LoseLog,
-    protocol::Protocol::{Saga, TwoPhase},
+    faults::{FaultAction, LoseDisk, LoseLog, RestoreLog, act::OlderCopy},
+    protocol::{
+        Protocol,
+        Protocol::{Cooperative, Saga, TwoPhase},
+    },
 };
 use tape::{
     book::{BEGAN, COMMIT, UNDONE},
@@ -349,4 +352,45 @@ fn a_request_leaves_after_it_is_written_that_the_transaction_was_accepted() {
     assert!(kept("transfer", "1 c1 reached c1-k1-1 begun\n1 c1 sent p1 work c1-k1-1"));
     assert!(!kept("transfer", "1 c1 sent p1 work c1-k1-1\n1 c1 reached c1-k1-1 begun"));
     assert!(kept("audit", "1 c1 sent p1 work c1-k1-1"), "audits reach no phases");
+}
+
+#[test]
+fn a_participant_with_a_new_disk_is_excused_from_agreement_where_peers_ask_it() {
+    let node = NodeId::participant(2);
+    let torn = COMMIT
+        .replace("11 p2 decided c1-k1-1 commit", "")
+        .replace("12 p2 applied c1-k1-1 p2/b:+5 @2", "")
+        .replace("99 lab end", "20 p2 crashed\n30 p2 restarted 0 77\n31 p2 decided c1-k1-1 abort\n99 lab end");
+    let story = format!("{BEGAN}1 p2 appended c1-k1-1 forced\n{torn}");
+    let agreement =
+        |protocol: Protocol, fault_of_p2: FaultAction| judged(protocol, vec![fault(20, fault_of_p2)], vec![], &story);
+    let new_disk = || LoseDisk { node, restart_after: None }.into();
+    let excused = agreement(Cooperative, new_disk());
+    assert!(
+        !is_broken(&excused, "agreement") && check(&excused, "agreement").detail.contains("waived: p2 lost its disk")
+    );
+    // Nobody asks it under the others, and with its count of incarnations it knows that it may have voted.
+    assert!(is_broken(&agreement(TwoPhase, new_disk()), "agreement"));
+    assert!(is_broken(&agreement(Cooperative, LoseLog { node, restart_after: None }.into()), "agreement"));
+}
+
+#[test]
+fn a_forgotten_commit_is_excused_by_an_older_copy_at_its_coordinator_alone() {
+    // c1 told of a commit, and p2 never applied it.
+    let lost = COMMIT.replace("11 p2 decided c1-k1-1 commit", "").replace("12 p2 applied c1-k1-1 p2/b:+5 @2", "");
+    let durability = |node: NodeId, upto: u32| {
+        let back = format!("20 {node} crashed\n21 {node} log-restored {upto}\n30 {node} restarted {upto}\n");
+        let end = format!("{back}31 p2 decided c1-k1-1 abort\n99 lab end");
+        let records = format!("1 {node} appended c1-k1-1 forced\n2 {node} durable 1\n");
+        let older = RestoreLog { node, to: OlderCopy::Records(upto.into()), restart_after: None };
+        let story = format!("{BEGAN}{records}{}", lost.replace("99 lab end", &end));
+        judged(TwoPhase, vec![fault(20, older)], vec![], &story)
+    };
+    let home = NodeId::coordinating(1);
+    assert!(!is_broken(&durability(home, 0), "durability"));
+    assert!(is_broken(&durability(home, 1), "durability"), "nothing durable is missing");
+    assert!(
+        is_broken(&durability(NodeId::participant(2), 0), "durability"),
+        "c1 took p2's older copy for done (rule 17)"
+    );
 }

@@ -258,6 +258,7 @@ fn an_older_copy_has_the_identity_of_before_and_what_was_durable() {
     }
     // Also after the whole directory was lost.
     lose_directory(&data).unwrap();
+    assert_eq!(keep_first(&data, 9).unwrap(), None, "there is nothing to cut");
     assert_eq!(restore(&data, &backup).unwrap(), Some(Lsn(3)));
     assert_eq!(Journal::open(&data).unwrap().1.incarnation, 1);
 }

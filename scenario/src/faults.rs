@@ -7,6 +7,7 @@
 //! Nobody else knows kinds of faults: the parser, the nemesis, the judge, the swarm, the shrinker and parity ask a
 //! [`FaultAction`].
 
+mod absence;
 pub mod act;
 pub mod draw;
 mod heal;

@@ -25,7 +25,10 @@ use indoubt_scenario::{
     workload::{Arrival, Workload},
 };
 use rand::RngExt;
-use std::{borrow::Cow, collections::BTreeMap};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, BTreeSet},
+};
 
 /// What a world must do for a client.
 #[derive(Clone, Debug, PartialEq)]
@@ -66,7 +69,7 @@ pub struct ClientPool {
     /// The next transaction of the open loop.
     upcoming: Option<Arrival>,
     /// The free clients of the closed loop, by the time at which they begin their next transaction.
-    free: BTreeMap<(Micros, NodeId), ()>,
+    free: BTreeSet<(Micros, NodeId)>,
     /// The transactions whose outcomes their clients have not heard.
     calls: Calls,
     patience: Patience,
@@ -90,7 +93,7 @@ impl ClientPool {
     fn of(scenario: &Scenario, mut workload: Workload, seed: u64) -> Self {
         let closed = matches!(scenario.workload.arrivals, Arrivals::Clients(_));
         let upcoming = workload.next_arrival();
-        let free = if closed { workload.clients().map(|k| ((Micros::ZERO, k), ())).collect() } else { BTreeMap::new() };
+        let free = if closed { workload.clients().map(|k| (Micros::ZERO, k)).collect() } else { BTreeSet::new() };
         ClientPool {
             workload,
             sessions: BTreeMap::new(),
@@ -163,7 +166,7 @@ impl ClientPool {
     /// When a client acts next. `None` if all of them only wait for answers.
     pub fn next_due(&self) -> Option<Micros> {
         let arrival = self.upcoming.as_ref().map(|arrival| arrival.due);
-        let begins = arrival.or_else(|| self.free.first_key_value().map(|(&(due, _), ())| due));
+        let begins = arrival.or_else(|| self.free.first().map(|(due, _)| *due));
         [begins, self.calls.next_alarm()].into_iter().flatten().min()
     }
 
@@ -177,7 +180,7 @@ impl ClientPool {
         while let Some((txn, call)) = self.calls.take_due(now) {
             self.act(txn, call, now, out);
         }
-        while let Some((&(due, client), ())) = self.free.first_key_value() {
+        while let Some(&(due, client)) = self.free.first() {
             if due > now {
                 break;
             }
@@ -276,7 +279,7 @@ impl ClientPool {
     fn go_on(&mut self, client: NodeId, now: Micros, pauses: bool) {
         if self.closed {
             let pause = if pauses { self.retry } else { Micros::ZERO };
-            self.free.insert((now + pause, client), ());
+            self.free.insert((now + pause, client));
         }
     }
 }

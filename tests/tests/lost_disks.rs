@@ -57,6 +57,24 @@ fn a_node_without_its_disk_is_in_its_first_incarnation_and_no_message_has_the_id
     }
 }
 
+/// A copy that is no older than the loss brings nothing back, so the journal still counts as lost.
+#[test]
+fn a_lost_journal_stays_lost_if_only_what_followed_is_put_back() {
+    let lost = "[[fault]]\nat = \"200ms\"\ndo = \"lose-log\"\nnode = \"c1\"\nrestart_after = \"100ms\"\n";
+    let back = |to: &str| {
+        format!(
+            "{lost}[[fault]]\nat = \"250ms\"\ndo = \"restore-log\"\nnode = \"c1\"\n{to}\nrestart_after = \"50ms\"\n"
+        )
+    };
+    for (to, stays_lost) in [("records = 5", true), ("as_of = \"220ms\"", true), ("as_of = \"150ms\"", false)] {
+        let scenario = scenario(&back(to));
+        let recording = world::run(&scenario, Protocol::TwoPhase, scenario.seed);
+        let any = |is: &dyn Fn(&Observation) -> bool| recording.trace.iter().any(|seen| is(&seen.what));
+        assert!(any(&|what| matches!(what, Observation::Restarted { lost, .. } if *lost == stays_lost)), "{to}");
+        assert_eq!(any(&|what| matches!(what, Observation::LogRestored { .. })), !stays_lost, "{to}");
+    }
+}
+
 fn is_refused(of: &'static str, by: &'static str) -> impl Fn(NodeId, &Observation) -> bool {
     move |at, what| at == node(by) && *what == Observation::SessionRefused { peer: node(of) }
 }

@@ -1,17 +1,13 @@
 //! `lose-disk`: a node dies and comes back as new, without its journal and its count of incarnations.
 
 use super::{
+    absence,
     act::Act,
     draw::Frame,
     kind::{Context, Drawn, Entry, FaultKind, Waiver, When, Word},
     text::back_after,
 };
-use crate::parse::{
-    error::ScenarioError,
-    reader::Table,
-    toml_writer::Writer,
-    values::{SOME, node},
-};
+use crate::parse::{error::ScenarioError, reader::Table, toml_writer::Writer};
 use indoubt_driver::random::Stream;
 use indoubt_proto::{ids::NodeId, time::Micros};
 use rand::RngExt;
@@ -33,10 +29,8 @@ pub(super) static ENTRY: Entry = Entry {
 };
 
 fn parse(table: &Table<'_, '_>, context: &Context<'_>) -> Result<LoseDisk, ScenarioError> {
-    Ok(LoseDisk {
-        node: node(&table.need("node")?, context.cluster)?,
-        restart_after: table.read("restart_after", |v| v.duration(SOME))?,
-    })
+    let (node, restart_after) = absence::read(table, context)?;
+    Ok(LoseDisk { node, restart_after })
 }
 
 fn draw(frame: &Frame, node: NodeId, random: &mut Stream) -> Option<String> {
@@ -50,10 +44,7 @@ impl FaultKind for LoseDisk {
     }
 
     fn write(&self, file: &mut Writer) {
-        file.text("node", self.node);
-        if let Some(after) = self.restart_after {
-            file.text("restart_after", after);
-        }
+        absence::write(self.node, self.restart_after, file);
     }
 
     fn line(&self, when: &str) -> String {
@@ -70,11 +61,7 @@ impl FaultKind for LoseDisk {
 
     /// A node that starts as new shows what is lost.
     fn check(&self, all: &[Act]) -> Result<(), String> {
-        let node = self.node;
-        if self.restart_after.is_some() || all.contains(&Act::Restart { node }) {
-            return Ok(());
-        }
-        Err(format!("{node} never comes back, so nobody would miss its disk: `restart_after`, or a `restart` fault"))
+        absence::check(self.node, self.restart_after, all, "miss its disk")
     }
 
     fn waives(&self) -> Option<Waiver> {

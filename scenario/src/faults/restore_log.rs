@@ -1,18 +1,14 @@
 //! `restore-log`: a node dies, and an older copy of its journal is put back.
 
 use super::{
+    absence,
     act::{Act, OlderCopy},
     draw::Frame,
     kind::{Context, Drawn, Entry, FaultKind, Waiver, When, Word},
     text::back_after,
 };
 use crate::{
-    parse::{
-        error::ScenarioError,
-        reader::Table,
-        toml_writer::Writer,
-        values::{ANY, SOME, node},
-    },
+    parse::{error::ScenarioError, reader::Table, toml_writer::Writer, values::ANY},
     protocol::Family,
 };
 use indoubt_driver::random::Stream;
@@ -41,7 +37,7 @@ pub(super) static ENTRY: Entry = Entry {
 };
 
 fn parse(table: &Table<'_, '_>, context: &Context<'_>) -> Result<RestoreLog, ScenarioError> {
-    let node = node(&table.need("node")?, context.cluster)?;
+    let (node, restart_after) = absence::read(table, context)?;
     let records = table.read("records", |v| v.integer(0..=u64::MAX))?;
     let as_of = table.read("as_of", |v| v.duration(ANY))?;
     let to = match (records, as_of) {
@@ -52,7 +48,7 @@ fn parse(table: &Table<'_, '_>, context: &Context<'_>) -> Result<RestoreLog, Sce
             return Err(table.error(what));
         }
     };
-    Ok(RestoreLog { node, to, restart_after: table.read("restart_after", |v| v.duration(SOME))? })
+    Ok(RestoreLog { node, to, restart_after })
 }
 
 /// Often right after a vote: then a decision is on its way to a participant that has forgotten it.
@@ -79,13 +75,10 @@ impl FaultKind for RestoreLog {
     }
 
     fn write(&self, file: &mut Writer) {
-        file.text("node", self.node);
+        absence::write(self.node, self.restart_after, file);
         match self.to {
             OlderCopy::Records(records) => file.plain("records", records),
             OlderCopy::AsOf(time) => file.text("as_of", time),
-        }
-        if let Some(after) = self.restart_after {
-            file.text("restart_after", after);
         }
     }
 
@@ -121,11 +114,7 @@ impl FaultKind for RestoreLog {
 
     /// An older copy is found out by who opens it, or speaks to who has.
     fn check(&self, all: &[Act]) -> Result<(), String> {
-        let node = self.node;
-        if self.restart_after.is_some() || all.contains(&Act::Restart { node }) {
-            return Ok(());
-        }
-        Err(format!("{node} never comes back, so nobody would open its log: `restart_after`, or a `restart` fault"))
+        absence::check(self.node, self.restart_after, all, "open its log")
     }
 
     fn waives(&self) -> Option<Waiver> {

@@ -1,5 +1,5 @@
-//! What a node says on its standard error. The lab reads it through a pipe and keeps the last lines in memory: a node whose disk is
-//! full can still say so.
+//! The last lines that a node wrote to its standard error. The lab reads them through a pipe and keeps them in memory, so a node
+//! whose disk is full can still say so.
 
 use std::{
     collections::VecDeque,
@@ -12,14 +12,14 @@ use std::{
 const KEPT: usize = 5;
 
 /// The last lines of one process.
-pub(crate) struct LastWords {
+pub(crate) struct StderrTail {
     lines: Arc<Mutex<VecDeque<String>>>,
     reader: Option<JoinHandle<()>>,
 }
 
-impl LastWords {
-    /// Reads the standard error of a process until it ends.
-    pub(crate) fn listen(stderr: impl Read + Send + 'static) -> Self {
+impl StderrTail {
+    /// Begins to read the standard error of a process, until that ends.
+    pub(crate) fn read(stderr: impl Read + Send + 'static) -> Self {
         let lines = Arc::new(Mutex::new(VecDeque::new()));
         let kept = Arc::clone(&lines);
         let reader = thread::spawn(move || {
@@ -31,11 +31,11 @@ impl LastWords {
                 kept.push_back(String::from_utf8_lossy(&line).into_owned());
             }
         });
-        LastWords { lines, reader: Some(reader) }
+        StderrTail { lines, reader: Some(reader) }
     }
 
-    /// What a process said last that has ended.
-    pub(crate) fn told(&mut self) -> String {
+    /// The last lines of a process that has ended, or a remark that there are none.
+    pub(crate) fn text(&mut self) -> String {
         // The pipe ends with the process. Until then the reader may not have read everything.
         if let Some(reader) = self.reader.take() {
             _ = reader.join();
